@@ -1,0 +1,5 @@
+export * from './bytes.ts';
+export * from './diagnostic.ts';
+export * from './render.ts';
+export * from './source.ts';
+export * from './suggest.ts';

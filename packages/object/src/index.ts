@@ -1,0 +1,5 @@
+export type * from './btf/model.ts';
+export { CORE_KINDS } from './btf/model.ts';
+export type * from './elf/model.ts';
+export * from './insn/model.ts';
+export type * from './spec.ts';
