@@ -268,7 +268,13 @@ export interface BarrierInst extends InstBase {
 }
 
 export type Terminator =
-  | { readonly kind: 'jump'; target: Target; span: Span | undefined }
+  | {
+      readonly kind: 'jump';
+      target: Target;
+      /** On the back edge of a loop: what `#pragma unroll` asked for. */
+      readonly unroll?: 'full' | 'disable' | number | undefined;
+      span: Span | undefined;
+    }
   | {
       readonly kind: 'branch';
       condition: Value;
@@ -276,6 +282,8 @@ export type Terminator =
       else: Target;
       /** From `__builtin_expect`. */
       readonly likely?: boolean | undefined;
+      /** On the back edge of a loop: what `#pragma unroll` asked for. */
+      readonly unroll?: 'full' | 'disable' | number | undefined;
       span: Span | undefined;
     }
   | {
