@@ -1,0 +1,225 @@
+// @ts-check
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { Missing, findTool } from './tools.mjs';
+
+/**
+ * A kernel series that can be booted: which Debian package holds it, and in which suite of the archive.
+ * A new series is one row here.
+ *
+ * @typedef {object} Series
+ * @property {RegExp} name of the package with the image, revision included; the highest match is taken
+ * @property {string} archive URL
+ * @property {string} suite
+ * @property {(name: string) => string[]} [packages] when image and modules are split, the names of all of them
+ */
+
+/** @type {Readonly<Record<string, Series>>} */
+export const KERNELS = {
+  '5.10': {
+    name: /^linux-image-5\.10\.0-\d+-cloud-amd64$/,
+    archive: 'http://mirror.example/debian-security',
+    suite: 'bullseye-security',
+  },
+  '6.1': {
+    name: /^linux-image-6\.1\.0-\d+-cloud-amd64$/,
+    archive: 'http://mirror.example/debian-security',
+    suite: 'bookworm-security',
+  },
+  6.12: {
+    name: /^linux-image-6\.12\.\d+\+deb12-cloud-amd64$/,
+    archive: 'http://mirror.example/debian-security',
+    suite: 'bookworm-security',
+  },
+  7.3: {
+    name: /^linux-binary-7\.3\.\d+\+deb13-cloud-amd64$/,
+    archive: 'http://mirror.example/debian',
+    suite: 'trixie-backports',
+    packages: (name) => [name, name.replace('linux-binary-', 'linux-modules-')],
+  },
+};
+
+/** Modules that the guest loads before it mounts the host's root, and those that network tests want. */
+const MODULES = ['virtio_pci', 'virtiofs', 'overlay', 'veth', 'sch_ingress', 'cls_bpf', 'act_bpf'];
+
+/**
+ * @typedef {object} Kernel
+ * @property {string} series
+ * @property {string} release `6.1.0-56-cloud-amd64`
+ * @property {string} image an unpacked vmlinux (which boots by PVH and saves the guest the decompression), or a bzImage
+ * @property {string[]} modules uncompressed .ko files in the order of loading
+ */
+
+export function cacheDir() {
+  return join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'vmtest');
+}
+
+/** Whether {@link fetchKernel} would need the network. @param {string} series */
+export function isCached(series) {
+  return existsSync(join(cacheDir(), 'kernels', series, 'kernel.json'));
+}
+
+/**
+ * The kernel of that series, from the cache, or downloaded by apt into the cache. Nothing is installed on the host.
+ *
+ * @param {string} series
+ * @param {(line: string) => void} [say]
+ * @returns {Kernel}
+ */
+export function fetchKernel(series, say = () => {}) {
+  const row = KERNELS[series];
+  if (row === undefined) {
+    throw new Missing(`unknown kernel series ${series}`, `one of: ${Object.keys(KERNELS).join(', ')}`);
+  }
+  const home = join(cacheDir(), 'kernels', series);
+  const meta = join(home, 'kernel.json');
+  if (existsSync(meta)) return JSON.parse(readFileSync(meta, 'utf8'));
+
+  for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) findTool(tool, 'apt');
+  const apt = privateApt(series, row);
+  say(`asking ${row.archive} for ${row.suite}`);
+  apt('apt-get', ['-qq', 'update']);
+  const names = apt('apt-cache', ['pkgnames', 'linux-']).split('\n');
+  const name = names.filter((one) => row.name.test(one)).sort(byVersion).at(-1);
+  if (name === undefined) throw new Missing(`no kernel ${series} in ${row.suite}`, 'see KERNELS in vmtest/src/kernels.mjs');
+  const work = `${home}.${process.pid}`;
+  try {
+    mkdirSync(join(work, 'root'), { recursive: true });
+    for (const one of row.packages?.(name) ?? [name]) {
+      say(`downloading ${one}`);
+      apt('apt-get', ['-qq', 'download', one], work);
+    }
+    for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) {
+      execFileSync('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
+      rmSync(join(work, deb));
+    }
+    const kernel = unpack(series, join(work, 'root'), work);
+    rmSync(join(work, 'root'), { recursive: true });
+    const moved = (/** @type {string} */ path) => join(home, path.slice(work.length + 1));
+    const final = { ...kernel, image: moved(kernel.image), modules: kernel.modules.map(moved) };
+    writeFileSync(join(work, 'kernel.json'), `${JSON.stringify(final, null, 2)}\n`);
+    rmSync(home, { recursive: true, force: true });
+    renameSync(work, home);
+    return final;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/**
+ * apt with lists, sources and cache of its own, so that the host's are neither read nor changed.
+ *
+ * @param {string} series
+ * @param {Series} row
+ */
+function privateApt(series, row) {
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  if (!existsSync(keyring)) throw new Missing(`${keyring} is missing`, 'apt-get install debian-archive-keyring');
+  const home = join(cacheDir(), 'apt', series);
+  for (const dir of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(home, dir), { recursive: true });
+  writeFileSync(join(home, 'sources.list'), `deb [signed-by=${keyring}] ${row.archive} ${row.suite} main\n`);
+  const config = join(home, 'apt.conf');
+  writeFileSync(
+    config,
+    [
+      `Dir::Etc::sourcelist "${join(home, 'sources.list')}";`,
+      'Dir::Etc::sourceparts "/dev/null";',
+      `Dir::State "${join(home, 'state')}";`,
+      `Dir::Cache "${join(home, 'cache')}";`,
+      'Acquire::Languages "none";',
+      'APT::Architecture "amd64";',
+      'APT::Sandbox::User "root";',
+      '',
+    ].join('\n'),
+  );
+  return (/** @type {string} */ command, /** @type {string[]} */ args, cwd = home) =>
+    execFileSync(command, args, {
+      cwd,
+      encoding: 'utf8',
+      env: { ...process.env, APT_CONFIG: config },
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+}
+
+/**
+ * @param {string} series
+ * @param {string} root of the extracted packages
+ * @param {string} out
+ * @returns {Kernel}
+ */
+function unpack(series, root, out) {
+  const tree = [join(root, 'lib/modules'), join(root, 'usr/lib/modules')].find((dir) => existsSync(dir));
+  if (tree === undefined) throw new Error(`no modules in the packages of ${series}`);
+  const release = /** @type {string} */ (readdirSync(tree)[0]);
+  const packed = [join(root, 'boot', `vmlinuz-${release}`), join(tree, release, 'vmlinuz')].find((f) => existsSync(f));
+  if (packed === undefined) throw new Error(`no vmlinuz in the packages of ${series}`);
+  const image = join(out, 'vmlinux');
+  const bzImage = readFileSync(packed);
+  writeFileSync(image, payloadOf(bzImage) ?? bzImage);
+
+  const files = new Map();
+  for (const file of readdirSync(join(tree, release, 'kernel'), { recursive: true, encoding: 'utf8' })) {
+    const match = /^(.*)\.ko(\.xz|\.zst)?$/.exec(basename(file));
+    if (match) files.set(/** @type {string} */ (match[1]).replaceAll('-', '_'), join(tree, release, 'kernel', file));
+  }
+  mkdirSync(join(out, 'modules'));
+  /** @type {string[]} */
+  const modules = [];
+  const visit = (/** @type {string} */ name) => {
+    const path = files.get(name);
+    files.delete(name);
+    if (path === undefined) return; // built in, or visited
+    const bytes = readCompressed(path);
+    for (const needed of dependsOf(bytes)) visit(needed);
+    const target = join(out, 'modules', `${name}.ko`);
+    writeFileSync(target, bytes);
+    modules.push(target);
+  };
+  for (const name of MODULES) visit(name);
+  return { series, release, image, modules };
+}
+
+/**
+ * The vmlinux inside of a bzImage (offsets: Documentation/arch/x86/boot.rst), or undefined when it is packed in a way
+ * that is not known here.
+ *
+ * @param {Buffer} bzImage
+ */
+function payloadOf(bzImage) {
+  if (bzImage.toString('latin1', 0x202, 0x206) !== 'HdrS') return undefined;
+  const start = (bzImage.readUInt8(0x1f1) + 1) * 512 + bzImage.readUInt32LE(0x248);
+  // The last four bytes are the unpacked size, which is not part of the compressed stream.
+  const payload = bzImage.subarray(start, start + bzImage.readUInt32LE(0x24c) - 4);
+  return decompress(payload);
+}
+
+/** @param {string} path */
+function readCompressed(path) {
+  const bytes = readFileSync(path);
+  return decompress(bytes) ?? bytes;
+}
+
+/** @param {Buffer} bytes */
+function decompress(bytes) {
+  const run = (/** @type {string} */ tool, /** @type {string} */ pkg) =>
+    execFileSync(findTool(tool, pkg), ['-dc'], { input: bytes, maxBuffer: 1 << 30, stdio: ['pipe', 'pipe', 'pipe'] });
+  if (bytes.readUInt32BE(0) === 0xfd377a58) return run('xz', 'xz-utils');
+  if (bytes.readUInt32LE(0) === 0xfd2fb528) return run('zstd', 'zstd');
+  return undefined;
+}
+
+/** Names after `depends=` in `.modinfo`; the packages carry no modules.dep. @param {Buffer} ko */
+function dependsOf(ko) {
+  const at = ko.indexOf('\0depends=', 0, 'latin1');
+  if (at < 0) return [];
+  const text = ko.toString('latin1', at + 9, ko.indexOf(0, at + 9));
+  return text.split(',').filter(Boolean);
+}
+
+/** Numbers inside of names count as numbers. @param {string} a @param {string} b */
+function byVersion(a, b) {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
