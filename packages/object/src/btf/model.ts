@@ -106,11 +106,15 @@ export interface BtfDeclTag {
   readonly type: BtfId;
   /** Which member or parameter; -1 for the whole. */
   readonly component: number;
+  /** `kind_flag`, Linux 6.15: the name is the text of a GNU attribute, `preserve_access_index`. */
+  readonly attribute?: boolean;
 }
 export interface BtfTypeTag {
   readonly kind: 'type_tag';
   readonly name: string;
   readonly type: BtfId;
+  /** `kind_flag`, Linux 6.15: the name is the text of a GNU attribute, `address_space(1)`. */
+  readonly attribute?: boolean;
 }
 
 /** `.BTF.ext` func_info: a function starts at the slot. */

@@ -1,0 +1,80 @@
+import { utf8Bytes } from '@skep/base';
+
+/**
+ * From names to values, over a BTF string table: open addressing on hashes of the bytes, so that indexing a kernel's
+ * hundred thousand names makes no JavaScript strings. Equal names keep the order in which they were given.
+ */
+export class NameIndex {
+  private readonly strings: Uint8Array;
+  /** Split BTF takes some of its names from its base's strings: those few are listed apart. */
+  private readonly outside = new Map<string, number[]>();
+  private readonly mask: number;
+  /** String offset + 1 (0: the slot is free), and the value, by slot. */
+  private readonly offsets: Int32Array;
+  private readonly values: Int32Array;
+
+  /** `nameOffsets` and `values` run in parallel; offsets of '' are left out. */
+  constructor(table: StringTable, nameOffsets: Uint32Array, values: Int32Array, count: number) {
+    const strings = table.bytes;
+    let size = 16;
+    while (size < count * 2) size *= 2;
+    this.strings = strings;
+    this.mask = size - 1;
+    this.offsets = new Int32Array(size);
+    this.values = new Int32Array(size);
+    for (let i = 0; i < count; i++) {
+      const offset = nameOffsets[i]! - table.start;
+      if (offset < 0) {
+        this.addOutside(nameOffsets[i]! === 0 ? '' : table.outside(nameOffsets[i]!), values[i]!);
+        continue;
+      }
+      // The offsets of enumerators are not checked when BTF is parsed.
+      if (offset >= strings.length || strings[offset] === 0) continue;
+      let hash = SEED;
+      for (let at = offset, byte = strings[at]!; byte !== 0; byte = strings[++at]!)
+        hash = Math.imul(hash ^ byte, PRIME);
+      let slot = (hash ^ (hash >>> 15)) & this.mask;
+      while (this.offsets[slot] !== 0) slot = (slot + 1) & this.mask;
+      this.offsets[slot] = offset + 1;
+      this.values[slot] = values[i]!;
+    }
+  }
+
+  /** Calls `visit` with each value of the name, in order, until it returns true. */
+  each(name: string, visit: (value: number) => boolean): void {
+    for (const value of this.outside.get(name) ?? []) if (visit(value)) return;
+    const wanted = utf8Bytes(name);
+    let hash = SEED;
+    for (let i = 0; i < wanted.length; i++) {
+      if (wanted[i] === 0) return;
+      hash = Math.imul(hash ^ wanted[i]!, PRIME);
+    }
+    for (let slot = (hash ^ (hash >>> 15)) & this.mask; this.offsets[slot] !== 0; slot = (slot + 1) & this.mask) {
+      if (this.matches(this.offsets[slot]! - 1, wanted) && visit(this.values[slot]!)) return;
+    }
+  }
+
+  private addOutside(name: string, value: number): void {
+    if (name === '') return;
+    const values = this.outside.get(name);
+    if (values) values.push(value);
+    else this.outside.set(name, [value]);
+  }
+
+  private matches(offset: number, wanted: Uint8Array): boolean {
+    const strings = this.strings;
+    for (let i = 0; i < wanted.length; i++) if (strings[offset + i] !== wanted[i]) return false;
+    return strings[offset + wanted.length] === 0;
+  }
+}
+
+/** A string section whose first byte has the offset `start`; offsets below lie in the base's. */
+export interface StringTable {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly outside: (offset: number) => string;
+}
+
+/** FNV-1a. */
+const SEED = 0x811c9dc5 | 0;
+const PRIME = 0x01000193;
