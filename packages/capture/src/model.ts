@@ -1,0 +1,70 @@
+/**
+ * What a recording holds: every run of the recorded programs with all that the program saw of the outside, so that
+ * the virtual machine can run the same program, or an edited one, on the same facts. `docs/recording.md` describes the bytes.
+ */
+export interface RecordingHeader {
+  /** `uname -r` of the machine. */
+  readonly release: string;
+  /** `x86_64`, `aarch64`. */
+  readonly machine: string;
+  readonly cpus: number;
+  /** Nanoseconds since 1970 at the moment when the monotonic clock (`bpf_ktime_get_ns`) showed {@link startMonotonic}. */
+  readonly startRealtime: bigint;
+  readonly startMonotonic: bigint;
+  /** Values of global variables that the recorded programs ran with, by name: a filter's pid above all. */
+  readonly globals: { readonly [name: string]: number };
+  /** The command whose events these are, when there was one. */
+  readonly command: readonly string[];
+}
+
+export type RecordingBlock =
+  | { readonly kind: 'header'; readonly header: RecordingHeader }
+  /** The kernel types that the programs' CO-RE relocations ask for, as BTF. */
+  | { readonly kind: 'btf'; readonly bytes: Uint8Array }
+  | { readonly kind: 'hook'; readonly hook: RecordedHook }
+  | { readonly kind: 'run'; readonly run: RecordedRun }
+  /** So many runs were lost here because the recorder's ring was full. */
+  | { readonly kind: 'lost'; readonly count: bigint };
+
+/** What programs were attached to; runs name it by number. */
+export interface RecordedHook {
+  readonly id: number;
+  /** `tracepoint/syscalls/sys_enter_openat`. */
+  readonly section: string;
+  /** `BPF_PROG_TYPE_TRACEPOINT`. */
+  readonly programType: string;
+}
+
+/** One run of one program. */
+export interface RecordedRun {
+  readonly hook: number;
+  readonly cpu: number;
+  /** Monotonic nanoseconds when it began. */
+  readonly time: bigint;
+  /** As `bpf_get_current_pid_tgid` gives it: tgid in the upper half. */
+  readonly pidTgid: bigint;
+  /** As `bpf_get_current_uid_gid` gives it. */
+  readonly uidGid: bigint;
+  /** At most 16 bytes, without the NULs. */
+  readonly comm: string;
+  /** The context, byte for byte. */
+  readonly context: Uint8Array;
+  /** What the program read of the kernel's or the process's memory, in the order of reading. */
+  readonly memory: readonly MemoryPiece[];
+  /** Results of helpers that depend on the outside (time, random numbers, the current task), in the order of the calls. */
+  readonly calls: readonly RecordedCall[];
+}
+
+export interface MemoryPiece {
+  readonly address: bigint;
+  readonly space: 'kernel' | 'user';
+  /** The helper's result: 0, a length (strings), or a negative error number; then {@link bytes} is empty. */
+  readonly result: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface RecordedCall {
+  /** Number of the helper. */
+  readonly helper: number;
+  readonly result: bigint;
+}
