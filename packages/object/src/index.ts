@@ -1,7 +1,11 @@
 export * from './btf/btf.ts';
 export * from './btf/builder.ts';
+export * from './btf/ext.ts';
 export type * from './btf/model.ts';
 export { CORE_KINDS } from './btf/model.ts';
+export * from './elf/constants.ts';
 export type * from './elf/model.ts';
+export * from './elf/read.ts';
+export * from './elf/write.ts';
 export * from './insn/model.ts';
 export type * from './spec.ts';

@@ -154,14 +154,13 @@ export interface CoreRelocation {
   readonly access: string;
   readonly kind: CoreKind;
 }
-/** The parts of `.BTF.ext`, by section name; slots count from the start of the section. */
+/** What `.BTF.ext` says of one section of code; slots count from the start of the section. */
+export interface BtfExtSection {
+  readonly funcs: readonly FuncInfo[];
+  readonly lines: readonly LineInfo[];
+  readonly core: readonly CoreRelocation[];
+}
+/** The parts of `.BTF.ext`, by section name. */
 export interface BtfExt {
-  readonly sections: ReadonlyMap<
-    string,
-    {
-      readonly funcs: readonly FuncInfo[];
-      readonly lines: readonly LineInfo[];
-      readonly core: readonly CoreRelocation[];
-    }
-  >;
+  readonly sections: ReadonlyMap<string, BtfExtSection>;
 }

@@ -100,8 +100,8 @@ describe('BTF written and read', () => {
     const view = new DataView(bytes.buffer);
     view.setUint16(0, 0xeb9f, true);
     view.setUint8(2, 1);
-    [24, 0, words.length * 4, words.length * 4, strings.length].forEach((v, i) => view.setUint32(4 + i * 4, v, true));
-    words.forEach((v, i) => view.setUint32(24 + i * 4, v, true));
+    const header = [24, 0, words.length * 4, words.length * 4, strings.length];
+    for (const [i, v] of [...header, ...words].entries()) view.setUint32(4 + i * 4, v, true);
     bytes.set(strings, 24 + words.length * 4);
     const split = Btf.parse(bytes, base);
     expect(split.firstId).toBe(base.count);
@@ -120,10 +120,10 @@ describe('BTF written and read', () => {
         const b = new BtfBuilder();
         const ids = list.map((name) => b.add({ kind: 'typedef', name, type: 0 }));
         const btf = Btf.parse(b.toBytes());
-        list.forEach((name, i) => {
+        for (const [i, name] of list.entries()) {
           expect(btf.find(name)).toBe(ids[i]);
           expect(btf.find(name, 'struct')).toBeUndefined();
-        });
+        }
       }),
     );
   });
