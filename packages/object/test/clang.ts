@@ -23,7 +23,7 @@ export function clang(source: string, ...options: string[]): Uint8Array {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    return readFileSync(join(folder, 'out.o'));
+    return new Uint8Array(readFileSync(join(folder, 'out.o')));
   });
 }
 

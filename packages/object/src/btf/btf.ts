@@ -464,7 +464,7 @@ const HOST_IS_LITTLE_ENDIAN = /* @__PURE__ */ new Uint8Array(/* @__PURE__ */ Uin
 /** The bytes as 32-bit words of the host's byte order: a view where that is possible. */
 function wordsOf(bytes: Uint8Array, littleEndian: boolean): Uint32Array {
   if (littleEndian === HOST_IS_LITTLE_ENDIAN) {
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
     return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

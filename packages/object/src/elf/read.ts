@@ -23,10 +23,12 @@ import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from './model.ts';
 
 /**
  * Reads a relocatable ELF64 object of either byte order. Every offset and count is checked against the file before
- * anything is allocated for it. Section data are views into `bytes`, not copies.
+ * anything is allocated for it. Section data are views into the file, not copies.
  * @throws SkepError E3001 – E3003
  */
-export function readElf(bytes: Uint8Array, name = 'the file'): ElfFile {
+export function readElf(file: Uint8Array, name = 'the file'): ElfFile {
+  // Node's Buffer would leak into the sections: its slice() is a view.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.length < 16 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
     throw notElf(name, bytes.length === 0 ? 'it is empty' : 'it does not start with 7f 45 4c 46');
   if (bytes[4] !== 2) throw elfUnsupported('32-bit', 'BPF objects are 64-bit: compile with -target bpf');
