@@ -41,9 +41,31 @@ function expandKnown(text, macros) {
 }
 
 const SCALARS = {
-  char: 1, __u8: 1, __s8: 1, __u16: 2, __s16: 2, __be16: 2, __le16: 2, __sum16: 2, short: 2, int: 4, unsigned: 4,
-  'unsigned int': 4, __u32: 4, __s32: 4, __be32: 4, __wsum: 4, __u64: 8, __s64: 8, __be64: 8, __aligned_u64: 8,
-  long: 8, 'unsigned long': 8, 'long long': 8, 'unsigned long long': 8, 'unsigned char': 1,
+  char: 1,
+  __u8: 1,
+  __s8: 1,
+  __u16: 2,
+  __s16: 2,
+  __be16: 2,
+  __le16: 2,
+  __sum16: 2,
+  short: 2,
+  int: 4,
+  unsigned: 4,
+  'unsigned int': 4,
+  __u32: 4,
+  __s32: 4,
+  __be32: 4,
+  __wsum: 4,
+  __u64: 8,
+  __s64: 8,
+  __be64: 8,
+  __aligned_u64: 8,
+  long: 8,
+  'unsigned long': 8,
+  'long long': 8,
+  'unsigned long long': 8,
+  'unsigned char': 1,
 };
 
 function tokenize(text) {
@@ -130,8 +152,14 @@ class Parser {
             bitOffset = Math.ceil(bitOffset / unit) * unit;
           }
           if (declared.name) {
-            fields.push({ name: declared.name, type: declared.type, offset: base + Math.floor(bitOffset / unit) * declared.size,
-              size: declared.size, bitOffset: bitOffset % unit, bitSize: declared.bitSize });
+            fields.push({
+              name: declared.name,
+              type: declared.type,
+              offset: base + Math.floor(bitOffset / unit) * declared.size,
+              size: declared.size,
+              bitOffset: bitOffset % unit,
+              bitSize: declared.bitSize,
+            });
           }
           const end = Math.ceil((bitOffset + declared.bitSize) / 8);
           bits = bitOffset + declared.bitSize;

@@ -2,7 +2,9 @@
 export function parseHelpers(text) {
   const start = text.indexOf('Start of BPF helper function descriptions');
   const end = text.indexOf('#define ___BPF_FUNC_MAPPER');
-  const ids = new Map([...text.slice(end).matchAll(/\bFN\((\w+),\s*(\d+), ##ctx\)/g)].map(([, name, id]) => [`bpf_${name}`, Number(id)]));
+  const ids = new Map(
+    [...text.slice(end).matchAll(/\bFN\((\w+),\s*(\d+), ##ctx\)/g)].map(([, name, id]) => [`bpf_${name}`, Number(id)]),
+  );
   const helpers = new Map();
   for (const line of text.slice(start, end).split('\n')) {
     const prototype = /^ \* ((?:const )?(?:struct )?\w+ (?:\w+ )?\**)(bpf_\w+)\((.*)\)\s*;?$/.exec(line);
@@ -12,7 +14,8 @@ export function parseHelpers(text) {
     if (id === undefined) throw new Error(`no number for ${name}`);
     helpers.set(name, { id, name, result: result.trim(), ...parseParams(list) });
   }
-  for (const name of ids.keys()) if (name !== 'bpf_unspec' && !helpers.has(name)) throw new Error(`no prototype of ${name}`);
+  for (const name of ids.keys())
+    if (name !== 'bpf_unspec' && !helpers.has(name)) throw new Error(`no prototype of ${name}`);
   return [...helpers.values()].sort((a, b) => a.id - b.id);
 }
 

@@ -1,1 +1,11 @@
-export {};
+export * from './bundled-btf.ts';
+export * from './contexts.ts';
+export * from './errno.ts';
+export * from './helpers.ts';
+export * from './instruction-set.ts';
+export * from './kinds.ts';
+export type * from './model.ts';
+export * from './sections.ts';
+export * from './syscalls.ts';
+export * from './uapi.ts';
+export * from './versions.ts';

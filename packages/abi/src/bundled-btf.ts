@@ -1,0 +1,8 @@
+/**
+ * Type information of a Debian cloud kernel, for compiling, checking and simulating where no kernel's own is at hand:
+ * raw BTF, gzipped, with every struct, union, enum and typedef, the kfuncs, the LSM hooks and what tracing programs
+ * attach to left in.
+ */
+export const bundledBtf = { release: '6.12', arch: 'x86_64' } as const;
+
+export const bundledBtfUrl: URL = /* @__PURE__ */ new URL('../data/vmlinux-6.12-amd64.btf.gz', import.meta.url);

@@ -1,0 +1,16 @@
+import { HELPERS } from './generated/helpers.ts';
+import type { Helper } from './model.ts';
+
+export { HELPERS };
+
+const byName = /* @__PURE__ */ new Map(HELPERS.map((helper) => [helper.name, helper]));
+const byId = /* @__PURE__ */ new Map(HELPERS.map((helper) => [helper.id, helper]));
+
+export function helperById(id: number): Helper | undefined {
+  return byId.get(id);
+}
+
+/** By its full name, `bpf_map_lookup_elem`. */
+export function helperByName(name: string): Helper | undefined {
+  return byName.get(name);
+}

@@ -1,0 +1,66 @@
+/** A parameter of a helper, as C text. */
+export interface HelperParam {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** A helper function of `linux/bpf.h`: `call` with this number in the immediate. */
+export interface Helper {
+  readonly id: number;
+  /** With its prefix: `bpf_map_lookup_elem`. */
+  readonly name: string;
+  /** C text. */
+  readonly result: string;
+  readonly params: readonly HelperParam[];
+  readonly variadic: boolean;
+  /** The release that brought it, `5.8`. */
+  readonly since: KernelVersion;
+}
+
+/** `major.minor`, compared by {@link compareVersions}. */
+export type KernelVersion = string;
+
+/** An enumerator of the kernel's with the release in which it first worked. */
+export interface Dated {
+  readonly name: string;
+  readonly value: number;
+  readonly since: KernelVersion;
+}
+
+export interface UapiEnum {
+  /** '' when the enum is anonymous. */
+  readonly name: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** A member of a UAPI record. */
+export interface UapiField {
+  /** '' when the member is an anonymous struct or union. */
+  readonly name: string;
+  /** C text without the name: `__u32[4]`, `struct bpf_sock *`; `struct` / `union` for a type without a name. */
+  readonly type: string;
+  /** Bytes from the start of the outermost record. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Of a bit-field: its first bit within the unit at `offset`, and its width. */
+  readonly bitOffset?: number;
+  readonly bitSize?: number;
+  /** The members of a struct or union that is defined in place. */
+  readonly fields?: readonly UapiField[];
+}
+
+/** A struct or union of `linux/bpf.h` as 64-bit ABIs lay it out. */
+export interface UapiRecord {
+  readonly kind: 'struct' | 'union';
+  readonly name: string;
+  readonly size: number;
+  readonly align: number;
+  readonly fields: readonly UapiField[];
+}
+
+export interface Errno {
+  readonly number: number;
+  readonly name: string;
+  readonly text: string;
+}

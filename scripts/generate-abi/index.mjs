@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/**
+ * Writes packages/abi/src/generated/ from Debian's kernel headers:
+ *
+ *   node scripts/generate-abi/index.mjs            write the tables
+ *   node scripts/generate-abi/index.mjs --btf      also packages/abi/data/, from Debian's kernel image
+ *   node scripts/generate-abi/index.mjs --check    write nothing; exit 1 when a table would change, 3 when the headers
+ *                                                  are not in the cache (nothing is fetched)
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseHeader } from './c-header.mjs';
+import { parseErrnos, parseSyscalls } from './flat-headers.mjs';
+import { parseHelpers } from './helpers.mjs';
+import { INPUTS, unpacked } from './inputs.mjs';
+import { writeTables } from './tables.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const OUT = join(ROOT, 'packages/abi/src/generated');
+
+const check = process.argv.includes('--check');
+const headers = unpacked(INPUTS.headers, { fetch: !check });
+if (headers === undefined) {
+  console.error(`${INPUTS.headers.name} ${INPUTS.headers.version} is not in the cache`);
+  process.exit(3);
+}
+
+const files = writeTables(readFacts(headers), `${INPUTS.headers.name} ${INPUTS.headers.version}`);
+let changed = 0;
+mkdirSync(OUT, { recursive: true });
+for (const [name, text] of files) {
+  const path = join(OUT, name);
+  if (readIfThere(path) === text) continue;
+  changed++;
+  if (check) console.error(`${path} differs from what ${INPUTS.headers.version} gives`);
+  else writeFileSync(path, text);
+}
+console.error(`${files.size} tables, ${changed} ${check ? 'differ' : 'written'}`);
+if (check && changed > 0) process.exit(1);
+
+if (process.argv.includes('--btf')) {
+  const { bundleBtf } = await import('./bundle-btf.mjs');
+  await bundleBtf(unpacked(INPUTS.kernel), join(ROOT, 'packages/abi/data'));
+}
+
+function readFacts(folder) {
+  const read = (path) => readFileSync(join(folder, 'usr', path), 'utf8');
+  const bpf = read('include/linux/bpf.h');
+  const common = parseHeader(read('include/linux/bpf_common.h'));
+  const header = parseHeader(bpf, {
+    macros: Object.fromEntries(Object.entries(common.macros).map(([name, value]) => [name, { body: String(value) }])),
+    values: {},
+  });
+  return {
+    helpers: parseHelpers(bpf),
+    macros: { ...common.macros, ...header.macros },
+    enums: header.enums,
+    records: [...header.records.values()],
+    syscalls: {
+      x86_64: parseSyscalls(read('lib/linux/uapi/x86/asm/unistd_64.h')),
+      arm64: parseSyscalls(read('lib/linux/uapi/arm64/asm/unistd_64.h')),
+    },
+    errnos: parseErrnos(read('include/asm-generic/errno-base.h') + read('include/asm-generic/errno.h')),
+  };
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
