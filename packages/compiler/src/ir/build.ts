@@ -62,7 +62,6 @@ export function createBranch(
     readonly span: Span | undefined;
   },
 ): BranchTerminator {
-  // biome-ignore lint/suspicious/noThenProperty: nobody awaits a terminator
   return {
     kind: 'branch',
     condition,
