@@ -7,5 +7,7 @@ export * from './elf/constants.ts';
 export type * from './elf/model.ts';
 export * from './elf/read.ts';
 export * from './elf/write.ts';
+export * from './insn/decode.ts';
+export * from './insn/encode.ts';
 export * from './insn/model.ts';
 export type * from './spec.ts';
