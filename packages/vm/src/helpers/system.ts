@@ -1,0 +1,149 @@
+import type { MemoryPiece } from '@skep/capture';
+import type { Machine } from '../machine.ts';
+import { EFAULT, EINVAL } from '../maps/map.ts';
+import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
+import { formatPrintk } from './printk.ts';
+
+/** Helpers that ask for time, task and memory of the outside: answered by the machine's world. */
+export const systemHelpers: Record<number, Helper> = {
+  // bpf_probe_read, bpf_probe_read_str: kernel or user memory, whichever has it
+  4: (machine, r) => probeRead(machine, r, 'kernel', 'user'),
+  45: (machine, r) => probeReadString(machine, r, 'kernel', 'user'),
+  112: (machine, r) => probeRead(machine, r, 'user'),
+  113: (machine, r) => probeRead(machine, r, 'kernel'),
+  114: (machine, r) => probeReadString(machine, r, 'user'),
+  115: (machine, r) => probeReadString(machine, r, 'kernel'),
+  // bpf_ktime_get_ns, _boot_ns, _coarse_ns, _tai_ns, bpf_jiffies64
+  5: (machine, r) => give64(r, machine.world.time(5)),
+  125: (machine, r) => give64(r, machine.world.time(125)),
+  160: (machine, r) => give64(r, machine.world.time(160)),
+  208: (machine, r) => give64(r, machine.world.time(208)),
+  // bpf_trace_printk(fmt, size, a, b, c)
+  6: (machine, r) => {
+    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format');
+    const text = formatPrintk(machine, format, [argument64(r, 3), argument64(r, 4), argument64(r, 5)]);
+    machine.onTrace?.(text);
+    give(r, text.length);
+  },
+  // bpf_trace_vprintk(fmt, size, data, length)
+  177: (machine, r) => {
+    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format').slice();
+    const length = r[8]! >>> 0;
+    if (length % 8 !== 0 || length > 96) {
+      give(r, EINVAL);
+      return;
+    }
+    const data = length === 0 ? 0 : machine.memory.check(r[6]!, r[7]!, length, 'the arguments of a format');
+    const args = Array.from({ length: length / 8 }, (_, i) => machine.memory.view.getBigUint64(data + 8 * i, true));
+    const text = formatPrintk(machine, format, args);
+    machine.onTrace?.(text);
+    give(r, text.length);
+  },
+  // bpf_get_prandom_u32
+  7: (machine, r) => giveUnsigned(r, machine.world.random()),
+  // bpf_get_smp_processor_id, bpf_get_numa_node_id
+  8: (machine, r) => giveUnsigned(r, machine.world.cpu),
+  42: (_, r) => giveUnsigned(r, 0),
+  // bpf_get_current_pid_tgid, _uid_gid
+  14: (machine, r) => give64(r, machine.world.pidTgid()),
+  15: (machine, r) => give64(r, machine.world.uidGid()),
+  // bpf_get_current_comm(buffer, size)
+  16: (machine, r) => {
+    const size = r[4]! >>> 0;
+    const buffer = machine.memory.slice(r[2]!, r[3]!, size, 'the buffer for a command name');
+    buffer.fill(0);
+    const name = new TextEncoder().encode(machine.world.comm());
+    buffer.set(name.subarray(0, Math.max(0, size - 1)));
+    give(r, 0);
+  },
+  // bpf_get_current_task, bpf_get_current_task_btf
+  35: (machine, r) => give64(r, machine.world.task(35)),
+  158: (machine, r) => give64(r, machine.world.task(158)),
+  // bpf_get_current_cgroup_id
+  80: (machine, r) => give64(r, machine.world.cgroupId()),
+  // bpf_loop(count, callback, context, flags)
+  181: (machine, r) => {
+    const count = r[2]! >>> 0;
+    if (r[8] !== 0 || r[9] !== 0) give(r, EINVAL);
+    else if (count > MAX_LOOPS) give(r, -7);
+    else {
+      const [callback, kind, low, top] = [r[4]!, r[5]!, r[6]!, r[7]!];
+      let done = 0;
+      while (done < count) {
+        const result = machine.callback(callback, kind, [done, 0, low, top]);
+        done += 1;
+        if (result !== 0) break;
+      }
+      giveUnsigned(r, done);
+    }
+  },
+  // bpf_strncmp(a, size, b)
+  182: (machine, r) => {
+    const size = r[4]! >>> 0;
+    const a = machine.memory.slice(r[2]!, r[3]!, size, 'a string');
+    const at = machine.memory.check(r[6]!, r[7]!, 1, 'a string');
+    let difference = 0;
+    for (let i = 0; i < size && difference === 0; i++) {
+      difference = a[i]! - machine.memory.bytes[at + i]!;
+      if (a[i] === 0) break;
+    }
+    give(r, difference);
+  },
+};
+
+/** BPF_MAX_LOOPS (include/linux/bpf.h). */
+const MAX_LOOPS = 8 << 20;
+
+function probeRead(machine: Machine, r: Int32Array, ...spaces: MemoryPiece['space'][]): void {
+  const size = r[4]! >>> 0;
+  const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a read');
+  const address = argument64(r, 3);
+  const found = own(machine, address, size) ?? first(spaces, (space) => machine.world.read(address, size, space));
+  // The kernel zeroes the target of a read that failed (bpf_probe_read_kernel_common).
+  if (found === undefined) target.fill(0);
+  else target.set(found);
+  give(r, found === undefined ? EFAULT : 0);
+}
+
+function probeReadString(machine: Machine, r: Int32Array, ...spaces: MemoryPiece['space'][]): void {
+  const size = r[4]! >>> 0;
+  const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a read');
+  const address = argument64(r, 3);
+  const found =
+    ownString(machine, address, size) ?? first(spaces, (space) => machine.world.readString(address, size, space));
+  if (found === undefined) {
+    target.fill(0);
+    give(r, EFAULT);
+    return;
+  }
+  target.set(found);
+  give(r, found.length);
+}
+
+/** Programs may also read their own memory this way: contexts, map values. */
+function own(machine: Machine, address: bigint, size: number): Uint8Array | undefined {
+  if (address < 0x10000n || address + BigInt(size) > BigInt(machine.memory.size)) return undefined;
+  const at = Number(address);
+  return machine.memory.bytes.subarray(at, at + size);
+}
+
+function ownString(machine: Machine, address: bigint, size: number): Uint8Array | undefined {
+  if (address < 0x10000n || address >= BigInt(machine.memory.size) || size === 0) return undefined;
+  const at = Number(address);
+  const bytes = machine.memory.bytes.slice(at, Math.min(at + size, machine.memory.size));
+  const end = bytes.indexOf(0);
+  if (end >= 0) return bytes.subarray(0, end + 1);
+  bytes[bytes.length - 1] = 0;
+  return bytes;
+}
+
+function first<T>(
+  spaces: readonly MemoryPiece['space'][],
+  read: (space: MemoryPiece['space']) => T | undefined,
+): T | undefined {
+  for (const space of spaces) {
+    const found = read(space);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,88 @@
+import type { Memory } from '../memory.ts';
+
+/** Bytes before and behind a packet: XDP_PACKET_HEADROOM, and what a page leaves at the end. */
+const HEADROOM = 256;
+const TAILROOM = 320;
+/** `ETH_HLEN`: no packet may be shorter. */
+const LEAST = 14;
+/** The most that a test run takes (one page less head and tail room, net/bpf/test_run.c). */
+export const MAX_PACKET = 4096 - HEADROOM - TAILROOM;
+
+/**
+ * A packet in the machine's memory with its `struct xdp_md` (include/uapi/linux/bpf.h): `data`, `data_end` and
+ * `data_meta` are offsets in linear memory, so that programs read them as they read pointers in the kernel.
+ */
+export class XdpPacket {
+  readonly context: number;
+  private readonly memory: Memory;
+  private readonly area: number;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+    this.area = memory.allocate(4096);
+    this.context = memory.allocate(24);
+  }
+
+  fill(packet: Uint8Array, interfaceIndex: number, queue: number): void {
+    const data = this.area + HEADROOM;
+    const { view, bytes } = this.memory;
+    bytes.fill(0, this.area, this.area + 4096);
+    bytes.set(packet, data);
+    view.setUint32(this.context, data, true);
+    view.setUint32(this.context + 4, data + packet.length, true);
+    view.setUint32(this.context + 8, data, true);
+    view.setUint32(this.context + 12, interfaceIndex, true);
+    view.setUint32(this.context + 16, queue, true);
+    view.setUint32(this.context + 20, 0, true);
+  }
+
+  /** A copy of the packet as it is now. */
+  bytes(): Uint8Array {
+    return this.memory.bytes.slice(this.data, this.end);
+  }
+
+  /** bpf_xdp_adjust_head (net/core/filter.c). */
+  adjustHead(delta: number): number {
+    const data = this.data + delta;
+    const meta = this.data - this.meta;
+    if (data - meta < this.area + XDP_FRAME || data > this.end - LEAST) return EINVAL;
+    this.memory.bytes.copyWithin(data - meta, this.meta, this.data);
+    this.set(0, data);
+    this.set(8, data - meta);
+    return 0;
+  }
+
+  adjustTail(delta: number): number {
+    const end = this.end + delta;
+    if (end < this.data + LEAST || end > this.area + 4096 - TAILROOM) return EINVAL;
+    if (delta > 0) this.memory.bytes.fill(0, this.end, end);
+    this.set(4, end);
+    return 0;
+  }
+
+  adjustMeta(delta: number): number {
+    const meta = this.meta + delta;
+    if (meta < this.area + XDP_FRAME || meta > this.data) return EINVAL;
+    if ((this.data - meta) % 4 !== 0 || this.data - meta > 255) return EACCES;
+    this.set(8, meta);
+    return 0;
+  }
+
+  private get data(): number {
+    return this.memory.view.getUint32(this.context, true);
+  }
+  private get end(): number {
+    return this.memory.view.getUint32(this.context + 4, true);
+  }
+  private get meta(): number {
+    return this.memory.view.getUint32(this.context + 8, true);
+  }
+  private set(field: number, value: number): void {
+    this.memory.view.setUint32(this.context + field, value, true);
+  }
+}
+
+const EINVAL = -22;
+const EACCES = -13;
+/** `sizeof(struct xdp_frame)`: the kernel keeps it at the start of the head room. */
+const XDP_FRAME = 40;

@@ -1,0 +1,630 @@
+import { high, mul64, sdiv64, smod64, udiv64, umod64 } from '@skep/base';
+import { Fault } from './fault.ts';
+import type { Machine } from './machine.ts';
+import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, pointerText, STACKS } from './memory.ts';
+
+/**
+ * The reference interpreter of the instruction set (RFC 9669): registers are pairs of 32-bit halves, memory is the
+ * machine's. Nothing is trusted: every access, jump and call is checked, and every run has a budget of instructions.
+ *
+ * `code` is the program as little-endian words, two a slot: `opcode | dst << 8 | src << 12 | off << 16`, then the
+ * immediate. r1 … r5 are in `registers` at entry, r0 at exit: low half of register n at 2n, high half at 2n + 1.
+ */
+export function interpret(machine: Machine, code: Int32Array, entry: number, registers: Int32Array): void {
+  if (machine.nesting >= MAX_NESTING) throw new Fault('stack', 'callbacks are nested too deeply');
+  const stack = STACKS + machine.nesting * MAX_FRAMES * FRAME_SIZE;
+  machine.nesting += 1;
+  try {
+    new Run(machine, code, registers, stack).from(entry);
+  } finally {
+    machine.nesting -= 1;
+  }
+}
+
+/** What a caller gets back: the return address and r6 … r9. */
+const SAVED = 9;
+
+class Run {
+  private readonly machine: Machine;
+  private readonly code: Int32Array;
+  private readonly r: Int32Array;
+  private readonly stack: number;
+  private readonly saved = new Int32Array(SAVED * MAX_FRAMES);
+
+  constructor(machine: Machine, code: Int32Array, registers: Int32Array, stack: number) {
+    this.machine = machine;
+    this.code = code;
+    this.r = registers;
+    this.stack = stack;
+  }
+
+  from(entry: number): void {
+    const { machine, code, r, stack, saved } = this;
+    const memory = machine.memory;
+    let view = memory.view;
+    const slots = code.length >> 1;
+    let frame = 0;
+    let fuel = machine.fuel;
+    let pc = entry;
+    this.enter(0);
+    r[20] = stack + FRAME_SIZE;
+    r[21] = 0;
+    try {
+      for (;;) {
+        if (pc < 0 || pc >= slots) throw new Fault('instruction', 'it ran past the end of its code');
+        if (--fuel < 0) throw new Fault('fuel', `it ran ${machine.budget} instructions without ending`);
+        const word = code[2 * pc]!;
+        const imm = code[2 * pc + 1]!;
+        const op = word & 0xff;
+        const d = (word >>> 7) & 30;
+        const s = (word >>> 11) & 30;
+        const off = word >> 16;
+        pc += 1;
+        switch (op & 7) {
+          case 7:
+            this.alu64(op, d, s, off, imm);
+            break;
+          case 4:
+            this.alu32(op, d, s, off, imm);
+            break;
+          case 1: {
+            // LDX: a load into dst from src + off.
+            const mode = op >> 5;
+            if (mode !== 3 && mode !== 4) throw illegal(op);
+            let at = (r[s]! >>> 0) + off;
+            if (r[s + 1] !== 0 || at < NULL_END) at = this.outside(r[s]!, r[s + 1]!, off, SIZES[(op >> 3) & 3]!);
+            switch (op) {
+              case 0x61:
+                r[d] = view.getInt32(at, true);
+                r[d + 1] = 0;
+                break;
+              case 0x69:
+                r[d] = view.getUint16(at, true);
+                r[d + 1] = 0;
+                break;
+              case 0x71:
+                r[d] = view.getUint8(at);
+                r[d + 1] = 0;
+                break;
+              case 0x79: {
+                const low = view.getInt32(at, true);
+                r[d + 1] = view.getInt32(at + 4, true);
+                r[d] = low;
+                break;
+              }
+              case 0x81:
+                r[d + 1] = (r[d] = view.getInt32(at, true)) >> 31;
+                break;
+              case 0x89:
+                r[d + 1] = (r[d] = view.getInt16(at, true)) >> 31;
+                break;
+              case 0x91:
+                r[d + 1] = (r[d] = view.getInt8(at)) >> 31;
+                break;
+              default:
+                throw illegal(op);
+            }
+            break;
+          }
+          case 2:
+          case 3: {
+            const at = (r[d]! >>> 0) + off;
+            if (r[d + 1] !== 0 || at < NULL_END) {
+              // load_acquire's address is in src; everything else writes.
+              if (!((op & 0xe7) === 0xc3 && imm === 0x100)) throw wild('a write', r[d]!, r[d + 1]!, off);
+            }
+            const low = (op & 7) === 2 ? imm : r[s]!;
+            switch (op) {
+              case 0x62:
+              case 0x63:
+                view.setInt32(at, low, true);
+                break;
+              case 0x6a:
+              case 0x6b:
+                view.setInt16(at, low, true);
+                break;
+              case 0x72:
+              case 0x73:
+                view.setInt8(at, low);
+                break;
+              case 0x7a:
+                view.setInt32(at + 4, imm >> 31, true);
+                view.setInt32(at, imm, true);
+                break;
+              case 0x7b:
+                view.setInt32(at + 4, r[s + 1]!, true);
+                view.setInt32(at, low, true);
+                break;
+              case 0xc3:
+              case 0xcb:
+              case 0xd3:
+              case 0xdb:
+                this.atomic(op, d, s, off, imm);
+                break;
+              default:
+                throw illegal(op);
+            }
+            break;
+          }
+          case 0: {
+            if (op !== 0x18)
+              throw illegal(
+                op,
+                op === 0x20 || op === 0x28 || op === 0x30 || op >= 0x40 ? 'legacy packet load' : undefined,
+              );
+            // Map addresses, callbacks and constants are all numbers by now: references were resolved at load.
+            r[d] = imm;
+            r[d + 1] = code[2 * pc + 1]!;
+            pc += 1;
+            break;
+          }
+          case 5:
+            switch (op) {
+              case 0x05:
+                pc += off;
+                break;
+              case 0x85: {
+                const source = (word >>> 12) & 15;
+                if (source === 0) {
+                  const helper = machine.helpers[imm];
+                  if (helper === undefined) throw new Fault('call', `there is no helper ${imm}`);
+                  machine.fuel = fuel;
+                  helper(machine, r);
+                  fuel = machine.fuel;
+                  // A helper may have allocated, which replaces the view.
+                  view = memory.view;
+                } else if (source === 1) {
+                  if (frame + 1 >= MAX_FRAMES) throw new Fault('stack', 'it calls more than 8 functions deep');
+                  const at = frame * SAVED;
+                  saved[at] = pc;
+                  for (let i = 0; i < 8; i++) saved[at + 1 + i] = r[12 + i]!;
+                  frame += 1;
+                  this.enter(frame);
+                  r[20] = stack + (frame + 1) * FRAME_SIZE;
+                  pc += imm;
+                } else throw new Fault('call', 'it calls a kernel function (kfunc)');
+                break;
+              }
+              case 0x95: {
+                if (frame === 0) {
+                  machine.fuel = fuel;
+                  return;
+                }
+                frame -= 1;
+                const at = frame * SAVED;
+                pc = saved[at]!;
+                for (let i = 0; i < 8; i++) r[12 + i] = saved[at + 1 + i]!;
+                r[20] = stack + (frame + 1) * FRAME_SIZE;
+                break;
+              }
+              case 0xe5:
+                throw illegal(op, 'may_goto');
+              default:
+                if (this.jump64(op, d, s, imm)) pc += off;
+            }
+            break;
+          case 6:
+            if (op === 0x06) pc += imm;
+            else if (this.jump32(op, d, s, imm)) pc += off;
+            break;
+        }
+      }
+    } catch (error) {
+      machine.fuel = fuel;
+      throw located(error, pc - 1);
+    }
+  }
+
+  /** A fresh frame is zero, so that a run depends on nothing that ran before. */
+  private enter(frame: number): void {
+    const at = this.stack + frame * FRAME_SIZE;
+    this.machine.memory.bytes.fill(0, at, at + FRAME_SIZE);
+  }
+
+  /** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
+  private outside(low: number, high: number, off: number, size: number): number {
+    const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
+    const bytes = address >= 0x1_0000_0000n ? this.machine.world.read(address, size, 'kernel') : undefined;
+    if (bytes === undefined) throw wild('a read', low, high, off);
+    const { memory } = this.machine;
+    memory.bytes.fill(0, this.machine.scratch, this.machine.scratch + 8);
+    memory.bytes.set(bytes.subarray(0, size), this.machine.scratch);
+    return this.machine.scratch;
+  }
+
+  private alu64(op: number, d: number, s: number, off: number, imm: number): void {
+    const { r } = this;
+    const register = (op & 8) !== 0;
+    const bl = register ? r[s]! : imm;
+    const bh = register ? r[s + 1]! : imm >> 31;
+    const al = r[d]!;
+    const ah = r[d + 1]!;
+    switch (op >> 4) {
+      case 0x0: {
+        const low = (al + bl) | 0;
+        r[d] = low;
+        r[d + 1] = ah + bh + (low >>> 0 < al >>> 0 ? 1 : 0);
+        break;
+      }
+      case 0x1:
+        r[d] = al - bl;
+        r[d + 1] = ah - bh - (al >>> 0 < bl >>> 0 ? 1 : 0);
+        break;
+      case 0x2:
+        r[d] = mul64(al, ah, bl, bh);
+        r[d + 1] = high;
+        break;
+      case 0x3:
+        // Division by zero gives zero (RFC 9669, 4.1).
+        if ((bl | bh) === 0) {
+          r[d] = 0;
+          r[d + 1] = 0;
+        } else {
+          r[d] = off === 1 ? sdiv64(al, ah, bl, bh) : udiv64(al, ah, bl, bh);
+          r[d + 1] = high;
+        }
+        break;
+      case 0x4:
+        r[d] = al | bl;
+        r[d + 1] = ah | bh;
+        break;
+      case 0x5:
+        r[d] = al & bl;
+        r[d + 1] = ah & bh;
+        break;
+      case 0x6: {
+        const count = bl & 63;
+        if (count >= 32) {
+          r[d + 1] = al << (count - 32);
+          r[d] = 0;
+        } else if (count > 0) {
+          r[d + 1] = (ah << count) | (al >>> (32 - count));
+          r[d] = al << count;
+        }
+        break;
+      }
+      case 0x7: {
+        const count = bl & 63;
+        if (count >= 32) {
+          r[d] = ah >>> (count - 32);
+          r[d + 1] = 0;
+        } else if (count > 0) {
+          r[d] = (al >>> count) | (ah << (32 - count));
+          r[d + 1] = ah >>> count;
+        }
+        break;
+      }
+      case 0x8:
+        r[d] = -al;
+        r[d + 1] = ~ah + (al === 0 ? 1 : 0);
+        break;
+      case 0x9:
+        // The remainder of a division by zero is the dividend.
+        if ((bl | bh) !== 0) {
+          r[d] = off === 1 ? smod64(al, ah, bl, bh) : umod64(al, ah, bl, bh);
+          r[d + 1] = high;
+        }
+        break;
+      case 0xa:
+        r[d] = al ^ bl;
+        r[d + 1] = ah ^ bh;
+        break;
+      case 0xb:
+        if (off === 0) {
+          r[d] = bl;
+          r[d + 1] = bh;
+        } else if (off === 1) throw illegal(op, 'addr_space_cast');
+        else {
+          const value = extend(bl, off, op);
+          r[d] = value;
+          r[d + 1] = value >> 31;
+        }
+        break;
+      case 0xc: {
+        const count = bl & 63;
+        if (count >= 32) {
+          r[d] = ah >> (count - 32);
+          r[d + 1] = ah >> 31;
+        } else if (count > 0) {
+          r[d] = (al >>> count) | (ah << (32 - count));
+          r[d + 1] = ah >> count;
+        }
+        break;
+      }
+      case 0xd:
+        // bswap (v4): always reverses.
+        this.swap(d, imm, true);
+        break;
+      default:
+        throw illegal(op);
+    }
+  }
+
+  private alu32(op: number, d: number, s: number, off: number, imm: number): void {
+    const { r } = this;
+    const b = (op & 8) !== 0 ? r[s]! : imm;
+    const a = r[d]!;
+    let result: number;
+    switch (op >> 4) {
+      case 0x0:
+        result = a + b;
+        break;
+      case 0x1:
+        result = a - b;
+        break;
+      case 0x2:
+        result = Math.imul(a, b);
+        break;
+      case 0x3:
+        if (b === 0) result = 0;
+        else result = off === 1 ? a / b : (a >>> 0) / (b >>> 0);
+        break;
+      case 0x4:
+        result = a | b;
+        break;
+      case 0x5:
+        result = a & b;
+        break;
+      case 0x6:
+        result = a << b;
+        break;
+      case 0x7:
+        result = a >>> b;
+        break;
+      case 0x8:
+        result = -a;
+        break;
+      case 0x9:
+        if (b === 0) result = a;
+        else result = off === 1 ? a % b : (a >>> 0) % (b >>> 0);
+        break;
+      case 0xa:
+        result = a ^ b;
+        break;
+      case 0xb:
+        result = off === 0 ? b : extend(b, off, op);
+        break;
+      case 0xc:
+        result = a >> b;
+        break;
+      case 0xd:
+        // 0xd4 is "to little endian": only truncates here; 0xdc is "to big endian".
+        this.swap(d, imm, (op & 8) !== 0);
+        return;
+      default:
+        throw illegal(op);
+    }
+    // The array wraps and truncates: sums, quotients and counts above 2^31 come out right.
+    r[d] = result;
+    r[d + 1] = 0;
+  }
+
+  private swap(d: number, bits: number, reverse: boolean): void {
+    const { r } = this;
+    const low = r[d]!;
+    switch (bits) {
+      case 16:
+        r[d] = reverse ? ((low & 0xff) << 8) | ((low >>> 8) & 0xff) : low & 0xffff;
+        r[d + 1] = 0;
+        return;
+      case 32:
+        r[d] = reverse ? swap32(low) : low;
+        r[d + 1] = 0;
+        return;
+      case 64:
+        if (!reverse) return;
+        r[d] = swap32(r[d + 1]!);
+        r[d + 1] = swap32(low);
+        return;
+      default:
+        throw new Fault('instruction', `bytes of ${bits} bits cannot be swapped`);
+    }
+  }
+
+  private jump64(op: number, d: number, s: number, imm: number): boolean {
+    const { r } = this;
+    const register = (op & 8) !== 0;
+    const bl = register ? r[s]! : imm;
+    const bh = register ? r[s + 1]! : imm >> 31;
+    const al = r[d]!;
+    const ah = r[d + 1]!;
+    switch (op >> 4) {
+      case 0x1:
+        return al === bl && ah === bh;
+      case 0x2:
+        return below(bl, bh, al, ah);
+      case 0x3:
+        return !below(al, ah, bl, bh);
+      case 0x4:
+        return ((al & bl) | (ah & bh)) !== 0;
+      case 0x5:
+        return al !== bl || ah !== bh;
+      case 0x6:
+        return less(bl, bh, al, ah);
+      case 0x7:
+        return !less(al, ah, bl, bh);
+      case 0xa:
+        return below(al, ah, bl, bh);
+      case 0xb:
+        return !below(bl, bh, al, ah);
+      case 0xc:
+        return less(al, ah, bl, bh);
+      case 0xd:
+        return !less(bl, bh, al, ah);
+      default:
+        throw illegal(op);
+    }
+  }
+
+  private jump32(op: number, d: number, s: number, imm: number): boolean {
+    const { r } = this;
+    const b = (op & 8) !== 0 ? r[s]! : imm;
+    const a = r[d]!;
+    switch (op >> 4) {
+      case 0x1:
+        return a === b;
+      case 0x2:
+        return a >>> 0 > b >>> 0;
+      case 0x3:
+        return a >>> 0 >= b >>> 0;
+      case 0x4:
+        return (a & b) !== 0;
+      case 0x5:
+        return a !== b;
+      case 0x6:
+        return a > b;
+      case 0x7:
+        return a >= b;
+      case 0xa:
+        return a >>> 0 < b >>> 0;
+      case 0xb:
+        return a >>> 0 <= b >>> 0;
+      case 0xc:
+        return a < b;
+      case 0xd:
+        return a <= b;
+      default:
+        throw illegal(op);
+    }
+  }
+
+  /** One thread runs at a time, so an atomic operation is a read and a write. */
+  private atomic(op: number, d: number, s: number, off: number, imm: number): void {
+    const { r } = this;
+    const { view } = this.machine.memory;
+    if (imm === 0x100 || imm === 0x110) {
+      this.ordered(op, d, s, off, imm === 0x100);
+      return;
+    }
+    if (op !== 0xc3 && op !== 0xdb) throw illegal(op);
+    const wide = op === 0xdb;
+    const at = (r[d]! >>> 0) + off;
+    const oldLow = view.getInt32(at, true);
+    const oldHigh = wide ? view.getInt32(at + 4, true) : 0;
+    const low = r[s]!;
+    const top = r[s + 1]!;
+    let newLow: number;
+    let newHigh: number;
+    switch (imm & ~1) {
+      case 0x00:
+        newLow = (oldLow + low) | 0;
+        newHigh = (oldHigh + top + (newLow >>> 0 < oldLow >>> 0 ? 1 : 0)) | 0;
+        break;
+      case 0x40:
+        newLow = oldLow | low;
+        newHigh = oldHigh | top;
+        break;
+      case 0x50:
+        newLow = oldLow & low;
+        newHigh = oldHigh & top;
+        break;
+      case 0xa0:
+        newLow = oldLow ^ low;
+        newHigh = oldHigh ^ top;
+        break;
+      case 0xe0:
+        newLow = low;
+        newHigh = top;
+        break;
+      case 0xf0: {
+        // cmpxchg compares with r0 and leaves the old value there.
+        const same = oldLow === r[0] && (!wide || oldHigh === r[1]);
+        newLow = same ? low : oldLow;
+        newHigh = same ? top : oldHigh;
+        break;
+      }
+      default:
+        throw new Fault('instruction', `there is no atomic operation 0x${imm.toString(16)}`);
+    }
+    view.setInt32(at, newLow, true);
+    if (wide) view.setInt32(at + 4, newHigh, true);
+    if ((imm & ~1) === 0xf0) {
+      r[0] = oldLow;
+      r[1] = oldHigh;
+    } else if ((imm & 1) !== 0) {
+      r[s] = oldLow;
+      r[s + 1] = oldHigh;
+    }
+  }
+
+  /** load_acquire and store_release: plain accesses here. */
+  private ordered(op: number, d: number, s: number, off: number, load: boolean): void {
+    const { r } = this;
+    const { memory } = this.machine;
+    const { view } = memory;
+    const base = load ? s : d;
+    const at = (r[base]! >>> 0) + off;
+    if (r[base + 1] !== 0 || at < NULL_END) throw wild(load ? 'a read' : 'a write', r[base]!, r[base + 1]!, off);
+    const from = load ? d : s;
+    switch (op) {
+      case 0xc3:
+        if (!load) view.setInt32(at, r[from]!, true);
+        else setBoth(r, from, view.getInt32(at, true), 0);
+        return;
+      case 0xcb:
+        if (!load) view.setInt16(at, r[from]!, true);
+        else setBoth(r, from, view.getUint16(at, true), 0);
+        return;
+      case 0xd3:
+        if (!load) view.setInt8(at, r[from]!);
+        else setBoth(r, from, view.getUint8(at), 0);
+        return;
+      case 0xdb:
+        if (load) setBoth(r, from, view.getInt32(at, true), view.getInt32(at + 4, true));
+        else {
+          view.setInt32(at, r[from]!, true);
+          view.setInt32(at + 4, r[from + 1]!, true);
+        }
+        return;
+      default:
+        throw illegal(op);
+    }
+  }
+}
+
+/** Bytes, by the size bits of the opcode. */
+const SIZES = [4, 2, 1, 8];
+
+function setBoth(r: Int32Array, d: number, low: number, top: number): void {
+  r[d] = low;
+  r[d + 1] = top;
+}
+
+function below(al: number, ah: number, bl: number, bh: number): boolean {
+  return ah === bh ? al >>> 0 < bl >>> 0 : ah >>> 0 < bh >>> 0;
+}
+
+function less(al: number, ah: number, bl: number, bh: number): boolean {
+  return ah === bh ? al >>> 0 < bl >>> 0 : ah < bh;
+}
+
+function extend(value: number, bits: number, op: number): number {
+  if (bits === 8) return (value << 24) >> 24;
+  if (bits === 16) return (value << 16) >> 16;
+  if (bits === 32 && (op & 7) === 7) return value;
+  throw illegal(op);
+}
+
+function swap32(value: number): number {
+  return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
+}
+
+function wild(what: string, low: number, high: number, off: number): Fault {
+  const by = off === 0 ? '' : ` ${off < 0 ? '-' : '+'} ${Math.abs(off)}`;
+  return new Fault('memory', `${what} at ${pointerText(low, high)}${by}, which is no memory of the program`);
+}
+
+function illegal(op: number, name?: string): Fault {
+  const code = `0x${op.toString(16).padStart(2, '0')}`;
+  return new Fault(
+    'instruction',
+    name ? `the virtual machine does not have ${name} (opcode ${code}) yet` : `there is no opcode ${code}`,
+  );
+}
+
+function located(error: unknown, slot: number): unknown {
+  // A DataView read past the end of memory is a fault of the program, not of ours.
+  const fault = error instanceof RangeError ? new Fault('memory', 'an access beyond the end of memory') : error;
+  if (fault instanceof Fault && fault.slot < 0) fault.slot = slot;
+  return fault;
+}

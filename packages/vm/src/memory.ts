@@ -1,0 +1,99 @@
+import { outOfMemory } from './diagnostics.ts';
+import { Fault } from './fault.ts';
+
+/**
+ * The one linear memory of a machine: stacks, contexts, packets, map values and ring buffers. A BPF pointer is an
+ * offset into it; addresses of 2^32 and above stand for memory of the recorded machine and are only read by helpers.
+ *
+ *     0x00000  nothing: a NULL pointer, or one near it, faults here
+ *     0x10000  the stacks, eight frames of 512 bytes for each nesting of programs
+ *     …        allocations, 8-byte aligned
+ *
+ * It is a WebAssembly memory so that compiled code can share it. Growing it detaches the views: read them from
+ * {@link view} and {@link bytes} after every allocation.
+ */
+export class Memory {
+  view: DataView;
+  bytes: Uint8Array;
+  private readonly memory: WebAssembly.Memory;
+  private top = FIRST_FREE;
+  private readonly free = new Map<number, number[]>();
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
+    this.view = new DataView(this.memory.buffer);
+    this.bytes = new Uint8Array(this.memory.buffer);
+  }
+
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  /** Zeroed memory; E4002 when it would exceed 2 GiB. */
+  allocate(size: number): number {
+    const rounded = Math.max(8, (size + 7) & ~7);
+    const reused = this.free.get(rounded)?.pop();
+    if (reused !== undefined) {
+      this.bytes.fill(0, reused, reused + rounded);
+      return reused;
+    }
+    const at = this.top;
+    const end = at + rounded;
+    if (!(end <= MAXIMUM_PAGES * PAGE)) throw outOfMemory(size);
+    if (end > this.size) this.grow(end);
+    this.top = end;
+    return at;
+  }
+
+  /** Gives an allocation back for others of the same size. */
+  release(at: number, size: number): void {
+    const rounded = Math.max(8, (size + 7) & ~7);
+    const list = this.free.get(rounded);
+    if (list) list.push(at);
+    else this.free.set(rounded, [at]);
+  }
+
+  /** A view of `size` bytes at a pointer that a program gave to a helper; faults unless all of it is memory. */
+  slice(low: number, high: number, size: number, what: string): Uint8Array {
+    const at = this.check(low, high, size, what);
+    return this.bytes.subarray(at, at + size);
+  }
+
+  /** The offset of `size` accessible bytes, or a fault that says `what` was wrong. */
+  check(low: number, high: number, size: number, what: string): number {
+    const at = low >>> 0;
+    if (high !== 0 || at < NULL_END || at + size > this.size)
+      throw new Fault('memory', `${what} at ${pointerText(low, high)}`);
+    return at;
+  }
+
+  private grow(end: number): void {
+    const want = Math.min(MAXIMUM_PAGES * PAGE, Math.max(end, this.size * 2));
+    try {
+      this.memory.grow(Math.ceil((want - this.size) / PAGE));
+    } catch {
+      throw outOfMemory(end);
+    }
+    this.view = new DataView(this.memory.buffer);
+    this.bytes = new Uint8Array(this.memory.buffer);
+  }
+}
+
+const PAGE = 65536;
+const INITIAL_PAGES = 16;
+/** 2 GiB: offsets stay positive in 32-bit arithmetic. */
+const MAXIMUM_PAGES = 32768;
+
+/** Below lies no memory. */
+export const NULL_END = 0x10000;
+export const STACKS = 0x10000;
+/** Bytes of one frame and the most frames of one program (`MAX_BPF_STACK`, `MAX_CALL_FRAMES`, include/linux/filter.h). */
+export const FRAME_SIZE = 512;
+export const MAX_FRAMES = 8;
+/** Programs inside callbacks of helpers inside programs … */
+export const MAX_NESTING = 8;
+const FIRST_FREE = STACKS + FRAME_SIZE * MAX_FRAMES * MAX_NESTING;
+
+export function pointerText(low: number, high: number): string {
+  return `0x${((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toString(16)}`;
+}

@@ -1,0 +1,131 @@
+import { HELPERS } from '@skep/abi';
+import { SkepError } from '@skep/base';
+import { type CodeReference, decode, type ProgramSpec } from '@skep/object';
+import { badProgram, stopped, unsupportedHelper } from './diagnostics.ts';
+import type { Fault } from './fault.ts';
+import type { Machine } from './machine.ts';
+import { ArrayMap } from './maps/array.ts';
+import type { VmMap } from './maps/map.ts';
+
+/** A program with its references filled in, ready to run. */
+export interface VmProgram {
+  readonly spec: ProgramSpec;
+  /** See {@link interpret}. */
+  readonly code: Int32Array;
+}
+
+/** High half of a callback's "address": no memory is there, so that a program can only pass it on. */
+export const CALLBACK = 0x5ca11bac;
+
+/**
+ * Checks what can be checked without running (opcodes, jump targets, helpers that the machine has) and fills in maps,
+ * data and callbacks. Throws E4004, E4005.
+ */
+export function loadProgram(machine: Machine, spec: ProgramSpec, maps: ReadonlyMap<string, VmMap>): VmProgram {
+  const bytes = spec.code.slice();
+  checkInstructions(machine, spec);
+  const code = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
+  for (const reference of spec.references) fill(code, spec, reference, maps);
+  return { spec, code };
+}
+
+function checkInstructions(machine: Machine, spec: ProgramSpec): void {
+  const slots = spec.code.length / 8;
+  let slot = 0;
+  const starts = new Set<number>();
+  const targets: number[] = [];
+  const functions: number[] = [];
+  const kinds: string[] = [];
+  let last = 'none';
+  try {
+    for (const insn of decode(spec.code)) {
+      starts.add(slot);
+      const next = slot + (insn.kind === 'ld_imm64' ? 2 : 1);
+      if (insn.kind === 'jump' || insn.kind === 'goto' || insn.kind === 'may_goto') targets.push(next + insn.off);
+      if (insn.kind === 'call') {
+        if (insn.target.kind === 'local') functions.push(next + insn.target.off);
+        else if (insn.target.kind === 'helper') checkHelper(machine, spec, insn.target.id, slot);
+        else if (insn.target.kind === 'kfunc')
+          throw badProgram(spec.name, `instruction ${slot} calls a kernel function (kfunc)`);
+        else throw badProgram(spec.name, `instruction ${slot} calls through a register, which no kernel takes`);
+      }
+      last = insn.kind;
+      kinds[slot] = last;
+      slot = next;
+    }
+  } catch (error) {
+    if (error instanceof SkepError && error.code.startsWith('E33')) throw badProgram(spec.name, error.message);
+    throw error;
+  }
+  if (last !== 'exit' && last !== 'goto') throw badProgram(spec.name, 'its last instruction is no exit');
+  for (const start of functions) {
+    const before = start > 0 ? kinds[start - 1] : 'exit';
+    if (before !== 'exit' && before !== 'goto')
+      throw badProgram(spec.name, `the function before ${start} does not end with an exit`);
+  }
+  for (const target of [...targets, ...functions]) {
+    if (target < 0 || target >= slots || !starts.has(target))
+      throw badProgram(spec.name, `a jump leads to ${target}, which is no instruction`);
+  }
+}
+
+function checkHelper(machine: Machine, spec: ProgramSpec, id: number, slot: number): void {
+  if (machine.helpers[id] !== undefined) return;
+  // What libbpf and we leave where a CO-RE relocation failed: a trap that must not be reached.
+  if (id === POISON) return;
+  throw unsupportedHelper(spec.name, HELPERS.find((one) => one.id === id)?.name ?? `helper ${id}`, slot);
+}
+
+/** The "helper number" of instructions whose CO-RE relocation failed. */
+const POISON = 0xbad2310;
+
+function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, maps: ReadonlyMap<string, VmMap>): void {
+  const at = 2 * reference.slot;
+  switch (reference.kind) {
+    case 'map':
+    case 'map-value': {
+      const map = maps.get(reference.map);
+      if (map === undefined) throw badProgram(spec.name, `it refers to map \`${reference.map}\`, which was not made`);
+      if (reference.kind === 'map') setImm64(code, at, map.address, 0);
+      else if (map instanceof ArrayMap) setImm64(code, at, map.values + reference.offset, 0);
+      else throw badProgram(spec.name, `it refers to the data of \`${reference.map}\`, which is no array`);
+      return;
+    }
+    case 'func': {
+      // The immediate counts from the next instruction, as the kernel wants it; here it becomes the slot itself.
+      setImm64(code, at, reference.slot + 1 + code[at + 1]!, CALLBACK);
+      return;
+    }
+    case 'ksym':
+      if (!reference.weak) throw badProgram(spec.name, `it refers to the kernel's variable \`${reference.name}\``);
+      setImm64(code, at, 0, 0);
+      return;
+    case 'kfunc':
+      throw badProgram(spec.name, `it calls the kernel function \`${reference.name}\` (kfunc)`);
+  }
+}
+
+/** Also clears the pseudo register that said what the immediate stood for. */
+function setImm64(code: Int32Array, at: number, low: number, high: number): void {
+  code[at] = code[at]! & ~0xf000;
+  code[at + 1] = low;
+  code[at + 3] = high;
+}
+
+/** A fault as the user reads it: the program, the line of source, what happened. */
+export function faultError(program: VmProgram, fault: Fault): SkepError {
+  const { lineInfo, name } = program.spec;
+  const line = lineInfo.findLast((one) => one.slot <= fault.slot);
+  const where = line
+    ? `at ${line.file}:${line.line}:${line.column} (\`${line.text.trim()}\`)`
+    : `at instruction ${fault.slot}`;
+  const help = {
+    memory: 'the kernel would have refused the program: check the pointer against NULL or the end of the packet first',
+    fuel: 'bound the loop, or give the run more instructions',
+    call: undefined,
+    stack: 'call fewer functions inside one another',
+    instruction: undefined,
+    map: undefined,
+  }[fault.kind];
+  return stopped(name, where, fault.message, help);
+}

@@ -1,0 +1,71 @@
+import type { Recording } from '@skep/capture';
+import { hookKey, type Machine } from './machine.ts';
+import type { VmProgram } from './program.ts';
+import { RecordedWorld } from './world.ts';
+
+/** A program and the hook whose recorded runs it is to see. */
+export interface Attachment {
+  readonly program: VmProgram;
+  /** See {@link hookKey}. */
+  readonly hook: string;
+}
+
+/**
+ * Runs the attached programs on every recorded run of their hooks, in the order of the recording; gives the number of
+ * runs after each of at most `batch`, so that the caller can read rings before they fill.
+ */
+export function* replay(
+  machine: Machine,
+  recording: Recording,
+  attachments: Iterable<Attachment>,
+  batch = 64,
+): Generator<number, void, void> {
+  const hooks = new Map<number, Attachment[]>();
+  const list = [...attachments];
+  const before = machine.world;
+  let ran = 0;
+  try {
+    for (const block of recording.blocks) {
+      if (block.kind === 'hook') {
+        const key = hookKey(block.hook.section);
+        hooks.set(
+          block.hook.id,
+          list.filter((one) => one.hook === key),
+        );
+      }
+      if (block.kind !== 'run') continue;
+      const { run } = block;
+      for (const { program } of hooks.get(run.hook) ?? []) {
+        machine.world = new RecordedWorld(run);
+        const at = machine.memory.allocate(run.context.length);
+        machine.memory.bytes.set(run.context, at);
+        try {
+          machine.run(program, at);
+        } finally {
+          machine.memory.release(at, run.context.length);
+        }
+        ran += 1;
+        if (ran === batch) {
+          yield ran;
+          ran = 0;
+        }
+      }
+    }
+  } finally {
+    machine.world = before;
+  }
+  if (ran > 0) yield ran;
+}
+
+/** Which recorded hooks none of the attachments listens to, and the other way round. */
+export function unmatchedHooks(
+  recording: Recording,
+  attachments: Iterable<Attachment>,
+): { recorded: string[]; attached: string[] } {
+  const recorded = new Set(recording.blocks.flatMap((one) => (one.kind === 'hook' ? [hookKey(one.hook.section)] : [])));
+  const attached = new Set([...attachments].map((one) => one.hook));
+  return {
+    recorded: [...recorded].filter((one) => !attached.has(one)),
+    attached: [...attached].filter((one) => !recorded.has(one)),
+  };
+}

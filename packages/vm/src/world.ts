@@ -1,0 +1,165 @@
+import type { MemoryPiece, RecordedRun } from '@skep/capture';
+
+/** What helpers ask of the machine that a program runs on; everything a run depends on besides its maps and context. */
+export interface World {
+  readonly cpu: number;
+  /** Nanoseconds, for `bpf_ktime_get_ns` and its sisters; by number of the helper. */
+  time(helper: number): bigint;
+  pidTgid(): bigint;
+  uidGid(): bigint;
+  /** At most 15 characters. */
+  comm(): string;
+  /** Address of the `task_struct`, for `bpf_get_current_task`. */
+  task(helper: number): bigint;
+  cgroupId(): bigint;
+  random(): number;
+  /** At most `size` bytes at an address, or undefined for EFAULT. */
+  read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined;
+  /** The bytes of a string with its NUL, cut to `size`; undefined for EFAULT. */
+  readString(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined;
+}
+
+/** A machine of nothing but what a test sets: the clock stands still until it is moved, memory is a list of pieces. */
+export class SimulatedWorld implements World {
+  cpu = 0;
+  now = 0n;
+  tgid = 1;
+  pid = 1;
+  uid = 0;
+  gid = 0;
+  name = 'skep';
+  taskAddress = 0n;
+  cgroup = 1n;
+  private seed = 1;
+  readonly memory: { readonly address: bigint; readonly space: MemoryPiece['space']; readonly bytes: Uint8Array }[] =
+    [];
+
+  time(): bigint {
+    return this.now;
+  }
+  pidTgid(): bigint {
+    return (BigInt(this.tgid) << 32n) | BigInt(this.pid);
+  }
+  uidGid(): bigint {
+    return (BigInt(this.gid) << 32n) | BigInt(this.uid);
+  }
+  comm(): string {
+    return this.name;
+  }
+  task(): bigint {
+    return this.taskAddress;
+  }
+  cgroupId(): bigint {
+    return this.cgroup;
+  }
+  /** xorshift32: the same numbers in every run. */
+  random(): number {
+    let x = this.seed;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.seed = x;
+    return x >>> 0;
+  }
+  read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
+    return readPieces(this.memory, address, size, space);
+  }
+  readString(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
+    return readStringPieces(this.memory, address, size, space);
+  }
+}
+
+/** One recorded run: every question gets the answer that the recorded program got, in order; then the last one again. */
+export class RecordedWorld implements World {
+  readonly cpu: number;
+  private readonly run: RecordedRun;
+  private readonly next = new Map<number, number>();
+
+  constructor(run: RecordedRun) {
+    this.run = run;
+    this.cpu = run.cpu;
+  }
+
+  time(helper: number): bigint {
+    return this.call(helper) ?? this.run.time;
+  }
+  pidTgid(): bigint {
+    return this.run.pidTgid;
+  }
+  uidGid(): bigint {
+    return this.run.uidGid;
+  }
+  comm(): string {
+    return this.run.comm;
+  }
+  task(helper: number): bigint {
+    return this.call(helper) ?? 0n;
+  }
+  cgroupId(): bigint {
+    return this.call(80) ?? 0n;
+  }
+  random(): number {
+    return Number(BigInt.asUintN(32, this.call(7) ?? 4n));
+  }
+  read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
+    return readPieces(this.run.memory, address, size, space);
+  }
+  readString(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
+    return readStringPieces(this.run.memory, address, size, space);
+  }
+
+  /** The next recorded result of a helper; the last one when the program asks more often than it did then. */
+  private call(helper: number): bigint | undefined {
+    const from = this.next.get(helper) ?? 0;
+    let last: bigint | undefined;
+    for (let i = 0, seen = 0; i < this.run.calls.length; i++) {
+      const one = this.run.calls[i]!;
+      if (one.helper !== helper) continue;
+      last = one.result;
+      if (seen++ === from) {
+        this.next.set(helper, from + 1);
+        return last;
+      }
+    }
+    return last;
+  }
+}
+
+type Piece = Pick<MemoryPiece, 'address' | 'space' | 'bytes'>;
+
+function readPieces(
+  pieces: readonly Piece[],
+  address: bigint,
+  size: number,
+  space: Piece['space'],
+): Uint8Array | undefined {
+  // The latest reading wins: memory may have changed between two.
+  for (let i = pieces.length - 1; i >= 0; i--) {
+    const piece = pieces[i]!;
+    if (piece.space !== space || address < piece.address) continue;
+    const at = Number(address - piece.address);
+    if (at + size <= piece.bytes.length) return piece.bytes.subarray(at, at + size);
+  }
+  return undefined;
+}
+
+function readStringPieces(
+  pieces: readonly Piece[],
+  address: bigint,
+  size: number,
+  space: Piece['space'],
+): Uint8Array | undefined {
+  for (let i = pieces.length - 1; i >= 0; i--) {
+    const piece = pieces[i]!;
+    if (piece.space !== space || address < piece.address) continue;
+    const at = Number(address - piece.address);
+    if (at >= piece.bytes.length) continue;
+    const end = piece.bytes.indexOf(0, at);
+    const whole = piece.bytes.subarray(at, end < 0 ? piece.bytes.length : end + 1);
+    if (whole.length <= size && end >= 0) return whole;
+    const cut = whole.slice(0, Math.min(size, whole.length + 1));
+    cut[cut.length - 1] = 0;
+    return cut;
+  }
+  return undefined;
+}
