@@ -1,1 +1,33 @@
-export {};
+export { loadBtf } from './bpf/btf-load.ts';
+export { KernelError, ProgramRefused } from './diagnostics.ts';
+export { doctor, type Permission, permitted, type Report } from './doctor.ts';
+export { cgroup2Root, FEATURES, type Feature, type FeatureName, type FeatureReport, probeFeature } from './features.ts';
+export * from './inspect.ts';
+export { type Hook, type Kernel, kernel } from './kernel.ts';
+export { kernelBtf, kernelBtfBytes, moduleBtf, modulesWithBtf, rawTracepointNames } from './kernel-btf.ts';
+export { Link, type Via } from './link/link.ts';
+export {
+  attachPerfEvent,
+  attachTracepoint,
+  PERF_EVENTS,
+  type PerfEventName,
+  type PerfEventOptions,
+} from './link/perf.ts';
+export { attachRawTracepoint, attachTarget, attachTracing } from './link/tracing.ts';
+export { attachXdp, interfaceIndex, type XdpOptions } from './link/xdp.ts';
+export { BpfMap, createMap, type MapOptions, type UpdateMode } from './map.ts';
+export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';
+export {
+  loadProgram,
+  openPinned,
+  Program,
+  type ProgramOptions,
+  pin,
+  type TestRunOptions,
+  type TestRunResult,
+} from './program.ts';
+export { type BatchOptions, copyRecord, type Decode, type ReadOnlyView, RingBuffer } from './ring.ts';
+export { onlineCpus, possibleCpus } from './sys/cpus.ts';
+export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
+export { kernelRelease, releaseAtLeast } from './sys/release.ts';
+export { tracefsRoot, tracepointFormat, tracepointId, tracepointNames } from './tracefs.ts';

@@ -1,0 +1,195 @@
+import { cString, hex } from '@skep/base';
+import { bpf, returned } from './bpf/call.ts';
+import type { CommandName } from './bpf/commands.ts';
+import { systemCallFailed } from './diagnostics.ts';
+import { ERRNO } from './sys/errno.ts';
+import { Handle } from './sys/handle.ts';
+import { native } from './sys/native.ts';
+
+/** What is loaded in this kernel, by whomever (struct bpf_prog_info, bpf_map_info, bpf_link_info, bpf_btf_info). */
+export interface ProgramInfo {
+  readonly id: number;
+  /** The kernel's number of `BPF_PROG_TYPE_…`. */
+  readonly type: number;
+  readonly name: string;
+  /** SHA-1 of the instructions, its first eight bytes, as hex. */
+  readonly tag: string;
+  /** Bytes of instructions after the verifier, and of machine code; 0 when not shown to us or not compiled. */
+  readonly translatedSize: number;
+  readonly jitedSize: number;
+  /** Nanoseconds since boot. */
+  readonly loadTime: bigint;
+  readonly uid: number;
+  readonly mapIds: readonly number[];
+  readonly btfId: number;
+  /** Zero unless statistics are on: {@link enableStats}. */
+  readonly runs: bigint;
+  readonly nanoseconds: bigint;
+  /** Since 5.16, else 0. */
+  readonly verifiedInstructions: number;
+}
+
+export interface MapInfo {
+  readonly id: number;
+  readonly type: number;
+  readonly name: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly btfId: number;
+  readonly keyType: number;
+  readonly valueType: number;
+}
+
+export interface LinkInfo {
+  readonly id: number;
+  /** The kernel's number of `enum bpf_link_type`. */
+  readonly type: number;
+  readonly programId: number;
+  /** Of XDP links, else 0. */
+  readonly ifindex: number;
+}
+
+export interface BtfInfo {
+  readonly id: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly name: string;
+  /** Of the kernel or of a module, and not of a program. */
+  readonly kernel: boolean;
+}
+
+export function programInfo(fd: number): ProgramInfo {
+  const first = info(fd, 232);
+  const mapIds = new Uint32Array(first.getUint32(52, true));
+  const view = mapIds.length === 0 ? first : info(fd, 232, { count: [52, mapIds.length], pointer: [56, mapIds] });
+  return {
+    id: view.getUint32(4, true),
+    type: view.getUint32(0, true),
+    name: text(view, 64),
+    tag: hex(new Uint8Array(view.buffer, 8, 8)),
+    translatedSize: view.getUint32(20, true),
+    jitedSize: view.getUint32(16, true),
+    loadTime: view.getBigUint64(40, true),
+    uid: view.getUint32(48, true),
+    mapIds: [...mapIds.subarray(0, view.getUint32(52, true))],
+    btfId: view.getUint32(128, true),
+    nanoseconds: view.getBigUint64(192, true),
+    runs: view.getBigUint64(200, true),
+    verifiedInstructions: view.getUint32(216, true),
+  };
+}
+
+export function mapInfo(fd: number): MapInfo {
+  const view = info(fd, 88);
+  return {
+    id: view.getUint32(4, true),
+    type: view.getUint32(0, true),
+    name: text(view, 24),
+    keySize: view.getUint32(8, true),
+    valueSize: view.getUint32(12, true),
+    maxEntries: view.getUint32(16, true),
+    flags: view.getUint32(20, true),
+    btfId: view.getUint32(64, true),
+    keyType: view.getUint32(68, true),
+    valueType: view.getUint32(72, true),
+  };
+}
+
+const BPF_LINK_TYPE_XDP = 6;
+
+export function linkInfo(fd: number): LinkInfo {
+  const view = info(fd, 48);
+  const type = view.getUint32(0, true);
+  return {
+    id: view.getUint32(4, true),
+    type,
+    programId: view.getUint32(8, true),
+    ifindex: type === BPF_LINK_TYPE_XDP ? view.getUint32(16, true) : 0,
+  };
+}
+
+export function btfInfo(fd: number): BtfInfo {
+  const name = new Uint8Array(64);
+  const view = info(fd, 32, { count: [24, name.length], pointer: [16, name] });
+  return {
+    id: view.getUint32(12, true),
+    size: view.getUint32(8, true),
+    name: cString(name),
+    kernel: view.getUint32(28, true) !== 0,
+  };
+}
+
+/** Everything that is loaded; what vanishes while we look is left out. */
+export function listPrograms(): ProgramInfo[] {
+  return list('BPF_PROG_GET_NEXT_ID', 'BPF_PROG_GET_FD_BY_ID', programInfo);
+}
+
+export function listMaps(): MapInfo[] {
+  return list('BPF_MAP_GET_NEXT_ID', 'BPF_MAP_GET_FD_BY_ID', mapInfo);
+}
+
+export function listLinks(): LinkInfo[] {
+  return list('BPF_LINK_GET_NEXT_ID', 'BPF_LINK_GET_FD_BY_ID', linkInfo);
+}
+
+export function listBtfs(): BtfInfo[] {
+  return list('BPF_BTF_GET_NEXT_ID', 'BPF_BTF_GET_FD_BY_ID', btfInfo);
+}
+
+/** Run counts and times of all programs are kept until the handle is closed. Costs each run some 20 ns. */
+export function enableStats(): Handle {
+  const BPF_STATS_RUN_TIME = 0;
+  const result = bpf('BPF_ENABLE_STATS', { type: BPF_STATS_RUN_TIME });
+  if (result < 0) throw systemCallFailed('BPF_ENABLE_STATS', -result, 'run statistics');
+  return new Handle(result, 'run statistics');
+}
+
+type NextId = Extract<CommandName, `${string}GET_NEXT_ID`>;
+type FdById = Extract<CommandName, `${string}GET_FD_BY_ID`>;
+
+function list<T>(next: NextId, open: FdById, read: (fd: number) => T): T[] {
+  const found: T[] = [];
+  for (let id = 0; ; ) {
+    const result = bpf(next, { start_id: id });
+    if (result === -ERRNO.ENOENT) return found;
+    if (result < 0) throw systemCallFailed(next, -result, 'listing');
+    id = returned(next, 'next_id');
+    const fd = bpf(open, { id });
+    if (fd === -ERRNO.ENOENT) continue;
+    if (fd < 0) throw systemCallFailed(open, -fd, `number ${id}`);
+    const handle = new Handle(fd, `number ${id}`);
+    try {
+      found.push(read(handle.fd));
+    } finally {
+      handle.close();
+    }
+  }
+}
+
+/**
+ * The kernel fills what it knows of the structure and leaves the rest zero. `into` is an array of the caller that the
+ * kernel shall fill as well: where its length and its address stand in the structure.
+ */
+function info(
+  fd: number,
+  size: number,
+  into?: { count: [offset: number, value: number]; pointer: [offset: number, array: Uint8Array | Uint32Array] },
+): DataView {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  if (into) {
+    const [, array] = into.pointer;
+    view.setUint32(into.count[0], into.count[1], true);
+    const target = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    view.setBigUint64(into.pointer[0], BigInt(native().address(target)), true);
+  }
+  const result = bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: size, info: bytes });
+  if (result < 0) throw systemCallFailed('BPF_OBJ_GET_INFO_BY_FD', -result, 'information');
+  return view;
+}
+
+function text(view: DataView, offset: number): string {
+  return cString(new Uint8Array(view.buffer, offset, 16));
+}

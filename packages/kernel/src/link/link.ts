@@ -1,0 +1,46 @@
+import { type LinkInfo, linkInfo } from '../inspect.ts';
+import type { Handle } from '../sys/handle.ts';
+
+/** Which mechanism of the kernel holds the program there. */
+export type Via = 'bpf_link' | 'perf_ioctl' | 'netlink';
+
+/**
+ * A program that is attached. It is detached by {@link close}, and by the end of this process: nothing is pinned, so the
+ * kernel cleans up with the descriptors, also after SIGKILL (except {@link via} `netlink`, which an exit handler undoes).
+ */
+export class Link {
+  /** For people: `tracepoint syscalls/sys_enter_openat`. */
+  readonly what: string;
+  readonly via: Via;
+  /** In the order of closing. */
+  private readonly handles: readonly Handle[];
+  private readonly undo: (() => void) | undefined;
+  private ended = false;
+
+  constructor(what: string, via: Via, handles: readonly Handle[], undo?: () => void) {
+    this.what = what;
+    this.via = via;
+    this.handles = handles;
+    this.undo = undo;
+  }
+
+  get closed(): boolean {
+    return this.ended;
+  }
+
+  /** What the kernel says of it; undefined where it has no link of its own. */
+  info(): LinkInfo | undefined {
+    return this.via === 'bpf_link' ? linkInfo(this.handles[0]!.fd) : undefined;
+  }
+
+  close(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.undo?.();
+    for (const handle of this.handles) handle.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,83 @@
+import { networkInterfaces } from 'node:os';
+import { suggest } from '@skep/base';
+import { bpf } from '../bpf/call.ts';
+import { ATTACH } from '../bpf/constants.ts';
+import { systemCallFailed, unknownInterface } from '../diagnostics.ts';
+import { setXdp } from '../netlink.ts';
+import type { Program } from '../program.ts';
+import { ERRNO } from '../sys/errno.ts';
+import { Handle } from '../sys/handle.ts';
+import { allocate } from '../sys/memory.ts';
+import { releaseAtLeast } from '../sys/release.ts';
+import { sys } from '../sys/syscalls.ts';
+import { Link, type Via } from './link.ts';
+
+export interface XdpOptions {
+  /** In the driver, in the stack, or on the card; the kernel picks driver or stack when not given. */
+  readonly mode?: 'native' | 'generic' | 'offload';
+  /** Forced for tests; a bpf_link where the kernel has it (5.9) otherwise. */
+  readonly via?: Exclude<Via, 'perf_ioctl'>;
+}
+
+/** Runs the program for each packet that `device` (a name or an index) receives. */
+export function attachXdp(program: Program, device: string | number, options: XdpOptions = {}): Link {
+  const what = `xdp ${device}`;
+  const ifindex = typeof device === 'number' ? device : interfaceIndex(device);
+  const flags = options.mode === undefined ? 0 : XDP_FLAGS[options.mode];
+  if (options.via !== 'netlink') {
+    const result = bpf('BPF_LINK_CREATE', {
+      prog_fd: program.fd,
+      target_fd: ifindex,
+      attach_type: ATTACH.BPF_XDP,
+      flags,
+    });
+    if (result >= 0) return new Link(what, 'bpf_link', [new Handle(result, what)]);
+    if (result !== -ERRNO.EINVAL || releaseAtLeast('5.9') || options.via === 'bpf_link') {
+      throw systemCallFailed('BPF_LINK_CREATE', -result, what, XDP_HINTS[-result]);
+    }
+  }
+  setXdp(ifindex, program.fd, flags, what);
+  const remove = (): void => setXdp(ifindex, -1, flags, what);
+  // Nothing else of ours outlives the process; this would.
+  process.once('exit', remove);
+  return new Link(what, 'netlink', [], () => {
+    process.off('exit', remove);
+    remove();
+  });
+}
+
+/** The index of a network interface in our own network namespace. */
+export function interfaceIndex(name: string): number {
+  const AF_INET = 2;
+  const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+  const SIOCGIFINDEX = 0x8933;
+  const IFNAMSIZ = 16;
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length === 0 || bytes.length >= IFNAMSIZ) throw unknownInterface(name, nearestInterface(name));
+  const fd = sys('socket', AF_INET, SOCK_DGRAM_CLOEXEC, 0);
+  if (fd < 0) throw systemCallFailed('socket', -fd, `finding ${name}`);
+  const socket = new Handle(fd, 'socket');
+  const request = allocate(40);
+  try {
+    request.bytes.set(bytes);
+    if (sys('ioctl', socket.fd, SIOCGIFINDEX, request.address) < 0)
+      throw unknownInterface(name, nearestInterface(name));
+    return request.view.getInt32(IFNAMSIZ, true);
+  } finally {
+    request.free();
+    socket.close();
+  }
+}
+
+/** XDP_FLAGS_… of include/uapi/linux/if_link.h. */
+const XDP_FLAGS = { generic: 1 << 1, native: 1 << 2, offload: 1 << 3 } as const;
+
+const XDP_HINTS: Readonly<Record<number, string>> = {
+  [ERRNO.EOPNOTSUPP]: 'the driver has no native XDP: use mode generic',
+  [ERRNO.EBUSY]: 'another program is attached there: detach it first',
+  [ERRNO.EINVAL]: 'the driver does not take it as it is set up (MTU, receive offloads), or needs the other mode',
+};
+
+function nearestInterface(name: string): string | undefined {
+  return suggest(name, Object.keys(networkInterfaces()));
+}

@@ -1,0 +1,238 @@
+import { MAP } from './bpf/constants.ts';
+import type { BpfMap } from './map.ts';
+import { type Memory, mapShared, pageSize } from './sys/memory.ts';
+import { type Waiter, waiter } from './sys/wait.ts';
+
+/** A DataView that cannot be written through: the pages below are read-only, and a write would end the process. */
+export type ReadOnlyView = Pick<DataView, Extract<keyof DataView, `get${string}`> | 'byteLength'>;
+
+/** Decodes the record of `length` bytes at `offset`. It must copy what it keeps: the bytes are overwritten afterwards. */
+export type Decode<T> = (data: ReadOnlyView, offset: number, length: number) => T;
+
+export interface BatchOptions<T> {
+  readonly decode: Decode<T>;
+  /** Ends the iteration, without an error. */
+  readonly signal?: AbortSignal | undefined;
+  /** Records in one batch at most; 1024. */
+  readonly max?: number;
+  /** Milliseconds between looks while records keep coming; 1. Longer makes batches larger and wake-ups fewer. */
+  readonly interval?: number;
+}
+
+/**
+ * The consumer's side of a ring buffer map (kernel/bpf/ringbuf.c): reads what programs submitted, in order. What has not
+ * been taken stays in the ring, and programs fail to reserve when it is full: the ring is the back pressure, and memory
+ * of this process stays as it is. One reader a ring.
+ *
+ * Layout: one page with the consumer's position (ours to write), one with the producer's, then the data, mapped twice
+ * in a row so that a record that wraps around lies in one piece. A record is a header of eight bytes, length and flags
+ * in its first four, then the data, rounded up to eight.
+ */
+export class RingBuffer {
+  /** Bytes of data that fit. */
+  readonly size: number;
+  private readonly map: BpfMap;
+  private readonly consumer: Memory;
+  private readonly producer: Memory;
+  private readonly data: DataView;
+  private readonly headers: Int32Array;
+  private readonly consumerPosition: BigInt64Array;
+  private readonly fence: Int32Array;
+  private readonly positions: Uint32Array;
+  private position: number;
+  private draining = false;
+  private iterating = false;
+  private readonly ending = new AbortController();
+
+  constructor(map: BpfMap) {
+    if (map.type !== MAP.BPF_MAP_TYPE_RINGBUF) throw new Error(`map ${map.name} is not a ring buffer`);
+    this.map = map;
+    this.size = map.maxEntries;
+    const page = pageSize();
+    this.consumer = mapShared(map.fd, page, 0, true);
+    try {
+      this.producer = mapShared(map.fd, page + 2 * this.size, page, false);
+    } catch (error) {
+      this.consumer.free();
+      throw error;
+    }
+    const { buffer } = this.producer.bytes;
+    this.data = new DataView(buffer, page, 2 * this.size);
+    this.headers = new Int32Array(buffer, page, this.size / 2);
+    this.positions = new Uint32Array(buffer, 0, 2);
+    this.consumerPosition = new BigInt64Array(this.consumer.bytes.buffer, 0, 1);
+    this.fence = new Int32Array(this.consumer.bytes.buffer, 64, 1);
+    this.position = Number(Atomics.load(this.consumerPosition, 0));
+  }
+
+  get closed(): boolean {
+    return this.ending.signal.aborted;
+  }
+
+  /** Bytes that wait to be read, headers and discarded records included. */
+  get pending(): number {
+    this.assertOpen();
+    return this.producerPosition() - this.position;
+  }
+
+  /**
+   * Calls `take` for each record that is there, at most `max`, oldest first, and says how many it were. What `take`
+   * has returned from or thrown for is consumed. {@link close} may be called from it.
+   */
+  drain(take: (data: ReadOnlyView, offset: number, length: number) => void, max = Number.POSITIVE_INFINITY): number {
+    this.assertOpen();
+    if (this.draining) throw new Error('drain is not to be called from its own callback');
+    this.draining = true;
+    const { headers, data } = this;
+    const mask = this.size - 1;
+    const from = this.position;
+    const end = this.committedEnd(max);
+    let at = from;
+    let count = 0;
+    try {
+      while (at < end) {
+        const offset = at & mask;
+        const header = headers[offset >> 2]!;
+        const length = header & LENGTH;
+        at += (length + HEADER + 7) & ~7;
+        if ((header & DISCARDED) === 0) {
+          count++;
+          take(data, offset + HEADER, length);
+          if (this.closed) break;
+        }
+      }
+    } finally {
+      this.draining = false;
+      this.position = at;
+      // One store for the batch, atomic and ordered: the producer must not see half of a position, and must see this
+      // one before we look at its position again, or it would not wake us.
+      if (at !== from) Atomics.store(this.consumerPosition, 0, BigInt(at));
+      if (this.closed) this.unmap();
+    }
+    return count;
+  }
+
+  /** Records that are there, decoded; empty when none is. */
+  read<T>(decode: Decode<T>, max = 1024): T[] {
+    const batch: T[] = [];
+    this.drain((data, offset, length) => batch.push(decode(data, offset, length)), max);
+    return batch;
+  }
+
+  /**
+   * Batches of decoded records as they come, until the signal, `break` or {@link close}. Looks every `interval` while
+   * records keep coming, which costs no system call, and sleeps in the kernel when they stop. Gives way to timers and
+   * signals between batches even when the ring never empties.
+   */
+  async *batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined> {
+    if (this.iterating) throw new Error(`ring ${this.map.name} has a reader already`);
+    this.assertOpen();
+    this.iterating = true;
+    const { decode, max = 1024, interval = 1 } = options;
+    const stop = options.signal ? AbortSignal.any([options.signal, this.ending.signal]) : this.ending.signal;
+    let sleeper: Waiter | undefined;
+    try {
+      for (let idle = 0; !stop.aborted; ) {
+        const batch = this.read(decode, max);
+        if (batch.length > 0) {
+          idle = 0;
+          yield batch;
+          if (batch.length === max) {
+            await turn();
+            continue;
+          }
+        }
+        if (stop.aborted) return;
+        if (idle++ < IDLE_LOOKS) await delay(interval, stop);
+        else {
+          sleeper ??= waiter(this.map.fd);
+          await sleeper.readable(stop);
+        }
+      }
+    } finally {
+      this.iterating = false;
+      sleeper?.close();
+    }
+  }
+
+  /** Unmaps it; the map stays open, and is closed after this. A pending {@link batches} ends. */
+  close(): void {
+    if (this.closed) return;
+    this.ending.abort();
+    if (!this.draining) this.unmap();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /**
+   * Where the records end that may be taken now: a look at the headers, then a fence. Only behind the fence are
+   * the bytes of the records what the producer wrote. It is a read-modify-write on our own page, since an atomic load from
+   * a read-only mapping is one that some JavaScript engines compile to a write.
+   */
+  private committedEnd(max: number): number {
+    const mask = this.size - 1;
+    const { headers } = this;
+    const end = this.producerPosition();
+    Atomics.add(this.fence, 0, 0);
+    let at = this.position;
+    let count = 0;
+    while (at < end && count < max) {
+      const header = headers[(at & mask) >> 2]!;
+      if (header < 0) break; // BUSY is the sign bit: reserved, and not yet submitted
+      if ((header & DISCARDED) === 0) count++;
+      at += ((header & LENGTH) + HEADER + 7) & ~7;
+    }
+    Atomics.add(this.fence, 0, 0);
+    return at;
+  }
+
+  /** 64 bits from two plain loads: once more when the upper half moved in between. Exact to 2^53. */
+  private producerPosition(): number {
+    for (;;) {
+      const high = this.positions[1]!;
+      const low = this.positions[0]!;
+      if (high === this.positions[1]) return high * 0x1_0000_0000 + low;
+    }
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new Error(`ring ${this.map.name} is closed`);
+  }
+
+  private unmap(): void {
+    this.consumer.free();
+    this.producer.free();
+  }
+}
+
+/** {@link Decode} that copies the record. */
+export function copyRecord(data: ReadOnlyView, offset: number, length: number): Uint8Array {
+  const view = data as DataView;
+  return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice();
+}
+
+/** BPF_RINGBUF_HDR_SZ, BPF_RINGBUF_DISCARD_BIT; BPF_RINGBUF_BUSY_BIT is bit 31. */
+const HEADER = 8;
+const DISCARDED = 1 << 30;
+const LENGTH = DISCARDED - 1;
+
+/** Looks without a record before we go to sleep. */
+const IDLE_LOOKS = 3;
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,27 @@
+import { SYSCALLS } from '@skep/abi';
+import { native } from './native.ts';
+
+export type Syscall =
+  | 'bpf'
+  | 'close'
+  | 'epoll_create1'
+  | 'epoll_ctl'
+  | 'epoll_pwait'
+  | 'eventfd2'
+  | 'ioctl'
+  | 'mmap'
+  | 'munmap'
+  | 'perf_event_open'
+  | 'prlimit64'
+  | 'recvfrom'
+  | 'sendto'
+  | 'socket'
+  | 'write';
+
+/** Numbers of this machine. */
+export const SYS = SYSCALLS[process.arch === 'arm64' ? 'arm64' : 'x86_64'] as Readonly<Record<Syscall, number>>;
+
+/** The value, or `-errno`. */
+export function sys(name: Syscall, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): number {
+  return native().syscall(SYS[name], a, b, c, d, e, f);
+}
