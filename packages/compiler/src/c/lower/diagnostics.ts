@@ -1,0 +1,126 @@
+import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
+
+// What is well-formed C but cannot become eBPF: E135x are limits of the machine, E145x is C that eBPF has no room for.
+
+function error(code: string, message: string, span: Span | undefined, help?: string): Diagnostic {
+  return { code, severity: 'error', message, span, help };
+}
+
+export function notConstantSize(what: string, span: Span): Diagnostic {
+  return error(
+    'E1350',
+    `the size of ${what} is not constant`,
+    span,
+    'give a constant number of bytes, or copy in a loop with a constant bound; bpf_probe_read_kernel takes a variable size',
+  );
+}
+
+export function memcmpTooLong(size: number, limit: number, span: Span): Diagnostic {
+  return error(
+    'E1351',
+    `memcmp of ${size} bytes is too long to be written out (at most ${limit})`,
+    span,
+    'compare in a loop with a constant bound, or use bpf_strncmp',
+  );
+}
+
+export function recursion(chain: readonly string[], span: Span | undefined, notes: DiagnosticNote[]): Diagnostic {
+  return {
+    code: 'E1352',
+    severity: 'error',
+    message: `recursion: ${chain.join(' → ')}`,
+    span,
+    notes,
+    help: 'the verifier follows every call and refuses a function that calls itself: write a bounded loop, or use bpf_loop',
+  };
+}
+
+export function tooManyArguments(name: string, count: number, span: Span): Diagnostic {
+  return error(
+    'E1353',
+    `'${name}' takes ${count} arguments, and eBPF passes five in registers and none on the stack`,
+    span,
+    'make the function static (it is then inlined), or pass a pointer to a struct',
+  );
+}
+
+export function atomicSize(size: number, span: Span): Diagnostic {
+  return error(
+    'E1354',
+    `eBPF has atomic operations on 4 and 8 bytes, not on ${size}`,
+    span,
+    'make the variable an __u32 or __u64',
+  );
+}
+
+export function notStatic(what: string, span: Span): Diagnostic {
+  return error(
+    'E1355',
+    `the initial value of ${what} is not known before the program runs`,
+    span,
+    'initialise with a constant or the address of a global, and assign the rest in a function',
+  );
+}
+
+export function sectionMismatch(name: string, section: string, span: Span): Diagnostic {
+  return error(
+    'E1356',
+    `'${name}' is in the section '${section}' but cannot be there: the section has no contents`,
+    span,
+    "declare it 'extern', or choose a section such as .data",
+  );
+}
+
+export function relocatedBitField(name: string, span: Span): Diagnostic {
+  return error(
+    'E1357',
+    `the bit-field '${name}' lies in no unit of 8 bytes or less, so its place cannot be relocated`,
+    span,
+    'read it with BPF_CORE_READ_BITFIELD_PROBED',
+  );
+}
+
+export function wideInteger(what: string, span: Span): Diagnostic {
+  return error(
+    'E1450',
+    `${what} of a 128-bit integer: eBPF computes with 64 bits`,
+    span,
+    'use two __u64; copying and comparing for equality of 128-bit integers work',
+  );
+}
+
+export function floatingPoint(what: string, span: Span): Diagnostic {
+  return error(
+    'E1451',
+    `${what} of a floating-point number: eBPF has none`,
+    span,
+    'scale to an integer, for example microseconds instead of seconds',
+  );
+}
+
+export function aggregateByValue(name: string, span: Span): Diagnostic {
+  return error(
+    'E1452',
+    `'${name}' passes a struct by value, and eBPF passes registers only`,
+    span,
+    "pass a pointer, or make the function 'static __always_inline'",
+  );
+}
+
+export function variadicFunction(name: string, span: Span): Diagnostic {
+  return error(
+    'E1453',
+    `'${name}' takes a variable number of arguments, which eBPF cannot pass`,
+    span,
+    'write a macro with __VA_ARGS__ instead',
+  );
+}
+
+export function incompleteObject(name: string, span: Span): Diagnostic {
+  return error(
+    'E1454',
+    `'${name}' has no size that is known here`,
+    span,
+    'complete its type, or give the array a constant length',
+  );
+}

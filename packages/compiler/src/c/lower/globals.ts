@@ -1,0 +1,141 @@
+import type { Global, Linkage } from '../../ir/ir.ts';
+import type { InitPart, VariableDecl } from '../ast.ts';
+import { alignOf, isConst, isVolatile, sizeOf, strip } from '../types.ts';
+import { incompleteObject, notStatic, sectionMismatch } from './diagnostics.ts';
+import { staticPlace, staticValue } from './static-value.ts';
+import type { Unit } from './unit.ts';
+
+/** The global of a variable with all but its contents, which may refer to the variable itself. */
+export function openGlobal(unit: Unit, variable: VariableDecl, name: string): Global {
+  const { attributes, type } = variable;
+  const external = variable.storage === 'extern';
+  let size = sizeOf(type) ?? 0;
+  // A flexible array at the end takes as much room as it is given (`values` of a map of maps).
+  for (const part of variable.init?.parts ?? []) size = Math.max(size, part.offset + (sizeOf(part.type) ?? 0));
+  if (!external && sizeOf(type) === undefined && size === 0)
+    unit.diagnostics.add(incompleteObject(variable.name, variable.span));
+  const section = attributes.section ?? defaultSection(variable);
+  const map = section === '.maps';
+  return {
+    kind: 'global',
+    name,
+    linkage: linkageOf(variable),
+    hidden: attributes.hidden,
+    section,
+    size,
+    align: Math.max(alignOf(type), attributes.align ?? 1),
+    init: undefined,
+    relocations: [],
+    type: map ? unit.types.mapDefinition(type) : unit.types.idOf(type),
+    declTags: attributes.declTags.map((value) => ({ component: -1, value })),
+    constant: !external && !attributes.weak && isConst(type) && !isVolatile(type) && !map,
+    span: variable.span,
+  };
+}
+
+/** Computes the initial bytes, and decides between `.data` and `.bss`. */
+export function fillGlobal(unit: Unit, variable: VariableDecl, global: Global): void {
+  // Its contents are settled here, once, before anything reads them.
+  const open = global as { -readonly [K in keyof Global]: Global[K] };
+  if (variable.storage !== 'extern') {
+    const bytes = new Uint8Array(global.size);
+    const relocations: Global['relocations'][number][] = [];
+    for (const part of variable.init?.parts ?? []) fillPart(unit, variable, part, bytes, relocations);
+    open.relocations = relocations;
+    const empty = relocations.length === 0 && bytes.every((byte) => byte === 0);
+    if (variable.attributes.section === undefined && global.section === '.data' && empty) open.section = '.bss';
+    if (global.section !== '.bss' && !global.section.startsWith('.bss.')) open.init = bytes;
+    else if (!empty) unit.diagnostics.add(sectionMismatch(variable.name, global.section, variable.span));
+  }
+  unit.module.globals.push(global);
+}
+
+export function openString(name: string, bytes: Uint8Array): Global {
+  return {
+    kind: 'global',
+    name,
+    linkage: 'static',
+    hidden: false,
+    section: '.rodata.str1.1',
+    size: bytes.length,
+    align: 1,
+    init: bytes,
+    relocations: [],
+    type: 0,
+    declTags: [],
+    constant: true,
+    span: undefined,
+  };
+}
+
+function fillPart(
+  unit: Unit,
+  variable: VariableDecl,
+  part: InitPart,
+  bytes: Uint8Array,
+  relocations: Global['relocations'][number][],
+): void {
+  const { offset, value, bitField } = part;
+  if (value.kind === 'string') {
+    bytes.set(value.bytes.subarray(0, Math.min(value.bytes.length, sizeOf(part.type) ?? value.bytes.length)), offset);
+    return;
+  }
+  const size = sizeOf(part.type) ?? 0;
+  const kind = strip(part.type).kind;
+  if (kind === 'record' || kind === 'array') {
+    const source = value.kind === 'cast' && value.op === 'load' ? staticPlace(unit, value.operand) : undefined;
+    const from = source?.symbol;
+    if (from?.kind === 'global' && from.init !== undefined && from.relocations.length === 0) {
+      const at = Number(source!.addend);
+      bytes.set(from.init.subarray(at, at + size), offset);
+    } else if (!(from?.kind === 'global' && from.section === '.bss')) {
+      unit.diagnostics.add(notStatic(`'${variable.name}'`, value.span));
+    }
+    return;
+  }
+  const known = staticValue(unit, value);
+  if (known === undefined) {
+    unit.diagnostics.add(notStatic(`'${variable.name}'`, value.span));
+    return;
+  }
+  if (known.symbol !== undefined) {
+    if (size === 8) relocations.push({ offset, target: known.symbol, addend: Number(known.addend) });
+    else unit.diagnostics.add(notStatic(`'${variable.name}'`, value.span));
+    return;
+  }
+  if (bitField === undefined) {
+    writeInt(bytes, offset, size, known.addend);
+    return;
+  }
+  const mask = (1n << BigInt(bitField.bitWidth)) - 1n;
+  let bits = (known.addend & mask) << BigInt(bitField.bitOffset & 7);
+  // Bits count from the start of the object or from the part's unit: both are given as offset + bitOffset.
+  for (let at = offset + (bitField.bitOffset >> 3); bits !== 0n && at < bytes.length; at++) {
+    bytes[at] = bytes[at]! | Number(bits & 0xffn);
+    bits >>= 8n;
+  }
+}
+
+export function writeInt(bytes: Uint8Array, offset: number, size: number, value: bigint): void {
+  let rest = value;
+  for (let i = 0; i < size; i++) {
+    bytes[offset + i] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+}
+
+function defaultSection(variable: VariableDecl): string {
+  return isConst(variable.type) && variable.storage !== 'extern' ? '.rodata' : '.data';
+}
+
+function linkageOf(variable: VariableDecl): Linkage {
+  if (variable.attributes.weak) return 'weak';
+  switch (variable.storage) {
+    case 'extern':
+      return 'extern';
+    case 'global':
+      return 'global';
+    default:
+      return 'static';
+  }
+}
