@@ -3,7 +3,8 @@
  * Writes packages/abi/src/generated/ from Debian's kernel headers:
  *
  *   node scripts/generate-abi/index.mjs            write the tables
- *   node scripts/generate-abi/index.mjs --btf      also packages/abi/data/, from Debian's kernel image
+ *   node scripts/generate-abi/index.mjs --btf      also packages/abi/data/ and the kfuncs, from Debian's kernel
+ *                                                  image; needs zstd and a build of packages/object
  *   node scripts/generate-abi/index.mjs --check    write nothing; exit 1 when a table would change, 3 when the headers
  *                                                  are not in the cache (nothing is fetched)
  */
@@ -14,7 +15,7 @@ import { parseHeader } from './c-header.mjs';
 import { parseErrnos, parseSyscalls } from './flat-headers.mjs';
 import { parseHelpers } from './helpers.mjs';
 import { INPUTS, unpacked } from './inputs.mjs';
-import { writeTables } from './tables.mjs';
+import { kfuncTable, writeTables } from './tables.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const OUT = join(ROOT, 'packages/abi/src/generated');
@@ -41,7 +42,8 @@ if (check && changed > 0) process.exit(1);
 
 if (process.argv.includes('--btf')) {
   const { bundleBtf } = await import('./bundle-btf.mjs');
-  await bundleBtf(unpacked(INPUTS.kernel), join(ROOT, 'packages/abi/data'));
+  const kfuncs = bundleBtf(unpacked(INPUTS.kernel), join(ROOT, 'packages/abi/data'));
+  writeFileSync(join(OUT, 'kfuncs.ts'), kfuncTable(kfuncs, `${INPUTS.kernel.name} ${INPUTS.kernel.version}`));
 }
 
 function readFacts(folder) {

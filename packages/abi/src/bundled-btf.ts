@@ -1,3 +1,8 @@
+import { KFUNCS } from './generated/kfuncs.ts';
+
+/** The kfuncs of the bundled kernel, which newer and older kernels may have more or fewer of. */
+export { KFUNCS };
+
 /**
  * Type information of a Debian cloud kernel, for compiling, checking and simulating where no kernel's own is at hand:
  * raw BTF, gzipped, with every struct, union, enum and typedef, the kfuncs, the LSM hooks and what tracing programs

@@ -17,6 +17,26 @@ export interface Helper {
   readonly since: KernelVersion;
 }
 
+/** `KF_*` of `include/linux/btf.h`. */
+export type KfuncFlag =
+  | 'acquire'
+  | 'release'
+  | 'ret_null'
+  | 'trusted_args'
+  | 'sleepable'
+  | 'destructive'
+  | 'rcu'
+  | 'iter_new'
+  | 'iter_next'
+  | 'iter_destroy'
+  | 'rcu_protected';
+
+/** A function of the kernel that programs may call; its prototype is in the kernel's BTF. */
+export interface Kfunc {
+  readonly name: string;
+  readonly flags: readonly KfuncFlag[];
+}
+
 /** `major.minor`, compared by {@link compareVersions}. */
 export type KernelVersion = string;
 
