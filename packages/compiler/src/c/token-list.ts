@@ -3,7 +3,6 @@ import { nameText } from './names.ts';
 import {
   type Expansion,
   FIRST_KEYWORD,
-  FIRST_PUNCTUATOR,
   type LINE_START,
   type Pragma,
   PUNCTUATORS,
@@ -55,11 +54,10 @@ export class TokenList {
   text(i: number): string {
     const kind = this.kinds[i]!;
     if (kind === T.Identifier || kind >= FIRST_KEYWORD) return nameText(this.values[i]!);
-    if (kind >= FIRST_PUNCTUATOR) return PUNCTUATORS[kind] ?? '';
     if (kind === T.Eof || kind === T.Pragma) return '';
     const made = this.values[i]!;
     if (made > 0) return this.texts[made - 1]!;
-    return this.files[this.fileIndexes[i]!]!.text.slice(this.starts[i]!, this.ends[i]!);
+    return PUNCTUATORS[kind] ?? this.files[this.fileIndexes[i]!]!.text.slice(this.starts[i]!, this.ends[i]!);
   }
 
   /** The number of the name of an identifier or keyword, equal for equal names: a key for fast tables. */
@@ -97,15 +95,31 @@ export class TokenList {
 
   /** For a diagnostic at this token: the macros that it came out of, innermost first; empty when there were none. */
   notes(i: number): DiagnosticNote[] {
-    const origin = this.origins[i]!;
+    return this.notesOf(this.origins[i]!, this.spelling(i));
+  }
+
+  /** As {@link notes}, for a token that is not in the list. */
+  notesOf(origin: number, spelling: Span): DiagnosticNote[] {
     const notes: DiagnosticNote[] = [];
     let expansion = this.expansions[Math.abs(origin)];
-    let at: Span | undefined = origin > 0 ? this.spelling(i) : expansion?.definition;
+    let at: Span | undefined = origin > 0 ? spelling : expansion?.definition;
     for (; expansion !== undefined && notes.length < MAX_NOTES; expansion = expansion.parent) {
       notes.push({ message: `expanded from macro '${expansion.macro}'`, span: at });
       at = expansion.site;
     }
     return notes;
+  }
+
+  /** Makes room for as many tokens again. */
+  grow(): void {
+    const capacity = this.kinds.length * 2;
+    this.kinds = into(new Uint8Array(capacity), this.kinds);
+    this.flags = into(new Uint8Array(capacity), this.flags);
+    this.fileIndexes = into(new Uint16Array(capacity), this.fileIndexes);
+    this.values = into(new Int32Array(capacity), this.values);
+    this.starts = into(new Int32Array(capacity), this.starts);
+    this.ends = into(new Int32Array(capacity), this.ends);
+    this.origins = into(new Int32Array(capacity), this.origins);
   }
 
   private bodyOf(i: number): Expansion | undefined {
@@ -120,4 +134,9 @@ function outermost(expansion: Expansion): Expansion {
   let at = expansion;
   while (at.parent !== undefined) at = at.parent;
   return at;
+}
+
+function into<A extends Uint8Array | Uint16Array | Int32Array>(to: A, from: A): A {
+  to.set(from);
+  return to;
 }
