@@ -29,3 +29,34 @@ export const btfLoop = (id: number) => error('E3104', `BTF type [${id}] refers t
 export const btfNoSize = (id: number, kind: string) =>
   error('E3105', `BTF type [${id}] (${kind}) has no size`, REBUILD);
 export const btfExtCorrupt = (what: string) => error('E3106', `damaged .BTF.ext: ${what}`, REBUILD);
+
+// Programs and maps of an object
+
+export const objectBigEndian = (name: string) =>
+  error('E3401', `${name} is for big-endian machines`, 'compile with -target bpfel: skep runs on little-endian ones');
+export const sectionUnsupported = (section: string, help: string) =>
+  error('E3402', `skep does not load section ${section}`, help);
+export const mapsNeedBtf = (why: string) =>
+  error(
+    'E3403',
+    `the maps of section .maps cannot be read: ${why}`,
+    'compile with -g, which writes the BTF that describes them',
+  );
+export const mapDefinition = (map: string, what: string, help?: string) => error('E3404', `map ${map}: ${what}`, help);
+export const legacyMaps = (what: string) =>
+  error(
+    'E3405',
+    `section maps, the old form of map definitions, ${what}`,
+    'define the map in SEC(".maps") with __uint and __type',
+  );
+export const relocationUnsupported = (where: string, what: string, help?: string) =>
+  error('E3406', `${where}: ${what}`, help);
+export const symbolUndefined = (symbol: string, where: string) =>
+  error(
+    'E3407',
+    `${where} uses ${symbol}, which the object does not define`,
+    'link the object that defines it, or declare it with __ksym or __kconfig if the kernel has it',
+  );
+export const functionCorrupt = (name: string, what: string) => error('E3408', `function ${name} ${what}`, REBUILD);
+export const externUnsupported = (name: string, what: string) =>
+  error('E3409', `extern ${name} ${what}`, 'declare it as linux/kconfig or /proc/kallsyms have it');

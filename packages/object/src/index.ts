@@ -10,4 +10,5 @@ export * from './elf/write.ts';
 export * from './insn/decode.ts';
 export * from './insn/encode.ts';
 export * from './insn/model.ts';
+export * from './open/open.ts';
 export type * from './spec.ts';

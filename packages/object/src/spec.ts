@@ -108,4 +108,6 @@ export interface GlobalSpec {
   readonly offset: number;
   readonly size: number;
   readonly type: BtfId;
+  /** `.kconfig` only: the value stays 0 when the kernel's configuration does not have it. */
+  readonly weak?: boolean;
 }

@@ -1,4 +1,5 @@
 import { ByteWriter, utf8Bytes } from '@skep/base';
+import type { Btf } from './btf.ts';
 import { BTF_HEADER_SIZE, BTF_MAGIC, INT_BOOL, INT_CHAR, INT_SIGNED, KIND_NUMBERS } from './kinds.ts';
 import type { BtfId, BtfLinkage, BtfType } from './model.ts';
 
@@ -13,6 +14,14 @@ export class BtfBuilder {
   private readonly offsets = new Map<string, number>([['', 0]]);
   private readonly texts: Uint8Array[] = [Uint8Array.of(0)];
   private stringsLength = 1;
+
+  /** A builder that holds the types of a BTF (without a base) under the same ids. */
+  static from(btf: Btf): BtfBuilder {
+    if (btf.base) throw new Error('BTF with a base cannot be built again');
+    const builder = new BtfBuilder();
+    for (const id of btf.ids()) builder.set(builder.reserve(), btf.type(id));
+    return builder;
+  }
 
   /** Ids are 1 … count - 1. */
   get count(): number {

@@ -1,0 +1,98 @@
+import type { Btf } from '../btf/btf.ts';
+import type { ElfSection } from '../elf/model.ts';
+import type { GlobalSpec, MapSpec } from '../spec.ts';
+import { dataKind, type ObjectSymbols } from './symbols.ts';
+
+export interface DataMaps {
+  readonly maps: readonly MapSpec[];
+  readonly globals: readonly GlobalSpec[];
+  /** From the index of an ELF section to the name of its map. */
+  readonly bySection: ReadonlyMap<number, string>;
+}
+
+/** One array map of a single value for each data section, named as the section. */
+export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined): DataMaps {
+  const maps: MapSpec[] = [];
+  const globals: GlobalSpec[] = [];
+  const bySection = new Map<number, string>();
+  for (const [index, section] of symbols.file.sections.entries()) {
+    const kind = dataKind(section);
+    if (!kind || section.size === 0) continue;
+    const found = btf?.find(section.name, 'datasec');
+    const variables = variablesOf(section, index, symbols, btf, found);
+    globals.push(...variables.map(({ linkage, ...global }) => global));
+    // Like libbpf: memory that user space may map only where a variable is meant to be seen from outside.
+    const seen = variables.some((one) => one.linkage !== 'static');
+    const flags = (kind === 'rodata' ? BPF_F_RDONLY_PROG : 0) | (found !== undefined && seen ? BPF_F_MMAPABLE : 0);
+    const initialValue = section.data.length > 0 ? section.data.slice() : new Uint8Array(section.size);
+    maps.push(dataMap(section.name, kind, initialValue, flags, found ?? 0));
+    bySection.set(index, section.name);
+  }
+  return { maps, globals, bySection };
+}
+
+/** The map of a section of variables. */
+export function dataMap(
+  name: string,
+  data: NonNullable<MapSpec['data']>,
+  initialValue: Uint8Array,
+  flags: number,
+  valueType: number,
+): MapSpec {
+  return {
+    name,
+    type: BPF_MAP_TYPE_ARRAY,
+    keySize: 4,
+    valueSize: initialValue.length,
+    maxEntries: 1,
+    flags,
+    keyType: 0,
+    valueType,
+    pinByName: false,
+    numaNode: undefined,
+    mapExtra: 0n,
+    inner: undefined,
+    initialSlots: new Map(),
+    initialValue,
+    data,
+  };
+}
+
+const BPF_MAP_TYPE_ARRAY = 2;
+export const BPF_F_RDONLY_PROG = 1 << 7;
+const BPF_F_MMAPABLE = 1 << 10;
+
+type Variable = GlobalSpec & { readonly linkage: 'static' | 'global' | 'extern' };
+
+/** By BTF where there is any, else by symbols, whose types nobody knows. */
+function variablesOf(
+  section: ElfSection,
+  index: number,
+  symbols: ObjectSymbols,
+  btf: Btf | undefined,
+  found: number | undefined,
+): Variable[] {
+  const variables: Variable[] = [];
+  const datasec = found === undefined ? undefined : btf!.type(found);
+  if (datasec?.kind === 'datasec') {
+    for (const { type, offset, size } of datasec.vars) {
+      const variable = btf!.type(type);
+      if (variable.kind !== 'var') continue;
+      const { name, linkage } = variable;
+      variables.push({ name, map: section.name, offset, size, type: variable.type, linkage });
+    }
+    return variables;
+  }
+  for (const { name, type, value, size, binding, section: where } of symbols.file.symbols) {
+    if (where !== index || type !== 'object' || name === '' || name.startsWith('.L')) continue;
+    variables.push({
+      name,
+      map: section.name,
+      offset: value,
+      size,
+      type: 0,
+      linkage: binding === 'local' ? 'static' : 'global',
+    });
+  }
+  return variables.sort((a, b) => a.offset - b.offset);
+}
