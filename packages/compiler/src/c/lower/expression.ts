@@ -2,7 +2,7 @@ import { constant, FALSE, TRUE, typeOf, undef } from '../../ir/constant.ts';
 import type { Block, Callee, ScalarType, Value } from '../../ir/ir.ts';
 import type { AssignExpr, BinaryExpr, CallExpr, CastExpr, Expr, StepExpr } from '../ast.ts';
 import type { CType } from '../ctype.ts';
-import { asFunction, integerOf, isVoid, sizeOf, strip } from '../types.ts';
+import { asFunction, integerOf, isConst, isVoid, isVolatile, sizeOf, strip } from '../types.ts';
 import { lowerBuiltin } from './builtin.ts';
 import { floatingPoint, tooManyArguments, wideInteger } from './diagnostics.ts';
 import { writeWide } from './initialise.ts';
@@ -486,16 +486,15 @@ function convertInt(fn: FunctionState, value: Value, from: CType, to: CType): Va
   return b.resize(value, type, isSigned(from));
 }
 
-/** A never-written static pointer to a function keeps the address (or the helper's number) that it starts with. */
+/** A `const` pointer to a function holds the address (or the helper's number) that it starts with, for ever. */
 function constantLoad(fn: FunctionState, place: Expr): Value | undefined {
-  if (place.kind !== 'var') return undefined;
+  if (place.kind !== 'var' || !isConst(place.variable.type) || isVolatile(place.variable.type)) return undefined;
   const { variable } = place;
   const target = strip(variable.type);
   if (target.kind !== 'pointer' || strip(target.to).kind !== 'function') return undefined;
-  if (variable.storage !== 'static' && variable.storage !== 'static-local') return undefined;
+  if (variable.storage === 'extern' || variable.attributes.weak) return undefined;
   const part = variable.init?.parts[0];
-  if (part === undefined || fn.unit.isWritten(variable)) return undefined;
-  const known = staticValue(fn.unit, part.value);
+  const known = part && staticValue(fn.unit, part.value);
   if (known === undefined) return undefined;
   if (known.symbol === undefined) return constant('ptr', known.addend);
   return known.addend === 0n ? known.symbol : undefined;

@@ -2,7 +2,6 @@ import type { Diagnostics } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { createFunc, createParam } from '../../ir/build.ts';
 import type { Func, Global, Linkage, Module, Param } from '../../ir/ir.ts';
-import { forEachOperand } from '../../ir/uses.ts';
 import type { FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
 import { asFunction } from '../types.ts';
 import { BtfTypes } from './btf-types.ts';
@@ -11,7 +10,6 @@ import { lowerFunction } from './function.ts';
 import { fillGlobal, openGlobal, openString } from './globals.ts';
 import { refuseRecursion } from './recursion.ts';
 import { irTypeOf, isAggregate } from './types.ts';
-import { writtenVariables } from './written.ts';
 
 /** Where the file's functions and variables become the module's. */
 export interface Unit {
@@ -24,8 +22,6 @@ export interface Unit {
   stringOf(bytes: Uint8Array): Global;
   /** A constant without a name in C, in `.rodata`. */
   constantOf(name: string, bytes: Uint8Array, align: number): Global;
-  /** Something in the file assigns to the variable or takes its address. */
-  isWritten(variable: VariableDecl): boolean;
 }
 
 /**
@@ -47,7 +43,6 @@ class UnitLowering implements Unit {
   private readonly strings = new Map<string, Global>();
   private readonly names = new Set<string>();
   private readonly pending: FunctionDecl[] = [];
-  private written: ReadonlySet<VariableDecl> | undefined;
 
   constructor(tree: TranslationUnit, name: string, diagnostics: Diagnostics) {
     this.tree = tree;
@@ -69,7 +64,6 @@ class UnitLowering implements Unit {
       lowerFunction(this, decl, this.funcs.get(decl)!);
     }
     this.arrange();
-    this.markConstants();
     refuseRecursion(this.module, this.diagnostics);
     return this.module;
   }
@@ -155,11 +149,6 @@ class UnitLowering implements Unit {
     return global;
   }
 
-  isWritten(variable: VariableDecl): boolean {
-    this.written ??= writtenVariables(this.tree);
-    return this.written.has(variable);
-  }
-
   private unique(name: string): string {
     let unique = name;
     for (let i = 1; this.names.has(unique); i++) unique = `${name}.${i}`;
@@ -215,34 +204,6 @@ class UnitLowering implements Unit {
     for (const decl of this.tree.functions) if (this.funcs.has(decl)) decl.locals.forEach(place);
     for (const variable of this.variables.keys()) place(variable);
     globals.unshift(...named);
-  }
-
-  /** A static variable that is only ever loaded keeps its initial value. */
-  private markConstants(): void {
-    const candidates = new Set<Global>();
-    for (const [variable, global] of this.variables) {
-      const local = variable.storage === 'static' || variable.storage === 'static-local';
-      if (local && !global.constant && variable.attributes.section === undefined && !variable.attributes.used)
-        candidates.add(global);
-    }
-    if (candidates.size === 0) return;
-    for (const global of this.module.globals) {
-      for (const { target } of global.relocations) if (target.kind === 'global') candidates.delete(target);
-    }
-    for (const func of this.module.functions) {
-      for (const block of func.blocks) {
-        for (const inst of block.insts) {
-          if (inst.kind === 'load' && inst.address.kind === 'global') continue;
-          forEachOperand(inst, (value) => {
-            if (value.kind === 'global') candidates.delete(value);
-          });
-        }
-        forEachOperand(block.term, (value) => {
-          if (value.kind === 'global') candidates.delete(value);
-        });
-      }
-    }
-    for (const global of candidates) (global as { constant: boolean }).constant = true;
   }
 }
 
