@@ -1,0 +1,81 @@
+import { Diagnostics } from '@skep/base';
+import type { Func, Module } from '../ir/ir.ts';
+import { forEachOperand } from '../ir/uses.ts';
+import { allocateRegisters } from './allocate.ts';
+import { type EmittedFunction, emitFunction } from './emit.ts';
+import { layoutFrame } from './frame.ts';
+import { cpuOf, type Cpu, type CpuVersion } from './machine.ts';
+import { buildObject } from './object.ts';
+import { orderBlocks } from './order.ts';
+import { selectFunction } from './select.ts';
+import { tidy } from './tidy.ts';
+
+export interface EmitOptions {
+  readonly cpu: CpuVersion;
+  /** As debug information names it where the source is not known. */
+  readonly fileName: string;
+  readonly debug: true;
+}
+
+export interface EmittedObject {
+  /** An ELF file for libbpf and every other loader. */
+  readonly object: Uint8Array;
+  /** `insns`: 8-byte slots; `stack`: bytes. */
+  readonly functions: readonly { readonly name: string; readonly insns: number; readonly stack: number }[];
+}
+
+/**
+ * The back end: from the IR of a module to an ELF object. Adds to `module.types`.
+ * @throws SkepError E1300 … E1307
+ */
+export function emitObject(module: Module, options: EmitOptions): EmittedObject {
+  const functions = emitFunctions(module, options.cpu);
+  const object = buildObject(module, functions, options.fileName);
+  return {
+    object,
+    functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),
+  };
+}
+
+/** The code of every function with a body. @throws SkepError */
+export function emitFunctions(module: Module, version: CpuVersion): Map<Func, EmittedFunction> {
+  const cpu = cpuOf(version);
+  const diagnostics = new Diagnostics();
+  const taken = addressTaken(module);
+  const out = new Map<Func, EmittedFunction>();
+  for (const func of module.functions) {
+    if (func.blocks.length > 0) out.set(func, compileFunction(func, cpu, taken, diagnostics));
+  }
+  diagnostics.check();
+  return out;
+}
+
+function compileFunction(
+  func: Func,
+  cpu: Cpu,
+  taken: ReadonlySet<Func>,
+  diagnostics: Diagnostics,
+): EmittedFunction {
+  const fn = selectFunction(func, cpu, taken, diagnostics);
+  orderBlocks(fn);
+  allocateRegisters(fn, diagnostics);
+  tidy(fn);
+  const stack = layoutFrame(fn, diagnostics);
+  return emitFunction(fn, cpu, stack, diagnostics);
+}
+
+/** Functions that are used otherwise than by calling them: the kernel may call them back. */
+function addressTaken(module: Module): Set<Func> {
+  const taken = new Set<Func>();
+  const visit = (value: { readonly kind: string }) => {
+    if (value.kind === 'func') taken.add(value as Func);
+  };
+  for (const func of module.functions) {
+    for (const block of func.blocks) {
+      for (const inst of block.insts) forEachOperand(inst, visit);
+      forEachOperand(block.term, visit);
+    }
+  }
+  for (const global of module.globals) for (const one of global.relocations) visit(one.target);
+  return taken;
+}

@@ -1,0 +1,146 @@
+import { positionOf, lineText } from '@skep/base';
+import type { BtfBuilder, BtfExt, BtfId, BtfLinkage, CoreRelocation, FuncInfo, LineInfo } from '@skep/object';
+import { bytesOf } from '../ir/constant.ts';
+import type { Func, Global, IrType, Linkage, Module } from '../ir/ir.ts';
+import type { EmittedFunction } from './emit.ts';
+import { type CodeSection, type DataSection, isDeclaration } from './sections.ts';
+
+/** Adds functions, variables and data sections to the module's types. Returns the ids of the functions. */
+export function declareInBtf(
+  module: Module,
+  code: readonly CodeSection[],
+  data: readonly DataSection[],
+  externs: readonly (Func | Global)[],
+): Map<Func, BtfId> {
+  const { types } = module;
+  const ids = new Map<Func, BtfId>();
+  for (const section of code) {
+    for (const { emitted } of section.functions) {
+      const { func } = emitted;
+      ids.set(func, declareFunction(types, func));
+    }
+  }
+  for (const section of data) {
+    const vars = section.globals
+      .filter(({ global }) => global.type !== 0)
+      .map(({ global, offset }) => ({ type: declareVariable(types, global), offset, size: global.size }));
+    if (vars.length > 0) types.add({ kind: 'datasec', name: section.name, size: section.size, vars });
+  }
+  // Where externs lie is for the loader to say.
+  const bySection = new Map<string, { type: BtfId; offset: number; size: number }[]>();
+  for (const symbol of externs) {
+    const name = symbol.section ?? '.ksyms';
+    const list = bySection.get(name) ?? [];
+    bySection.set(name, list);
+    if (symbol.kind === 'func') list.push({ type: declareFunction(types, symbol), offset: 0, size: 0 });
+    else if (symbol.type !== 0) list.push({ type: declareVariable(types, symbol), offset: 0, size: symbol.size });
+  }
+  for (const [name, vars] of bySection) if (vars.length > 0) types.add({ kind: 'datasec', name, size: 0, vars });
+  return ids;
+}
+
+/** Functions, lines and CO-RE relocations by section; the first instruction of each function has a line. */
+export function debugInfo(
+  code: readonly CodeSection[],
+  ids: ReadonlyMap<Func, BtfId>,
+  fileName: string,
+): BtfExt {
+  const sections = new Map<string, { funcs: FuncInfo[]; lines: LineInfo[]; core: CoreRelocation[] }>();
+  for (const section of code) {
+    const funcs: FuncInfo[] = [];
+    const lines: LineInfo[] = [];
+    const core: CoreRelocation[] = [];
+    for (const { emitted, slot } of section.functions) {
+      funcs.push({ slot, type: ids.get(emitted.func)! });
+      addLines(lines, emitted, slot, fileName);
+      for (const one of emitted.core) {
+        const { root, access, relocation } = one.core;
+        core.push({ slot: slot + one.slot, type: root, access, kind: relocation });
+      }
+    }
+    sections.set(section.name, { funcs, lines, core });
+  }
+  return { sections };
+}
+
+function addLines(lines: LineInfo[], emitted: EmittedFunction, slot: number, fileName: string): void {
+  const { spans, starts, func } = emitted;
+  const first = spans[0] ?? func.span ?? spans.find((span) => span !== undefined);
+  let last: typeof first;
+  let line = -1;
+  for (const [i, own] of spans.entries()) {
+    const span = i === 0 ? first : own;
+    if (span === undefined) {
+      if (i === 0) lines.push({ slot, file: fileName, text: '', line: 0, column: 0 });
+      continue;
+    }
+    if (span === last) continue;
+    const position = positionOf(span.file, span.start);
+    const sameFile = last !== undefined && last.file === span.file;
+    last = span;
+    if (sameFile && position.line === line) continue;
+    line = position.line;
+    lines.push({
+      slot: slot + starts[i]!,
+      file: span.file.name,
+      text: lineText(span.file, line),
+      line,
+      column: position.column,
+    });
+  }
+}
+
+const LINKAGES: Readonly<Record<Linkage, BtfLinkage>> = {
+  global: 'global',
+  weak: 'global',
+  static: 'static',
+  extern: 'extern',
+};
+
+function declareFunction(types: BtfBuilder, func: Func): BtfId {
+  const linkage = func.blocks.length === 0 ? 'extern' : LINKAGES[func.linkage];
+  const id = types.add({ kind: 'func', name: func.name, type: namedPrototype(types, func), linkage });
+  for (const { component, value } of func.declTags) types.add({ kind: 'decl_tag', name: value, type: id, component });
+  return id;
+}
+
+/** The kernel refuses the BTF when a parameter of a function has no name. */
+function namedPrototype(types: BtfBuilder, func: Func): BtfId {
+  if (func.type === 0) {
+    const params = func.params.map((param, i) => ({
+      name: param.name ?? `arg${i + 1}`,
+      type: scalarType(types, param.type),
+    }));
+    return types.add({ kind: 'func_proto', result: scalarType(types, func.result), params });
+  }
+  const proto = types.type(func.type);
+  if (proto.kind !== 'func_proto' || proto.params.every((param) => param.name !== '' || param.type === 0))
+    return func.type;
+  const params = proto.params.map((param, i) =>
+    param.name !== '' || param.type === 0 ? param : { ...param, name: func.params[i]?.name ?? `arg${i + 1}` },
+  );
+  return types.add({ ...proto, params });
+}
+
+/** For functions that were made without C types. */
+function scalarType(types: BtfBuilder, type: IrType): BtfId {
+  if (type === 'void') return 0;
+  if (type === 'ptr') return types.add({ kind: 'ptr', type: 0 });
+  const size = bytesOf(type);
+  return types.add({
+    kind: 'int',
+    name: `u${size * 8}`,
+    size,
+    bits: size * 8,
+    offset: 0,
+    signed: false,
+    char: false,
+    bool: false,
+  });
+}
+
+function declareVariable(types: BtfBuilder, global: Global): BtfId {
+  const id = types.add({ kind: 'var', name: global.name, type: global.type, linkage: isDeclaration(global) ? 'extern' : LINKAGES[global.linkage] });
+  for (const { component, value } of global.declTags) types.add({ kind: 'decl_tag', name: value, type: id, component });
+  return id;
+}

@@ -1,0 +1,60 @@
+import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
+
+/** What the back end refuses, E1300 to E1329. */
+export const frameTooLarge = (name: string, bytes: number, span: Span | undefined, notes: readonly DiagnosticNote[]) =>
+  error(
+    'E1300',
+    `the stack frame of ${name} has ${bytes} bytes, the kernel allows 512`,
+    span,
+    'move large variables to a per-CPU array map, or split the work into subprograms that are not inlined',
+    notes,
+  );
+export const jumpTooFar = (name: string, insns: number, span: Span | undefined) =>
+  error(
+    'E1301',
+    `${name} has ${insns} instructions, and a jump in it spans more than 32767`,
+    span,
+    'compile with -mcpu=v4, which has long jumps (kernel 6.6), or split the function and mark the parts __noinline',
+  );
+export const indirectCall = (span: Span | undefined) =>
+  error(
+    'E1302',
+    'a call through a pointer whose target is not known at compile time',
+    span,
+    'call the function by name; a table of functions needs a switch or tail calls',
+  );
+export const atomicNeedsV3 = (op: string, cpu: string, span: Span | undefined) =>
+  error('E1303', `atomic ${op} does not exist in ${cpu}`, span, 'compile with -mcpu=v3 (kernel 5.12)');
+export const tooManyArguments = (name: string, count: number, span: Span | undefined) =>
+  error(
+    'E1304',
+    `the call of ${name} passes ${count} arguments, eBPF has registers for 5`,
+    span,
+    'pass a pointer to a struct, or make the function __always_inline',
+  );
+export const tooManyParameters = (name: string, count: number, span: Span | undefined) =>
+  error(
+    'E1305',
+    `${name} takes ${count} parameters, eBPF has registers for 5`,
+    span,
+    'pass a pointer to a struct, or make the function __always_inline',
+  );
+export const copyTooLarge = (what: string, size: number, span: Span | undefined) =>
+  error(
+    'E1306',
+    `${what} of ${size} bytes is too large to be written out`,
+    span,
+    'copy in a bounded loop, or with a helper such as bpf_probe_read_kernel',
+  );
+export const needsMoreRegisters = (name: string, span: Span | undefined) =>
+  error('E1307', `the registers of ${name} cannot be allocated`, span, 'split the function; please report this program');
+
+function error(
+  code: string,
+  message: string,
+  span: Span | undefined,
+  help: string,
+  notes: readonly DiagnosticNote[] = [],
+): Diagnostic {
+  return { code, severity: 'error', message, span, notes, help };
+}

@@ -1,0 +1,240 @@
+import type { Diagnostics, Span } from '@skep/base';
+import { imm, type Insn, type JumpOp, type Operand, reg, slotsOf } from '@skep/object';
+import type { CoreInst, Func, Global } from '../ir/ir.ts';
+import { jumpTooFar } from './diagnostics.ts';
+import { type Cpu, FRAME_REGISTER, type MachineBlock, type MachineFunction, type MachineInst, NONE } from './machine.ts';
+import { INVERSE_JUMP } from './select.ts';
+
+/** The code of one function; slots count from its start. */
+export interface EmittedFunction {
+  readonly func: Func;
+  readonly insns: Insn[];
+  /** By instruction. */
+  readonly spans: (Span | undefined)[];
+  /** By instruction: the slot where it starts. */
+  readonly starts: number[];
+  readonly slots: number;
+  readonly fixups: readonly Fixup[];
+  readonly core: readonly { readonly slot: number; readonly core: CoreInst }[];
+  /** Bytes of stack. */
+  readonly stack: number;
+}
+
+/** An instruction whose operand is known only when the object is put together. */
+export interface Fixup {
+  readonly kind: 'call' | 'address';
+  readonly slot: number;
+  readonly index: number;
+  readonly symbol: Global | Func;
+  readonly addend: number;
+}
+
+/** Writes the blocks out, each falling into the next where it can. */
+export function emitFunction(fn: MachineFunction, cpu: Cpu, stack: number, diagnostics: Diagnostics): EmittedFunction {
+  return new Emitter(fn, cpu, diagnostics).run(stack);
+}
+
+class Emitter {
+  private readonly fn: MachineFunction;
+  private readonly cpu: Cpu;
+  private readonly diagnostics: Diagnostics;
+  private readonly insns: Insn[] = [];
+  private readonly spans: (Span | undefined)[] = [];
+  private readonly starts: number[] = [];
+  private readonly fixups: Fixup[] = [];
+  private readonly core: { slot: number; core: CoreInst }[] = [];
+  private readonly jumps: { index: number; slot: number; to: MachineBlock }[] = [];
+  private slot = 0;
+
+  constructor(fn: MachineFunction, cpu: Cpu, diagnostics: Diagnostics) {
+    this.fn = fn;
+    this.cpu = cpu;
+    this.diagnostics = diagnostics;
+  }
+
+  run(stack: number): EmittedFunction {
+    const { fn } = this;
+    let long = false;
+    let blockSlots = this.write(long);
+    if (this.slot > 0x7fff && this.jumps.some((jump) => !isNear(blockSlots[jump.to.index]! - jump.slot - 1))) {
+      if (this.cpu.v4) {
+        long = true;
+        blockSlots = this.write(long);
+      } else {
+        this.diagnostics.add(jumpTooFar(fn.func.name, this.slot, fn.func.span));
+      }
+    }
+    for (const { index, slot, to } of this.jumps) {
+      const insn = this.insns[index]!;
+      if (insn.kind !== 'jump' && insn.kind !== 'goto') throw new Error('a jump became something else');
+      this.insns[index] = { ...insn, off: blockSlots[to.index]! - slot - 1 };
+    }
+    return {
+      func: fn.func,
+      insns: this.insns,
+      spans: this.spans,
+      starts: this.starts,
+      slots: this.slot,
+      fixups: this.fixups,
+      core: this.core,
+      stack,
+    };
+  }
+
+  /** With `long`, every jump that is not known to be near is a long one. Returns where each block starts. */
+  private write(long: boolean): number[] {
+    const { blocks } = this.fn;
+    const blockSlots: number[] = [];
+    for (const list of [this.insns, this.spans, this.starts, this.fixups, this.core, this.jumps]) list.length = 0;
+    this.slot = 0;
+    for (const [b, block] of blocks.entries()) {
+      blockSlots.push(this.slot);
+      for (const inst of block.insts) {
+        if (inst.op === 'jump' || inst.op === 'branch' || inst.op === 'branchi') this.leave(inst, block, blocks[b + 1], long);
+        else this.inst(inst);
+      }
+    }
+    return blockSlots;
+  }
+
+  private push(insn: Insn, span: Span | undefined): void {
+    this.insns.push(insn);
+    this.spans.push(span);
+    this.starts.push(this.slot);
+    this.slot += slotsOf(insn);
+  }
+
+  private leave(inst: MachineInst, block: MachineBlock, next: MachineBlock | undefined, long: boolean): void {
+    if (inst.op === 'jump') {
+      this.goto(block.successors[0]!, next, long, inst.span);
+      return;
+    }
+    const [yes, no] = block.successors as [MachineBlock, MachineBlock];
+    const inverse = INVERSE_JUMP[inst.jump as Exclude<JumpOp, 'set'>];
+    // Without `<`, a comparison with a number can only be made one way round.
+    const fixed = !this.cpu.lessThan && inst.op === 'branchi';
+    const canBe = !fixed || !isLess(inst.jump);
+    const canInvert = !fixed || !isLess(inverse);
+    if (long) {
+      // The conditional jump steps over a long one.
+      const [op, first, second] = canInvert ? [inverse, yes, no] : [inst.jump, no, yes];
+      this.push(this.conditional(inst, op, 1), inst.span);
+      this.push({ kind: 'goto', long: true, off: 0 }, inst.span);
+      this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to: first });
+      this.goto(second, next, long, inst.span);
+      return;
+    }
+    const invert = !canBe || (yes === next && canInvert);
+    const [op, first, second] = invert ? [inverse, no, yes] : [inst.jump, yes, no];
+    this.push(this.conditional(inst, op, 0), inst.span);
+    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to: first });
+    this.goto(second, next, long, inst.span);
+  }
+
+  private goto(to: MachineBlock, next: MachineBlock | undefined, long: boolean, span: Span | undefined): void {
+    if (to === next) return;
+    this.push({ kind: 'goto', long, off: 0 }, span);
+    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to });
+  }
+
+  private conditional(inst: MachineInst, op: JumpOp, off: number): Insn {
+    const { width } = inst;
+    if (inst.op === 'branchi') return { kind: 'jump', op, width, dst: inst.a, src: imm(inst.imm), off };
+    if (!this.cpu.lessThan && isLess(op))
+      return { kind: 'jump', op: MIRROR[op], width, dst: inst.b, src: reg(inst.a), off };
+    return { kind: 'jump', op, width, dst: inst.a, src: reg(inst.b), off };
+  }
+
+  private inst(inst: MachineInst): void {
+    const { span, dst } = inst;
+    const { slot } = this;
+    if (inst.core) this.core.push({ slot, core: inst.core });
+    const base = inst.slot ? FRAME_REGISTER : inst.a;
+    const off = inst.slot ? inst.slot.offset + inst.off : inst.off;
+    switch (inst.op) {
+      case 'mov':
+        this.push({ kind: 'alu', op: 'mov', width: 64, dst, src: reg(inst.a) }, span);
+        return;
+      case 'zext':
+        this.push({ kind: 'alu', op: 'mov', width: 32, dst, src: reg(inst.a) }, span);
+        return;
+      case 'movsx':
+        this.push({ kind: 'movsx', width: inst.width, bits: inst.bits as 8 | 16 | 32, dst, src: inst.a }, span);
+        return;
+      case 'set':
+        this.push({ kind: 'alu', op: 'mov', width: inst.width, dst, src: imm(inst.imm) }, span);
+        return;
+      case 'set64':
+        this.push({ kind: 'ld_imm64', dst, imm: { kind: 'value', value: inst.value } }, span);
+        return;
+      case 'address': {
+        const fixup: Fixup = { kind: 'address', slot, index: this.insns.length, symbol: inst.symbol!, addend: inst.imm };
+        this.fixups.push(fixup);
+        this.push({ kind: 'ld_imm64', dst, imm: { kind: 'value', value: 0n } }, span);
+        return;
+      }
+      case 'frame': {
+        this.push({ kind: 'alu', op: 'mov', width: 64, dst, src: reg(FRAME_REGISTER) }, span);
+        const at = inst.slot!.offset + inst.imm;
+        if (at !== 0) this.push({ kind: 'alu', op: 'add', width: 64, dst, src: imm(at) }, span);
+        return;
+      }
+      case 'alu':
+      case 'alui': {
+        const src: Operand = inst.op === 'alu' ? reg(inst.a) : imm(inst.imm);
+        this.push({ kind: 'alu', op: inst.alu, width: inst.width, dst, src }, span);
+        return;
+      }
+      case 'endian':
+        this.push({ kind: 'endian', op: 'be', bits: inst.bits as 16 | 32 | 64, dst }, span);
+        return;
+      case 'load':
+        this.push({ kind: 'load', size: inst.size, signed: inst.flag, dst, src: base, off }, span);
+        return;
+      case 'store':
+        this.push({ kind: 'store', size: inst.size, dst: base, off, src: reg(inst.b) }, span);
+        return;
+      case 'storei':
+        this.push({ kind: 'store', size: inst.size, dst: base, off, src: imm(inst.imm) }, span);
+        return;
+      case 'atomic': {
+        const src = inst.b === NONE ? dst : inst.b;
+        this.push(
+          { kind: 'atomic', op: inst.atomic, fetch: inst.flag, size: inst.size, dst: base, off, src },
+          span,
+        );
+        return;
+      }
+      case 'call':
+        this.call(inst);
+        return;
+      case 'exit':
+        this.push({ kind: 'exit' }, span);
+        return;
+      default:
+        throw new Error(`${inst.op} in the middle of a block`);
+    }
+  }
+
+  private call(inst: MachineInst): void {
+    const target = inst.target!;
+    if (target.kind === 'helper') {
+      this.push({ kind: 'call', target: { kind: 'helper', id: target.id } }, inst.span);
+      return;
+    }
+    this.fixups.push({ kind: 'call', slot: this.slot, index: this.insns.length, symbol: target.func, addend: 0 });
+    this.push({ kind: 'call', target: { kind: 'local', off: -1 } }, inst.span);
+  }
+}
+
+function isNear(off: number): boolean {
+  return off >= -0x8000 && off <= 0x7fff;
+}
+
+type Less = 'lt' | 'le' | 'slt' | 'sle';
+
+function isLess(op: JumpOp): op is Less {
+  return op === 'lt' || op === 'le' || op === 'slt' || op === 'sle';
+}
+
+const MIRROR: Readonly<Record<Less, JumpOp>> = { lt: 'gt', le: 'ge', slt: 'sgt', sle: 'sge' };

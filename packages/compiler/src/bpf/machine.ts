@@ -1,0 +1,150 @@
+import type { SourceFile, Span } from '@skep/base';
+import type { AccessSize, AluOp, Atomic, JumpOp, Width } from '@skep/object';
+import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
+
+/**
+ * Machine code with virtual registers. A register number below {@link FIRST_VIRTUAL} is r0 … r10 itself; the others are
+ * given one by the allocator. Every integer lives zero-extended in one 64-bit register, whatever its type.
+ */
+export type VReg = number;
+export const NONE = -1;
+export const FRAME_REGISTER = 10;
+export const FIRST_VIRTUAL = 11;
+
+export type CpuVersion = 'v1' | 'v2' | 'v3' | 'v4';
+
+/** What the target has beyond the first instruction set. */
+export interface Cpu {
+  readonly version: CpuVersion;
+  /** 32-bit ALU, 32-bit jumps and atomics that fetch: v3. */
+  readonly alu32: boolean;
+  /** Unsigned `<` and `<=`, signed too: v2. */
+  readonly lessThan: boolean;
+  /** Signed division, sign-extending moves and loads, long jumps: v4. */
+  readonly v4: boolean;
+}
+
+export function cpuOf(version: CpuVersion): Cpu {
+  const level = Number(version.slice(1));
+  return { version, alu32: level >= 3, lessThan: level >= 2, v4: level >= 4 };
+}
+
+/**
+ * - `mov`: dst = a · `zext`: dst = (u32)a · `movsx`: dst = (sN)a, N in `bits`
+ * - `set`: dst = imm, sign-extended (`width` 32: zero-extended) · `set64`: dst = `value`
+ * - `address`: dst = the symbol + imm · `frame`: dst = the slot's address + imm
+ * - `alu`: dst op= a · `alui`: dst op= imm · `endian`: dst = be`bits` dst
+ * - `load`: dst = *(a + off) · `store`: *(a + off) = b · `storei`: *(a + off) = imm
+ * - `atomic`: *(a + off) op= dst, the old value to dst when `fetch`; for cmpxchg b is stored and r0 is the expected value
+ * - `call`: r0 = callee(r1 …), `imm` arguments · `exit`
+ * - `branch`, `branchi`: if a op b (imm) goto the block's first successor, else its second · `jump`
+ *
+ * `load`, `store` and `atomic` with `slot` have no `a`: the address is on the stack.
+ */
+export type MachineOp =
+  | 'mov'
+  | 'zext'
+  | 'movsx'
+  | 'set'
+  | 'set64'
+  | 'address'
+  | 'frame'
+  | 'alu'
+  | 'alui'
+  | 'endian'
+  | 'load'
+  | 'store'
+  | 'storei'
+  | 'atomic'
+  | 'call'
+  | 'jump'
+  | 'branch'
+  | 'branchi'
+  | 'exit';
+
+export type CallTarget =
+  | { readonly kind: 'helper'; readonly id: number }
+  | { readonly kind: 'func'; readonly func: Func };
+
+/** One shape for all, so that passes over it stay fast; the fields that an op does not name keep their defaults. */
+export class MachineInst {
+  op: MachineOp;
+  /** The destination; the instruction reads it too when {@link readsDestination}. */
+  dst: VReg = NONE;
+  a: VReg = NONE;
+  b: VReg = NONE;
+  imm = 0;
+  off = 0;
+  size: AccessSize = 8;
+  width: Width = 64;
+  bits: 8 | 16 | 32 | 64 = 64;
+  /** `load`: sign-extend (v4). `atomic`: the old value comes back. */
+  flag = false;
+  alu: AluOp = 'mov';
+  jump: JumpOp = 'eq';
+  atomic: Atomic['op'] = 'add';
+  value = 0n;
+  symbol: Global | Func | undefined = undefined;
+  slot: FrameSlot | undefined = undefined;
+  /** CO-RE: the loader patches `off` of loads and stores, `imm` of everything else. */
+  core: CoreInst | undefined = undefined;
+  target: CallTarget | undefined = undefined;
+  span: Span | undefined;
+
+  constructor(op: MachineOp, span: Span | undefined) {
+    this.op = op;
+    this.span = span;
+  }
+}
+
+/** The destination is also an operand: two-address arithmetic, and atomics that take and return in one register. */
+export function readsDestination(inst: MachineInst): boolean {
+  return inst.op === 'alu' || inst.op === 'alui' || inst.op === 'endian' || inst.op === 'atomic';
+}
+
+export function writesDestination(inst: MachineInst): boolean {
+  return inst.dst !== NONE && (inst.op !== 'atomic' || inst.flag);
+}
+
+/** Memory in the function's frame; `offset` from r10, negative, is set by the frame layout. */
+export interface FrameSlot {
+  readonly size: number;
+  readonly align: number;
+  readonly alloca: AllocaInst | undefined;
+  offset: number;
+}
+
+export interface MachineBlock {
+  insts: MachineInst[];
+  /** None after `exit`; one after `jump`; taken, then not taken after `branch`. */
+  successors: MachineBlock[];
+  /** The successor that is expected (0, 1), or undefined. */
+  likely: 0 | 1 | undefined;
+  /** How many loops the block is in; 0 at first. */
+  depth: number;
+  /** Position in {@link MachineFunction.blocks}. */
+  index: number;
+}
+
+export interface MachineFunction {
+  readonly func: Func;
+  /** In layout order; the entry first. */
+  blocks: MachineBlock[];
+  slots: FrameSlot[];
+  /** One more than the highest virtual register. */
+  registers: number;
+}
+
+export function createMachineBlock(): MachineBlock {
+  return { insts: [], successors: [], likely: undefined, depth: 0, index: -1 };
+}
+
+/** A function with its registers chosen, ready to be encoded. */
+export interface FinishedFunction {
+  readonly func: Func;
+  readonly blocks: readonly MachineBlock[];
+  /** Bytes of stack, a multiple of 8. */
+  readonly stack: number;
+}
+
+export type LineSource = { readonly file: SourceFile };

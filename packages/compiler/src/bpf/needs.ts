@@ -1,0 +1,231 @@
+import { forEachOperand } from '../ir/uses.ts';
+import type { Block, CompareInst, CoreInst, Inst, PtrAddInst, Terminator, Value } from '../ir/ir.ts';
+
+/** What of a function must be computed into a register, and what lives inside of the instructions that use it. */
+export interface Needs {
+  /** Instructions whose value some instruction takes from a register. */
+  readonly registers: ReadonlySet<Inst>;
+  /** `ptradd`s of a CO-RE offset that every user takes as the offset of its access. */
+  readonly patched: ReadonlySet<Inst>;
+}
+
+/** `order` has definitions before uses (reverse post order). */
+export function needsOf(order: readonly Block[]): Needs {
+  const patched = patchedOffsets(order);
+  const registers = new Set<Inst>();
+  const need = (value: Value) => {
+    if (isInst(value) && !isRemade(value)) registers.add(value);
+  };
+  const needAddress = (value: Value) => {
+    const { root } = addressOf(value, patched);
+    need(root);
+  };
+  const needCondition = (value: Value) => {
+    const { compare, value: rest } = conditionOf(value);
+    if (compare) {
+      need(compare.a);
+      need(compare.b);
+    } else need(rest);
+  };
+  for (let i = order.length - 1; i >= 0; i--) {
+    const block = order[i]!;
+    needTerminator(block.term, need, needCondition);
+    for (let j = block.insts.length - 1; j >= 0; j--) {
+      const inst = block.insts[j]!;
+      if (!registers.has(inst) && !hasEffect(inst)) continue;
+      switch (inst.kind) {
+        case 'load':
+          needAddress(inst.address);
+          break;
+        case 'store':
+          need(inst.value);
+          needAddress(inst.address);
+          break;
+        case 'atomic':
+          need(inst.value);
+          if (inst.expected) need(inst.expected);
+          needAddress(inst.address);
+          break;
+        case 'memcpy':
+          needAddress(inst.target);
+          needAddress(inst.source);
+          break;
+        case 'memset':
+          needAddress(inst.target);
+          need(inst.value);
+          break;
+        case 'select':
+          needCondition(inst.condition);
+          need(inst.a);
+          need(inst.b);
+          break;
+        case 'ptradd':
+          if (inst.offset.kind === 'const') {
+            const { root } = addressOf(inst, patched);
+            need(root === inst ? inst.base : root);
+          } else {
+            need(inst.base);
+            if (inst.offset.kind !== 'core') need(inst.offset);
+          }
+          break;
+        case 'binary':
+          need(inst.a);
+          if (!patchesImmediate(inst)) need(inst.b);
+          break;
+        default:
+          forEachOperand(inst, need);
+      }
+    }
+  }
+  return { registers, patched };
+}
+
+/** Kept even when nobody uses its value. */
+export function hasEffect(inst: Inst): boolean {
+  switch (inst.kind) {
+    case 'store':
+    case 'atomic':
+    case 'memcpy':
+    case 'memset':
+    case 'call':
+      return true;
+    case 'load':
+      return inst.volatile;
+    case 'barrier':
+      return inst.value !== undefined;
+    default:
+      return false;
+  }
+}
+
+export interface Address {
+  /** What is added to: never a `ptradd` of a constant. */
+  readonly root: Value;
+  readonly offset: number;
+  /** The offset is this relocation's, and {@link offset} is 0. */
+  readonly core: CoreInst | undefined;
+}
+
+/** Takes an address apart into what must be in a register and what the access itself can add. */
+export function addressOf(value: Value, patched: ReadonlySet<Inst>, offset = 0): Address {
+  let root = value;
+  let total = offset;
+  while (root.kind === 'ptradd') {
+    if (patched.has(root)) return { root: root.base, offset: 0, core: root.offset as CoreInst };
+    if (root.offset.kind !== 'const') break;
+    const sum = total + Number(root.offset.value);
+    if (sum > 0x7fffffff || sum < -0x80000000) break;
+    total = sum;
+    root = root.base;
+  }
+  return { root, offset: total, core: undefined };
+}
+
+/** An address on the stack or in a data section, which is made anew wherever it is used. */
+export function isRemade(value: Value): boolean {
+  if (value.kind !== 'ptradd') return value.kind === 'alloca';
+  const { root } = addressOf(value, NO_INSTS);
+  return root.kind === 'alloca' || root.kind === 'global';
+}
+
+const NO_INSTS: ReadonlySet<Inst> = new Set();
+
+/** Sees through `x ^ true`; `negated` says that an odd number of them was passed. */
+export function conditionOf(value: Value): { compare: CompareInst | undefined; value: Value; negated: boolean } {
+  let negated = false;
+  let at = value;
+  for (;;) {
+    if (at.kind === 'binary' && at.op === 'xor' && at.type === 'i1' && at.b.kind === 'const') {
+      if (at.b.value !== 0n) negated = !negated;
+      at = at.a;
+    } else if (at.kind === 'compare') {
+      return { compare: at, value: at, negated };
+    } else {
+      return { compare: undefined, value: at, negated };
+    }
+  }
+}
+
+/** `x << core`, `x + core` …: the loader patches the immediate of the operation itself. */
+export function patchesImmediate(inst: Inst): boolean {
+  return (
+    inst.kind === 'binary' &&
+    inst.type === 'i64' &&
+    inst.b.kind === 'core' &&
+    !isWide(inst.b) &&
+    (inst.op === 'add' || inst.op === 'shl' || inst.op === 'lshr' || inst.op === 'ashr')
+  );
+}
+
+/** Relocations whose value may need 64 bits; loaders patch them in `ld_imm64`. */
+export function isWide(core: CoreInst): boolean {
+  return (
+    core.relocation === 'enumval_value' || core.relocation === 'type_id_local' || core.relocation === 'type_id_target'
+  );
+}
+
+/**
+ * Loaders compare the offset that stands in a load or store with the one that the relocation was made for, so only
+ * accesses without an offset of their own can take it.
+ */
+function patchedOffsets(order: readonly Block[]): Set<Inst> {
+  const patched = new Set<Inst>();
+  let any = false;
+  for (const block of order) {
+    for (const inst of block.insts) {
+      if (isCoreOffset(inst)) {
+        patched.add(inst);
+        any = true;
+      }
+    }
+  }
+  if (!any) return patched;
+  const refuse = (value: Value) => {
+    if (value.kind === 'ptradd') patched.delete(value);
+  };
+  for (const block of order) {
+    for (const inst of block.insts) {
+      if (inst.kind === 'load' && inst.offset === 0) continue;
+      if (inst.kind === 'store' && inst.offset === 0) refuse(inst.value);
+      else forEachOperand(inst, refuse);
+    }
+    forEachOperand(block.term, refuse);
+  }
+  return patched;
+}
+
+function isCoreOffset(inst: Inst): inst is PtrAddInst {
+  return (
+    inst.kind === 'ptradd' &&
+    inst.offset.kind === 'core' &&
+    inst.offset.relocation === 'field_byte_offset' &&
+    inst.offset.value >= 0n &&
+    inst.offset.value <= 0x7fffn &&
+    inst.base.kind !== 'alloca' &&
+    inst.base.kind !== 'global'
+  );
+}
+
+function needTerminator(term: Terminator, need: (value: Value) => void, needCondition: (value: Value) => void): void {
+  switch (term.kind) {
+    case 'jump':
+      for (const arg of term.target.args) need(arg);
+      return;
+    case 'branch':
+      needCondition(term.condition);
+      for (const arg of term.then.args) need(arg);
+      for (const arg of term.else.args) need(arg);
+      return;
+    case 'switch':
+    case 'return':
+      forEachOperand(term, need);
+      return;
+    case 'unreachable':
+      return;
+  }
+}
+
+function isInst(value: Value): value is Inst {
+  const kind = value.kind;
+  return kind !== 'const' && kind !== 'undef' && kind !== 'global' && kind !== 'func' && kind !== 'param';
+}

@@ -1,0 +1,901 @@
+import type { Diagnostics, Span } from '@skep/base';
+import type { AccessSize, AluOp, JumpOp } from '@skep/object';
+import { bitsOf, bytesOf, evaluateCompare, INVERSE, SWAPPED, typeOf } from '../ir/constant.ts';
+import { reversePostOrder } from '../ir/graph.ts';
+import type {
+  AllocaInst,
+  AtomicInst,
+  Block,
+  CallInst,
+  CompareOp,
+  CoreInst,
+  Func,
+  Global,
+  Inst,
+  MemCopyInst,
+  MemSetInst,
+  ScalarType,
+  SelectInst,
+  Target,
+  Terminator,
+  Value,
+} from '../ir/ir.ts';
+import { selectBinary, selectCast } from './arithmetic.ts';
+import { atomicNeedsV3, copyTooLarge, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
+import {
+  type Cpu,
+  createMachineBlock,
+  FIRST_VIRTUAL,
+  type FrameSlot,
+  type MachineBlock,
+  type MachineFunction,
+  MachineInst,
+  NONE,
+  type VReg,
+} from './machine.ts';
+import { type Address, addressOf, conditionOf, hasEffect, isWide, isRemade, type Needs, needsOf } from './needs.ts';
+import { maxBits } from './range.ts';
+
+/**
+ * Chooses instructions. `addressTaken`: functions that the kernel may call (callbacks), whose integer parameters are not
+ * known to be zero-extended.
+ */
+export function selectFunction(
+  func: Func,
+  cpu: Cpu,
+  addressTaken: ReadonlySet<Func>,
+  diagnostics: Diagnostics,
+): MachineFunction {
+  return new Selector(func, cpu, addressTaken, diagnostics).run();
+}
+
+/** More accesses than this are not written out for one copy. */
+const MAX_COPY_ACCESSES = 1024;
+
+/** The state of selecting one function; {@link selectBinary} and its like write through it. */
+export class Selector {
+  readonly cpu: Cpu;
+  private readonly func: Func;
+  private readonly addressTaken: ReadonlySet<Func>;
+  private readonly diagnostics: Diagnostics;
+  private readonly values = new Map<Value, VReg>();
+  private readonly blocks = new Map<Block, MachineBlock>();
+  private readonly out: MachineBlock[] = [];
+  private readonly slots: FrameSlot[] = [];
+  private readonly slotOf = new Map<AllocaInst, FrameSlot>();
+  /** Addresses of data that are in a register already, from here to the end of the block or the next call. */
+  private readonly addresses = new Map<Global | Func, VReg>();
+  private needs: Needs = { registers: new Set(), patched: new Set() };
+  private current: MachineBlock = createMachineBlock();
+  private next: VReg = FIRST_VIRTUAL;
+  private span: Span | undefined;
+
+
+  constructor(func: Func, cpu: Cpu, addressTaken: ReadonlySet<Func>, diagnostics: Diagnostics) {
+    this.func = func;
+    this.cpu = cpu;
+    this.addressTaken = addressTaken;
+    this.diagnostics = diagnostics;
+    this.span = func.span;
+  }
+
+  run(): MachineFunction {
+    const order = reversePostOrder(this.func);
+    this.needs = needsOf(order);
+    for (const block of order) this.blocks.set(block, createMachineBlock());
+    for (const [i, block] of order.entries()) {
+      this.enter(this.blocks.get(block)!);
+      if (i === 0) this.takeParameters();
+      for (const inst of block.insts) this.inst(inst);
+      this.terminator(block.term);
+    }
+    return { func: this.func, blocks: this.out, slots: this.slots, registers: this.next };
+  }
+
+  // Building blocks, also for arithmetic.ts.
+
+  /** Where in the source the instruction that is being selected stands. */
+  get position(): Span | undefined {
+    return this.span;
+  }
+
+  fresh(): VReg {
+    return this.next++;
+  }
+
+  emit(inst: MachineInst): MachineInst {
+    this.current.insts.push(inst);
+    return inst;
+  }
+
+  mov(dst: VReg, a: VReg): void {
+    const inst = this.emit(new MachineInst('mov', this.span));
+    inst.dst = dst;
+    inst.a = a;
+  }
+
+  /** `dst op= src` */
+  alu(op: AluOp, dst: VReg, src: VReg, width: 32 | 64 = 64): void {
+    const inst = this.emit(new MachineInst('alu', this.span));
+    inst.alu = op;
+    inst.width = width;
+    inst.dst = dst;
+    inst.a = src;
+  }
+
+  /** `dst op= imm` */
+  alui(op: AluOp, dst: VReg, imm: number, width: 32 | 64 = 64): MachineInst {
+    const inst = this.emit(new MachineInst('alui', this.span));
+    inst.alu = op;
+    inst.width = width;
+    inst.dst = dst;
+    inst.imm = imm;
+    return inst;
+  }
+
+  /** `dst = (u32)a`; with `dst === a` allowed. */
+  zext32(dst: VReg, a: VReg): void {
+    if (this.cpu.alu32) {
+      const inst = this.emit(new MachineInst('zext', this.span));
+      inst.dst = dst;
+      inst.a = a;
+      return;
+    }
+    if (dst !== a) this.mov(dst, a);
+    this.alui('lsh', dst, 32);
+    this.alui('rsh', dst, 32);
+  }
+
+  /** `dst = (s64)(sN)a` */
+  sext64(dst: VReg, a: VReg, bits: number): void {
+    if (this.cpu.v4 && bits >= 8 && bits < 64) {
+      const inst = this.emit(new MachineInst('movsx', this.span));
+      inst.dst = dst;
+      inst.a = a;
+      inst.bits = bits as 8 | 16 | 32;
+      return;
+    }
+    if (dst !== a) this.mov(dst, a);
+    if (bits === 64) return;
+    this.alui('lsh', dst, 64 - bits);
+    this.alui('arsh', dst, 64 - bits);
+  }
+
+  /** Clears what lies above the type's width. */
+  normalise(dst: VReg, type: ScalarType): void {
+    const bits = bitsOf(type);
+    if (bits === 64) return;
+    if (bits === 32) this.zext32(dst, dst);
+    else this.alui('and', dst, 2 ** bits - 1);
+  }
+
+  /** The constant as it stands in a register: zero-extended from its type. */
+  set(dst: VReg, type: ScalarType, value: bigint): void {
+    const bits = bitsOf(type);
+    const word = bits === 64 ? BigInt.asIntN(64, value) : BigInt.asUintN(bits, value);
+    if (fits32(word)) {
+      const inst = this.emit(new MachineInst('set', this.span));
+      inst.dst = dst;
+      inst.imm = Number(word);
+    } else if (this.cpu.alu32 && word > 0n && word <= 0xffffffffn) {
+      const inst = this.emit(new MachineInst('set', this.span));
+      inst.dst = dst;
+      inst.imm = Number(word) | 0;
+      inst.width = 32;
+    } else {
+      const inst = this.emit(new MachineInst('set64', this.span));
+      inst.dst = dst;
+      inst.value = BigInt.asUintN(64, word);
+    }
+  }
+
+  /** A register that holds the value; it must not be written. */
+  reg(value: Value): VReg {
+    const known = this.values.get(value);
+    if (known !== undefined) return known;
+    if (value.kind === 'global' || value.kind === 'func') {
+      let at = this.addresses.get(value);
+      if (at === undefined) {
+        at = this.fresh();
+        this.into(at, value);
+        this.addresses.set(value, at);
+      }
+      return at;
+    }
+    const dst = this.fresh();
+    this.into(dst, value);
+    return dst;
+  }
+
+  /** Puts the value into `dst`. */
+  into(dst: VReg, value: Value): void {
+    const known = this.values.get(value);
+    if (known !== undefined) {
+      this.mov(dst, known);
+      return;
+    }
+    switch (value.kind) {
+      case 'const':
+        this.set(dst, value.type, value.value);
+        return;
+      case 'undef':
+        this.set(dst, 'i64', 0n);
+        return;
+      case 'global':
+      case 'func':
+        this.address(dst, value, 0);
+        return;
+      case 'alloca':
+        this.frame(dst, this.slot(value), 0);
+        return;
+      case 'ptradd': {
+        const at = addressOf(value, NOTHING);
+        if (at.root.kind === 'alloca' || at.root.kind === 'global') {
+          this.displaced(dst, at.root, at.offset);
+          return;
+        }
+        break;
+      }
+    }
+    throw new Error(`${this.func.name}: a ${value.kind} is used before it is defined`);
+  }
+
+  /** The value as an immediate of a 64-bit operation, if it is a constant that fits. */
+  immediate(value: Value): number | undefined {
+    if (value.kind !== 'const') return undefined;
+    const bits = bitsOf(value.type);
+    const word = bits === 64 ? value.value : BigInt.asUintN(bits, value.value);
+    return fits32(word) ? Number(word) : undefined;
+  }
+
+  // Control flow.
+
+  private enter(block: MachineBlock): void {
+    this.current = block;
+    block.index = this.out.length;
+    this.out.push(block);
+    this.addresses.clear();
+  }
+
+  private jump(to: MachineBlock): void {
+    this.emit(new MachineInst('jump', this.span));
+    this.current.successors = [to];
+  }
+
+  private edge(target: Target): MachineBlock {
+    const to = this.blocks.get(target.block)!;
+    if (target.args.length === 0) return to;
+    const from = this.current;
+    const held = new Map(this.addresses);
+    this.enter(createMachineBlock());
+    const block = this.current;
+    this.copies(target);
+    this.jump(to);
+    this.current = from;
+    this.addresses.clear();
+    for (const [key, value] of held) this.addresses.set(key, value);
+    return block;
+  }
+
+  private terminator(term: Terminator): void {
+    this.span = term.span ?? this.span;
+    switch (term.kind) {
+      case 'jump':
+        this.copies(term.target);
+        this.jump(this.blocks.get(term.target.block)!);
+        return;
+      case 'branch': {
+        const yes = this.edge(term.then);
+        const no = this.edge(term.else);
+        this.branch(term.condition, yes, no, term.likely);
+        return;
+      }
+      case 'switch':
+        this.switch(term);
+        return;
+      case 'return': {
+        const { value } = term;
+        if (value !== undefined) this.result(value);
+        else if (this.func.linkage !== 'static') this.set(0, 'i64', 0n);
+        this.exit();
+        return;
+      }
+      case 'unreachable':
+        this.set(0, 'i64', 0n);
+        this.exit();
+        return;
+    }
+  }
+
+  private exit(): void {
+    this.emit(new MachineInst('exit', this.span)).imm =
+      this.func.result === 'void' && this.func.linkage === 'static' ? 0 : 1;
+    this.current.successors = [];
+  }
+
+  private result(value: Value): void {
+    // The kernel looks at the low half of what an entry program returns: the short form of a negative number will do.
+    if (value.kind === 'const' && value.type === 'i32' && !this.cpu.alu32 && this.func.section !== undefined)
+      this.set(0, 'i64', value.value);
+    else this.into(0, value);
+  }
+
+  private branch(condition: Value, yes: MachineBlock, no: MachineBlock, likely: boolean | undefined): void {
+    const { compare, value, negated } = conditionOf(condition);
+    const [to, other] = negated ? [no, yes] : [yes, no];
+    const expected = likely === undefined ? undefined : likely !== negated ? 0 : 1;
+    if (compare) this.compare(compare.op, compare.a, compare.b, to, other);
+    else if (value.kind === 'const') this.jump(value.value !== 0n ? to : other);
+    else this.branchImm('ne', this.reg(value), 0, 64, to, other);
+    this.current.likely = expected;
+  }
+
+  private compare(op: CompareOp, a: Value, b: Value, yes: MachineBlock, no: MachineBlock): void {
+    if (a.kind === 'const' && b.kind === 'const') {
+      this.jump(evaluateCompare(op, a.type, a.value, b.value) ? yes : no);
+      return;
+    }
+    if (a.kind === 'const') {
+      this.compare(SWAPPED[op], b, a, yes, no);
+      return;
+    }
+    const type = typeOf(a) as ScalarType;
+    const bits = bitsOf(type);
+    if (bits < 64 && isSigned(op)) {
+      if (maxBits(a) < bits && maxBits(b) < bits) {
+        this.compare(UNSIGNED[op], a, b, yes, no);
+        return;
+      }
+      if (bits === 32 && this.cpu.alu32) {
+        if (b.kind === 'const') this.branchImm(JUMPS[op], this.reg(a), Number(b.value), 32, yes, no);
+        else this.branchReg(JUMPS[op], this.reg(a), this.reg(b), 32, yes, no);
+        return;
+      }
+      const x = this.fresh();
+      this.sext64(x, this.reg(a), bits);
+      if (b.kind === 'const') {
+        this.branchImm(JUMPS[op], x, Number(b.value), 64, yes, no);
+        return;
+      }
+      const y = this.fresh();
+      this.sext64(y, this.reg(b), bits);
+      this.branchReg(JUMPS[op], x, y, 64, yes, no);
+      return;
+    }
+    const imm = this.immediate(b);
+    if (imm !== undefined) this.branchImm(JUMPS[op], this.reg(a), imm, 64, yes, no);
+    else if (b.kind === 'const' && bits === 32 && this.cpu.alu32)
+      this.branchImm(JUMPS[op], this.reg(a), Number(b.value), 32, yes, no);
+    else this.branchReg(JUMPS[op], this.reg(a), this.reg(b), 64, yes, no);
+  }
+
+  private branchImm(op: JumpOp, a: VReg, imm: number, width: 32 | 64, yes: MachineBlock, no: MachineBlock): void {
+    const inst = this.emit(new MachineInst('branchi', this.span));
+    inst.jump = op;
+    inst.a = a;
+    inst.imm = imm;
+    inst.width = width;
+    this.current.successors = [yes, no];
+  }
+
+  private branchReg(op: JumpOp, a: VReg, b: VReg, width: 32 | 64, yes: MachineBlock, no: MachineBlock): void {
+    const inst = this.emit(new MachineInst('branch', this.span));
+    inst.jump = op;
+    inst.a = a;
+    inst.b = b;
+    inst.width = width;
+    this.current.successors = [yes, no];
+  }
+
+  /** Up to four cases in a row, a search tree of unsigned comparisons above. */
+  private switch(term: Extract<Terminator, { kind: 'switch' }>): void {
+    const { value } = term;
+    const type = typeOf(value) as ScalarType;
+    const otherwise = this.edge(term.otherwise);
+    const cases = term.cases.map((one) => ({
+      key: BigInt.asUintN(bitsOf(type), one.value),
+      value: one.value,
+      block: this.edge(one.target),
+    }));
+    if (value.kind === 'const') {
+      this.jump(cases.find((one) => one.value === value.value)?.block ?? otherwise);
+      return;
+    }
+    if (cases.length > 4) cases.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const reg = this.reg(value);
+    const known: Value = value;
+    this.values.set(known, reg);
+    const work = [{ block: this.current, from: 0, to: cases.length }];
+    for (let item = work.pop(); item !== undefined; item = work.pop()) {
+      if (item.block !== this.current) this.enter(item.block);
+      if (item.to - item.from > 4) {
+        const middle = (item.from + item.to) >> 1;
+        const left = createMachineBlock();
+        const right = createMachineBlock();
+        this.compare('ult', known, { kind: 'const', type, value: cases[middle]!.value }, left, right);
+        work.push({ block: right, from: middle, to: item.to }, { block: left, from: item.from, to: middle });
+        continue;
+      }
+      for (let i = item.from; i < item.to; i++) {
+        const last = i + 1 === item.to;
+        const rest = last ? otherwise : createMachineBlock();
+        const one = cases[i]!;
+        this.compare('eq', known, { kind: 'const', type, value: one.value }, one.block, rest);
+        if (!last) this.enter(rest);
+      }
+      if (item.from === item.to) this.jump(otherwise);
+    }
+  }
+
+  /** The arguments of an edge go to the block's parameters, all at once. */
+  private copies(target: Target): void {
+    const pending: { dst: VReg; src: VReg }[] = [];
+    const late: { dst: VReg; value: Value }[] = [];
+    for (const [i, param] of target.block.params.entries()) {
+      const dst = this.registerOf(param);
+      const value = target.args[i]!;
+      const src = this.values.get(value);
+      if (src === undefined) late.push({ dst, value });
+      else if (src !== dst) pending.push({ dst, src });
+    }
+    while (pending.length > 0) {
+      const ready = pending.findIndex((one) => !pending.some((other) => other !== one && other.src === one.dst));
+      if (ready >= 0) {
+        const [one] = pending.splice(ready, 1);
+        this.mov(one!.dst, one!.src);
+        continue;
+      }
+      const first = pending[0]!;
+      const spare = this.fresh();
+      this.mov(spare, first.src);
+      for (const one of pending) if (one.src === first.src) one.src = spare;
+    }
+    for (const { dst, value } of late) this.into(dst, value);
+  }
+
+  private registerOf(value: Value): VReg {
+    let at = this.values.get(value);
+    if (at === undefined) {
+      at = this.fresh();
+      this.values.set(value, at);
+    }
+    return at;
+  }
+
+  private takeParameters(): void {
+    const { func } = this;
+    if (func.params.length > 5) this.diagnostics.add(tooManyParameters(func.name, func.params.length, func.span));
+    const trusted = func.linkage === 'static' && func.section === undefined && !this.addressTaken.has(func);
+    const taken = func.params.slice(0, 5).map((param, i) => {
+      const reg = this.registerOf(param);
+      this.mov(reg, i + 1);
+      return { reg, param };
+    });
+    for (const { reg, param } of taken) if (!trusted) this.normalise(reg, param.type);
+  }
+
+  // Instructions.
+
+  private inst(inst: Inst): void {
+    if (isRemade(inst)) return;
+    if (!this.needs.registers.has(inst) && !hasEffect(inst)) return;
+    this.span = inst.span ?? this.span;
+    switch (inst.kind) {
+      case 'alloca':
+        return;
+      case 'binary':
+        this.values.set(inst, selectBinary(this, inst));
+        return;
+      case 'cast':
+        this.values.set(inst, selectCast(this, inst));
+        return;
+      case 'compare': {
+        const dst = this.registerOf(inst);
+        this.choose(dst, inst, { kind: 'const', type: 'i1', value: 1n }, { kind: 'const', type: 'i1', value: 0n });
+        return;
+      }
+      case 'select':
+        this.select(inst);
+        return;
+      case 'bswap': {
+        const dst = this.registerOf(inst);
+        this.into(dst, inst.value);
+        const swap = this.emit(new MachineInst('endian', this.span));
+        swap.dst = dst;
+        swap.bits = bitsOf(inst.type as ScalarType) as 16 | 32 | 64;
+        return;
+      }
+      case 'ptradd':
+        this.ptradd(inst);
+        return;
+      case 'load':
+        this.load(inst);
+        return;
+      case 'store':
+        this.store(inst.address, inst.offset, inst.value);
+        return;
+      case 'atomic':
+        this.atomic(inst);
+        return;
+      case 'memcpy':
+        this.memcpy(inst);
+        return;
+      case 'memset':
+        this.memset(inst);
+        return;
+      case 'call':
+        this.call(inst);
+        return;
+      case 'core':
+        this.core(this.registerOf(inst), inst);
+        return;
+      case 'barrier':
+        if (inst.value !== undefined) this.values.set(inst, this.reg(inst.value));
+        return;
+    }
+  }
+
+  private select(inst: SelectInst): void {
+    this.choose(this.registerOf(inst), inst.condition, inst.a, inst.b);
+  }
+
+  /** `dst = condition ? a : b` by a branch around the second move. */
+  private choose(dst: VReg, condition: Value, a: Value, b: Value): void {
+    this.into(dst, a);
+    const other = createMachineBlock();
+    const join = createMachineBlock();
+    this.branch(condition, join, other, undefined);
+    this.enter(other);
+    this.into(dst, b);
+    this.jump(join);
+    this.enter(join);
+  }
+
+  private ptradd(inst: Extract<Inst, { kind: 'ptradd' }>): void {
+    const dst = this.registerOf(inst);
+    if (inst.offset.kind === 'core' && !isWide(inst.offset)) {
+      this.into(dst, inst.base);
+      const add = this.alui('add', dst, Number(BigInt.asIntN(32, inst.offset.value)));
+      add.core = inst.offset;
+      return;
+    }
+    if (inst.offset.kind === 'const') {
+      const at = addressOf(inst, NOTHING);
+      if (at.root !== inst) {
+        this.displaced(dst, at.root, at.offset);
+        return;
+      }
+    }
+    this.into(dst, inst.base);
+    const imm = this.immediate(inst.offset);
+    if (imm !== undefined) this.alui('add', dst, imm);
+    else this.alu('add', dst, this.reg(inst.offset));
+  }
+
+  /** `dst = root + offset` */
+  private displaced(dst: VReg, root: Value, offset: number): void {
+    if (root.kind === 'alloca') this.frame(dst, this.slot(root), offset);
+    else if (root.kind === 'global') this.address(dst, root, offset);
+    else {
+      this.into(dst, root);
+      if (offset !== 0) this.alui('add', dst, offset);
+    }
+  }
+
+  private frame(dst: VReg, slot: FrameSlot, offset: number): void {
+    const inst = this.emit(new MachineInst('frame', this.span));
+    inst.dst = dst;
+    inst.slot = slot;
+    inst.imm = offset;
+  }
+
+  private address(dst: VReg, symbol: Global | Func, offset: number): void {
+    const inst = this.emit(new MachineInst('address', this.span));
+    inst.dst = dst;
+    inst.symbol = symbol;
+    inst.imm = offset;
+  }
+
+  private core(dst: VReg, core: CoreInst): void {
+    const wide = isWide(core) || !fits32(core.value);
+    const inst = this.emit(new MachineInst(wide ? 'set64' : 'set', this.span));
+    inst.dst = dst;
+    inst.core = core;
+    inst.value = BigInt.asUintN(64, core.value);
+    if (!wide) inst.imm = Number(core.value);
+  }
+
+  private slot(alloca: AllocaInst): FrameSlot {
+    let slot = this.slotOf.get(alloca);
+    if (slot === undefined) {
+      const { size } = alloca;
+      slot = { size, align: slotAlign(alloca), alloca, offset: 0 };
+      this.slotOf.set(alloca, slot);
+      this.slots.push(slot);
+    }
+    return slot;
+  }
+
+  /** Sets base, offset and relocation of an access. */
+  private access(inst: MachineInst, address: Value, offset: number): void {
+    this.accessAt(inst, addressOf(address, this.needs.patched, offset));
+  }
+
+  private accessAt(inst: MachineInst, at: Address): void {
+    if (at.core) {
+      inst.a = this.reg(at.root);
+      inst.off = Number(at.core.value);
+      inst.core = at.core;
+      return;
+    }
+    if (at.root.kind === 'alloca') {
+      inst.slot = this.slot(at.root);
+      inst.off = at.offset;
+      return;
+    }
+    const base = this.reg(at.root);
+    if (at.offset >= -0x8000 && at.offset <= 0x7fff) {
+      inst.a = base;
+      inst.off = at.offset;
+      return;
+    }
+    const far = this.fresh();
+    this.mov(far, base);
+    this.alui('add', far, at.offset);
+    inst.a = far;
+  }
+
+  private load(inst: Extract<Inst, { kind: 'load' }>): void {
+    const load = new MachineInst('load', this.span);
+    load.size = bytesOf(inst.type as ScalarType) as AccessSize;
+    this.access(load, inst.address, inst.offset);
+    load.dst = this.registerOf(inst);
+    this.emit(load);
+  }
+
+  private store(address: Value, offset: number, value: Value): void {
+    const type = typeOf(value) as ScalarType;
+    const at = addressOf(address, this.needs.patched, offset);
+    const imm =
+      value.kind === 'const' && fits32(value.value) && takesImmediateStore(at.root) ? Number(value.value) : undefined;
+    const store = new MachineInst(imm === undefined ? 'store' : 'storei', this.span);
+    store.size = bytesOf(type) as AccessSize;
+    if (imm === undefined) store.b = this.reg(value);
+    else store.imm = imm;
+    this.accessAt(store, at);
+    this.emit(store);
+  }
+
+  private atomic(inst: AtomicInst): void {
+    const fetches = inst.op === 'cmpxchg' || inst.op === 'xchg' || (inst.fetch && this.needs.registers.has(inst));
+    if ((fetches || inst.op !== 'add') && !this.cpu.alu32) {
+      this.diagnostics.add(
+        atomicNeedsV3(inst.fetch && inst.op === 'add' ? 'fetch-and-add' : inst.op, this.cpu.version, inst.span),
+      );
+    }
+    const atomic = new MachineInst('atomic', this.span);
+    atomic.atomic = inst.op;
+    atomic.flag = fetches;
+    atomic.size = inst.width === 32 ? 4 : 8;
+    this.access(atomic, inst.address, 0);
+    if (inst.op === 'cmpxchg') {
+      atomic.b = this.reg(inst.value);
+      this.into(0, inst.expected!);
+      atomic.dst = 0;
+      this.emit(atomic);
+      if (this.needs.registers.has(inst)) this.mov(this.registerOf(inst), 0);
+      return;
+    }
+    if (fetches) {
+      atomic.dst = this.registerOf(inst);
+      this.into(atomic.dst, inst.value);
+    } else {
+      atomic.dst = this.reg(inst.value);
+    }
+    this.emit(atomic);
+  }
+
+  private memcpy(inst: MemCopyInst): void {
+    const target = addressOf(inst.target, this.needs.patched);
+    const source = addressOf(inst.source, this.needs.patched);
+    const unit = Math.max(
+      inst.align,
+      Math.min(alignmentOf(target, inst.align), alignmentOf(source, inst.align)),
+    );
+    const pieces = piecesOf(inst.size, unit);
+    if (pieces.length > MAX_COPY_ACCESSES) {
+      this.diagnostics.add(copyTooLarge('a copy', inst.size, inst.span));
+      return;
+    }
+    const [to, from] = [this.pinned(target), this.pinned(source)];
+    const load = (offset: number, size: AccessSize) => {
+      const one = new MachineInst('load', this.span);
+      one.size = size;
+      this.accessAt(one, { ...from, offset: from.offset + offset });
+      one.dst = this.fresh();
+      this.emit(one);
+      return one.dst;
+    };
+    const store = (offset: number, size: AccessSize, reg: VReg) => {
+      const one = new MachineInst('store', this.span);
+      one.size = size;
+      one.b = reg;
+      this.accessAt(one, { ...to, offset: to.offset + offset });
+      this.emit(one);
+    };
+    if (inst.overlap) {
+      const loaded = pieces.map(({ offset, size }) => load(offset, size));
+      for (const [i, { offset, size }] of pieces.entries()) store(offset, size, loaded[i]!);
+    } else {
+      for (const { offset, size } of pieces) store(offset, size, load(offset, size));
+    }
+  }
+
+  private memset(inst: MemSetInst): void {
+    const at = addressOf(inst.target, this.needs.patched);
+    const pieces = piecesOf(inst.size, Math.max(inst.align, alignmentOf(at, inst.align)));
+    if (pieces.length > MAX_COPY_ACCESSES) {
+      this.diagnostics.add(copyTooLarge('a memset', inst.size, inst.span));
+      return;
+    }
+    const to = this.pinned(at);
+    const byte = inst.value.kind === 'const' ? Number(BigInt.asUintN(8, inst.value.value)) : undefined;
+    const uniform = byte === 0 || byte === 0xff;
+    let filled = NONE;
+    if (byte === undefined || !uniform || !takesImmediateStore(at.root)) {
+      filled = this.fresh();
+      if (byte !== undefined) this.set(filled, 'i64', BigInt(byte) * 0x0101010101010101n);
+      else {
+        const ones = this.fresh();
+        this.set(ones, 'i64', 0x0101010101010101n);
+        this.into(filled, inst.value);
+        this.alu('mul', filled, ones);
+      }
+    }
+    for (const { offset, size } of pieces) {
+      const one = new MachineInst(filled === NONE ? 'storei' : 'store', this.span);
+      one.size = size;
+      if (filled === NONE) one.imm = byte === 0 ? 0 : -1;
+      else one.b = filled;
+      this.accessAt(one, { ...to, offset: to.offset + offset });
+      this.emit(one);
+    }
+  }
+
+  /** An address whose relocation, if it has one, is applied already, so that many accesses can share it. */
+  private pinned(at: Address): Address {
+    if (at.core) throw new Error('a copy does not take a patched offset');
+    return at;
+  }
+
+  private call(inst: CallInst): void {
+    const { args } = inst;
+    const target = this.callee(inst);
+    if (target === undefined) return;
+    const name = target.kind === 'func' ? target.func.name : `helper ${target.id}`;
+    if (args.length > 5) this.diagnostics.add(tooManyArguments(name, args.length, inst.span));
+    const passed = args.slice(0, 5);
+    // What is in a register goes first: it may end there. Numbers and addresses are made in place.
+    for (const [i, arg] of passed.entries()) {
+      const known = this.values.get(arg);
+      if (known !== undefined) this.mov(i + 1, known);
+    }
+    for (const [i, arg] of passed.entries()) {
+      if (this.values.has(arg)) continue;
+      this.into(i + 1, arg);
+    }
+    const call = this.emit(new MachineInst('call', this.span));
+    call.target = target;
+    call.imm = passed.length;
+    this.addresses.clear();
+    if (inst.type === 'void' || !this.needs.registers.has(inst)) return;
+    const dst = this.registerOf(inst);
+    this.mov(dst, 0);
+    if (target.kind !== 'func' || target.func.linkage !== 'static') this.normalise(dst, inst.type);
+  }
+
+  private callee(inst: CallInst): MachineInst['target'] {
+    const { callee } = inst;
+    if (callee.kind === 'helper') return { kind: 'helper', id: callee.id };
+    if (callee.kind === 'func') return { kind: 'func', func: callee.func };
+    const { pointer } = callee;
+    if (pointer.kind === 'func') return { kind: 'func', func: pointer };
+    if (pointer.kind === 'const') return { kind: 'helper', id: Number(pointer.value) };
+    this.diagnostics.add(indirectCall(inst.span));
+    return undefined;
+  }
+}
+
+const NOTHING: ReadonlySet<Inst> = new Set();
+
+export function fits32(value: bigint): boolean {
+  return value >= -0x80000000n && value <= 0x7fffffffn;
+}
+
+function isSigned(op: CompareOp): op is 'slt' | 'sle' | 'sgt' | 'sge' {
+  return op === 'slt' || op === 'sle' || op === 'sgt' || op === 'sge';
+}
+
+const UNSIGNED = { slt: 'ult', sle: 'ule', sgt: 'ugt', sge: 'uge' } as const;
+
+const JUMPS: Readonly<Record<CompareOp, JumpOp>> = {
+  eq: 'eq',
+  ne: 'ne',
+  ult: 'lt',
+  ule: 'le',
+  ugt: 'gt',
+  uge: 'ge',
+  slt: 'slt',
+  sle: 'sle',
+  sgt: 'sgt',
+  sge: 'sge',
+};
+
+/** The jump that is taken when this one is not. */
+export const INVERSE_JUMP: Readonly<Record<Exclude<JumpOp, 'set'>, JumpOp>> = {
+  eq: JUMPS[INVERSE.eq],
+  ne: JUMPS[INVERSE.ne],
+  lt: JUMPS[INVERSE.ult],
+  le: JUMPS[INVERSE.ule],
+  gt: JUMPS[INVERSE.ugt],
+  ge: JUMPS[INVERSE.uge],
+  slt: JUMPS[INVERSE.slt],
+  sle: JUMPS[INVERSE.sle],
+  sgt: JUMPS[INVERSE.sgt],
+  sge: JUMPS[INVERSE.sge],
+};
+
+/**
+ * Before Linux 6.4 the verifier refused store-immediate through a pointer to the context; it is used only where the
+ * memory is known to be something else.
+ */
+function takesImmediateStore(root: Value): boolean {
+  switch (root.kind) {
+    case 'alloca':
+    case 'global':
+    case 'call':
+      return true;
+    case 'ptradd':
+      return takesImmediateStore(addressRoot(root));
+    case 'cast': {
+      let at: Value = root;
+      while (at.kind === 'cast') at = at.value;
+      return at.kind === 'load' && at.type === 'i32';
+    }
+    default:
+      return false;
+  }
+}
+
+function addressRoot(value: Value): Value {
+  let at = value;
+  while (at.kind === 'ptradd') at = at.base;
+  return at;
+}
+
+/** Larger than C asks for where it costs nothing, so that copies and fills can go by eight bytes. */
+function slotAlign(alloca: AllocaInst): number {
+  const natural = alloca.size >= 8 ? 8 : alloca.size >= 4 ? 4 : alloca.size >= 2 ? 2 : 1;
+  return Math.min(8, Math.max(alloca.align, natural));
+}
+
+function alignmentOf(at: Address, promised: number): number {
+  const base = at.root.kind === 'alloca' ? slotAlign(at.root) : at.root.kind === 'global' ? at.root.align : undefined;
+  if (base === undefined) return promised;
+  let align = Math.min(8, base);
+  while (align > 1 && at.offset % align !== 0) align >>= 1;
+  return align;
+}
+
+function piecesOf(size: number, align: number): { offset: number; size: AccessSize }[] {
+  const out: { offset: number; size: AccessSize }[] = [];
+  const widest = Math.min(8, align);
+  for (let offset = 0; offset < size; ) {
+    let piece = widest;
+    while (piece > size - offset) piece >>= 1;
+    out.push({ offset, size: piece as AccessSize });
+    offset += piece;
+    if (out.length > MAX_COPY_ACCESSES) break;
+  }
+  return out;
+}

@@ -1,0 +1,130 @@
+import {
+  type FrameSlot,
+  type MachineFunction,
+  MachineInst,
+  NONE,
+  readsDestination,
+  type VReg,
+  writesDestination,
+} from './machine.ts';
+
+/** Within so many instructions a value that was reloaded is taken from the same register again. */
+const REUSE_DISTANCE = 8;
+
+/**
+ * Moves registers to the stack: `slots` says where each lives from now on. Every use gets a short-lived register of its
+ * own, loaded right before; a definition is stored right after. Slots are 8 bytes and are always written whole, because
+ * only then do all verifiers keep what they know of the value. Numbers and addresses are made again instead of loaded.
+ * Returns the new registers, which must not be spilled again.
+ */
+export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, FrameSlot>): VReg[] {
+  const made = remakable(fn, slots);
+  const temporaries: VReg[] = [];
+  const fresh = () => {
+    const reg = fn.registers++;
+    temporaries.push(reg);
+    return reg;
+  };
+  for (const block of fn.blocks) {
+    const out: MachineInst[] = [];
+    /** Spilled registers that are in another register for the moment, with the index where that was last used. */
+    const held = new Map<VReg, { reg: VReg; at: number }>();
+    const fetch = (reg: VReg, inst: MachineInst, dst: VReg) => {
+      const source = made.get(reg);
+      const load = new MachineInst(source ? source.op : 'load', inst.span);
+      if (source) {
+        load.imm = source.imm;
+        load.width = source.width;
+        load.value = source.value;
+        load.symbol = source.symbol;
+        load.slot = source.slot;
+        load.core = source.core;
+      } else load.slot = slots.get(reg)!;
+      load.dst = dst;
+      out.push(load);
+    };
+    const keep = (reg: VReg, inst: MachineInst, value: VReg) => {
+      const store = new MachineInst('store', inst.span);
+      store.slot = slots.get(reg)!;
+      store.b = value;
+      out.push(store);
+    };
+    const spilled = (reg: VReg) => reg !== NONE && slots.has(reg);
+    const read = (reg: VReg, inst: MachineInst): VReg => {
+      if (!spilled(reg)) return reg;
+      const known = held.get(reg);
+      if (known && out.length - known.at <= REUSE_DISTANCE) {
+        known.at = out.length;
+        return known.reg;
+      }
+      const temporary = fresh();
+      fetch(reg, inst, temporary);
+      held.set(reg, { reg: temporary, at: out.length });
+      return temporary;
+    };
+    for (const inst of block.insts) {
+      const { dst } = inst;
+      if (inst.op === 'mov' && (spilled(dst) || spilled(inst.a))) {
+        if (spilled(dst) && made.has(dst)) throw new Error('a remade register is not moved to');
+        if (!spilled(dst)) {
+          const known = held.get(inst.a);
+          if (known && out.length - known.at <= REUSE_DISTANCE) {
+            inst.a = known.reg;
+            out.push(inst);
+          } else fetch(inst.a, inst, dst);
+          continue;
+        }
+        if (spilled(inst.a) && slots.get(inst.a) === slots.get(dst)) continue;
+        held.delete(dst);
+        const value = read(inst.a, inst);
+        keep(dst, inst, value);
+        continue;
+      }
+      if (spilled(dst) && made.has(dst)) continue;
+      inst.a = read(inst.a, inst);
+      inst.b = read(inst.b, inst);
+      if (!spilled(dst)) {
+        out.push(inst);
+      } else {
+        const reads = readsDestination(inst);
+        const writes = writesDestination(inst);
+        if (!writes) {
+          inst.dst = read(dst, inst);
+          out.push(inst);
+          continue;
+        }
+        // What is written gets a register of its own: the one before may still be needed as an operand.
+        const temporary = fresh();
+        if (reads) fetch(dst, inst, temporary);
+        inst.dst = temporary;
+        out.push(inst);
+        keep(dst, inst, temporary);
+        held.set(dst, { reg: temporary, at: out.length });
+      }
+      if (inst.op === 'call') held.clear();
+    }
+    block.insts = out;
+  }
+  return temporaries;
+}
+
+/** The one definition of each register that is a number or an address. */
+function remakable(fn: MachineFunction, slots: ReadonlyMap<VReg, FrameSlot>): Map<VReg, MachineInst> {
+  const found = new Map<VReg, MachineInst>();
+  const refused = new Set<VReg>();
+  for (const block of fn.blocks) {
+    for (const inst of block.insts) {
+      const { dst } = inst;
+      if (dst === NONE || !slots.has(dst) || !writesDestination(inst)) continue;
+      const simple = inst.op === 'set' || inst.op === 'set64' || inst.op === 'address' || inst.op === 'frame';
+      if (!simple || found.has(dst)) refused.add(dst);
+      else found.set(dst, inst);
+    }
+  }
+  for (const reg of refused) found.delete(reg);
+  return found;
+}
+
+export function spillSlot(): FrameSlot {
+  return { size: 8, align: 8, alloca: undefined, offset: 0 };
+}

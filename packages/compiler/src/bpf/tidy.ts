@@ -1,0 +1,82 @@
+import { type MachineBlock, type MachineFunction, MachineInst } from './machine.ts';
+
+/**
+ * Cleans up once registers are chosen: jumps over blocks that became empty, jumps to a return that can stand here
+ * itself, branches whose ways are the same, blocks that nobody reaches, and moves and constants that change nothing.
+ */
+export function tidy(fn: MachineFunction): void {
+  for (const block of fn.blocks) removeRepeats(block);
+  for (const block of fn.blocks) {
+    block.successors = block.successors.map(threaded);
+    const last = block.insts[block.insts.length - 1]!;
+    if ((last.op === 'branch' || last.op === 'branchi') && block.successors[0] === block.successors[1]) {
+      block.insts[block.insts.length - 1] = new MachineInst('jump', last.span);
+      block.successors = [block.successors[0]!];
+    }
+  }
+  for (const block of fn.blocks) returnHere(block);
+  const reached = new Set<MachineBlock>();
+  const work = [fn.blocks[0]!];
+  for (let block = work.pop(); block !== undefined; block = work.pop()) {
+    if (reached.has(block)) continue;
+    reached.add(block);
+    work.push(...block.successors);
+  }
+  fn.blocks = fn.blocks.filter((block) => reached.has(block));
+  for (const [i, block] of fn.blocks.entries()) block.index = i;
+}
+
+/** Where a jump to `block` ends up. */
+function threaded(block: MachineBlock): MachineBlock {
+  let at = block;
+  // A loop that does nothing would lead around for ever.
+  for (let steps = 0; steps < 64; steps++) {
+    if (at.insts.length !== 1 || at.insts[0]!.op !== 'jump' || at.successors[0] === at) return at;
+    at = at.successors[0]!;
+  }
+  return at;
+}
+
+function returnHere(block: MachineBlock): void {
+  const last = block.insts[block.insts.length - 1]!;
+  if (last.op !== 'jump') return;
+  const to = block.successors[0]!;
+  const { insts } = to;
+  if (to === block || insts.length !== 1 || insts[0]!.op !== 'exit') return;
+  block.insts[block.insts.length - 1] = insts[0]!;
+  block.successors = [];
+}
+
+/** Within a block: `set` of what the register holds already, and a move back of what was just moved. */
+function removeRepeats(block: MachineBlock): void {
+  /** By register: the number it is known to hold. */
+  const known: (number | undefined)[] = new Array(11).fill(undefined);
+  const copyOf: number[] = new Array(11).fill(-1);
+  const forget = (reg: number) => {
+    known[reg] = undefined;
+    copyOf[reg] = -1;
+    for (let i = 0; i < 10; i++) if (copyOf[i] === reg) copyOf[i] = -1;
+  };
+  let write = 0;
+  for (const inst of block.insts) {
+    const { dst } = inst;
+    if (inst.op === 'call') {
+      for (let i = 0; i <= 5; i++) forget(i);
+    } else if (inst.op === 'set' && inst.core === undefined) {
+      const value = inst.width === 32 ? inst.imm >>> 0 : inst.imm;
+      if (known[dst] === value) continue;
+      forget(dst);
+      known[dst] = value;
+    } else if (inst.op === 'mov') {
+      if (copyOf[dst] === inst.a || copyOf[inst.a] === dst) continue;
+      const value = known[inst.a];
+      forget(dst);
+      known[dst] = value;
+      copyOf[dst] = inst.a;
+    } else if (dst >= 0) {
+      forget(dst);
+    }
+    block.insts[write++] = inst;
+  }
+  block.insts.length = write;
+}
