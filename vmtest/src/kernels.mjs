@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { Missing, findTool } from './tools.mjs';
+import { findTool, Missing } from './tools.mjs';
 
 /**
  * A kernel series that can be booted: which Debian package holds it, and in which suite of the archive.
@@ -23,7 +23,7 @@ export const KERNELS = {
     archive: 'http://mirror.example/debian-security',
     suite: 'bullseye-security',
   },
-  '6.1': {
+  6.1: {
     name: /^linux-image-6\.1\.0-\d+-cloud-amd64$/,
     archive: 'http://mirror.example/debian-security',
     suite: 'bookworm-security',
@@ -82,8 +82,12 @@ export function fetchKernel(series, say = () => {}) {
   say(`asking ${row.archive} for ${row.suite}`);
   apt('apt-get', ['-qq', 'update']);
   const names = apt('apt-cache', ['pkgnames', 'linux-']).split('\n');
-  const name = names.filter((one) => row.name.test(one)).sort(byVersion).at(-1);
-  if (name === undefined) throw new Missing(`no kernel ${series} in ${row.suite}`, 'see KERNELS in vmtest/src/kernels.mjs');
+  const name = names
+    .filter((one) => row.name.test(one))
+    .sort(byVersion)
+    .at(-1);
+  if (name === undefined)
+    throw new Missing(`no kernel ${series} in ${row.suite}`, 'see KERNELS in vmtest/src/kernels.mjs');
   const work = `${home}.${process.pid}`;
   try {
     mkdirSync(join(work, 'root'), { recursive: true });

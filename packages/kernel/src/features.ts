@@ -95,8 +95,9 @@ export const FEATURES: readonly Feature[] = [
     since: '3.19',
     remedy: 'sysctl net.core.bpf_jit_enable=1',
     probe() {
-      const value = readText('/proc/sys/net/core/bpf_jit_enable')?.trim();
-      return { ok: value === '1' || value === '2', detail: value === undefined ? 'not shown' : undefined };
+      // The sysctl is not shown in every network namespace; the size of the machine code is.
+      const size = withProgram({ type: PROG.BPF_PROG_TYPE_SOCKET_FILTER }, (program) => program.info().jitedSize);
+      return { ok: size > 0 };
     },
   },
   {

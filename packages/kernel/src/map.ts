@@ -97,7 +97,7 @@ export class BpfMap {
 
   /** Whether there was one. */
   delete(key: Uint8Array): boolean {
-    const result = this.prepare(key).call(COMMANDS.BPF_MAP_DELETE_ELEM.number, this.fd, 0);
+    const result = this.prepare(key).delete(this.fd);
     if (result !== 0 && result !== -ERRNO.ENOENT) throw this.failed('BPF_MAP_DELETE_ELEM', -result);
     return result === 0;
   }
@@ -351,6 +351,12 @@ class Scratch {
     this.memory.view.setUint32(0, fd, true);
     this.memory.view.setUint32(24, flags, true);
     return bpfCall(command, this.memory.address, 32);
+  }
+
+  /** The kernel insists that what lies behind the last field of a command is zero, or not given: here that is the key. */
+  delete(fd: number): number {
+    this.memory.view.setUint32(0, fd, true);
+    return bpfCall(COMMANDS.BPF_MAP_DELETE_ELEM.number, this.memory.address, 16);
   }
 
   nextKey(fd: number, first: boolean): number {

@@ -131,6 +131,7 @@ export class Program {
  * for a verdict of the verifier, {@link KernelError} for all else.
  */
 export function loadProgram(options: ProgramOptions): Program {
+  if (options.code.length % 8 !== 0) throw new Error(`the code of ${options.name} is no multiple of 8 bytes`);
   const level = options.logLevel ?? 0;
   if (level === 0) {
     const result = attempt(options, 0, undefined);

@@ -24,7 +24,7 @@ export const COMMANDS = {
   },
   BPF_MAP_LOOKUP_ELEM: element(1),
   BPF_MAP_UPDATE_ELEM: element(2),
-  BPF_MAP_DELETE_ELEM: element(3),
+  BPF_MAP_DELETE_ELEM: { number: 3, fields: { map_fd: [0, 'u32'], key: [8, 'ptr'] } },
   BPF_MAP_GET_NEXT_KEY: {
     number: 4,
     fields: { map_fd: [0, 'u32'], key: [8, 'ptr'], next_key: [16, 'ptr'] },

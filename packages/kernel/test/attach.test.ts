@@ -1,0 +1,43 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { EXIT } from '@skep/base';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { bundleChecks, parseOutcomes } from './attach/bundle.ts';
+import { CHECKS } from './attach/checks.ts';
+import type { Outcome } from './attach/main.ts';
+import { noKernel } from './support/host.ts';
+
+const run = promisify(execFile);
+
+const noNamespace = noKernel || (spawnSync('unshare', ['-n', 'true']).status === 0 ? false : 'needs unshare -n');
+
+describe.skipIf(noNamespace)('attached on this kernel, in a network namespace of our own', () => {
+  let outcomes = new Map<string, Outcome>();
+  beforeAll(async () => {
+    const bundle = await bundleChecks('host');
+    const { stdout } = await run('unshare', ['--net', process.execPath, '--enable-source-maps', bundle, 'host']);
+    outcomes = parseOutcomes(stdout);
+  });
+
+  for (const { name } of CHECKS.filter((check) => !check.guestOnly)) {
+    it(name, () => expect(outcomes.get(name)).toEqual({ name, result: 'ok' }));
+  }
+});
+
+describe.skipIf(noKernel)('without rights', () => {
+  it('is explained by what the process lacks, with exit code 4', async (ctx) => {
+    const bundle = await bundleChecks('unprivileged');
+    const nobody = { uid: 65534, gid: 65534 };
+    const readable = spawnSync(process.execPath, ['--check', bundle], nobody);
+    if (readable.status !== 0) ctx.skip('user 65534 cannot read this directory');
+    const { stdout } = await run(process.execPath, [bundle, 'unprivileged'], nobody);
+    const { errors, permitted } = JSON.parse(stdout);
+    for (const error of errors) {
+      expect(error).toMatchObject({ code: 'E5002', exitCode: EXIT.notPermitted, errnoName: 'EPERM' });
+      expect(error.diagnostics[0].notes[0].message).toMatch(/user 65534\) lacks CAP_BPF, CAP_PERFMON/);
+      expect(error.diagnostics[0].help).toMatch(/run as root/);
+    }
+    expect(permitted.ok).toBe(false);
+    expect(permitted.reasons.map((one: { id: string }) => one.id)).toContain('capabilities');
+  });
+});

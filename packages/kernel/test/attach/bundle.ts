@@ -1,0 +1,36 @@
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { Outcome } from './main.ts';
+
+export const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** The checks as one file that Node runs without help: in a guest, as another user, in another namespace. */
+export async function bundleChecks(name: string): Promise<string> {
+  const directory = `${REPOSITORY}.cache/kernel-test`;
+  mkdirSync(directory, { recursive: true });
+  const outfile = `${directory}/${name}.mjs`;
+  await build({
+    entryPoints: [fileURLToPath(new URL('main.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    conditions: ['skep-source'],
+    external: ['koffi'],
+    sourcemap: 'inline',
+    logLevel: 'error',
+  });
+  return outfile;
+}
+
+export function parseOutcomes(output: string): Map<string, Outcome> {
+  const found = new Map<string, Outcome>();
+  for (const line of output.split('\n')) {
+    if (!line.startsWith('{')) continue;
+    const outcome = JSON.parse(line) as Outcome;
+    found.set(outcome.name, outcome);
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+import { type AccessSize, encode, type Insn, imm, type JumpOp, reg } from '@skep/object';
+
+/** Programs of these tests, by hand: a few instructions each. Register 10 is the frame. */
+export const code = (...insns: readonly Insn[]): Uint8Array => encode(insns);
+
+export const set = (dst: number, value: number): Insn => ({ kind: 'alu', op: 'mov', width: 64, dst, src: imm(value) });
+export const move = (dst: number, src: number): Insn => ({ kind: 'alu', op: 'mov', width: 64, dst, src: reg(src) });
+export const shiftRight = (dst: number, bits: number): Insn => ({
+  kind: 'alu',
+  op: 'rsh',
+  width: 64,
+  dst,
+  src: imm(bits),
+});
+export const call = (id: number): Insn => ({ kind: 'call', target: { kind: 'helper', id } });
+export const exit: Insn = { kind: 'exit' };
+export const mapFd = (dst: number, fd: number): Insn => ({ kind: 'ld_imm64', dst, imm: { kind: 'map_fd', fd } });
+export const mapValue = (dst: number, fd: number, offset = 0): Insn => ({
+  kind: 'ld_imm64',
+  dst,
+  imm: { kind: 'map_value', fd, offset },
+});
+export const load = (size: AccessSize, dst: number, src: number, off = 0): Insn => ({
+  kind: 'load',
+  size,
+  signed: false,
+  dst,
+  src,
+  off,
+});
+export const store = (size: AccessSize, dst: number, off: number, src: number): Insn => ({
+  kind: 'store',
+  size,
+  dst,
+  off,
+  src: reg(src),
+});
+/** `src` receives what was there before. */
+export const fetchAdd = (dst: number, off: number, src: number): Insn => ({
+  kind: 'atomic',
+  op: 'add',
+  fetch: true,
+  size: 8,
+  dst,
+  off,
+  src,
+});
+/** `off` in slots of eight bytes; loads of maps take two. */
+export const jump = (op: JumpOp, dst: number, value: number, off: number): Insn => ({
+  kind: 'jump',
+  op,
+  width: 64,
+  dst,
+  src: imm(value),
+  off,
+});
+
+export const HELPER = {
+  get_current_pid_tgid: 14,
+  ringbuf_reserve: 131,
+  ringbuf_submit: 132,
+  ringbuf_discard: 133,
+  get_attach_cookie: 174,
+} as const;
+
+/** `r0 = value; exit` */
+export const returns = (value: number): Uint8Array => code(set(0, value), exit);
+
+/**
+ * Submits one record `{u64 sequence, u64 constant}` a run. `counters` is an array map with one value
+ * `{u64 submitted, u64 refused}`.
+ */
+export function ringWriter(ring: number, counters: number, constant = 0x5ee9, size = 16): Uint8Array {
+  return code(
+    mapValue(6, counters),
+    mapFd(1, ring),
+    set(2, size),
+    set(3, 0),
+    call(HELPER.ringbuf_reserve),
+    jump('eq', 0, 0, 11),
+    move(7, 0),
+    set(1, 1),
+    fetchAdd(6, 0, 1),
+    store(8, 7, 0, 1),
+    set(1, constant),
+    store(8, 7, 8, 1),
+    move(1, 7),
+    set(2, 0),
+    call(HELPER.ringbuf_submit),
+    set(0, 2),
+    exit,
+    set(1, 1),
+    fetchAdd(6, 8, 1),
+    set(0, 2),
+    exit,
+  );
+}
+
+/** Counts runs in the first eight bytes of `counter`, when process `pid` is the current one; 0 otherwise at once. */
+export function countFor(pid: number, counter: number): Uint8Array {
+  return code(
+    call(HELPER.get_current_pid_tgid),
+    shiftRight(0, 32),
+    jump('ne', 0, pid, 4),
+    mapValue(1, counter),
+    set(2, 1),
+    fetchAdd(1, 0, 2),
+    set(0, 0),
+    exit,
+  );
+}
