@@ -60,3 +60,28 @@ export const symbolUndefined = (symbol: string, where: string) =>
 export const functionCorrupt = (name: string, what: string) => error('E3408', `function ${name} ${what}`, REBUILD);
 export const externUnsupported = (name: string, what: string) =>
   error('E3409', `extern ${name} ${what}`, 'declare it as linux/kconfig or /proc/kallsyms have it');
+
+// CO-RE
+
+export const coreMalformed = (slot: number, what: string) =>
+  error('E3201', `the CO-RE relocation of instruction ${slot} is malformed: ${what}`, REBUILD);
+export const coreAmbiguous = (slot: number, spec: string, candidates: readonly string[]) =>
+  new SkepError({
+    code: 'E3202',
+    severity: 'error',
+    message: `instruction ${slot}: ${spec} means different things in this kernel, and nothing says which is meant`,
+    notes: candidates.map((message) => ({ message })),
+    help: 'name a type that exists once, or give the local one members that only the right candidate has',
+  });
+export const coreUnexpected = (slot: number, spec: string, what: string) =>
+  error(
+    'E3203',
+    `instruction ${slot} is not as the compiler wrote it for ${spec}: ${what}`,
+    'apply the relocations of an object once, to the code as it was compiled',
+  );
+export const coreOutOfRange = (slot: number, spec: string, value: bigint) =>
+  error(
+    'E3204',
+    `instruction ${slot}: ${spec} is ${value} here, which does not fit into it`,
+    'read the field with bpf_core_read()',
+  );

@@ -1,5 +1,6 @@
 import { cString } from '@skep/base';
 import { btfBadId, btfCorrupt, btfLoop, btfNoSize, btfUnknownKind } from '../diagnostics.ts';
+import { essentialName } from './flavour.ts';
 import {
   BTF_HEADER_SIZE,
   BTF_MAGIC,
@@ -113,6 +114,16 @@ export class Btf {
       if (kinds.length === 0 || kinds.includes(this.kind(id))) found.push(id);
       return false;
     });
+    return found;
+  }
+
+  /** Ids of types `name___flavour`: kernels have few, programs that fit themselves to kernels have them. */
+  findFlavours(name: string): BtfId[] {
+    const found = this.base?.findFlavours(name) ?? [];
+    for (const id of this.names().flavoured) {
+      const own = this.name(id);
+      if (own.startsWith(`${name}___`) && own !== name && essentialName(own) === name) found.push(id);
+    }
     return found;
   }
 

@@ -13,6 +13,9 @@ export class NameIndex {
   private readonly offsets: Int32Array;
   private readonly values: Int32Array;
 
+  /** Values whose names have `___` behind their first character. */
+  readonly flavoured: number[] = [];
+
   /** `nameOffsets` and `values` run in parallel; offsets of '' are left out. */
   constructor(table: StringTable, nameOffsets: Uint32Array, values: Int32Array, count: number) {
     const strings = table.bytes;
@@ -31,8 +34,14 @@ export class NameIndex {
       // The offsets of enumerators are not checked when BTF is parsed.
       if (offset >= strings.length || strings[offset] === 0) continue;
       let hash = SEED;
-      for (let at = offset, byte = strings[at]!; byte !== 0; byte = strings[++at]!)
+      let underscores = 0;
+      let flavoured = false;
+      for (let at = offset, byte = strings[at]!; byte !== 0; byte = strings[++at]!) {
         hash = Math.imul(hash ^ byte, PRIME);
+        underscores = byte === UNDERSCORE ? underscores + 1 : 0;
+        if (underscores === 3 && at > offset + 2) flavoured = true;
+      }
+      if (flavoured) this.flavoured.push(values[i]!);
       let slot = (hash ^ (hash >>> 15)) & this.mask;
       while (this.offsets[slot] !== 0) slot = (slot + 1) & this.mask;
       this.offsets[slot] = offset + 1;
@@ -56,6 +65,7 @@ export class NameIndex {
 
   private addOutside(name: string, value: number): void {
     if (name === '') return;
+    if (name.indexOf('___', 1) > 0) this.flavoured.push(value);
     const values = this.outside.get(name);
     if (values) values.push(value);
     else this.outside.set(name, [value]);
@@ -75,6 +85,7 @@ export interface StringTable {
   readonly outside: (offset: number) => string;
 }
 
+const UNDERSCORE = 0x5f;
 /** FNV-1a. */
 const SEED = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
