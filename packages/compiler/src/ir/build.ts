@@ -73,6 +73,12 @@ export function createBranch(
   };
 }
 
+/** The same branch on the opposite condition. */
+export function invertBranch(term: BranchTerminator, condition: Value): BranchTerminator {
+  const likely = term.likely === undefined ? undefined : !term.likely;
+  return createBranch(condition, term.else, term.then, { likely, unroll: term.unroll, span: term.span });
+}
+
 /**
  * Writes a function block by block. Instructions go to the end of {@link block} and get the span {@link span}; what is
  * emitted after a terminator goes to a fresh block that nothing reaches, so that `return; x = 1;` needs no care.

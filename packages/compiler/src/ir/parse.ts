@@ -523,7 +523,7 @@ class BodyParser {
   private unroll(): Unroll | undefined {
     const { p } = this;
     if (!p.accept('unroll')) return undefined;
-    return p.is('number') ? p.integer() : p.oneOf(['full', 'disable']);
+    return p.is('number') ? p.integer() : p.oneOf<'full' | 'disable'>(['full', 'disable']);
   }
 
   private target(): Target {

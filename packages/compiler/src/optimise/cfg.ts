@@ -1,0 +1,246 @@
+import { createBranch } from '../ir/build.ts';
+import {
+  constant,
+  evaluateBinary,
+  evaluateCast,
+  evaluateCompare,
+  FALSE,
+  sameValue,
+  TRUE,
+  typeOf,
+} from '../ir/constant.ts';
+import { removeUnreachable } from '../ir/graph.ts';
+import type { Block, Const, Func, Inst, Param, ScalarType, Target, Terminator, Value } from '../ir/ir.ts';
+import { forEachOperand, forEachUser, isLocal, isRemovable, replaceValues, targetsOf } from '../ir/uses.ts';
+
+/**
+ * Control flow: decided branches, blocks that only lead on, straight lines in one block, parameters that always get the
+ * same argument. Blocks are never merged because their ends look alike: the same load reached with two kinds of
+ * pointers is what verifiers refuse.
+ */
+export function simplifyControlFlow(func: Func): boolean {
+  let changed = removeUnreachable(func);
+  for (let round = 0; round < ROUNDS; round++) {
+    let again = false;
+    for (const block of func.blocks) if (simplifyTerminator(block)) again = true;
+    if (threadJumps(func)) again = true;
+    if (removeUnreachable(func)) again = true;
+    if (removeParams(func)) again = true;
+    if (mergeLines(func)) again = true;
+    if (!again) break;
+    changed = true;
+  }
+  return changed;
+}
+
+const ROUNDS = 16;
+
+function simplifyTerminator(block: Block): boolean {
+  const { term } = block;
+  const { span } = term;
+  const jump = (target: Target): true => {
+    block.term = { kind: 'jump', target, span };
+    return true;
+  };
+  if (term.kind === 'branch') {
+    if (term.condition.kind === 'const') return jump(term.condition.value === 1n ? term.then : term.else);
+    if (term.condition.kind === 'undef' || sameTarget(term.then, term.else)) return jump(term.else);
+    if (isTrap(term.then.block)) return jump(term.else);
+    if (isTrap(term.else.block)) return jump(term.then);
+    return false;
+  }
+  if (term.kind !== 'switch') return false;
+  const { value } = term;
+  if (value.kind === 'const') {
+    return jump(term.cases.find((one) => one.value === value.value)?.target ?? term.otherwise);
+  }
+  const cases = term.cases.filter((one) => !sameTarget(one.target, term.otherwise));
+  if (cases.length === 0) return jump(term.otherwise);
+  if (cases.length === 1) {
+    const type = typeOf(value) as ScalarType;
+    const b = constant(type, cases[0]!.value);
+    const condition: Inst = { kind: 'compare', op: 'eq', type: 'i1', a: value, b, span };
+    block.insts.push(condition);
+    block.term = createBranch(condition, cases[0]!.target, term.otherwise, { span });
+    return true;
+  }
+  if (cases.length === term.cases.length) return false;
+  term.cases = cases;
+  return true;
+}
+
+/** `__builtin_unreachable()`: nobody comes here. */
+function isTrap(block: Block): boolean {
+  return block.insts.length === 0 && block.term.kind === 'unreachable';
+}
+
+function sameTarget(a: Target, b: Target): boolean {
+  return a.block === b.block && a.args.every((arg, i) => sameValue(arg, b.args[i]!));
+}
+
+/** At most this many instructions are evaluated to see where a block will lead. */
+const MAX_EVALUATED = 4;
+
+/**
+ * Leads an edge past a block that does nothing but decide, when the arguments of the edge already say how: what `&&`
+ * and `||` in a value leave behind.
+ */
+function threadJumps(func: Func): boolean {
+  const candidates = findPassages(func);
+  if (candidates.size === 0) return false;
+  let changed = false;
+  for (const block of func.blocks) {
+    for (const target of targetsOf(block.term)) {
+      for (let steps = 0; steps < 8; steps++) {
+        const through = candidates.has(target.block) ? lookThrough(target) : undefined;
+        if (through === undefined || through.block === target.block) break;
+        target.block = through.block;
+        target.args = through.args;
+        changed = true;
+      }
+    }
+  }
+  return changed;
+}
+
+/** Blocks of few instructions without effect whose values nobody else uses. The entry has no edges to lead elsewhere. */
+function findPassages(func: Func): Set<Block> {
+  const passages = new Set<Block>();
+  const home = new Map<Value, Block>();
+  for (const block of func.blocks) {
+    const { term } = block;
+    if (term.kind !== 'jump' && term.kind !== 'branch' && term.kind !== 'switch') continue;
+    if (term.kind !== 'switch' && term.unroll !== undefined) continue;
+    if (block.insts.length > MAX_EVALUATED || !block.insts.every(isEvaluated)) continue;
+    if (term.kind === 'jump' && (block.insts.length > 0 || term.target.block === block)) continue;
+    passages.add(block);
+    for (const param of block.params) home.set(param, block);
+    for (const inst of block.insts) home.set(inst, block);
+  }
+  forEachUser(func, (user, block) =>
+    forEachOperand(user, (value) => {
+      const of = isLocal(value) ? home.get(value) : undefined;
+      if (of !== undefined && of !== block) passages.delete(of);
+    }),
+  );
+  return passages;
+}
+
+function isEvaluated(inst: Inst): boolean {
+  return isRemovable(inst) && (inst.kind === 'compare' || inst.kind === 'cast' || inst.kind === 'binary');
+}
+
+/** Where an edge ends up after the block that it enters, if that is sure. */
+function lookThrough(edge: Target): Target | undefined {
+  const { block } = edge;
+  const values = new Map<Value, Value>();
+  for (const [i, param] of block.params.entries()) values.set(param, edge.args[i]!);
+  const valueIn = (value: Value) => values.get(value) ?? value;
+  const unknown = new Set<Value>();
+  for (const inst of block.insts) {
+    const result = evaluate(inst, valueIn);
+    if (result === undefined) unknown.add(inst);
+    else values.set(inst, result);
+  }
+  const next = decided(block.term, valueIn);
+  if (next === undefined || next.block === block || next.args.some((arg) => unknown.has(arg))) return undefined;
+  return { block: next.block, args: next.args.map(valueIn) };
+}
+
+function decided(term: Terminator, valueIn: (value: Value) => Value): Target | undefined {
+  if (term.kind === 'jump') return term.target;
+  if (term.kind === 'branch') {
+    const condition = valueIn(term.condition);
+    return condition.kind !== 'const' ? undefined : condition.value === 1n ? term.then : term.else;
+  }
+  if (term.kind !== 'switch') return undefined;
+  const value = valueIn(term.value);
+  if (value.kind !== 'const') return undefined;
+  return term.cases.find((one) => one.value === value.value)?.target ?? term.otherwise;
+}
+
+function evaluate(inst: Inst, valueIn: (value: Value) => Value): Const | undefined {
+  if (inst.kind === 'cast') {
+    const value = valueIn(inst.value);
+    if (value.kind !== 'const') return undefined;
+    return constant(inst.type as ScalarType, evaluateCast(inst.op, value.type, inst.type as ScalarType, value.value));
+  }
+  if (inst.kind !== 'binary' && inst.kind !== 'compare') return undefined;
+  const a = valueIn(inst.a);
+  const b = valueIn(inst.b);
+  if (a.kind !== 'const' || b.kind !== 'const') return undefined;
+  if (inst.kind === 'compare') return evaluateCompare(inst.op, a.type, a.value, b.value) ? TRUE : FALSE;
+  return constant(a.type, evaluateBinary(inst.op, a.type, a.value, b.value));
+}
+
+/** Parameters that get the same value on every edge, themselves aside, are that value. */
+function removeParams(func: Func): boolean {
+  const incoming = new Map<Block, Value[][]>();
+  for (const block of func.blocks) {
+    for (const target of targetsOf(block.term)) {
+      const list = incoming.get(target.block);
+      if (list === undefined) incoming.set(target.block, [target.args]);
+      else list.push(target.args);
+    }
+  }
+  const replacements = new Map<Value, Value>();
+  const final = (value: Value) => {
+    let at = value;
+    for (let next = replacements.get(at); next !== undefined; next = replacements.get(at)) at = next;
+    return at;
+  };
+  for (const block of func.blocks) {
+    const edges = incoming.get(block) ?? [];
+    for (let at = block.params.length - 1; at >= 0; at--) {
+      const param = block.params[at]!;
+      const only = onlyArgument(param, edges, at, final);
+      if (only === undefined) continue;
+      replacements.set(param, only);
+      block.params.splice(at, 1);
+      for (const args of edges) args.splice(at, 1);
+    }
+  }
+  replaceValues(func, replacements);
+  return replacements.size > 0;
+}
+
+function onlyArgument(
+  param: Param,
+  edges: readonly Value[][],
+  at: number,
+  final: (value: Value) => Value,
+): Value | undefined {
+  let only: Value | undefined;
+  for (const args of edges) {
+    const arg = final(args[at]!);
+    if (arg === param) continue;
+    if (only !== undefined && !sameValue(only, arg)) return undefined;
+    only = arg;
+  }
+  return only;
+}
+
+/** A block with one way in, from a block with one way out, continues that block. */
+function mergeLines(func: Func): boolean {
+  const entries = new Map<Block, number>();
+  for (const block of func.blocks) {
+    for (const target of targetsOf(block.term)) entries.set(target.block, (entries.get(target.block) ?? 0) + 1);
+  }
+  const replacements = new Map<Value, Value>();
+  const gone = new Set<Block>();
+  for (const block of func.blocks) {
+    if (gone.has(block)) continue;
+    for (let { term } = block; term.kind === 'jump'; term = block.term) {
+      const { block: next, args } = term.target;
+      if (next === block || next === func.blocks[0] || entries.get(next) !== 1) break;
+      for (const [i, param] of next.params.entries()) replacements.set(param, args[i]!);
+      for (const inst of next.insts) block.insts.push(inst);
+      block.term = next.term;
+      gone.add(next);
+    }
+  }
+  if (gone.size === 0) return false;
+  func.blocks = func.blocks.filter((block) => !gone.has(block));
+  replaceValues(func, replacements);
+  return true;
+}

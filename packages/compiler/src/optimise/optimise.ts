@@ -1,0 +1,120 @@
+import type { Diagnostic } from '@skep/base';
+import { removeUnreachable } from '../ir/graph.ts';
+import type { Func, Module } from '../ir/ir.ts';
+import { assertValid, verifyFunction } from '../ir/verify.ts';
+import { simplifyControlFlow } from './cfg.ts';
+import { eliminateDeadCode } from './dce.ts';
+import { expandSignedDivision } from './expand-division.ts';
+import { expandMemory } from './expand-memory.ts';
+import { foldGlobals, resolveCalls } from './globals.ts';
+import { numberValues } from './gvn.ts';
+import { inlineFunctions, removeUnusedFunctions } from './inline.ts';
+import { promoteAllocas } from './mem2reg.ts';
+import { propagateConstants } from './sccp.ts';
+import { simplifyInstructions } from './simplify.ts';
+import { splitAllocas } from './sroa.ts';
+import { unrollLoops } from './unroll.ts';
+
+export interface OptimiseOptions {
+  /**
+   * 0: what a program needs to be loadable at all: forced inlining, constant addresses and calls, memory operations.
+   * 1: also variables in registers, constants, dead code.
+   * 2: also inlining by size, common values, and until nothing changes any more.
+   */
+  readonly level: 0 | 1 | 2;
+  /** The instruction set that the back end writes: v4 has signed division. */
+  readonly cpu: 'v1' | 'v2' | 'v3' | 'v4';
+  /** Checks the module after every pass, and throws with the name of the pass that broke it. */
+  readonly debug?: boolean;
+}
+
+/** Brings the module, in place, into the form that the back end wants. Returns what is wrong with the program. */
+export function optimise(module: Module, options: OptimiseOptions): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  const report = (diagnostic: Diagnostic) => diagnostics.push(diagnostic);
+  if (options.debug) assertValid(module, 'lowering');
+  foldGlobals(module);
+  removeUnusedFunctions(module);
+  const finish = (func: Func) => {
+    if (func.blocks.length > 0) optimiseFunction(func, options);
+  };
+  inlineFunctions(module, { heuristics: options.level >= 2, finish, report });
+  removeUnusedFunctions(module);
+  // Constants that reached their places by inlining make loads of globals and pointers of calls known.
+  if (foldGlobals(module)) for (const func of module.functions) finish(func);
+  for (const func of module.functions) if (func.blocks.length > 0) lowerFunction(func, options, report);
+  return diagnostics;
+}
+
+/** A pass changes a function in place and says whether it did. */
+type Pass = readonly [name: string, run: (func: Func) => boolean];
+
+const ENTER: readonly Pass[] = [['unreachable', removeUnreachable]];
+const MINIMAL: readonly Pass[] = [
+  ['simplify', simplifyInstructions],
+  ['calls', resolveCalls],
+  ['cfg', simplifyControlFlow],
+];
+const SCALAR: readonly Pass[] = [
+  ['sroa', splitAllocas],
+  ['mem2reg', promoteAllocas],
+  ['simplify', simplifyInstructions],
+  ['sccp', propagateConstants],
+  ['calls', resolveCalls],
+  ['cfg', simplifyControlFlow],
+  ['dce', eliminateDeadCode],
+];
+const COMMON: readonly Pass[] = [
+  ['gvn', numberValues],
+  ['simplify', simplifyInstructions],
+  ['cfg', simplifyControlFlow],
+  ['dce', eliminateDeadCode],
+];
+const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
+
+/** Rounds of the pipeline; real functions settle after three or four. */
+const ROUNDS = 6;
+
+export function optimiseFunction(func: Func, options: OptimiseOptions): void {
+  run(func, ENTER, options);
+  if (options.level === 0) {
+    run(func, MINIMAL, options);
+    return;
+  }
+  const passes = options.level === 1 ? SCALAR : [...SCALAR, ...COMMON];
+  const rounds = options.level === 1 ? 2 : ROUNDS;
+  settle(func, passes, rounds, options);
+  if (run(func, UNROLL, options)) settle(func, passes, rounds, options);
+}
+
+function settle(func: Func, passes: readonly Pass[], rounds: number, options: OptimiseOptions): void {
+  for (let round = 0; round < rounds; round++) if (!run(func, passes, options)) break;
+}
+
+function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
+  const late: Pass[] = [['expand-memory', (one) => expandMemory(one, report)]];
+  if (options.cpu !== 'v4') late.push(['expand-division', expandSignedDivision]);
+  run(func, late, options);
+  run(
+    func,
+    options.level === 0
+      ? MINIMAL
+      : [
+          ['simplify', simplifyInstructions],
+          ['dce', eliminateDeadCode],
+        ],
+    options,
+  );
+}
+
+function run(func: Func, passes: readonly Pass[], options: OptimiseOptions): boolean {
+  let changed = false;
+  for (const [name, pass] of passes) {
+    if (!pass(func)) continue;
+    changed = true;
+    if (!options.debug) continue;
+    const problems = verifyFunction(func);
+    if (problems.length > 0) throw new Error(`pass ${name} broke the IR:\n${problems.slice(0, 10).join('\n')}`);
+  }
+  return changed;
+}
