@@ -60,9 +60,14 @@ export interface DeclAttributes {
   declTags: string[];
 }
 
-/** Where an object is initialised: each part at its byte offset; what no part covers is zero. */
+/**
+ * Where an object is initialised: each part at its byte offset; what no part covers is zero. Parts are written in order:
+ * where they overlap (`{ .a = x, .a.b = 1 }`) the later one wins.
+ */
 export interface Initializer {
   readonly type: CType;
+  /** Bytes of the object: `sizeof(type)`, or more when its flexible array member is initialised. */
+  readonly size: number;
   readonly parts: readonly InitPart[];
   readonly span: Span;
 }

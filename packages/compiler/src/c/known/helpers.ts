@@ -1,0 +1,44 @@
+import { HELPERS, helperByName } from '@skep/abi';
+import type { SourceFile, Span } from '@skep/base';
+import type { FunctionDecl } from '../ast.ts';
+import type { CType } from '../ctype.ts';
+import { noAttributes } from '../parse/attributes.ts';
+import type { Entity, Parser } from '../parse/parser.ts';
+import { functionType, pointerTo, strip } from '../types.ts';
+import { typeFromText } from './text.ts';
+
+/** `#include <bpf/bpf_helpers.h>`: a helper function is declared when it is first named. */
+export class KnownHelpers {
+  find(name: string, p: Parser): Entity | undefined {
+    if (!name.startsWith('bpf_')) return undefined;
+    const helper = helperByName(name);
+    if (helper === undefined) return undefined;
+    const file: SourceFile = { name: '<helpers>', text: '' };
+    const span: Span = { file, start: 0, end: 0 };
+    const params = helper.params.map((param) => ({ name: param.name, type: decayed(typeFromText(p, param.type)) }));
+    const decl: FunctionDecl = {
+      kind: 'function',
+      name,
+      type: functionType(typeFromText(p, helper.result), params, helper.variadic),
+      params: [],
+      storage: 'extern',
+      attributes: noAttributes(),
+      body: undefined,
+      locals: [],
+      helper: helper.id,
+      used: false,
+      span,
+    };
+    p.functions.push(decl);
+    p.linked.set(name, decl);
+    return decl;
+  }
+
+  *names(): Generator<string> {
+    for (const helper of HELPERS) yield helper.name;
+  }
+}
+
+function decayed(type: CType): CType {
+  return strip(type).kind === 'function' ? pointerTo(type) : type;
+}

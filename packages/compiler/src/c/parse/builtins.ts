@@ -1,0 +1,485 @@
+import type { Span } from '@skep/base';
+import type { BuiltinName, Expr } from '../ast.ts';
+import { constantOf, integerConstant, truthOf } from '../constant.ts';
+import type { CType, EnumType } from '../ctype.ts';
+import { T } from '../token.ts';
+import {
+  asRecord,
+  BOOL,
+  compatibleUnqualified,
+  findField,
+  INT,
+  integerOf,
+  isInteger,
+  LONG,
+  pointee,
+  pointerTo,
+  qualify,
+  SIZE,
+  sizeOf,
+  stepOf,
+  strip,
+  UINT,
+  ULONG,
+  USHORT,
+  unqualified,
+  VOID,
+} from '../types.ts';
+import { callArguments, memoryBuiltin } from './calls.ts';
+import { assignTo, cast, convert, errorExpr, intExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
+import { typeName } from './declarators.ts';
+import {
+  badBuiltin,
+  incompleteType,
+  noMember,
+  notConstant,
+  tooFewArguments,
+  tooManyArguments,
+  unsupportedBuiltin,
+} from './diagnostics.ts';
+import { assignment, expression } from './expressions.ts';
+import { binary, deref } from './operators.ts';
+import type { Parser } from './parser.ts';
+
+/** Parses from the `(` on. */
+type Handler = (p: Parser, name: string, span: Span) => Expr;
+
+/** Names that the compiler itself answers when nothing else is declared by them. */
+export function isBuiltin(name: string): boolean {
+  return HANDLERS.has(name) || /^__(builtin|sync|atomic|c11_atomic)_/.test(name);
+}
+
+export function builtin(p: Parser, name: string, span: Span): Expr {
+  const start = p.at;
+  const handler = HANDLERS.get(name);
+  if (p.kind !== T.LParen) p.fail(`'(' after '${name}'`);
+  if (handler === undefined) {
+    p.report(unsupportedBuiltin(span, name));
+    p.skipBalanced();
+    return errorExpr(span);
+  }
+  const made = handler(p, name, span);
+  const end = p.from(start);
+  const whole =
+    end.file === span.file && end.end > span.start ? { file: span.file, start: span.start, end: end.end } : span;
+  return { ...made, span: whole } as Expr;
+}
+
+const HANDLERS = new Map<string, Handler>([
+  ['__builtin_memcpy', (p, _n, span) => memoryBuiltin(p, 'memcpy', span)],
+  ['__builtin_memmove', (p, _n, span) => memoryBuiltin(p, 'memmove', span)],
+  ['__builtin_memset', (p, _n, span) => memoryBuiltin(p, 'memset', span)],
+  ['__builtin_memcmp', (p, _n, span) => memoryBuiltin(p, 'memcmp', span)],
+  ['__builtin_bswap16', swap('bswap16', USHORT)],
+  ['__builtin_bswap32', swap('bswap32', UINT)],
+  ['__builtin_bswap64', swap('bswap64', ULONG)],
+  ['__builtin_expect', expect],
+  ['__builtin_expect_with_probability', expect],
+  ['__builtin_unpredictable', (p, name, span) => args(p, name, span, 1)?.[0] ?? errorExpr(span)],
+  ['__builtin_assume', (p, name, span) => discarded(p, name, span, 1)],
+  ['__builtin_prefetch', (p, name, span) => discarded(p, name, span)],
+  ['__builtin_constant_p', constantP],
+  ['__builtin_choose_expr', chooseExpr],
+  ['__builtin_types_compatible_p', typesCompatible],
+  ['__builtin_offsetof', offsetOf],
+  ['__builtin_object_size', objectSize],
+  ['__builtin_dynamic_object_size', objectSize],
+  ['__builtin_unreachable', flow('unreachable')],
+  ['__builtin_trap', flow('trap')],
+  ['__builtin_strlen', stringLength],
+  ['__builtin_preserve_access_index', preserveAccess],
+  ['__builtin_preserve_field_info', preserveFieldInfo],
+  ['__builtin_preserve_type_info', typeInfo('preserve_type_info', ULONG)],
+  ['__builtin_btf_type_id', typeInfo('btf_type_id', ULONG)],
+  ['__builtin_preserve_enum_value', preserveEnumValue],
+  ...syncs(),
+]);
+
+// ── arguments ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Exactly `count` arguments as written, or undefined after a report. */
+function places(p: Parser, name: string, span: Span, count: number, most = count): Expr[] | undefined {
+  const given = callArguments(p);
+  if (given.length >= count && given.length <= most) return given.some(isError) ? undefined : given;
+  const report = given.length < count ? tooFewArguments : tooManyArguments;
+  p.report(report(span, `'${name}'`, given.length < count ? count : most, given.length, undefined));
+  return undefined;
+}
+
+function args(p: Parser, name: string, span: Span, count: number, most = count): Expr[] | undefined {
+  const given = places(p, name, span, count, most)?.map((one) => rvalue(p, one));
+  return given?.some(isError) ? undefined : given;
+}
+
+function make(name: BuiltinName, list: readonly Expr[], type: CType, span: Span, ofType?: CType): Expr {
+  return { kind: 'builtin', name, args: list, ofType, type, span };
+}
+
+function discarded(p: Parser, name: string, span: Span, most = 3): Expr {
+  const given = args(p, name, span, 1, most);
+  if (given === undefined) return errorExpr(span);
+  return cast('void', given[0]!, VOID, true, span);
+}
+
+// ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function swap(name: 'bswap16' | 'bswap32' | 'bswap64', type: CType): Handler {
+  const size = BigInt(sizeOf(type)!);
+  return (p, written, span) => {
+    const given = places(p, written, span, 1);
+    if (given === undefined) return errorExpr(span);
+    const value = assignTo(p, given[0]!, type, `passing argument 1 of '${written}'`);
+    if (isError(value)) return value;
+    const constant = integerConstant(value);
+    if (constant === undefined) return make(name, [value], type, span);
+    let swapped = 0n;
+    for (let i = 0n; i < size; i++) swapped = (swapped << 8n) | ((constant >> (8n * i)) & 0xffn);
+    return intExpr(swapped, type, span);
+  };
+}
+
+function expect(p: Parser, name: string, span: Span): Expr {
+  const given = args(p, name, span, 2, 3);
+  if (given === undefined) return errorExpr(span);
+  const [value, likely] = given.slice(0, 2).map((one) => assignTo(p, one, LONG, `passing an argument of '${name}'`));
+  if (isError(value!) || isError(likely!)) return errorExpr(span);
+  return make('expect', [value!, likely!], LONG, span);
+}
+
+function constantP(p: Parser, name: string, span: Span): Expr {
+  p.unevaluated += 1;
+  const given = args(p, name, span, 1);
+  p.unevaluated -= 1;
+  if (given === undefined) return errorExpr(span);
+  const constant = constantOf(given[0]!);
+  const known =
+    constant?.kind === 'int' ||
+    (constant?.kind === 'address' && constant.base.kind === 'string' && constant.offset === 0);
+  return intExpr(known ? 1n : 0n, INT, span);
+}
+
+/** Unlike `?:`, the result has the type of the branch that is taken, and may be a place. */
+function chooseExpr(p: Parser, _name: string, span: Span): Expr {
+  const opened = p.at;
+  p.next();
+  const test = rvalue(p, assignment(p));
+  p.expect(T.Comma, "','");
+  const truth = truthOf(test);
+  if (truth === undefined && !isError(test)) p.report(notConstant(test.span, "the choice of '__builtin_choose_expr'"));
+  const branch = (taken: boolean): Expr => {
+    if (!taken) p.unevaluated += 1;
+    const made = assignment(p);
+    if (!taken) p.unevaluated -= 1;
+    return made;
+  };
+  const first = branch(truth !== false);
+  p.expect(T.Comma, "','");
+  const second = branch(truth === false);
+  p.expect(T.RParen, "')'", opened);
+  if (truth === undefined) return errorExpr(span);
+  return truth ? first : second;
+}
+
+function typesCompatible(p: Parser, _name: string, span: Span): Expr {
+  const opened = p.at;
+  p.next();
+  const left = typeName(p);
+  p.expect(T.Comma, "','");
+  const right = typeName(p);
+  p.expect(T.RParen, "')'", opened);
+  return intExpr(compatibleUnqualified(left.type, right.type) ? 1n : 0n, INT, span);
+}
+
+function offsetOf(p: Parser, name: string, span: Span): Expr {
+  const opened = p.at;
+  p.next();
+  const { type, span: typeSpan } = typeName(p);
+  p.expect(T.Comma, "','");
+  let at = type;
+  let bits = 0;
+  let dynamic: Expr | undefined;
+  let failed = false;
+  for (let first = true; ; first = false) {
+    if (first || p.accept(T.Dot)) {
+      if (p.kind !== T.Identifier) p.fail('the name of a member');
+      const record = asRecord(at);
+      const way = record && findField(record, p.text());
+      if (!failed && way === undefined) {
+        if (record === undefined) p.report(badBuiltin(typeSpan, `'${name}' needs a struct or union`));
+        else if (sizeOf(record) === undefined)
+          p.report(incompleteType(typeSpan, record, `the type of '${name}'`, record.span));
+        else p.report(noMember(p.span(), record, p.text(), undefined, record.span));
+        failed = true;
+      }
+      for (const { field } of way ?? []) {
+        bits += field.bitOffset;
+        at = field.type;
+        if (field.bitWidth !== undefined && !failed) {
+          p.report(badBuiltin(p.span(), `the bit-field '${field.name}' has no offset in bytes`));
+          failed = true;
+        }
+      }
+      p.next();
+    } else if (p.kind === T.LBracket) {
+      p.next();
+      const subscript = rvalue(p, expression(p));
+      p.expect(T.RBracket, "']'");
+      const bare = strip(at);
+      if (bare.kind !== 'array') {
+        if (!failed && !isError(subscript)) p.report(badBuiltin(subscript.span, `'${name}' with '[]' needs an array`));
+        failed = true;
+        continue;
+      }
+      at = bare.of;
+      const value = integerConstant(subscript);
+      const size = stepOf(at) ?? 1;
+      if (value !== undefined) bits += Number(BigInt.asIntN(64, value)) * size * 8;
+      else if (isInteger(subscript.type)) {
+        const scaled = binary(p, '*', convert(promote(subscript), SIZE), intExpr(BigInt(size), SIZE, span), span);
+        dynamic = dynamic === undefined ? scaled : binary(p, '+', dynamic, scaled, span);
+      } else failed = true;
+    } else break;
+  }
+  p.expect(T.RParen, "')'", opened);
+  if (failed) return errorExpr(span);
+  const fixed = intExpr(BigInt(bits / 8), SIZE, span);
+  return dynamic === undefined ? fixed : binary(p, '+', fixed, dynamic, span);
+}
+
+/** Sizes are not tracked: "unknown", which is what clang says too when it cannot see the object. */
+function objectSize(p: Parser, name: string, span: Span): Expr {
+  p.unevaluated += 1;
+  const given = args(p, name, span, 2);
+  p.unevaluated -= 1;
+  if (given === undefined) return errorExpr(span);
+  const mode = integerConstant(given[1]!);
+  const constant = constantOf(given[0]!);
+  if (constant?.kind === 'address' && constant.base.kind !== 'function') {
+    const size = sizeOf(constant.base.type);
+    if (size !== undefined) return intExpr(BigInt(Math.max(0, size - constant.offset)), SIZE, span);
+  }
+  return intExpr(mode === 2n || mode === 3n ? 0n : (1n << 64n) - 1n, SIZE, span);
+}
+
+function flow(name: 'unreachable' | 'trap'): Handler {
+  return (p, written, span) =>
+    places(p, written, span, 0) === undefined ? errorExpr(span) : make(name, [], VOID, span);
+}
+
+function stringLength(p: Parser, name: string, span: Span): Expr {
+  const given = args(p, name, span, 1);
+  if (given === undefined) return errorExpr(span);
+  const constant = constantOf(given[0]!);
+  if (constant?.kind === 'address' && constant.base.kind === 'string') {
+    const { bytes } = constant.base;
+    const end = bytes.indexOf(0, constant.offset);
+    if (constant.offset >= 0 && end >= 0) return intExpr(BigInt(end - constant.offset), SIZE, span);
+  }
+  p.report(badBuiltin(span, `'${name}' is only supported for string literals`));
+  return errorExpr(span);
+}
+
+// ── CO-RE ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function preserveAccess(p: Parser, name: string, span: Span): Expr {
+  const given = args(p, name, span, 1);
+  if (given === undefined) return errorExpr(span);
+  return make('preserve_access_index', given, given[0]!.type, span);
+}
+
+function preserveFieldInfo(p: Parser, name: string, span: Span): Expr {
+  const given = places(p, name, span, 2);
+  if (given === undefined) return errorExpr(span);
+  const kind = infoKind(p, name, given[1]!, 5n);
+  const field = given[0]!;
+  if (!isPlace(field) || (field.kind !== 'member' && field.kind !== 'index' && field.kind !== 'deref')) {
+    p.report(badBuiltin(field.span, `'${name}' needs a member, as in 'p->member'`));
+    return errorExpr(span);
+  }
+  return kind === undefined ? errorExpr(span) : make('preserve_field_info', [field, kind], UINT, span);
+}
+
+function infoKind(p: Parser, name: string, expr: Expr, most: bigint): Expr | undefined {
+  const value = integerConstant(rvalue(p, expr));
+  if (value !== undefined && value >= 0n && value <= most) return intExpr(value, ULONG, expr.span);
+  p.report(badBuiltin(expr.span, `the last argument of '${name}' must be a constant from 0 to ${most}`));
+  return undefined;
+}
+
+/** The type of the first argument counts, which is written as `*(struct s *)0`. */
+function typeInfo(which: 'preserve_type_info' | 'btf_type_id', result: CType): Handler {
+  return (p, name, span) => {
+    const given = places(p, name, span, 2);
+    if (given === undefined) return errorExpr(span);
+    const kind = infoKind(p, name, given[1]!, which === 'btf_type_id' ? 1n : 2n);
+    if (kind === undefined) return errorExpr(span);
+    return make(which, [kind], result, span, given[0]!.type);
+  };
+}
+
+/** The first argument is written as `*(enum e *)ENUMERATOR`. */
+function preserveEnumValue(p: Parser, name: string, span: Span): Expr {
+  const given = places(p, name, span, 2);
+  if (given === undefined) return errorExpr(span);
+  const kind = infoKind(p, name, given[1]!, 1n);
+  const first = given[0]!;
+  let at: Expr = first;
+  while (at.kind === 'deref' || at.kind === 'cast') at = at.kind === 'deref' ? at.pointer : at.operand;
+  const type = strip(first.type);
+  if (at.kind !== 'int' || at.enumerator === undefined || type.kind !== 'enum') {
+    p.report(badBuiltin(first.span, `'${name}' needs an enumerator, as in '*(enum e *)NAME'`));
+    return errorExpr(span);
+  }
+  if (kind === undefined) return errorExpr(span);
+  const enumType: EnumType = type;
+  const value: Expr = { ...at, type: enumType, enumerator: { name: at.enumerator.name, type: first.type } };
+  return make('preserve_enum_value', [value, kind], ULONG, span, first.type);
+}
+
+// ── atomics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function syncs(): [string, Handler][] {
+  const list: [string, Handler][] = [];
+  for (const op of ['add', 'sub', 'or', 'and', 'xor'] as const) {
+    const name: BuiltinName = `atomic_fetch_${op}`;
+    list.push([`__sync_fetch_and_${op}`, atomic(name, 0)], [`__atomic_fetch_${op}`, atomic(name, 1)]);
+  }
+  for (const op of ['add', 'sub'] as const) {
+    const name: BuiltinName = `atomic_${op}_fetch`;
+    list.push([`__sync_${op}_and_fetch`, atomic(name, 0)], [`__atomic_${op}_fetch`, atomic(name, 1)]);
+  }
+  for (const [op, sign] of [
+    ['or', '|'],
+    ['and', '&'],
+    ['xor', '^'],
+  ] as const) {
+    const name: BuiltinName = `atomic_fetch_${op}`;
+    list.push(
+      [`__sync_${op}_and_fetch`, fetchAfter(name, sign, 0)],
+      [`__atomic_${op}_fetch`, fetchAfter(name, sign, 1)],
+    );
+  }
+  list.push(
+    ['__sync_lock_test_and_set', atomic('atomic_exchange', 0)],
+    ['__sync_swap', atomic('atomic_exchange', 0)],
+    ['__atomic_exchange_n', atomic('atomic_exchange', 1)],
+    ['__sync_val_compare_and_swap', compareExchange('atomic_compare_exchange_value')],
+    ['__sync_bool_compare_and_swap', compareExchange('atomic_compare_exchange_bool')],
+    ['__atomic_load_n', atomicLoad],
+    ['__atomic_store_n', atomicStore],
+    [
+      '__sync_synchronize',
+      (p, name, span) => {
+        p.report(unsupportedBuiltin(span, name));
+        places(p, name, span, 0);
+        return errorExpr(span);
+      },
+    ],
+  );
+  return list;
+}
+
+/** The address of an integer (or pointer) of 1 to 8 bytes that atomics can work on. */
+function atomicAddress(p: Parser, name: string, pointer: Expr): CType | undefined {
+  const to = pointee(pointer.type);
+  const size = to && (integerOf(to)?.size ?? (strip(to).kind === 'pointer' ? 8 : undefined));
+  if (to !== undefined && (size === 4 || size === 8)) return to;
+  p.report(
+    badBuiltin(
+      pointer.span,
+      `'${name}' needs the address of an integer of 4 or 8 bytes`,
+      size === undefined ? undefined : 'eBPF has atomic operations only for these sizes',
+    ),
+  );
+  return undefined;
+}
+
+/** `extra`: how many memory-order arguments follow. */
+function atomic(which: BuiltinName, extra: number): Handler {
+  return (p, name, span) => {
+    const given = args(p, name, span, 2 + extra);
+    if (given === undefined) return errorExpr(span);
+    const type = atomicAddress(p, name, given[0]!);
+    if (type === undefined) return errorExpr(span);
+    const value = operand(p, given[1]!, type, name);
+    return isError(value) ? value : make(which, [given[0]!, value], unqualified(type), span);
+  };
+}
+
+function operand(p: Parser, value: Expr, type: CType, name: string): Expr {
+  return isInteger(value.type) && isInteger(type)
+    ? convert(value, unqualified(type))
+    : assignTo(p, value, unqualified(type), `passing an argument of '${name}'`);
+}
+
+/** `or_and_fetch`: what was there, or-ed again. The value is evaluated once, so it must not have effects when not constant. */
+function fetchAfter(which: BuiltinName, op: '|' | '&' | '^', extra: number): Handler {
+  return (p, name, span) => {
+    const before = atomic(which, extra)(p, name, span);
+    if (isError(before) || before.kind !== 'builtin') return before;
+    const value = before.args[1]!;
+    if (constantOf(value) === undefined && !isSimple(value)) {
+      p.report(
+        badBuiltin(value.span, `'${name}' needs a constant or a variable here`, 'put the value into a variable first'),
+      );
+      return errorExpr(span);
+    }
+    return convert(binary(p, op, before, value, span), before.type);
+  };
+}
+
+/** Reading it twice gives the same and does nothing else. */
+function isSimple(value: Expr): boolean {
+  if (value.kind === 'cast' && value.op === 'int') return isSimple(value.operand);
+  return (
+    value.kind === 'cast' &&
+    value.op === 'load' &&
+    value.operand.kind === 'var' &&
+    value.operand.variable.storage === 'local'
+  );
+}
+
+function compareExchange(which: 'atomic_compare_exchange_value' | 'atomic_compare_exchange_bool'): Handler {
+  return (p, name, span) => {
+    const given = args(p, name, span, 3);
+    if (given === undefined) return errorExpr(span);
+    const type = atomicAddress(p, name, given[0]!);
+    if (type === undefined) return errorExpr(span);
+    const expected = operand(p, given[1]!, type, name);
+    const value = operand(p, given[2]!, type, name);
+    if (isError(expected) || isError(value)) return errorExpr(span);
+    const result = which === 'atomic_compare_exchange_bool' ? BOOL : unqualified(type);
+    return make(which, [given[0]!, expected, value], result, span);
+  };
+}
+
+/** Aligned loads of up to 8 bytes are atomic in eBPF; volatile keeps them as they are. */
+function atomicLoad(p: Parser, name: string, span: Span): Expr {
+  const given = args(p, name, span, 2);
+  if (given === undefined) return errorExpr(span);
+  const type = atomicAddress(p, name, given[0]!);
+  if (type === undefined) return errorExpr(span);
+  return rvalue(p, deref(p, volatilePointer(given[0]!, type), span));
+}
+
+function atomicStore(p: Parser, name: string, span: Span): Expr {
+  const given = args(p, name, span, 3);
+  if (given === undefined) return errorExpr(span);
+  const type = atomicAddress(p, name, given[0]!);
+  if (type === undefined) return errorExpr(span);
+  const place = deref(p, volatilePointer(given[0]!, type), span);
+  const value = operand(p, given[1]!, type, name);
+  if (isError(value)) return value;
+  const bare = unqualified(type);
+  return cast(
+    'void',
+    { kind: 'assign', op: undefined, place, value, computeType: bare, scale: undefined, type: bare, span },
+    VOID,
+    true,
+    span,
+  );
+}
+
+function volatilePointer(pointer: Expr, to: CType): Expr {
+  return cast('pointer', pointer, pointerTo(qualify(to, { const: false, volatile: true, restrict: false })), true);
+}

@@ -1,0 +1,498 @@
+import type { Span } from '@skep/base';
+import type { CompoundStmt, Expr, Stmt, VariableDecl } from '../ast.ts';
+import { integerConstant } from '../constant.ts';
+import type { IntType } from '../ctype.ts';
+import { T } from '../token.ts';
+import { fits, INT, integerOf, isConst, isInteger, isScalar, isVoid, strip, unqualified, wrap } from '../types.ts';
+import { attributes, newAttributes, stringLiteral } from './attributes.ts';
+import { assignTo, errorExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
+import { declaration } from './declarations.ts';
+import {
+  badOperand,
+  duplicateCase,
+  labelProblem,
+  notConstant,
+  outsideOf,
+  returnMismatch,
+  tooDeep,
+  unsupported,
+  unsupportedAsm,
+} from './diagnostics.ts';
+import { constantExpression, discard, expression } from './expressions.ts';
+import { condition } from './operators.ts';
+import { type Parser, Recover, type SwitchState, TooDeep } from './parser.ts';
+import { staticAssert } from './records.ts';
+import { startsType } from './specifiers.ts';
+
+/** `{ … }`, with a scope of its own. */
+export function compound(p: Parser): CompoundStmt {
+  const start = p.at;
+  p.push();
+  try {
+    return block(p, start);
+  } finally {
+    p.pop();
+  }
+}
+
+/** `{ … }` in the scope that is open. */
+export function block(p: Parser, start = p.at): CompoundStmt {
+  p.expect(T.LBrace, "'{'");
+  const body: Stmt[] = [];
+  blockItems(p, body);
+  p.expect(T.RBrace, "'}'", start);
+  return { kind: 'compound-stmt', body, span: p.from(start) };
+}
+
+/** Declarations and statements up to the `}` of the block. Goes on after errors. */
+export function blockItems(p: Parser, into: Stmt[]): void {
+  while (p.kind !== T.RBrace && p.kind !== T.Eof) {
+    const { level, at, scope, unevaluated } = p;
+    try {
+      blockItem(p, into);
+    } catch (error) {
+      if (!(error instanceof Recover)) throw error;
+      p.restore(level);
+      p.scope = scope;
+      p.unevaluated = unevaluated;
+      p.syncStatement();
+      if (p.at === at) p.next();
+    }
+  }
+}
+
+function blockItem(p: Parser, into: Stmt[]): void {
+  if (p.kind === T.Label) {
+    localLabels(p);
+    return;
+  }
+  if (p.kind === T.StaticAssert) {
+    staticAssert(p);
+    return;
+  }
+  if (atDeclaration(p)) {
+    const start = p.at;
+    const variables: VariableDecl[] = [];
+    declaration(p, variables);
+    if (variables.length > 0) into.push({ kind: 'declare', variables, span: p.from(start) });
+    return;
+  }
+  into.push(statement(p));
+}
+
+function atDeclaration(p: Parser): boolean {
+  // `name:` is a label even when the name is a type; `__attribute__((fallthrough));` is a statement.
+  if (p.kind === T.Identifier && p.peek() === T.Colon) return false;
+  if (p.kind === T.Attribute) return !isFallthrough(p);
+  if (p.kind === T.Extension) return startsType(p, p.peekAt());
+  return startsType(p);
+}
+
+function isFallthrough(p: Parser): boolean {
+  const at = p.at;
+  p.next();
+  if (p.kind === T.LParen) p.skipBalanced();
+  const found = p.kind === T.Semicolon || p.kind === T.Case || p.kind === T.Default;
+  p.reset(at);
+  return found;
+}
+
+export function statement(p: Parser): Stmt {
+  p.enter();
+  const made = parse(p);
+  p.leave();
+  return made;
+}
+
+function parse(p: Parser): Stmt {
+  const start = p.at;
+  const unroll = p.takeUnroll();
+  switch (p.kind) {
+    case T.LBrace:
+      return compound(p);
+    case T.Semicolon: {
+      const span = p.span();
+      p.next();
+      return { kind: 'empty', span };
+    }
+    case T.If:
+      return ifStatement(p);
+    case T.While: {
+      p.next();
+      const test = inParentheses(p, (q) => condition(q, expression(q), 'while'));
+      const body = loopBody(p);
+      return { kind: 'while', condition: test, body, unroll, span: p.from(start) };
+    }
+    case T.Do: {
+      p.next();
+      const body = loopBody(p);
+      p.expect(T.While, "'while'");
+      const test = inParentheses(p, (q) => condition(q, expression(q), 'while'));
+      p.expect(T.Semicolon, "';'");
+      return { kind: 'do', body, condition: test, unroll, span: p.from(start) };
+    }
+    case T.For:
+      return forStatement(p, unroll);
+    case T.Switch:
+      return switchStatement(p);
+    case T.Case:
+      return caseStatement(p);
+    case T.Default: {
+      const span = p.span();
+      p.next();
+      p.expect(T.Colon, "':'");
+      const within = p.fn!.switches.at(-1);
+      if (within === undefined) p.report(outsideOf(span, 'default', "a 'switch'"));
+      else if (within.default !== undefined) p.report(duplicateCase(span, "'default'", within.default));
+      else within.default = span;
+      return { kind: 'default', body: labelled(p), span };
+    }
+    case T.Break:
+    case T.Continue: {
+      const span = p.span();
+      const kind = p.kind === T.Break ? 'break' : 'continue';
+      const { loops, switches } = p.fn!;
+      if (kind === 'break' ? loops === 0 && switches.length === 0 : loops === 0)
+        p.report(outsideOf(span, kind, kind === 'break' ? 'a loop or switch' : 'a loop'));
+      p.next();
+      p.expect(T.Semicolon, "';'");
+      return { kind, span };
+    }
+    case T.Return:
+      return returnStatement(p);
+    case T.Goto:
+      return gotoStatement(p);
+    case T.Asm:
+      return asmStatement(p);
+    case T.Attribute:
+      attributes(p, newAttributes());
+      if (p.is(T.Semicolon) || p.is(T.RBrace)) {
+        p.accept(T.Semicolon);
+        return { kind: 'empty', span: p.from(start) };
+      }
+      return statement(p);
+    case T.Identifier:
+      if (p.peek() === T.Colon) return labelStatement(p);
+      break;
+    case T.Else:
+      p.fail("a statement: this 'else' has no 'if'");
+      break;
+    default:
+      if (startsType(p) && p.kind !== T.Extension) p.fail('a statement: a declaration needs a block { … } around it');
+  }
+  const expr = discard(p, expression(p));
+  p.expect(T.Semicolon, "';'");
+  return { kind: 'expression', expr, span: p.from(start) };
+}
+
+/** `( … )`; an error inside costs only the condition, so that the body is still looked at. */
+function inParentheses(p: Parser, read: (p: Parser) => Expr): Expr {
+  const opened = p.at;
+  p.expect(T.LParen, "'('");
+  const { level, scope, unevaluated } = p;
+  let value: Expr;
+  try {
+    value = read(p);
+    if (p.kind !== T.RParen) p.fail("')'", opened);
+  } catch (error) {
+    if (!(error instanceof Recover)) throw error;
+    p.restore(level);
+    p.scope = scope;
+    p.unevaluated = unevaluated;
+    if (!p.syncParen()) throw error;
+    value = errorExpr(p.span());
+  }
+  p.expect(T.RParen, "')'", opened);
+  return value;
+}
+
+function loopBody(p: Parser): Stmt {
+  const fn = p.fn!;
+  // `break` inside belongs to the loop, not to a switch around it.
+  fn.loops += 1;
+  const body = statement(p);
+  fn.loops -= 1;
+  return body;
+}
+
+/** `else if` chains are read in a loop, since programs have long ones. */
+function ifStatement(p: Parser): Stmt {
+  const arms: { start: number; test: Expr; then: Stmt }[] = [];
+  let last: Stmt | undefined;
+  for (;;) {
+    if (arms.length > 500) {
+      p.report(tooDeep(p.span()));
+      throw new TooDeep();
+    }
+    const start = p.at;
+    p.next();
+    const test = inParentheses(p, (q) => condition(q, expression(q), 'if'));
+    const then = statement(p);
+    arms.push({ start, test, then });
+    if (!p.accept(T.Else)) break;
+    if (p.kind !== T.If) {
+      last = statement(p);
+      break;
+    }
+  }
+  let made = last;
+  for (let i = arms.length - 1; i >= 0; i--) {
+    const { start, test, then } = arms[i]!;
+    made = { kind: 'if', condition: test, then, else: made, span: p.from(start) };
+  }
+  return made!;
+}
+
+function forStatement(p: Parser, unroll: 'default' | 'full' | 'disable' | number): Stmt {
+  const start = p.at;
+  p.next();
+  const opened = p.at;
+  p.push();
+  try {
+    p.expect(T.LParen, "'('");
+    let init: Stmt | undefined;
+    if (p.kind === T.Semicolon) p.next();
+    else if (startsType(p)) {
+      const first = p.at;
+      const variables: VariableDecl[] = [];
+      declaration(p, variables);
+      init = { kind: 'declare', variables, span: p.from(first) };
+    } else {
+      const expr = discard(p, expression(p));
+      init = { kind: 'expression', expr, span: expr.span };
+      p.expect(T.Semicolon, "';'");
+    }
+    const test = p.kind === T.Semicolon ? undefined : condition(p, expression(p), 'for');
+    p.expect(T.Semicolon, "';'");
+    const step = p.kind === T.RParen ? undefined : discard(p, expression(p));
+    p.expect(T.RParen, "')'", opened);
+    const body = loopBody(p);
+    return { kind: 'for', init, condition: test, step, body, unroll, span: p.from(start) };
+  } finally {
+    p.pop();
+  }
+}
+
+function switchStatement(p: Parser): Stmt {
+  const start = p.at;
+  p.next();
+  const value = inParentheses(p, (q) => {
+    const made = rvalue(q, expression(q));
+    if (isError(made)) return made;
+    if (isInteger(made.type)) return promote(made);
+    q.report(badOperand(made.span, 'switch', made.type, 'only integers can be switched on'));
+    return errorExpr(made.span);
+  });
+  const state: SwitchState = { type: integerOf(value.type) ?? INT, cases: [], default: undefined };
+  const fn = p.fn!;
+  fn.switches.push(state);
+  const body = statement(p);
+  fn.switches.pop();
+  checkDuplicates(p, state);
+  return { kind: 'switch', value, body, span: p.from(start) };
+}
+
+function checkDuplicates(p: Parser, state: SwitchState): void {
+  const sorted = [...state.cases].sort((a, b) =>
+    a.value < b.value ? -1 : a.value > b.value ? 1 : a.span.start - b.span.start,
+  );
+  let before = sorted[0];
+  for (let i = 1; i < sorted.length; i++) {
+    const one = sorted[i]!;
+    if (one.value <= before!.last) {
+      const [first, second] = before!.span.start <= one.span.start ? [before!, one] : [one, before!];
+      p.report(duplicateCase(second.span, `case ${one.value}`, first.span));
+    }
+    if (one.last > before!.last) before = one;
+  }
+}
+
+function caseStatement(p: Parser): Stmt {
+  const start = p.at;
+  const within = p.fn!.switches.at(-1);
+  if (within === undefined) p.report(outsideOf(p.span(), 'case', "a 'switch'"));
+  p.next();
+  const type = within?.type ?? INT;
+  const value = caseValue(p, type);
+  let last = value;
+  if (p.accept(T.Ellipsis)) last = caseValue(p, type);
+  const span = p.from(start);
+  p.expect(T.Colon, "':'");
+  if (value !== undefined && last !== undefined && last >= value) within?.cases.push({ value, last, span });
+  return { kind: 'case', value: value ?? 0n, last: last ?? 0n, body: labelled(p), span };
+}
+
+function caseValue(p: Parser, type: IntType): bigint | undefined {
+  const expr = constantExpression(p);
+  if (isError(expr)) return undefined;
+  const value = isInteger(expr.type) ? integerConstant(expr) : undefined;
+  if (value === undefined) {
+    p.report(notConstant(expr.span, "the value of a 'case'"));
+    return undefined;
+  }
+  return fits(value, type) ? value : wrap(value, type);
+}
+
+/** What a label stands before: also nothing or a declaration, as C23 allows. */
+function labelled(p: Parser): Stmt {
+  attributes(p, newAttributes());
+  if (p.kind === T.RBrace) return { kind: 'empty', span: p.span() };
+  if (!atDeclaration(p)) return statement(p);
+  const start = p.at;
+  const variables: VariableDecl[] = [];
+  declaration(p, variables);
+  return { kind: 'declare', variables, span: p.from(start) };
+}
+
+function returnStatement(p: Parser): Stmt {
+  const start = p.at;
+  p.next();
+  const { decl, type } = p.fn!;
+  const isVoidResult = isVoid(type.result);
+  if (p.kind === T.Semicolon) {
+    p.next();
+    if (!isVoidResult) p.report(returnMismatch(p.from(start), `'${decl.name}' must return a value`));
+    return { kind: 'return', value: undefined, span: p.from(start) };
+  }
+  const expr = expression(p);
+  let value: Expr | undefined;
+  if (!isVoidResult) value = assignTo(p, expr, unqualified(type.result), `returning from '${decl.name}'`);
+  else {
+    const made = discard(p, expr);
+    if (!isError(made) && strip(made.type).kind !== 'void')
+      p.report(returnMismatch(made.span, `'${decl.name}' returns nothing, but a value stands here`));
+    p.expect(T.Semicolon, "';'");
+    const span = p.from(start);
+    const body: Stmt[] = [
+      { kind: 'expression', expr: made, span: made.span },
+      { kind: 'return', value: undefined, span },
+    ];
+    return { kind: 'compound-stmt', body, span };
+  }
+  p.expect(T.Semicolon, "';'");
+  return { kind: 'return', value, span: p.from(start) };
+}
+
+// ── labels ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function labelStatement(p: Parser): Stmt {
+  const span = p.span();
+  const label = labelName(p, p.text());
+  p.next();
+  p.next();
+  const before = p.fn!.labels.get(label);
+  if (before !== undefined) p.report(duplicateLabel(span, label, before));
+  else p.fn!.labels.set(label, span);
+  return { kind: 'label', label, body: labelled(p), span };
+}
+
+function duplicateLabel(span: Span, label: string, before: Span) {
+  return {
+    ...labelProblem(span, `label '${label}' is defined twice`),
+    notes: [{ message: 'first here', span: before }],
+  };
+}
+
+function gotoStatement(p: Parser): Stmt {
+  const start = p.at;
+  p.next();
+  if (p.kind === T.Star) {
+    p.report(unsupported(p.span(), "a computed 'goto'"));
+    p.next();
+    expression(p);
+    p.expect(T.Semicolon, "';'");
+    return { kind: 'empty', span: p.from(start) };
+  }
+  if (p.kind !== T.Identifier) p.fail('a label');
+  const label = labelName(p, p.text());
+  p.fn!.gotos.push({ label, span: p.span() });
+  p.next();
+  p.expect(T.Semicolon, "';'");
+  return { kind: 'goto', label, span: p.from(start) };
+}
+
+/** `__label__ a, b;` makes names that are new in this block. */
+function localLabels(p: Parser): void {
+  p.next();
+  p.scope.labels ??= new Map();
+  do {
+    if (p.kind !== T.Identifier) p.fail('a label');
+    p.scope.labels.set(p.text(), `${p.text()}.${++p.counter}`);
+    p.next();
+  } while (p.accept(T.Comma));
+  p.expect(T.Semicolon, "';'");
+}
+
+function labelName(p: Parser, name: string): string {
+  for (let scope: typeof p.scope | undefined = p.scope; scope !== undefined; scope = scope.parent) {
+    const local = scope.labels?.get(name);
+    if (local !== undefined) return local;
+  }
+  return name;
+}
+
+// ── asm ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Only templates without instructions: they keep the compiler from moving or knowing values. */
+function asmStatement(p: Parser): Stmt {
+  const start = p.at;
+  p.next();
+  let isGoto = false;
+  while (p.kind === T.Volatile || p.kind === T.Inline || p.kind === T.Goto) {
+    isGoto ||= p.kind === T.Goto;
+    p.next();
+  }
+  const opened = p.at;
+  p.expect(T.LParen, "'('");
+  if (p.kind !== T.String) p.fail('a string');
+  const { bytes } = stringLiteral(p);
+  const template = new TextDecoder().decode(bytes.subarray(0, bytes.length - 1)).trim();
+  if (template !== '' || isGoto) {
+    p.report(unsupportedAsm(p.from(opened + 1), isGoto && template === '' ? 'asm goto' : template));
+    p.reset(opened);
+    p.skipBalanced();
+    p.expect(T.Semicolon, "';'");
+    return { kind: 'empty', span: p.from(start) };
+  }
+  const places: Expr[] = [];
+  const values: Stmt[] = [];
+  for (let section = 0; section < 3 && p.accept(T.Colon); section++) {
+    if (p.is(T.Colon) || p.is(T.RParen)) continue;
+    do {
+      if (section === 2) {
+        if (p.kind !== T.String) p.fail('a string');
+        stringLiteral(p);
+        continue;
+      }
+      asmOperand(p, section === 0, places, values);
+    } while (p.accept(T.Comma));
+  }
+  p.expect(T.RParen, "')'", opened);
+  p.expect(T.Semicolon, "';'");
+  const span = p.from(start);
+  const barrier: Stmt = { kind: 'barrier', places, span };
+  return values.length === 0 ? barrier : { kind: 'compound-stmt', body: [...values, barrier], span };
+}
+
+function asmOperand(p: Parser, output: boolean, places: Expr[], values: Stmt[]): void {
+  if (p.accept(T.LBracket)) {
+    if (p.kind !== T.Identifier) p.fail('a name');
+    p.next();
+    p.expect(T.RBracket, "']'");
+  }
+  if (p.kind !== T.String) p.fail('a constraint');
+  stringLiteral(p);
+  const opened = p.at;
+  p.expect(T.LParen, "'('");
+  const expr = expression(p);
+  p.expect(T.RParen, "')'", opened);
+  if (isError(expr)) return;
+  // An input that is a variable may be changed in place (`"+r"` among the inputs); anything else is only evaluated.
+  if (isPlace(expr) && isScalar(expr.type) && (output || (expr.kind === 'var' && !isConst(expr.type)))) {
+    const same = places.some((one) => one.kind === 'var' && expr.kind === 'var' && one.variable === expr.variable);
+    if (!same) places.push(expr);
+  } else {
+    const value = rvalue(p, expr);
+    values.push({ kind: 'expression', expr: value, span: value.span });
+  }
+}
