@@ -6,7 +6,7 @@ import { BPF_F_RDONLY_PROG, dataMap } from './data.ts';
 import type { ObjectSymbols } from './symbols.ts';
 
 export const KCONFIG = '.kconfig';
-const KSYMS = '.ksyms';
+export const KSYMS = '.ksyms';
 
 /** What the kernel provides under the name. */
 export type Extern =

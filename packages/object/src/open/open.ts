@@ -6,8 +6,8 @@ import { EM_BPF } from '../elf/constants.ts';
 import { readElf } from '../elf/read.ts';
 import type { MapSpec, ObjectSpec } from '../spec.ts';
 import { dataMaps } from './data.ts';
-import { fixDatasecs } from './datasec.ts';
 import { collectExterns } from './externs.ts';
+import { fixBtf } from './fix-btf.ts';
 import { collectMaps } from './maps.ts';
 import { collectPrograms } from './programs.ts';
 import { ObjectSymbols } from './symbols.ts';
@@ -30,10 +30,11 @@ export function openObject(bytes: Uint8Array, options: { readonly name: string }
   const written = types && Btf.parse(types.data);
   // Read before the BTF is built again: its strings move.
   const btfExt = written && info ? parseBtfExt(info.data, written) : undefined;
-  const btf = written && fixDatasecs(written, symbols);
+  const externs = collectExterns(symbols, written);
+  const configOffsets = new Map(externs.globals.map((one) => [one.name, one.offset]));
+  const btf = written && fixBtf(written, symbols, configOffsets);
 
   const data = dataMaps(symbols, btf);
-  const externs = collectExterns(symbols, btf);
   const maps = collectMaps(symbols, btf);
   const programs = collectPrograms(symbols, btfExt, { maps, data, externs });
   const allMaps: MapSpec[] = [...maps.maps, ...data.maps];
