@@ -49,7 +49,7 @@ export function relocatedPlace(fn: FunctionState, e: MemberExpr | IndexExpr): Pl
 export function fieldInfo(fn: FunctionState, place: Expr, kind: number): Value {
   const what = FIELD_KINDS[kind];
   const { b } = fn;
-  if (what === undefined || (place.kind !== 'member' && place.kind !== 'index')) return constant('i64', 0);
+  if (what === undefined) throw new Error(`the parser let the kind ${kind} of __builtin_preserve_field_info pass`);
   const chain = chainOf(fn, place, (node) => node.kind === 'member' || isConstantIndex(fn, node));
   return b.core(what, chain.root, chain.access, BigInt(fieldValue(what, place, chain.offset)));
 }
@@ -83,10 +83,10 @@ interface Chain {
   readonly base: () => Value;
 }
 
-function chainOf(fn: FunctionState, e: MemberExpr | IndexExpr, part: (node: MemberExpr | IndexExpr) => boolean): Chain {
+function chainOf(fn: FunctionState, e: Expr, part: (node: MemberExpr | IndexExpr) => boolean): Chain {
   const steps: number[] = [];
   let offset = 0;
-  let node: Expr = e;
+  let node = e;
   let root: RecordType | undefined;
   for (;;) {
     if (node.kind === 'member' && part(node)) {
@@ -147,7 +147,7 @@ function relocatedUnit(field: Field): { readonly byte: number; readonly size: nu
   return undefined;
 }
 
-function fieldValue(kind: CoreKind, e: MemberExpr | IndexExpr, offset: number): number {
+function fieldValue(kind: CoreKind, e: Expr, offset: number): number {
   const size = sizeOf(e.type) ?? 0;
   const field = e.kind === 'member' && e.field.bitWidth !== undefined ? e.field : undefined;
   const unit = field && relocatedUnit(field);

@@ -9,7 +9,7 @@ import {
   isConst,
   typeOf,
 } from '../../ir/constant.ts';
-import type { BinaryOp, Block, CastInst, CompareOp, Func, ScalarType, Value } from '../../ir/ir.ts';
+import type { BinaryOp, Block, CastInst, CompareOp, ScalarType, Value } from '../../ir/ir.ts';
 
 /**
  * Writes a function, and computes at once what has constant operands: sizes of memcpy, subscripts of CO-RE accesses and
@@ -73,28 +73,3 @@ export class Emitter extends FunctionBuilder {
 }
 
 const NEUTRAL_ZERO: ReadonlySet<BinaryOp> = new Set(['add', 'sub', 'or', 'xor', 'shl', 'lshr', 'ashr']);
-
-/** Drops the blocks that nothing reaches: the verifier refuses code that cannot run. */
-export function pruneUnreachable(func: Func): void {
-  const entry = func.blocks[0];
-  if (entry === undefined) return;
-  const reached = new Set<Block>([entry]);
-  const work = [entry];
-  const reach = (block: Block) => {
-    if (reached.has(block)) return;
-    reached.add(block);
-    work.push(block);
-  };
-  for (let block = work.pop(); block !== undefined; block = work.pop()) {
-    const { term } = block;
-    if (term.kind === 'jump') reach(term.target.block);
-    else if (term.kind === 'branch') {
-      reach(term.then.block);
-      reach(term.else.block);
-    } else if (term.kind === 'switch') {
-      for (const one of term.cases) reach(one.target.block);
-      reach(term.otherwise.block);
-    }
-  }
-  func.blocks = func.blocks.filter((block) => reached.has(block));
-}

@@ -1,7 +1,8 @@
+import { removeUnreachable } from '../../ir/graph.ts';
 import type { Func } from '../../ir/ir.ts';
 import type { FunctionDecl } from '../ast.ts';
 import { asFunction, sizeOf } from '../types.ts';
-import { Emitter, pruneUnreachable } from './emitter.ts';
+import { Emitter } from './emitter.ts';
 import { slotOf } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { defaultResult, lowerStatement } from './statement.ts';
@@ -37,5 +38,6 @@ export function lowerFunction(unit: Unit, decl: FunctionDecl, func: Func): void 
   b.span = decl.body!.span;
   lowerStatement(fn, decl.body!);
   if (!b.terminated) b.return(defaultResult(fn));
-  pruneUnreachable(func);
+  // The verifier refuses code that cannot run.
+  removeUnreachable(func);
 }

@@ -9,9 +9,8 @@ import type { Unit } from './unit.ts';
 export function openGlobal(unit: Unit, variable: VariableDecl, name: string): Global {
   const { attributes, type } = variable;
   const external = variable.storage === 'extern';
-  let size = sizeOf(type) ?? 0;
   // A flexible array at the end takes as much room as it is given (`values` of a map of maps).
-  for (const part of variable.init?.parts ?? []) size = Math.max(size, part.offset + (sizeOf(part.type) ?? 0));
+  const size = Math.max(sizeOf(type) ?? 0, variable.init?.size ?? 0);
   if (!external && sizeOf(type) === undefined && size === 0)
     unit.diagnostics.add(incompleteObject(variable.name, variable.span));
   const section = attributes.section ?? defaultSection(variable);
@@ -76,6 +75,12 @@ function fillPart(
   relocations: Global['relocations'][number][],
 ): void {
   const { offset, value, bitField } = part;
+  // A later part takes the place of an earlier one.
+  const end = offset + (sizeOf(part.type) ?? 0);
+  for (let i = relocations.length - 1; i >= 0; i--) {
+    const at = relocations[i]!.offset;
+    if (at >= offset && at < end) relocations.splice(i, 1);
+  }
   if (value.kind === 'string') {
     bytes.set(value.bytes.subarray(0, Math.min(value.bytes.length, sizeOf(part.type) ?? value.bytes.length)), offset);
     return;
@@ -107,12 +112,11 @@ function fillPart(
     writeInt(bytes, offset, size, known.addend);
     return;
   }
-  const mask = (1n << BigInt(bitField.bitWidth)) - 1n;
-  let bits = (known.addend & mask) << BigInt(bitField.bitOffset & 7);
-  // Bits count from the start of the object or from the part's unit: both are given as offset + bitOffset.
-  for (let at = offset + (bitField.bitOffset >> 3); bits !== 0n && at < bytes.length; at++) {
-    bytes[at] = bytes[at]! | Number(bits & 0xffn);
-    bits >>= 8n;
+  for (let bit = 0; bit < bitField.bitWidth; bit++) {
+    const at = bitField.bitOffset + bit;
+    const byte = offset + (at >> 3);
+    const mask = 1 << (at & 7);
+    bytes[byte] = (known.addend >> BigInt(bit)) & 1n ? bytes[byte]! | mask : bytes[byte]! & ~mask;
   }
 }
 

@@ -1,0 +1,152 @@
+import { type Diagnostic, Diagnostics, SkepError, type SourceFile } from '@skep/base';
+import type { Btf } from '@skep/object';
+import { emitObject } from './bpf/index.ts';
+import type { TranslationUnit } from './c/ast.ts';
+import { lower } from './c/lower.ts';
+import { parse } from './c/parse.ts';
+import { preprocess } from './c/preprocess.ts';
+import type { Module } from './ir/ir.ts';
+import { optimise } from './optimise/index.ts';
+
+export interface CompileOptions {
+  /** As after `-D`: `NAME`, `NAME=value`. */
+  readonly defines?: readonly string[];
+  /** As after `-U`. */
+  readonly undefines?: readonly string[];
+  /** Directories searched for `#include`, before the built-in headers. */
+  readonly includePaths?: readonly string[];
+  /** The text of a file, undefined when there is none. Without it, programs can include built-in headers only. */
+  readonly readFile?: (path: string) => string | SourceFile | undefined;
+  /** The kernel's types, which `#include "vmlinux.h"` means; asked for when a program includes it. */
+  readonly vmlinux?: Btf | (() => Btf);
+  /** The instruction set. v3 is understood by every kernel since 5.12, v1 by all. Default `v3`. */
+  readonly cpu?: Cpu;
+  /** 0: only what loading needs; 1: registers, constants, dead code; 2: inlining and all. Default 2. */
+  readonly optimise?: 0 | 1 | 2;
+  /** Checks the intermediate representation after every pass, and throws where one broke it. */
+  readonly debug?: boolean;
+}
+export type Cpu = 'v1' | 'v2' | 'v3' | 'v4';
+
+export type CompileResult = Compiled | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+export interface Compiled {
+  readonly ok: true;
+  /** An ELF object with BTF, as libbpf and {@link openObject} take it. */
+  readonly object: Uint8Array;
+  /** `insns`: 8-byte slots; `stack`: bytes. */
+  readonly functions: readonly { readonly name: string; readonly insns: number; readonly stack: number }[];
+  readonly warnings: readonly Diagnostic[];
+  readonly tree: TranslationUnit;
+  /** As the back end took it: optimised. */
+  readonly module: Module;
+  readonly timings: Timings;
+  /** Every file that was read, built-in headers too, the source first. */
+  readonly files: readonly string[];
+}
+
+/** Milliseconds by stage. */
+export interface Timings {
+  readonly preprocess: number;
+  readonly parse: number;
+  readonly lower: number;
+  readonly optimise: number;
+  readonly emit: number;
+}
+
+/** What a stage in the middle gives. */
+export type StageResult<T> =
+  | { readonly ok: true; readonly value: T; readonly warnings: readonly Diagnostic[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/**
+ * From restricted C to an ELF object. What is wrong with the source comes back as diagnostics, in the order of the
+ * stages, each with its place; only a mistake of the compiler itself throws.
+ */
+export function compile(source: SourceFile, options: CompileOptions = {}): CompileResult {
+  const run = new Compilation(source, options);
+  const result = run.attempt(() => {
+    const tree = run.tree();
+    const module = run.module(tree);
+    const emitted = run.timed('emit', () =>
+      emitObject(module, { cpu: options.cpu ?? 'v3', fileName: source.name, debug: true }),
+    );
+    return { tree, module, emitted };
+  });
+  if (!result.ok) return result;
+  const { tree, module, emitted } = result.value;
+  const { object, functions } = emitted;
+  const { timings, files } = run;
+  return { ok: true, object, functions, warnings: result.warnings, tree, module, timings, files };
+}
+
+/** The typed tree, for `--emit=ast`, editors and tests. */
+export function compileToTree(source: SourceFile, options: CompileOptions = {}): StageResult<TranslationUnit> {
+  const run = new Compilation(source, options);
+  return run.attempt(() => run.tree());
+}
+
+/** The optimised intermediate representation, for `--emit=ir` and tests. */
+export function compileToIr(source: SourceFile, options: CompileOptions = {}): StageResult<Module> {
+  const run = new Compilation(source, options);
+  return run.attempt(() => run.module(run.tree()));
+}
+
+/** One run through the stages, with what they report and how long they take. */
+class Compilation {
+  readonly timings = { preprocess: 0, parse: 0, lower: 0, optimise: 0, emit: 0 };
+  files: string[] = [];
+  private readonly source: SourceFile;
+  private readonly options: CompileOptions;
+  private readonly diagnostics = new Diagnostics();
+
+  constructor(source: SourceFile, options: CompileOptions) {
+    this.source = source;
+    this.options = options;
+  }
+
+  tree(): TranslationUnit {
+    const { source, options, diagnostics } = this;
+    const { vmlinux } = options;
+    const preprocessed = this.timed('preprocess', () => preprocess(source, { ...options, diagnostics }));
+    this.files = preprocessed.dependencies.map((file) => file.name);
+    diagnostics.check();
+    const tree = this.timed('parse', () => parse(preprocessed, { diagnostics, vmlinux }));
+    diagnostics.check();
+    return tree;
+  }
+
+  module(tree: TranslationUnit): Module {
+    const { source, options, diagnostics } = this;
+    const module = this.timed('lower', () => lower(tree, source.name, diagnostics));
+    diagnostics.check();
+    const found = this.timed('optimise', () =>
+      optimise(module, { level: options.optimise ?? 2, cpu: options.cpu ?? 'v3', debug: options.debug ?? false }),
+    );
+    for (const one of found) diagnostics.add(one);
+    diagnostics.check();
+    return module;
+  }
+
+  timed<T>(stage: keyof Timings, work: () => T): T {
+    const start = performance.now();
+    try {
+      return work();
+    } finally {
+      this.timings[stage] += performance.now() - start;
+    }
+  }
+
+  attempt<T>(work: () => T): StageResult<T> {
+    try {
+      const value = work();
+      return { ok: true, value, warnings: this.diagnostics.list };
+    } catch (error) {
+      if (!(error instanceof SkepError)) throw error;
+      const { list } = this.diagnostics;
+      // Some stages throw what they found, others add it to the list first: nothing is said twice.
+      const thrown = error.diagnostics.filter((one) => !list.includes(one));
+      return { ok: false, diagnostics: [...list, ...thrown] };
+    }
+  }
+}
