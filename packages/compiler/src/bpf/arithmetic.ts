@@ -3,7 +3,7 @@ import { bitsOf, typeOf } from '../ir/constant.ts';
 import type { BinaryInst, BinaryOp, CastInst, CoreInst, ScalarType, Value } from '../ir/ir.ts';
 import { MachineInst, type VReg } from './machine.ts';
 import { patchesImmediate } from './needs.ts';
-import { maxBits, unboundedBits } from './range.ts';
+import { maxBits, shiftCount, unboundedBits } from './range.ts';
 import { fits32, type Selector } from './select.ts';
 
 /**
@@ -135,12 +135,11 @@ function shift(
   const type = inst.type as ScalarType;
   const bits = bitsOf(type);
   const alu = op === 'shl' ? 'lsh' : op === 'lshr' ? 'rsh' : 'arsh';
-  const mask = bits === 64 ? 63 : 31;
   const narrow = bits === 32 && out.cpu.alu32 && (b.kind !== 'const' || op === 'ashr' || unboundedBits(inst) > 32);
   if (op === 'ashr' && bits < 64 && !narrow) out.sext64(dst, out.reg(a), bits);
   else out.into(dst, a);
   if (b.kind === 'const') {
-    const count = Number(b.value) & mask;
+    const count = shiftCount(b, bits);
     if (count !== 0) out.alui(alu, dst, count, narrow ? 32 : 64);
     else if (narrow) return;
   } else {

@@ -1,5 +1,5 @@
 import { bitsOf, typeOf } from '../ir/constant.ts';
-import type { ScalarType, Value } from '../ir/ir.ts';
+import type { Const, ScalarType, Value } from '../ir/ir.ts';
 
 const DEPTH = 6;
 
@@ -44,10 +44,15 @@ export function unboundedBits(value: Extract<Value, { kind: 'binary' }>, depth =
     case 'urem':
       return x();
     case 'lshr':
-      return b.kind === 'const' ? Math.max(1, x() - (Number(b.value) & (bits === 64 ? 63 : 31))) : x();
+      return b.kind === 'const' ? Math.max(1, x() - shiftCount(b, bits)) : x();
     case 'shl':
-      return b.kind === 'const' ? x() + (Number(b.value) & (bits === 64 ? 63 : 31)) : 2 * bits;
+      return b.kind === 'const' ? x() + shiftCount(b, bits) : 2 * bits;
     default:
       return 2 * bits;
   }
+}
+
+/** By how much the machine shifts: only the low bits of the count matter. */
+export function shiftCount(count: Const, bits: number): number {
+  return Number(BigInt.asUintN(bits === 64 ? 6 : 5, count.value));
 }

@@ -74,10 +74,12 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
           } else fetch(inst.a, inst, dst);
           continue;
         }
-        if (spilled(inst.a) && slots.get(inst.a) === slots.get(dst)) continue;
+        if (spilled(inst.a) && !made.has(inst.a) && slots.get(inst.a) === slots.get(dst)) continue;
         held.delete(dst);
+        const fromStack = spilled(inst.a);
         const value = read(inst.a, inst);
         keep(dst, inst, value);
+        if (fromStack) held.set(dst, { reg: value, at: out.length });
         continue;
       }
       if (spilled(dst) && made.has(dst)) continue;
@@ -95,7 +97,15 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
         }
         // What is written gets a register of its own: the one before may still be needed as an operand.
         const temporary = fresh();
-        if (reads) fetch(dst, inst, temporary);
+        if (reads) {
+          const known = held.get(dst);
+          if (known && out.length - known.at <= REUSE_DISTANCE) {
+            const move = new MachineInst('mov', inst.span);
+            move.dst = temporary;
+            move.a = known.reg;
+            out.push(move);
+          } else fetch(dst, inst, temporary);
+        }
         inst.dst = temporary;
         out.push(inst);
         keep(dst, inst, temporary);
