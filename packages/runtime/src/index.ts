@@ -1,1 +1,7 @@
-export {};
+export * from './browser.ts';
+export { kernel } from './hosts/kernel.ts';
+export { openFile, readBytes, readRecording, recordingBeside } from './node/files.ts';
+export { chooseHome, HOMES, type Home, type HomeName } from './node/home.ts';
+export { bundledBtf, bundledTypes, compileTypes } from './node/kernel-types.ts';
+export { type RunObserver, type RunOptions, type RunSummary, run } from './node/run.ts';
+export { Recorder, type RecordingSink } from './record/recorder.ts';

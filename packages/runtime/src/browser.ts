@@ -1,0 +1,11 @@
+export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
+export type * from './host.ts';
+export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
+export { Attached, Loaded, LoadedProgram } from './loaded.ts';
+export { isElf, type Opened, open } from './open.ts';
+export { type LoadOptions, Spec } from './spec.ts';
+export type { Value } from './typed/decode.ts';
+export type { Encodable } from './typed/encode.ts';
+export type { FieldInfo } from './typed/fields.ts';
+export { TypedMap } from './typed/map.ts';
+export { Records, type RecordType } from './typed/records.ts';

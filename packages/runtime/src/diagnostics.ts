@@ -1,0 +1,94 @@
+import { type Diagnostic, suggest } from '@skep/base';
+
+/** E8001 */
+export const unknownGlobal = (name: string, there: readonly string[]): Diagnostic => {
+  const near = suggest(name, there);
+  return {
+    code: 'E8001',
+    severity: 'error',
+    message: `the object has no global variable \`${name}\``,
+    help: near
+      ? `did you mean \`${near}\`?`
+      : there.length > 0
+        ? `it has ${there.join(', ')}`
+        : 'declare it at file scope, for example `const volatile int name = 0;`',
+  };
+};
+
+/** E8002: a value that does not fit the type it is given for. */
+export const badValue = (what: string, why: string): Diagnostic => ({
+  code: 'E8002',
+  severity: 'error',
+  message: `${what} cannot be set: ${why}`,
+});
+
+/** E8003 */
+export const noSuchProgram = (name: string, there: readonly string[]): Diagnostic => ({
+  code: 'E8003',
+  severity: 'error',
+  message: `the object has no program \`${name}\``,
+  help: there.length > 0 ? `it has ${there.join(', ')}` : 'give the function a section, for example SEC("xdp")',
+});
+
+/** E8004 */
+export const noPrograms = (object: string): Diagnostic => ({
+  code: 'E8004',
+  severity: 'error',
+  message: `${object} holds no program`,
+  help: 'give a function a section that names its hook, for example SEC("tracepoint/syscalls/sys_enter_openat")',
+});
+
+/** E8005: a section name that says nothing. */
+export const unknownSection = (program: string, section: string, near: string | undefined): Diagnostic => ({
+  code: 'E8005',
+  severity: 'error',
+  message: `program \`${program}\` stands in section "${section}", which names no hook`,
+  help: near ? `did you mean SEC("${near}")?` : 'see the list of sections in the documentation of libbpf',
+});
+
+/** E8006 */
+export const noTypes = (why: string): Diagnostic => ({
+  code: 'E8006',
+  severity: 'error',
+  message: `the program asks for kernel types (CO-RE), and there are none: ${why}`,
+  help: 'give the BTF of the kernel with `--btf FILE`',
+});
+
+/** E8007 */
+export const missingFile = (path: string, why: string): Diagnostic => ({
+  code: 'E8007',
+  severity: 'error',
+  message: `${path} cannot be read: ${why}`,
+  help: 'check the name; C sources end in .c, objects in .o',
+});
+
+/** E8008 */
+export const cannotRecord = (program: string, why: string): Diagnostic => ({
+  code: 'E8008',
+  severity: 'error',
+  message: `program \`${program}\` cannot be recorded: ${why}`,
+  help: 'record programs of tracepoints, kprobes and the like; give packets to others as a pcap',
+});
+
+/** E8009 */
+export const mapOperationFailed = (map: string, operation: string, error: number): Diagnostic => ({
+  code: 'E8009',
+  severity: 'error',
+  message: `${operation} of map \`${map}\` failed with error ${error}`,
+  help: error === -7 ? 'the map is full: delete entries or raise max_entries' : undefined,
+});
+
+/** E8010 */
+export const notInThisHome = (what: string, home: string): Diagnostic => ({
+  code: 'E8010',
+  severity: 'error',
+  message: `${what} is not possible in the ${home}`,
+});
+
+/** E8011 */
+export const noRecording = (): Diagnostic => ({
+  code: 'E8011',
+  severity: 'error',
+  message: 'the virtual machine has nothing to replay',
+  help: 'give it a recording with `--replay FILE`; `skep run … --record FILE` makes one where the kernel is open to you',
+});

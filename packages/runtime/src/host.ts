@@ -1,0 +1,102 @@
+import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+
+/**
+ * A home for programs: the Linux kernel or the virtual machine. Both do the same to the same objects; what one cannot
+ * do, it refuses with a diagnostic. Everything made by a host is closed by whoever asked for it.
+ */
+export interface Host {
+  readonly kind: 'kernel' | 'vm';
+  /** `6.12.0`: the kernel that programs see. */
+  readonly release: string;
+  /** How many values an entry of a per-CPU map has. */
+  readonly cpus: number;
+  /** Types of that kernel, for CO-RE; undefined when there are none. */
+  targetBtf(): Btf | undefined;
+  /** Everything that belongs to one object: its maps, types and programs. */
+  prepare(object: ObjectSpec): HostObject;
+  /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
+  readonly replay: (() => Generator<number, void, void>) | undefined;
+  close(): void;
+}
+
+export interface HostObject {
+  createMap(spec: MapSpec): HostMap;
+  /** `program` is relocated for {@link Host.targetBtf}. */
+  loadProgram(program: ProgramSpec): HostProgram;
+  close(): void;
+}
+
+/** Keys and values as bytes; of per-CPU maps, all CPUs' values in a row, each rounded up to 8 bytes. */
+export interface HostMap {
+  readonly spec: MapSpec;
+  /** Bytes of a value as read and written here. */
+  readonly valueBytes: number;
+  lookup(key: Uint8Array): Uint8Array | undefined;
+  /** False when `mode` forbids it: there is such an entry, or there is none. Throws when there is no room. */
+  update(key: Uint8Array, value: Uint8Array, mode: UpdateMode): boolean;
+  /** False when there was no such entry. */
+  delete(key: Uint8Array): boolean;
+  entries(): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** Programs and user space can no longer write (`.rodata`). */
+  freeze(): void;
+  /** Ring buffers and perf event arrays only. */
+  openRecords(): HostRecords;
+}
+export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
+
+/** What can be read of a record; nothing of it is to be kept, the bytes are used again. */
+export type RecordView = Pick<DataView, Extract<keyof DataView, `get${string}`>>;
+
+export interface HostRecords {
+  /** Hands over every record that is there, oldest first, at most `max`; gives their number. */
+  drain(take: (view: RecordView, offset: number, length: number) => void, max: number): number;
+  /** Decoded records as they come, many at a time, until the signal is given. One reader. */
+  batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined>;
+  /** Records that the kernel dropped because nobody read (perf buffers); ring buffers count in the program. */
+  readonly lost: number;
+  close(): void;
+}
+
+export interface BatchOptions<T> {
+  readonly decode: (view: RecordView, offset: number, length: number) => T;
+  readonly signal?: AbortSignal | undefined;
+  readonly max?: number;
+}
+
+export interface HostProgram {
+  readonly spec: ProgramSpec;
+  attach(options: AttachOptions): HostLink;
+  testRun(options: HostTestRun): HostTestResult;
+  /** Runs and nanoseconds so far, where the host counts them. */
+  stats(): { readonly runs: bigint; readonly ns: bigint } | undefined;
+}
+
+export interface AttachOptions {
+  /** XDP: the network interface. */
+  readonly interface?: string;
+  /** XDP: which of the driver's ways; the kernel chooses when not given. */
+  readonly mode?: 'native' | 'generic' | 'offload';
+  /** perf events: samples per second. */
+  readonly frequency?: number;
+  /** perf events: one process instead of all CPUs. */
+  readonly pid?: number;
+}
+
+export interface HostLink {
+  /** How it is attached: `tracepoint, by bpf_link`. */
+  readonly via: string;
+  close(): void;
+}
+
+export interface HostTestRun {
+  readonly data?: Uint8Array | undefined;
+  readonly context?: Uint8Array | undefined;
+  readonly repeat?: number | undefined;
+}
+
+export interface HostTestResult {
+  readonly retval: number;
+  readonly dataOut: Uint8Array | undefined;
+  readonly contextOut: Uint8Array | undefined;
+  readonly nsPerRun: number;
+}

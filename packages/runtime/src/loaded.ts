@@ -1,0 +1,184 @@
+import { SkepError } from '@skep/base';
+import { type Btf, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
+import { noTypes, unknownGlobal } from './diagnostics.ts';
+import type {
+  AttachOptions,
+  Host,
+  HostLink,
+  HostMap,
+  HostObject,
+  HostProgram,
+  HostTestResult,
+  HostTestRun,
+} from './host.ts';
+import { recordTypes } from './hosts/map-kinds.ts';
+import { decoderFor, type Value } from './typed/decode.ts';
+import { type Encodable, encode } from './typed/encode.ts';
+import { TypedMap } from './typed/map.ts';
+import { Records, recordTypesOf } from './typed/records.ts';
+
+/** An object in its home: maps exist, programs are accepted. Nothing runs until {@link attach}. Close it when done. */
+export class Loaded {
+  readonly object: ObjectSpec;
+  readonly host: Host;
+  readonly programs: ReadonlyMap<string, LoadedProgram>;
+  readonly maps: ReadonlyMap<string, TypedMap>;
+  /** Ring buffers and perf event arrays. */
+  readonly records: ReadonlyMap<string, Records>;
+  private readonly hostObject: HostObject;
+  private readonly hostMaps: ReadonlyMap<string, HostMap>;
+  private closed = false;
+
+  constructor(
+    object: ObjectSpec,
+    host: Host,
+    hostObject: HostObject,
+    hostMaps: ReadonlyMap<string, HostMap>,
+    programs: readonly HostProgram[],
+  ) {
+    this.object = object;
+    this.host = host;
+    this.hostObject = hostObject;
+    this.hostMaps = hostMaps;
+    this.programs = new Map(programs.map((one) => [one.spec.name, new LoadedProgram(one)]));
+    const plain = [...hostMaps].filter(([, map]) => !recordTypes.has(map.spec.type));
+    this.maps = new Map(plain.map(([name, map]) => [name, new TypedMap(map, object.btf)]));
+    const rings = [...hostMaps].filter(([, map]) => recordTypes.has(map.spec.type));
+    this.records = new Map(
+      rings.map(([name, map]) => [
+        name,
+        new Records(name, map.openRecords(), object.btf, recordTypesOf(object.btf, map.spec)),
+      ]),
+    );
+  }
+
+  /** Attaches every program to what its section names; all of them or, on failure, none. */
+  attach(options: AttachOptions = {}): Attached {
+    const links: AttachedLink[] = [];
+    try {
+      for (const program of this.programs.values())
+        links.push({ program: program.name, link: program.attach(options) });
+    } catch (error) {
+      for (const { link } of links.reverse()) link.close();
+      throw error;
+    }
+    return new Attached(links);
+  }
+
+  /** The value of a global variable now. */
+  global(name: string): Value {
+    const { spec, map, btf } = this.find(name);
+    const bytes = map.lookup(new Uint8Array(4))!;
+    return decoderFor(btf, spec.type)(new DataView(bytes.buffer, bytes.byteOffset), spec.offset);
+  }
+
+  /** Sets a global variable of `.data` or `.bss`; not atomic with what programs write meanwhile. */
+  setGlobal(name: string, value: Encodable): void {
+    const { spec, map, btf } = this.find(name);
+    const bytes = map.lookup(new Uint8Array(4))!.slice();
+    bytes.set(encode(btf, spec.type, value, `\`${name}\``), spec.offset);
+    map.update(new Uint8Array(4), bytes, 'any');
+  }
+
+  get closedAlready(): boolean {
+    return this.closed;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const one of this.records.values()) one.close();
+    this.hostObject.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  private find(name: string) {
+    const spec = this.object.globals.find((one) => one.name === name);
+    if (spec === undefined) {
+      throw new SkepError(
+        unknownGlobal(
+          name,
+          this.object.globals.map((one) => one.name),
+        ),
+      );
+    }
+    return { spec, map: this.hostMaps.get(spec.map)!, btf: this.object.btf! };
+  }
+}
+
+export class LoadedProgram {
+  readonly spec: ProgramSpec;
+  private readonly host: HostProgram;
+
+  constructor(host: HostProgram) {
+    this.host = host;
+    this.spec = host.spec;
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+  /** Instruction slots, as the kernel counts them. */
+  get instructions(): number {
+    return this.spec.code.length / 8;
+  }
+  attach(options: AttachOptions = {}): HostLink {
+    return this.host.attach(options);
+  }
+  /** `BPF_PROG_TEST_RUN`. */
+  run(options: HostTestRun = {}): HostTestResult {
+    return this.host.testRun(options);
+  }
+  stats(): { readonly runs: bigint; readonly ns: bigint } | undefined {
+    return this.host.stats();
+  }
+}
+
+interface AttachedLink {
+  readonly program: string;
+  readonly link: HostLink;
+}
+
+/** Programs that run. Closing detaches them; the maps stay until {@link Loaded.close}. */
+export class Attached {
+  readonly links: readonly AttachedLink[];
+
+  constructor(links: readonly AttachedLink[]) {
+    this.links = links;
+  }
+
+  close(): void {
+    for (const { link } of this.links) link.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** See {@link Spec.load}. */
+export function load(object: ObjectSpec, programs: readonly ProgramSpec[], host: Host): Loaded {
+  const relocated = programs.map((program) => relocate(program, object.btf, host));
+  const hostObject = host.prepare(object);
+  try {
+    const maps = new Map(object.maps.map((spec) => [spec.name, hostObject.createMap(spec)]));
+    for (const map of maps.values()) if (map.spec.data === 'rodata') map.freeze();
+    const loaded = relocated.map((program) => hostObject.loadProgram(program));
+    return new Loaded(object, host, hostObject, maps, loaded);
+  } catch (error) {
+    hostObject.close();
+    throw error;
+  }
+}
+
+/** CO-RE: offsets and sizes become those of the kernel that the program will run in. */
+function relocate(program: ProgramSpec, local: Btf | undefined, host: Host): ProgramSpec {
+  if (program.core.length === 0 || local === undefined) return program;
+  const target = host.targetBtf();
+  if (target === undefined)
+    throw new SkepError(noTypes(`${host.kind === 'kernel' ? 'this kernel' : 'the recording'} has no BTF`));
+  return { ...program, code: relocateCore(program.code, program.core, local, target).code };
+}

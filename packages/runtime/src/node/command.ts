@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { SkepError } from '@skep/base';
+
+/**
+ * A command whose process exists, with its final pid, but does not run yet: a shell that stops itself and then becomes
+ * the command. So programs can be told its pid and be attached before its first instruction.
+ */
+export class HeldCommand {
+  readonly pid: number;
+  readonly command: readonly string[];
+  /** The exit code when it ends: 128 + n when signal n ended it, 127 when there is no such command. */
+  readonly ended: Promise<number>;
+  private readonly child: ChildProcess;
+  private running = true;
+
+  private constructor(child: ChildProcess, command: readonly string[]) {
+    this.child = child;
+    this.command = command;
+    this.pid = child.pid!;
+    this.ended = new Promise((resolve) => {
+      child.on('exit', (code, signal) => {
+        this.running = false;
+        resolve(code ?? (signal ? 128 + (SIGNALS[signal] ?? 0) : 1));
+      });
+    });
+  }
+
+  /** Its output goes to `stderr`, so that it does not mix with the rows on stdout. */
+  static async start(command: readonly string[]): Promise<HeldCommand> {
+    const child = spawn('/bin/sh', ['-c', 'kill -STOP $$; exec "$@"', 'sh', ...command], { stdio: ['inherit', 2, 2] });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (error) => reject(new SkepError(cannotStart(command[0]!, error.message))));
+    });
+    const held = new HeldCommand(child, command);
+    await held.stopped();
+    return held;
+  }
+
+  go(): void {
+    if (this.running) this.child.kill('SIGCONT');
+  }
+
+  /** Ends it, whatever it does. */
+  kill(): void {
+    if (!this.running) return;
+    this.child.kill('SIGKILL');
+  }
+
+  /** Waits until the shell has stopped itself: letting it go before would be lost. */
+  private async stopped(): Promise<void> {
+    for (let i = 0; i < 2000 && this.running; i++) {
+      if (processState(this.pid) !== undefined && processState(this.pid) !== 'T')
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      else return;
+    }
+  }
+}
+
+/** The letter in /proc/PID/stat behind the name, which may itself hold parentheses. */
+function processState(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+};
+
+const cannotStart = (name: string, why: string) =>
+  ({
+    code: 'E8013',
+    severity: 'error',
+    message: `the command ${name} cannot be started: ${why}`,
+    help: 'check its name and path',
+  }) as const;

@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { SkepError } from '@skep/base';
+import { decodeRecording, gunzip, type Recording, truncatedRecording } from '@skep/capture';
+import type { CompileOptions } from '@skep/compiler';
+import type { Btf } from '@skep/object';
+import { missingFile } from '../diagnostics.ts';
+import { type Opened, open } from '../open.ts';
+import { compileTypes } from './kernel-types.ts';
+
+/** The bytes of a file; E8007 says why there are none. */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    throw new SkepError(missingFile(path, reasonOf(error)));
+  }
+}
+
+/** Opens source or object by its path; `#include "…"` looks beside it, then in the options' paths. */
+export function openFile(path: string, options: CompileOptions & { readonly btf?: Btf | undefined } = {}): Opened {
+  const { btf, ...rest } = options;
+  return open(path, readBytes(path), {
+    vmlinux: btf ?? compileTypes,
+    readFile: readText,
+    ...rest,
+    includePaths: [...(options.includePaths ?? [])],
+  });
+}
+
+/** A recording, packed or not; with a warning when it breaks off. */
+export async function readRecording(path: string): Promise<Recording> {
+  const { bytes, complete } = await gunzip(readBytes(path), path);
+  const recording = decodeRecording(bytes, path);
+  if (complete) return recording;
+  return { ...recording, warnings: [...recording.warnings, truncatedRecording(path, bytes.length)] };
+}
+
+/** The recording that ships with a program: `opens.skep` beside `opens.bpf.c`. */
+export function recordingBeside(path: string): string | undefined {
+  const stem = path.replace(/(\.bpf)?\.(c|o)$/, '');
+  const beside = join(dirname(path), `${stem.slice(dirname(stem) === '.' ? 0 : dirname(stem).length + 1)}.skep`);
+  return existsSync(beside) ? beside : undefined;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,41 @@
+import { SkepError } from '@skep/base';
+import type { Recording } from '@skep/capture';
+import { permitted } from '@skep/kernel';
+import { noRecording } from '../diagnostics.ts';
+import type { Host } from '../host.ts';
+import { kernel } from '../hosts/kernel.ts';
+import { vm } from '../hosts/vm.ts';
+import { compileTypes } from './kernel-types.ts';
+
+export const HOMES = ['auto', 'kernel', 'vm'] as const;
+export type HomeName = (typeof HOMES)[number];
+
+/** A home and, in one line, why it is this one. */
+export interface Home {
+  readonly host: Host;
+  readonly why: string;
+}
+
+/**
+ * The kernel when bpf(2) is permitted, else the virtual machine, unless the user says which. `recording` is what the
+ * virtual machine would replay; without one it refuses (E8011).
+ */
+export function chooseHome(
+  wanted: HomeName,
+  recording: Recording | undefined,
+  options: { readonly replay: boolean },
+): Home {
+  if (wanted === 'kernel') return { host: kernel(), why: 'you asked for it' };
+  if (wanted === 'vm') return { host: machine(recording), why: 'you asked for it' };
+  if (options.replay) return { host: machine(recording), why: 'recordings are replayed there' };
+  const permission = permitted();
+  if (permission.ok) return { host: kernel(), why: 'bpf(2) is permitted here' };
+  const why = permission.reasons.map((one) => one.message).join('; ');
+  if (recording === undefined) return { host: kernel(), why: 'there is no recording to replay instead' };
+  return { host: machine(recording), why: `bpf(2) is not permitted here: ${why}` };
+}
+
+function machine(recording: Recording | undefined): Host {
+  if (recording === undefined) throw new SkepError(noRecording());
+  return vm({ recording, btf: compileTypes });
+}

@@ -1,0 +1,276 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { machine as machineName, release } from 'node:os';
+import type { Recording } from '@skep/capture';
+import type { AttachOptions } from '../host.ts';
+import type { Attached, Loaded } from '../loaded.ts';
+import { RING_MAP } from '../record/layout.ts';
+import { Recorder } from '../record/recorder.ts';
+import type { Spec } from '../spec.ts';
+import type { Value } from '../typed/decode.ts';
+import type { RecordType } from '../typed/records.ts';
+import { HeldCommand } from './command.ts';
+import { chooseHome, type Home, type HomeName } from './home.ts';
+
+export interface RunOptions extends AttachOptions {
+  readonly home: HomeName;
+  /** What the virtual machine replays. */
+  readonly recording?: Recording | undefined;
+  /** The user named the recording himself: it is to be replayed. */
+  readonly replay?: boolean;
+  /** The file to record to. */
+  readonly record?: string | undefined;
+  /** Runs while the programs are attached; the run ends when it does. */
+  readonly command?: readonly string[];
+  /** Milliseconds. */
+  readonly duration?: number | undefined;
+  /** Records. */
+  readonly count?: number | undefined;
+  readonly programs?: readonly string[] | undefined;
+  /** First values of global variables, by name. */
+  readonly globals?: { readonly [name: string]: number };
+  /** Ends it politely. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the caller is told as it happens. */
+export interface RunObserver {
+  /** The home was chosen. */
+  home?(home: Home): void;
+  /** Everything is attached; rows may come. */
+  started?(info: {
+    readonly loaded: Loaded;
+    readonly ring: string | undefined;
+    readonly types: readonly RecordType[];
+  }): void;
+  /** Records of one ring, in order. */
+  records(batch: readonly Value[], ring: string): void;
+  /** What `bpf_trace_printk` wrote (virtual machine only). */
+  trace?(text: string): void;
+}
+
+export interface RunSummary {
+  readonly home: 'kernel' | 'vm';
+  readonly release: string;
+  readonly events: number;
+  readonly lost: number;
+  readonly programs: readonly {
+    readonly name: string;
+    readonly instructions: number;
+    readonly runs: number | undefined;
+    readonly nsPerRun: number | undefined;
+  }[];
+  readonly loadMs: number;
+  readonly attachMs: number;
+  /** Time in the programs, shared out over the records; undefined when the host does not count it. */
+  readonly nsPerEvent: number | undefined;
+  readonly exitCode: number | undefined;
+  readonly recorded: { readonly runs: number; readonly lost: bigint } | undefined;
+}
+
+/** The variable that a program filters by, when it has one: the process of the command, or of the recorded one. */
+const SUBJECT = 'target_tgid';
+/** The variable that counts records for which there was no room. */
+const LOST = 'lost';
+
+/**
+ * Loads and attaches a program in a home, runs a command or waits, and hands over what comes, until the command, the
+ * duration, the count or the signal ends it. Whatever happens, everything is detached and closed at the end.
+ */
+export async function run(spec: Spec, options: RunOptions, observer: RunObserver): Promise<RunSummary> {
+  const home = chooseHome(options.home, options.recording, { replay: options.replay === true });
+  observer.home?.(home);
+  const { host } = home;
+  const cleanup: (() => void)[] = [() => host.close()];
+  try {
+    const command =
+      host.kind === 'kernel' && options.command?.length ? await HeldCommand.start(options.command) : undefined;
+    if (command) cleanup.push(() => command.kill());
+    const configured = configure(spec, options, host.kind, command);
+    const sink = options.record === undefined || host.kind !== 'kernel' ? undefined : openSync(options.record, 'w');
+    if (sink !== undefined) cleanup.push(() => closeSync(sink));
+    const recorder = sink === undefined ? undefined : new Recorder(configured.spec, (bytes) => writeSync(sink, bytes));
+
+    const beforeLoad = performance.now();
+    const loaded = (recorder?.spec ?? configured.spec).load(host, { programs: options.programs });
+    cleanup.push(() => loaded.close());
+    recorder?.start(loaded, headerOf(configured.globals, options.command ?? []), host);
+    const loadMs = performance.now() - beforeLoad;
+
+    const rings = [...loaded.records].filter(([name]) => name !== RING_MAP);
+    const beforeAttach = performance.now();
+    const attached: Attached = loaded.attach(options);
+    cleanup.push(() => attached.close());
+    const attachMs = performance.now() - beforeAttach;
+    observer.started?.({ loaded, ring: rings[0]?.[0], types: rings[0]?.[1].types ?? [] });
+
+    const progress = new Progress(options.count);
+    const take = (ring: string, batch: readonly Value[]) => {
+      const wanted = progress.take(batch);
+      if (wanted.length > 0) observer.records(wanted, ring);
+    };
+    const drain = () => {
+      for (const [name, records] of rings) {
+        const batch: Value[] = [];
+        while (records.drain((record) => batch.push(record)) > 0) {
+          // Until it is empty.
+        }
+        take(name, batch);
+      }
+      recorder?.drain();
+    };
+    let replayed: { runs: number; ms: number } | undefined;
+    let exitCode: number | undefined;
+    if (host.replay) replayed = await replayAll(host.replay(), drain, options.signal, progress);
+    else exitCode = await live(loaded, command, options, progress, drain, recorder, take);
+    attached.close();
+    drain();
+    const recorded = recorder?.finish();
+    return {
+      ...summarise(loaded, home, progress, replayed),
+      loadMs,
+      attachMs,
+      exitCode,
+      recorded,
+    };
+  } finally {
+    for (const undo of cleanup.reverse()) undo();
+  }
+}
+
+/** Which records were taken, and whether more are wanted. */
+class Progress {
+  events = 0;
+  readonly enough = new AbortController();
+  private readonly limit: number;
+
+  constructor(limit: number | undefined) {
+    this.limit = limit ?? Number.POSITIVE_INFINITY;
+  }
+
+  take(batch: readonly Value[]): readonly Value[] {
+    const wanted = batch.slice(0, Math.max(0, this.limit - this.events));
+    this.events += wanted.length;
+    if (this.events >= this.limit) this.enough.abort();
+    return wanted;
+  }
+}
+
+async function replayAll(
+  replay: Generator<number, void, void>,
+  drain: () => void,
+  signal: AbortSignal | undefined,
+  progress: Progress,
+): Promise<{ runs: number; ms: number }> {
+  let runs = 0;
+  let ms = 0;
+  for (;;) {
+    const before = performance.now();
+    const next = replay.next();
+    ms += performance.now() - before;
+    if (next.done) break;
+    runs += next.value;
+    drain();
+    if (signal?.aborted || progress.enough.signal.aborted) break;
+    // Ctrl-C and output get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  drain();
+  return { runs, ms };
+}
+
+async function live(
+  loaded: Loaded,
+  command: HeldCommand | undefined,
+  options: RunOptions,
+  progress: Progress,
+  drain: () => void,
+  recorder: Recorder | undefined,
+  take: (ring: string, batch: readonly Value[]) => void,
+): Promise<number | undefined> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([over.signal, progress.enough.signal, ...(options.signal ? [options.signal] : [])]);
+  const timer = options.duration === undefined ? undefined : setTimeout(() => over.abort(), options.duration);
+  // Keeps the process alive while nothing but the kernel is at work, and the recorder's ring from filling up.
+  const tick = setInterval(() => recorder?.drain(), recorder ? 10 : 1000);
+  const readers = [...loaded.records]
+    .filter(([name]) => name !== RING_MAP)
+    .map(async ([name, records]) => {
+      for await (const batch of records.batches({ signal: stop })) {
+        take(name, batch);
+        if (stop.aborted) break;
+      }
+    });
+  let exitCode: number | undefined;
+  try {
+    command?.go();
+    const stopped = new Promise<void>((resolve) => {
+      if (stop.aborted) resolve();
+      else stop.addEventListener('abort', () => resolve(), { once: true });
+    });
+    if (command) {
+      exitCode = await Promise.race([command.ended, stopped.then(() => undefined)]);
+      over.abort();
+    } else await stopped;
+    await Promise.all(readers);
+    drain();
+    return exitCode;
+  } finally {
+    clearTimeout(timer);
+    clearInterval(tick);
+    over.abort();
+  }
+}
+
+function configure(
+  spec: Spec,
+  options: RunOptions,
+  kind: 'kernel' | 'vm',
+  command: HeldCommand | undefined,
+): { spec: Spec; globals: { [name: string]: number } } {
+  const recorded = kind === 'vm' ? (options.recording?.header.globals ?? {}) : {};
+  const known = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
+  const subject = command && spec.globals.includes(SUBJECT) ? { [SUBJECT]: command.pid } : {};
+  const globals = { ...known, ...subject, ...options.globals };
+  return { spec: Object.keys(globals).length > 0 ? spec.with(globals) : spec, globals };
+}
+
+function headerOf(globals: { readonly [name: string]: number }, command: readonly string[]) {
+  return {
+    release: release(),
+    machine: machineName(),
+    cpus: 1,
+    startRealtime: BigInt(Date.now()) * 1_000_000n,
+    startMonotonic: process.hrtime.bigint(),
+    globals,
+    command,
+  };
+}
+
+function summarise(
+  loaded: Loaded,
+  home: Home,
+  progress: Progress,
+  replayed: { runs: number; ms: number } | undefined,
+): Omit<RunSummary, 'loadMs' | 'attachMs' | 'exitCode' | 'recorded'> {
+  const programs = [...loaded.programs.values()].map((program) => {
+    const stats = program.stats();
+    const runs = stats && stats.runs > 0n ? Number(stats.runs) : undefined;
+    return {
+      name: program.name,
+      instructions: program.instructions,
+      runs,
+      nsPerRun: runs === undefined ? undefined : Number(stats!.ns) / runs,
+    };
+  });
+  const counted = programs.reduce((sum, one) => sum + (one.runs === undefined ? 0 : one.runs * one.nsPerRun!), 0);
+  const ns = replayed ? replayed.ms * 1e6 : counted;
+  const inProgram = loaded.object.globals.some((one) => one.name === LOST) ? Number(loaded.global(LOST)) : 0;
+  return {
+    home: home.host.kind,
+    release: home.host.release,
+    events: progress.events,
+    lost: inProgram + [...loaded.records.values()].reduce((sum, one) => sum + one.lost, 0),
+    programs,
+    nsPerEvent: ns > 0 && progress.events > 0 ? ns / progress.events : undefined,
+  };
+}

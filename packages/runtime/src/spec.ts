@@ -1,0 +1,78 @@
+import { SkepError } from '@skep/base';
+import type { MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+import { noPrograms, noSuchProgram, unknownGlobal } from './diagnostics.ts';
+import type { Host } from './host.ts';
+import { type Loaded, load } from './loaded.ts';
+import { type Encodable, encode } from './typed/encode.ts';
+
+export interface LoadOptions {
+  /** Which programs; all that load by themselves when not given. */
+  readonly programs?: readonly string[] | undefined;
+}
+
+/**
+ * A program before it touches any machine: its maps, global variables and programs as data. Immutable; {@link with}
+ * gives a changed copy. The next step is {@link load}, which gives another type: what is not loaded cannot be attached.
+ */
+export class Spec {
+  readonly object: ObjectSpec;
+
+  constructor(object: ObjectSpec) {
+    this.object = object;
+  }
+
+  get programs(): readonly ProgramSpec[] {
+    return this.object.programs;
+  }
+  get maps(): readonly MapSpec[] {
+    return this.object.maps;
+  }
+  /** Names of the variables that {@link with} takes. */
+  get globals(): readonly string[] {
+    return this.object.globals.map((one) => one.name);
+  }
+
+  /** The same with other first values of global variables. Throws E8001, E8002. */
+  with(values: { readonly [name: string]: Encodable }): Spec {
+    const data = new Map<string, Uint8Array>();
+    for (const [name, value] of Object.entries(values)) {
+      const global = this.object.globals.find((one) => one.name === name);
+      if (global === undefined) throw new SkepError(unknownGlobal(name, this.globals));
+      const map = this.object.maps.find((one) => one.name === global.map)!;
+      let bytes = data.get(global.map);
+      if (bytes === undefined) {
+        bytes = new Uint8Array(map.valueSize);
+        bytes.set(map.initialValue ?? []);
+        data.set(global.map, bytes);
+      }
+      bytes.set(encode(this.object.btf!, global.type, value, `\`${name}\``), global.offset);
+    }
+    const maps = this.object.maps.map((map) => {
+      const initialValue = data.get(map.name);
+      return initialValue ? { ...map, initialValue } : map;
+    });
+    return new Spec({ ...this.object, maps });
+  }
+
+  /** Makes the maps and loads the programs; on failure nothing is left behind. */
+  load(host: Host, options: LoadOptions = {}): Loaded {
+    return load(this.object, this.choose(options.programs), host);
+  }
+
+  private choose(names: readonly string[] | undefined): ProgramSpec[] {
+    if (this.programs.length === 0) throw new SkepError(noPrograms(this.object.name));
+    if (names === undefined) return this.programs.filter((one) => one.autoload);
+    return names.map((name) => {
+      const found = this.programs.find((one) => one.name === name);
+      if (found === undefined) {
+        throw new SkepError(
+          noSuchProgram(
+            name,
+            this.programs.map((one) => one.name),
+          ),
+        );
+      }
+      return found;
+    });
+  }
+}

@@ -1,0 +1,96 @@
+import type { Btf, BtfId, MapSpec } from '@skep/object';
+import type { HostMap, UpdateMode } from '../host.ts';
+import { perCpuTypes } from '../hosts/map-kinds.ts';
+import { type Decoder, decoderFor, type Value } from './decode.ts';
+import { type Encodable, encode } from './encode.ts';
+
+/**
+ * A BPF map as JavaScript knows maps, typed by the BTF of its definition; without BTF, keys and values are bytes. The
+ * value of a per-CPU map is an array with one value a CPU. All operations are system calls, or their like in the
+ * virtual machine: synchronous, and seen by programs at once.
+ */
+export class TypedMap implements Iterable<readonly [Value, Value]> {
+  readonly name: string;
+  readonly spec: MapSpec;
+  private readonly host: HostMap;
+  private readonly key: Codec;
+  private readonly value: Codec;
+  private readonly perCpu: boolean;
+
+  constructor(host: HostMap, btf: Btf | undefined) {
+    this.host = host;
+    this.spec = host.spec;
+    this.name = host.spec.name;
+    this.key = codec(btf, host.spec.keyType, host.spec.keySize, `a key of ${this.name}`);
+    this.value = codec(btf, host.spec.valueType, host.spec.valueSize, `a value of ${this.name}`);
+    this.perCpu = perCpuTypes.has(host.spec.type);
+  }
+
+  get(key: Encodable): Value | undefined {
+    const bytes = this.host.lookup(this.key.encode(key));
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
+  }
+
+  has(key: Encodable): boolean {
+    return this.host.lookup(this.key.encode(key)) !== undefined;
+  }
+
+  /** False when `if` forbids it. Throws E8002 when key or value do not fit, E8009 when the map is full. */
+  set(key: Encodable, value: Encodable, options: { readonly if?: 'absent' | 'present' } = {}): boolean {
+    const mode: UpdateMode = options.if === 'absent' ? 'ifAbsent' : options.if === 'present' ? 'ifPresent' : 'any';
+    return this.host.update(this.key.encode(key), this.encodeValue(value), mode);
+  }
+
+  delete(key: Encodable): boolean {
+    return this.host.delete(this.key.encode(key));
+  }
+
+  /** In the order of the kernel's walk; entries that change meanwhile may be missed or seen twice. */
+  *[Symbol.iterator](): Iterator<readonly [Value, Value]> {
+    for (const [key, value] of this.host.entries()) yield [this.key.decode(view(key), 0), this.decodeValue(value)];
+  }
+
+  entries(): (readonly [Value, Value])[] {
+    return [...this];
+  }
+
+  private decodeValue(bytes: Uint8Array): Value {
+    const data = view(bytes);
+    if (!this.perCpu) return this.value.decode(data, 0);
+    const stride = (this.spec.valueSize + 7) & ~7;
+    return Array.from({ length: bytes.length / stride }, (_, cpu) => this.value.decode(data, cpu * stride));
+  }
+
+  private encodeValue(value: Encodable): Uint8Array {
+    if (!this.perCpu) return this.value.encode(value);
+    const stride = (this.spec.valueSize + 7) & ~7;
+    const cpus = this.host.valueBytes / stride;
+    // One value for all CPUs, or one for each.
+    const each = Array.isArray(value) ? (value as Encodable[]) : Array.from({ length: cpus }, () => value);
+    const out = new Uint8Array(this.host.valueBytes);
+    for (const [cpu, one] of each.slice(0, cpus).entries()) out.set(this.value.encode(one), cpu * stride);
+    return out;
+  }
+}
+
+interface Codec {
+  readonly decode: Decoder;
+  encode(value: Encodable): Uint8Array;
+}
+
+function codec(btf: Btf | undefined, type: BtfId, size: number, what: string): Codec {
+  if (btf === undefined || type === 0) {
+    return {
+      decode: (data, at) => Uint8Array.from({ length: size }, (_, i) => data.getUint8(at + i)),
+      encode: (value) => {
+        if (value instanceof Uint8Array && value.length === size) return value;
+        throw new TypeError(`${what} is ${size} bytes: a Uint8Array is wanted, the map has no type information`);
+      },
+    };
+  }
+  return { decode: decoderFor(btf, type), encode: (value) => encode(btf, type, value, what) };
+}
+
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}

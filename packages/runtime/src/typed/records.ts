@@ -1,0 +1,119 @@
+import type { Btf, BtfId } from '@skep/object';
+import type { HostRecords, RecordView } from '../host.ts';
+import { type Decoder, decoderFor, type Value } from './decode.ts';
+import { type FieldInfo, fieldsOf } from './fields.ts';
+
+export interface RecordType {
+  /** `event` of `struct event`. */
+  readonly name: string;
+  readonly type: BtfId;
+  /** Bytes. */
+  readonly size: number;
+  readonly fields: readonly FieldInfo[];
+}
+
+/**
+ * What programs send through a ring buffer or perf event array, decoded. Batches are the primitive: one wake-up, many
+ * records. What is not taken stays where it is, and programs lose records when there is no room left.
+ */
+export class Records {
+  readonly name: string;
+  readonly types: readonly RecordType[];
+  private readonly host: HostRecords;
+  private readonly decoders: readonly { readonly size: number; readonly decode: Decoder }[];
+
+  constructor(name: string, host: HostRecords, btf: Btf | undefined, types: readonly BtfId[]) {
+    this.name = name;
+    this.host = host;
+    this.types = btf === undefined ? [] : types.map((type) => describe(btf, type));
+    this.decoders = this.types.map((one) => ({ size: one.size, decode: decoderFor(btf!, one.type) }));
+  }
+
+  /** Records that were dropped for want of room, where the host counts them. */
+  get lost(): number {
+    return this.host.lost;
+  }
+
+  /** Calls `take` for every record that is there, at most `max`; gives their number. Does not wait. */
+  drain(take: (record: Value) => void, max = 1024): number {
+    return this.host.drain((view, offset, length) => take(this.decode(view, offset, length)), max);
+  }
+
+  /** The same without decoding; nothing of the view is to be kept. */
+  drainRaw(take: (view: RecordView, offset: number, length: number) => void, max = Number.POSITIVE_INFINITY): number {
+    return this.host.drain(take, max);
+  }
+
+  /** Batches of at most `max` records, as they come, until the signal is given; then what is left. */
+  async *batches(
+    options: { readonly signal?: AbortSignal; readonly max?: number } = {},
+  ): AsyncGenerator<Value[], void, undefined> {
+    const { signal, max = 1024 } = options;
+    const decode = (view: RecordView, offset: number, length: number) => this.decode(view, offset, length);
+    yield* this.host.batches({ decode, signal, max });
+    for (;;) {
+      const rest: Value[] = [];
+      this.drain((record) => rest.push(record), max);
+      if (rest.length === 0) return;
+      yield rest;
+    }
+  }
+
+  /** One record at a time: simpler, and several times as dear as {@link batches}. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Value, void, undefined> {
+    for await (const batch of this.batches()) yield* batch;
+  }
+
+  close(): void {
+    this.host.close();
+  }
+
+  /** By its size where a ring has records of several types; bytes when none fits. */
+  private decode(view: RecordView, offset: number, length: number): Value {
+    for (const one of this.decoders) {
+      // Perf buffers pad records to 8 bytes less 4.
+      if (length === one.size || (this.decoders.length === 1 && length >= one.size)) return one.decode(view, offset);
+    }
+    return Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
+  }
+}
+
+function describe(btf: Btf, type: BtfId): RecordType {
+  const resolved = btf.type(btf.resolve(type));
+  return {
+    name: 'name' in resolved ? resolved.name : '',
+    type,
+    size: btf.sizeOf(type),
+    fields: fieldsOf(btf, type),
+  };
+}
+
+/** How the compiler marks what goes through a ring: a declaration tag on the map's variable. */
+const TAG = 'record:';
+
+/**
+ * The types of the records of a ring buffer or perf event array: from the tags that skep's compiler leaves on the map
+ * (`record:struct event`), or from a `value` type in the map's definition.
+ */
+export function recordTypesOf(
+  btf: Btf | undefined,
+  map: { readonly name: string; readonly valueType: BtfId },
+): BtfId[] {
+  if (btf === undefined) return [];
+  const found: BtfId[] = [];
+  for (let id = 1; id < btf.count; id++) {
+    const tag = btf.type(id);
+    if (tag.kind !== 'decl_tag' || tag.component !== -1 || !tag.name.startsWith(TAG)) continue;
+    const target = btf.type(tag.type);
+    if (target.kind !== 'var' || target.name !== map.name) continue;
+    const [kind, name] = tag.name.slice(TAG.length).split(' ');
+    const type =
+      name === undefined ? btf.find(kind!, 'typedef') : btf.find(name, kind === 'union' ? 'union' : 'struct');
+    if (type !== undefined) found.push(type);
+  }
+  if (found.length === 0 && map.valueType !== 0) {
+    const value = btf.type(btf.resolve(map.valueType));
+    if (value.kind === 'struct' || value.kind === 'union') found.push(map.valueType);
+  }
+  return found;
+}
