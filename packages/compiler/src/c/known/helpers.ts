@@ -15,7 +15,10 @@ export class KnownHelpers {
     if (helper === undefined) return undefined;
     const file: SourceFile = { name: '<helpers>', text: '' };
     const span: Span = { file, start: 0, end: 0 };
-    const params = helper.params.map((param) => ({ name: param.name, type: decayed(typeFromText(p, param.type)) }));
+    const params = helper.params.map((param) => ({
+      name: param.name,
+      type: decayed(typeFromText(p, spelled(param.type))),
+    }));
     const decl: FunctionDecl = {
       kind: 'function',
       name,
@@ -37,6 +40,11 @@ export class KnownHelpers {
   *names(): Generator<string> {
     for (const helper of HELPERS) yield helper.name;
   }
+}
+
+/** Programs pass their map variables, which have types of their own: any pointer will do, as in libbpf's headers. */
+function spelled(type: string): string {
+  return type === 'struct bpf_map *' ? 'void *' : type;
 }
 
 function decayed(type: CType): CType {

@@ -3,7 +3,7 @@ import type { Btf, BtfId, BtfType } from '@skep/object';
 import type { FunctionDecl } from '../ast.ts';
 import type { CType, EnumType, Field, FunctionType, IntType, RecordLayout, RecordType } from '../ctype.ts';
 import { noAttributes } from '../parse/attributes.ts';
-import type { Entity, Parser, Tag } from '../parse/parser.ts';
+import type { Entity, Tag } from '../parse/parser.ts';
 import {
   alignOf,
   arrayOf,
@@ -48,7 +48,7 @@ export class KnownTypes {
   }
 
   /** What an ordinary identifier means in the kernel: a typedef, an enumerator, a function that programs may call. */
-  find(name: string, _p: Parser): Entity | undefined {
+  find(name: string): Entity | undefined {
     const typedef = this.btf.find(name, 'typedef');
     if (typedef !== undefined) return { kind: 'typedef', name, type: this.type(typedef), span: undefined };
     const enumerator = this.btf.enumerator(name);

@@ -93,6 +93,9 @@ export class Parser {
   private readonly pushedVisibility: string[] = [];
   private unroll: { readonly at: number; readonly unroll: Unroll } | undefined;
   private pragmasDone = -1;
+  private readonly deferred: { readonly decl: FunctionDecl; readonly diagnostic: Diagnostic }[] = [];
+  /** Names that neither BTF nor the helpers know. */
+  private readonly unknown = new Set<number>();
   private depth = 0;
 
   constructor(
@@ -294,10 +297,12 @@ export class Parser {
   report(diagnostic: Diagnostic): void {
     const at = this.tokenOf(diagnostic.span);
     if (diagnostic.severity === 'warning' && this.fromHeader(diagnostic.span, at)) return;
-    const notes = at === undefined ? [] : this.tokens.notes(at);
-    this.diagnostics.add(
-      notes.length === 0 ? diagnostic : { ...diagnostic, notes: [...(diagnostic.notes ?? []), ...notes] },
-    );
+    const macros = at === undefined ? [] : this.tokens.notes(at);
+    const whole = macros.length === 0 ? diagnostic : { ...diagnostic, notes: [...(diagnostic.notes ?? []), ...macros] };
+    const decl = this.fn?.decl;
+    if (decl?.storage === 'static' && diagnostic.code.startsWith('E14'))
+      this.deferred.push({ decl, diagnostic: whole });
+    else this.diagnostics.add(whole);
   }
 
   /** The token near the current one that the span is about. */
@@ -311,10 +316,16 @@ export class Parser {
     return undefined;
   }
 
-  /** Nobody can do anything about warnings inside built-in headers, nor about those in the bodies of their macros. */
+  /** Nobody can do anything about warnings inside built-in headers, nor about those in the bodies of a header's macros. */
   private fromHeader(span: Span | undefined, at: number | undefined): boolean {
     if (span?.file.name.startsWith('<built-in>')) return true;
-    return at !== undefined && this.tokens.spelling(at).file.name.startsWith('<built-in>');
+    return at !== undefined && this.tokens.spelling(at).file !== span?.file;
+  }
+
+  /** What static functions do that is not supported counts only when somebody calls them: headers are full of them. */
+  reportDeferred(): void {
+    for (const { decl, diagnostic } of this.deferred)
+      if (decl.used || decl.attributes.used) this.diagnostics.add(diagnostic);
   }
 
   private behind(): Span {
@@ -351,9 +362,17 @@ export class Parser {
   lookup(id: number): Entity | undefined {
     const found = this.declared(id);
     if (found !== undefined) return found;
+    if (this.unknown.has(id)) return undefined;
     const name = nameText(id);
-    const known = this.helpers?.find(name, this) ?? this.types?.find(name, this);
-    if (known !== undefined) this.fileScope.names.set(id, known);
+    const known = this.helpers?.find(name, this) ?? this.types?.find(name);
+    if (known === undefined) this.unknown.add(id);
+    else {
+      this.fileScope.names.set(id, known);
+      if (known.kind === 'function' && known.helper === undefined) {
+        this.functions.push(known);
+        this.linked.set(name, known);
+      }
+    }
     return known;
   }
 

@@ -141,7 +141,7 @@ function members(p: Parser, record: RecordType, own: Attributes): void {
     if (p.kind === T.Eof) p.fail("'}'", opened);
     const { level } = p;
     try {
-      memberDeclaration(p, record, list, names);
+      memberDeclaration(p, list, names);
     } catch (error) {
       if (!(error instanceof Recover)) throw error;
       p.restore(level);
@@ -167,7 +167,7 @@ function preserve(record: RecordType): void {
   for (const one of inside.get(record) ?? []) preserve(one);
 }
 
-function memberDeclaration(p: Parser, record: RecordType, list: MemberSpec[], names: Map<string, Span>): void {
+function memberDeclaration(p: Parser, list: MemberSpec[], names: Map<string, Span>): void {
   if (p.kind === T.Semicolon) {
     p.next();
     return;

@@ -251,6 +251,7 @@ function missingType(p: Parser, start: number, what: string): CType {
       p.report(
         unknownType(p.span(), name, help ? undefined : p.near(name, (entity) => entity.kind === 'typedef'), help),
       );
+      if (next === T.LParen) throw new Recover();
       p.next();
       return INT;
     }
