@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 import { parseArgs } from 'node:util';
-import { boot } from './src/boot.mjs';
-import { fetchKernel, KERNELS } from './src/kernels.mjs';
-import { Missing, whyNotBoot } from './src/tools.mjs';
+import { boot, fetchKernel, KERNELS, Missing, whyNotBoot } from './index.mjs';
 
 const USAGE = `Usage: node vmtest/run.mjs [options] SERIES -- COMMAND…
        node vmtest/run.mjs --fetch SERIES…

@@ -6,32 +6,10 @@ import { join } from 'node:path';
 import { guestImage } from './guest.mjs';
 import { bootTools, Missing, whyNotBoot } from './tools.mjs';
 
-/**
- * @typedef {object} BootOptions
- * @property {number} [timeout] seconds, boot included; 300
- * @property {number} [memory] MiB; 1024
- * @property {string} [cwd]
- * @property {Readonly<Record<string, string>>} [env] added to PATH, HOME and VMTEST (the series)
- * @property {boolean} [tracefs] false leaves tracefs and debugfs unmounted
- * @property {(chunk: Buffer) => void} [onOutput] output of the command, both streams, as it comes
- * @property {AbortSignal} [signal]
- *
- * @typedef {object} BootResult
- * @property {number | undefined} code exit code of the command; undefined when the guest did not get that far
- * @property {'exited' | 'timeout' | 'aborted' | 'died'} how
- * @property {string} output
- * @property {string} console of the guest's kernel, for when it did not get that far
- */
+/** @typedef {import('../index.mjs').BootOptions} BootOptions */
+/** @typedef {import('../index.mjs').BootResult} BootResult */
 
-/**
- * Boots `kernel` with the host's root file system under a throw-away overlay, runs `command` in it and waits for the
- * end. QEMU and virtiofsd are gone when the promise settles.
- *
- * @param {import('./kernels.mjs').Kernel} kernel
- * @param {readonly string[]} command
- * @param {BootOptions} [options]
- * @returns {Promise<BootResult>}
- */
+/** @type {typeof import('../index.mjs').boot} */
 export async function boot(kernel, command, options = {}) {
   const why = whyNotBoot();
   if (why !== undefined) throw new Missing('cannot boot a guest', why);
@@ -78,7 +56,7 @@ export async function boot(kernel, command, options = {}) {
 
 /**
  * @param {string} qemu
- * @param {import('./kernels.mjs').Kernel} kernel
+ * @param {import('../index.mjs').Kernel} kernel
  * @param {string} dir
  * @param {string} socket
  * @param {BootOptions} options

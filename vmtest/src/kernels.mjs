@@ -5,16 +5,8 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { findTool, Missing } from './tools.mjs';
 
-/**
- * A kernel series that can be booted: which Debian package holds it, and in which suite of the archive.
- * A new series is one row here.
- *
- * @typedef {object} Series
- * @property {RegExp} name of the package with the image, revision included; the highest match is taken
- * @property {string} archive URL
- * @property {string} suite
- * @property {(name: string) => string[]} [packages] when image and modules are split, the names of all of them
- */
+/** @typedef {import('../index.mjs').Kernel} Kernel */
+/** @typedef {import('../index.mjs').Series} Series */
 
 /** @type {Readonly<Record<string, Series>>} */
 export const KERNELS = {
@@ -44,30 +36,11 @@ export const KERNELS = {
 /** Modules that the guest loads before it mounts the host's root, and those that network tests want. */
 const MODULES = ['virtio_pci', 'virtiofs', 'overlay', 'veth', 'sch_ingress', 'cls_bpf', 'act_bpf'];
 
-/**
- * @typedef {object} Kernel
- * @property {string} series
- * @property {string} release `6.1.0-56-cloud-amd64`
- * @property {string} image an unpacked vmlinux (which boots by PVH and saves the guest the decompression), or a bzImage
- * @property {string[]} modules uncompressed .ko files in the order of loading
- */
-
 export function cacheDir() {
   return join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'vmtest');
 }
 
-/** Whether {@link fetchKernel} would need the network. @param {string} series */
-export function isCached(series) {
-  return existsSync(join(cacheDir(), 'kernels', series, 'kernel.json'));
-}
-
-/**
- * The kernel of that series, from the cache, or downloaded by apt into the cache. Nothing is installed on the host.
- *
- * @param {string} series
- * @param {(line: string) => void} [say]
- * @returns {Kernel}
- */
+/** @type {typeof import('../index.mjs').fetchKernel} */
 export function fetchKernel(series, say = () => {}) {
   const row = KERNELS[series];
   if (row === undefined) {

@@ -1,7 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { boot } from '../../../vmtest/src/boot.mjs';
-import { fetchKernel } from '../../../vmtest/src/kernels.mjs';
-import { whyNotBoot } from '../../../vmtest/src/tools.mjs';
+import { boot, fetchKernel, whyNotBoot } from '../../../vmtest/index.mjs';
 import { bundleChecks, parseOutcomes, REPOSITORY } from './attach/bundle.ts';
 import { CHECKS, WITHOUT_TRACEFS } from './attach/checks.ts';
 import type { Outcome } from './attach/main.ts';

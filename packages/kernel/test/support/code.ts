@@ -104,7 +104,7 @@ export function countFor(pid: number, counter: number): Uint8Array {
     jump('ne', 0, pid, 4),
     mapValue(1, counter),
     set(2, 1),
-    fetchAdd(1, 0, 2),
+    { ...fetchAdd(1, 0, 2), fetch: false } as Insn, // atomics that fetch came with 5.12
     set(0, 0),
     exit,
   );
