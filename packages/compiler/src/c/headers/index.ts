@@ -1,22 +1,80 @@
 import type { SourceFile } from '@skep/base';
+import { bpfCoreRead } from './bpf-core-read.ts';
+import { BPF_ENDIAN } from './bpf-endian.ts';
+import { BPF_HELPERS } from './bpf-helpers.ts';
+import { bpfTracing } from './bpf-tracing.ts';
+import * as library from './c-library.ts';
+import { errnoHeader, KERNEL } from './kernel.ts';
+import { linuxBpf } from './linux-bpf.ts';
+import { ASM_TYPES, LINUX_STDDEF, LINUX_TYPES } from './linux-types.ts';
+import { NETWORK } from './network.ts';
 
 /** The text of each built-in header, by the name that programs include; some are made from tables when first asked for. */
-const HEADERS: Readonly<Record<string, string | (() => string) | undefined>> = {};
+const HEADERS: Readonly<Record<string, string | (() => string)>> = {
+  'bpf/bpf_helpers.h': BPF_HELPERS,
+  'bpf/bpf_core_read.h': bpfCoreRead,
+  'bpf/bpf_endian.h': BPF_ENDIAN,
+  'bpf/bpf_tracing.h': bpfTracing,
+  'linux/bpf.h': linuxBpf,
+  'linux/types.h': LINUX_TYPES,
+  'linux/stddef.h': LINUX_STDDEF,
+  'linux/limits.h': library.LINUX_LIMITS,
+  'asm/types.h': ASM_TYPES,
+  'stdint.h': library.STDINT,
+  'stddef.h': library.STDDEF,
+  'stdbool.h': library.STDBOOL,
+  'stdarg.h': library.STDARG,
+  'limits.h': library.LIMITS,
+  'string.h': library.STRING,
+  'byteswap.h': library.BYTESWAP,
+  'errno.h': errnoHeader,
+  ...NETWORK,
+  ...KERNEL,
+};
+
+/** Headers that only lead to another one. */
+const ALIASES: Readonly<Record<string, string>> = {
+  'bpf_helpers.h': 'bpf/bpf_helpers.h',
+  'bpf_core_read.h': 'bpf/bpf_core_read.h',
+  'bpf_endian.h': 'bpf/bpf_endian.h',
+  'bpf_tracing.h': 'bpf/bpf_tracing.h',
+  'linux/errno.h': 'errno.h',
+  'asm/errno.h': 'errno.h',
+  'asm-generic/errno.h': 'errno.h',
+  'asm-generic/errno-base.h': 'errno.h',
+  'sys/types.h': 'linux/types.h',
+  'asm-generic/types.h': 'asm/types.h',
+  'asm-generic/int-ll64.h': 'asm/types.h',
+  'inttypes.h': 'stdint.h',
+  'fcntl.h': 'linux/fcntl.h',
+  'sys/stat.h': 'linux/stat.h',
+  'asm/ptrace.h': 'linux/ptrace.h',
+  'netinet/in.h': 'linux/in.h',
+  'arpa/inet.h': 'linux/in.h',
+};
 
 const LICENSE = '/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */\n';
 const files = new Map<string, SourceFile>();
 
 /** The built-in header of that name (`bpf/bpf_helpers.h`), always the same object; undefined when there is none. */
 export function builtinHeader(name: string): SourceFile | undefined {
-  let file = files.get(name);
-  if (file === undefined && Object.hasOwn(HEADERS, name)) {
-    const text = HEADERS[name]!;
-    file = { name: `<built-in>/${name}`, text: LICENSE + (typeof text === 'string' ? text : text()) };
-    files.set(name, file);
+  const main = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
+  let file = files.get(main);
+  if (file === undefined && Object.hasOwn(HEADERS, main)) {
+    const text = HEADERS[main]!;
+    file = { name: `<built-in>/${main}`, text: guarded(main, typeof text === 'string' ? text : text()) };
+    files.set(main, file);
   }
   return file;
 }
 
 export function builtinHeaderNames(): readonly string[] {
-  return Object.keys(HEADERS);
+  return [...Object.keys(HEADERS), ...Object.keys(ALIASES)];
+}
+
+/** Headers without an include guard of their own get one. */
+function guarded(name: string, text: string): string {
+  if (text.startsWith('#ifndef')) return LICENSE + text;
+  const guard = `_SKEP_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
+  return `${LICENSE}#ifndef ${guard}\n#define ${guard}\n${text}#endif\n`;
 }

@@ -75,11 +75,9 @@ export class IncludeResolver {
   }
 }
 
-/** Headers that are answered from the kernel's BTF or from tables, with or without text beside. */
+/** Headers that have no text: the kernel's BTF and the table of helpers answer for them. */
 const VIRTUAL: Record<string, keyof Features | undefined> = {
   'vmlinux.h': 'vmlinux',
-  'bpf/bpf_helpers.h': 'helpers',
-  'bpf_helpers.h': 'helpers',
   'bpf/bpf_helper_defs.h': 'helpers',
   'bpf_helper_defs.h': 'helpers',
 };

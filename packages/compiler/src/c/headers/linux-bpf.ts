@@ -1,0 +1,47 @@
+import { UAPI_ENUMS, UAPI_MACROS, UAPI_STRUCTS, type UapiField } from '@skep/abi';
+
+/** `linux/bpf.h`, written from the tables of the UAPI the first time that a program includes it. */
+export function linuxBpf(): string {
+  const out = ['#ifndef _UAPI__LINUX_BPF_H__', '#define _UAPI__LINUX_BPF_H__', '#include <linux/types.h>', ''];
+  const enumerators = new Set<string>();
+  for (const { name, values } of UAPI_ENUMS) {
+    out.push(`enum ${name}${name === '' ? '' : ' '}{`);
+    for (const [enumerator, value] of Object.entries(values)) {
+      enumerators.add(enumerator);
+      out.push(`\t${enumerator} = ${constant(value)},`);
+    }
+    out.push('};');
+  }
+  for (const [name, value] of Object.entries(UAPI_MACROS))
+    if (!enumerators.has(name)) out.push(`#define ${name} ${constant(value)}`);
+  for (const record of UAPI_STRUCTS) {
+    out.push(`${record.kind} ${record.name} {`);
+    for (const field of record.fields) member(field, '\t', out);
+    // The UAPI declares some records with a larger alignment than their members have.
+    out.push(`} __attribute__((aligned(${record.align})));`);
+  }
+  out.push('#endif', '');
+  return out.join('\n');
+}
+
+function constant(value: number): string {
+  if (value > 0x7fff_ffff) return `0x${value.toString(16)}${value > 0xffff_ffff ? 'ULL' : 'U'}`;
+  return value < 0 ? `(${value})` : String(value);
+}
+
+function member(field: UapiField, indent: string, out: string[]): void {
+  if (field.fields !== undefined) {
+    const array = field.type.indexOf('[');
+    out.push(`${indent}${array < 0 ? field.type : field.type.slice(0, array)} {`);
+    for (const inner of field.fields) member(inner, `${indent}\t`, out);
+    out.push(`${indent}}${field.name === '' ? '' : ` ${field.name}`}${array < 0 ? '' : field.type.slice(array)};`);
+    return;
+  }
+  const array = field.type.indexOf('[');
+  const type = array < 0 ? field.type : field.type.slice(0, array).trimEnd();
+  const bits = field.bitSize === undefined ? '' : ` : ${field.bitSize}`;
+  const space = type.endsWith('*') ? '' : ' ';
+  out.push(
+    `${indent}${type}${field.name === '' ? '' : space + field.name}${array < 0 ? '' : field.type.slice(array)}${bits};`,
+  );
+}
