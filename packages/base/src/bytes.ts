@@ -77,7 +77,8 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.view.setUint8(this.take(1), value);
+    const at = this.take(1);
+    this.view.setUint8(at, value);
     return this;
   }
   u16(value: number): this {

@@ -101,6 +101,12 @@ describe('bytes', () => {
     );
   });
 
+  it('grow by a byte at a time', () => {
+    const writer = new base.ByteWriter(true, 1);
+    for (let i = 0; i < 300; i++) writer.u8(i & 0xff);
+    expect([...writer.toBytes()]).toEqual(Array.from({ length: 300 }, (_, i) => i & 0xff));
+  });
+
   it('end strings at the NUL', () => {
     expect(base.cString(base.utf8Bytes('käse\0x'))).toBe('käse');
   });
