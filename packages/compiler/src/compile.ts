@@ -1,10 +1,11 @@
 import { type Diagnostic, Diagnostics, SkepError, type SourceFile } from '@skep/base';
 import type { Btf } from '@skep/object';
-import { emitObject } from './bpf/index.ts';
+import { emitObject } from './bpf/backend.ts';
 import type { TranslationUnit } from './c/ast.ts';
 import { lower } from './c/lower.ts';
-import { parse } from './c/parse.ts';
-import { preprocess } from './c/preprocess.ts';
+import { parseC } from './c/parse/parse.ts';
+import { preprocess } from './c/preprocess/preprocess.ts';
+import { noKernelTypes } from './diagnostics.ts';
 import type { Module } from './ir/ir.ts';
 import { optimise } from './optimise/index.ts';
 
@@ -107,13 +108,20 @@ class Compilation {
 
   tree(): TranslationUnit {
     const { source, options, diagnostics } = this;
-    const { vmlinux } = options;
     const preprocessed = this.timed('preprocess', () => preprocess(source, { ...options, diagnostics }));
     this.files = preprocessed.dependencies.map((file) => file.name);
     diagnostics.check();
-    const tree = this.timed('parse', () => parse(preprocessed, { diagnostics, vmlinux }));
+    const { tokens, features } = preprocessed;
+    const vmlinux = features.vmlinux ? this.kernelTypes() : undefined;
+    const tree = this.timed('parse', () => parseC(tokens, { diagnostics, features, vmlinux }));
     diagnostics.check();
     return tree;
+  }
+
+  private kernelTypes(): Btf {
+    const { vmlinux } = this.options;
+    if (vmlinux === undefined) throw new SkepError(noKernelTypes(this.source.name));
+    return typeof vmlinux === 'function' ? vmlinux() : vmlinux;
   }
 
   module(tree: TranslationUnit): Module {

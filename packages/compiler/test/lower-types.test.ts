@@ -31,7 +31,13 @@ function setup() {
 describe('C types as BTF', () => {
   it('names integers as clang does, without a character encoding', () => {
     const { builder, types } = setup();
-    expect(builder.type(types.idOf(CHAR))).toMatchObject({ kind: 'int', name: 'char', size: 1, signed: true, char: false });
+    expect(builder.type(types.idOf(CHAR))).toMatchObject({
+      kind: 'int',
+      name: 'char',
+      size: 1,
+      signed: true,
+      char: false,
+    });
     expect(builder.type(types.idOf(BOOL))).toMatchObject({ kind: 'int', name: '_Bool', bool: true });
     expect(types.idOf(CHAR)).toBe(types.idOf(CHAR));
     expect(types.idOf(VOID)).toBe(0);
@@ -60,8 +66,8 @@ describe('C types as BTF', () => {
       ['q', pointerTo(pointerTo(constOf(inner)))],
     ]);
     const id = types.idOf(outer);
-    const struct = builder.type(id) as { members: { type: number }[] };
-    const pointer = builder.type(struct.members[0]!.type) as { type: number };
+    const struct = builder.type(id) as unknown as { members: { type: number }[] };
+    const pointer = builder.type(struct.members[0]!.type) as unknown as { type: number };
     expect(builder.type(pointer.type)).toEqual({ kind: 'fwd', name: 'inner', union: false });
     expect(types.idOf(inner)).toBe(pointer.type);
     expect(builder.type(pointer.type)).toMatchObject({ kind: 'struct', name: 'inner' });
@@ -71,12 +77,18 @@ describe('C types as BTF', () => {
     const { builder, types } = setup();
     const inner = record('inner', [['x', INT]]);
     const id = types.prototype(
-      { kind: 'function', result: INT, params: [{ name: undefined, type: pointerTo(inner) }], variadic: false, unspecified: false },
+      {
+        kind: 'function',
+        result: INT,
+        params: [{ name: undefined, type: pointerTo(inner) }],
+        variadic: false,
+        unspecified: false,
+      },
       [undefined],
     );
-    const proto = builder.type(id) as { params: { name: string; type: number }[] };
+    const proto = builder.type(id) as unknown as { params: { name: string; type: number }[] };
     expect(proto.params[0]!.name).toBe('arg0');
-    const pointer = builder.type(proto.params[0]!.type) as { type: number };
+    const pointer = builder.type(proto.params[0]!.type) as unknown as { type: number };
     expect(builder.type(pointer.type).kind).toBe('struct');
   });
 
@@ -91,8 +103,8 @@ describe('C types as BTF', () => {
       ],
     };
     const id = types.idOf(node);
-    const struct = builder.type(id) as { members: { type: number }[] };
-    expect((builder.type(struct.members[0]!.type) as { type: number }).type).toBe(id);
+    const struct = builder.type(id) as unknown as { members: { type: number }[] };
+    expect((builder.type(struct.members[0]!.type) as unknown as { type: number }).type).toBe(id);
     const all = Array.from({ length: builder.count - 1 }, (_, i) => builder.type(i + 1));
     expect(all).toContainEqual({ kind: 'decl_tag', name: 'tag', type: id, component: 0 });
   });
@@ -124,7 +136,9 @@ describe('C types as BTF', () => {
       [undefined, UINT, 5],
       ['b', UINT, 24],
     ]);
-    const struct = builder.type(types.idOf(flags)) as { members: { name: string; bitSize: number; bitOffset: number }[] };
+    const struct = builder.type(types.idOf(flags)) as unknown as {
+      members: { name: string; bitSize: number; bitOffset: number }[];
+    };
     expect(struct.members.map((member) => [member.name, member.bitOffset, member.bitSize])).toEqual([
       ['a', 0, 3],
       ['b', 8, 24],
