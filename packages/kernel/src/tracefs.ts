@@ -2,14 +2,21 @@ import { statSync } from 'node:fs';
 import { suggest } from '@skep/base';
 import { tracefsAbsent, unknownTracepoint } from './diagnostics.ts';
 import { listNames, readText } from './sys/files.ts';
+import { mountPrivately } from './sys/private-mount.ts';
 import { kernelRelease } from './sys/release.ts';
 
 const PLACES = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 
-/** Where tracefs is mounted; undefined when nowhere. */
+/** Where tracefs is mounted, or can be reached by a mount of our own that nobody else sees; undefined when nowhere. */
 export function tracefsRoot(): string | undefined {
-  return PLACES.find((place) => listNames(`${place}/events`).length > 0);
+  const place = PLACES.find((one) => listNames(`${one}/events`).length > 0);
+  if (place !== undefined) return place;
+  own ??= mountPrivately('tracefs') ?? '';
+  return own === '' ? undefined : own;
 }
+
+/** The path of our own mount; empty when it was refused. */
+let own: string | undefined;
 
 /** The number of a tracepoint that perf_event_open(2) wants. Throws with the nearest name when there is none such. */
 export function tracepointId(category: string, name: string): number {

@@ -20,7 +20,7 @@ export type Decoder = (view: RecordView, offset: number) => Value;
  */
 export function decoderFor(btf: Btf, type: BtfId): Decoder {
   const generator = new Generator(btf);
-  const body = `return (view, at) => ${generator.expression(type, 'at', 0)};`;
+  const body = `return (view, at) => (${generator.expression(type, 'at', 0)});`;
   const { parts } = generator;
   const names = parts.map((_, i) => `part${i}`);
   return new Function('text', 'copy', ...names, body)(text, copy, ...parts) as Decoder;
@@ -95,7 +95,7 @@ class Generator {
       const each = Array.from({ length: count }, (_, i) => this.expression(element, plus(at, i * size), depth + 1));
       return `[${each.join(', ')}]`;
     }
-    return `Array.from({length: ${count}}, (_, i) => { const item${depth} = ${at} + i * ${size}; return ${this.expression(element, `item${depth}`, depth + 1)}; })`;
+    return `Array.from({length: ${count}}, (_, i) => { const item${depth} = ${at} + i * ${size}; return (${this.expression(element, `item${depth}`, depth + 1)}); })`;
   }
 
   /** Enumerators by name, as strings; a value without a name stays a number. */
