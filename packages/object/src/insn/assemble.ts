@@ -85,6 +85,8 @@ export function parseStatements(file: SourceFile, options: StatementOptions, pro
 }
 
 const MAX_PROBLEMS = 50;
+/** What the kernel calls helpers that do not exist. */
+const NO_HELPER: ReadonlySet<string> = /* @__PURE__ */ new Set(['unknown', 'bpf_unspec']);
 
 /** Puts offsets in for labels. */
 function link(statements: readonly Statement[], problems: Diagnostic[]): Insn[] {
@@ -574,7 +576,7 @@ class StatementParser {
     const helper = helperByName(token.text);
     if (this.accept('#')) {
       const id = this.int32('a number');
-      if (helper?.id === id || token.text === 'unknown') return { kind: 'call', target: { kind: 'helper', id } };
+      if (helper?.id === id || NO_HELPER.has(token.text)) return { kind: 'call', target: { kind: 'helper', id } };
       const module = this.accept('@') ? this.small('a module') : 0;
       return { kind: 'call', target: { kind: 'kfunc', btfId: id, module } };
     }

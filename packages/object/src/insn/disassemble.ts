@@ -112,7 +112,7 @@ function printAt(insn: Insn, slot: number, labels: ReadonlyMap<number, string>, 
     case 'call':
       switch (insn.target.kind) {
         case 'helper':
-          return `call ${helperById(insn.target.id)?.name ?? 'unknown'}#${insn.target.id}`;
+          return `call ${helperName(insn.target.id)}#${insn.target.id}`;
         case 'local':
           return `call ${target(slot, insn.target.off, labels)}`;
         case 'kfunc': {
@@ -132,9 +132,8 @@ function printAt(insn: Insn, slot: number, labels: ReadonlyMap<number, string>, 
 function printAtomic(insn: Atomic): string {
   const place = `(${SIZE_TYPES[insn.size]} *)${address(insn.op === 'load_acq' ? insn.src : insn.dst, insn.off)}`;
   const { symbol } = ATOMIC_OPS[insn.op];
-  const letter = insn.size === 8 ? 'r' : 'w';
-  if (insn.op === 'load_acq') return `${letter}${insn.dst} = ${symbol}(${place})`;
-  if (insn.op === 'store_rel') return `${symbol}(${place}, ${letter}${insn.src})`;
+  if (insn.op === 'load_acq') return `r${insn.dst} = ${symbol}(${place})`;
+  if (insn.op === 'store_rel') return `${symbol}(${place}, r${insn.src})`;
   const family = insn.size === 8 ? 'atomic64' : 'atomic';
   if (insn.op === 'xchg') return `r${insn.src} = ${family}_xchg(${place}, r${insn.src})`;
   if (insn.op === 'cmpxchg') return `r0 = ${family}_cmpxchg(${place}, r0, r${insn.src})`;
@@ -166,6 +165,7 @@ function printImm64(imm: Imm64, slot: number, labels: ReadonlyMap<number, string
   }
 }
 
+const helperName = (id: number): string => helperById(id)?.name ?? (id === 0 ? 'bpf_unspec' : 'unknown');
 const register = (number: number, width: Width): string => `${width === 64 ? 'r' : 'w'}${number}`;
 const operand = (value: Operand, width: Width): string =>
   value.kind === 'imm' ? String(value.imm) : register(value.reg, width);

@@ -24,7 +24,7 @@ describe('encode and decode', () => {
       fc.property(anyProgram, fc.boolean(), (insns, bigEndian) => {
         expect(decode(encode(insns, { bigEndian }), { bigEndian })).toEqual(insns);
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
@@ -40,7 +40,7 @@ describe('encode and decode', () => {
         }
         expect([...encode(insns)]).toEqual([...random]);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -61,7 +61,7 @@ describe('encode and decode', () => {
     ['E3301', '95 00 0000 000000'],
     ['E3302', 'ff 00 0000 00000000'],
     ['E3302', '96 00 0000 00000000'],
-    ['E3302', '1f 00 0000 00000000'.replace('1f', '8f')],
+    ['E3302', '8f 00 0000 00000000'],
     ['E3302', '83 00 0000 00000000'],
     ['E3303', '95 01 0000 00000000'],
     ['E3303', '61 10 0000 01000000'],
@@ -96,8 +96,8 @@ describe('encode and decode', () => {
   });
 
   it('takes well below a second for a million instructions', () => {
-    const sample = fc.sample(anyInsn, { numRuns: 1000, seed: 7 });
-    const program = encode(Array.from({ length: 1000 }, () => sample).flat());
+    const sample = fc.sample(anyInsn, { numRuns: 500, seed: 7 });
+    const program = encode(Array.from({ length: 2000 }, () => sample).flat());
     const start = performance.now();
     expect(decode(program)).toHaveLength(1_000_000);
     // Some 0.3 s when the machine is free; the bound only catches a change of order.
