@@ -31,7 +31,7 @@ const STACK = 0x80000n;
 export function interpret(module: Module, func: Func, args: readonly bigint[], options: RunOptions = {}): Outcome {
   const machine = new Machine(module, options);
   const result = machine.call(func, args);
-  const memory = [...machine.buffer, ...machine.globalBytes()].map((byte) => byte.toString(16)).join(' ');
+  const memory = [...machine.buffer, ...machine.visibleGlobals()].map((byte) => byte.toString(16)).join(' ');
   return { result, calls: machine.calls, memory };
 }
 
@@ -59,8 +59,12 @@ class Machine {
     }
   }
 
-  globalBytes(): Uint8Array {
-    return this.global;
+  /** Of what others can see: static variables may have been optimised away. */
+  visibleGlobals(): number[] {
+    return [...this.globals].flatMap(([global, address]) => {
+      const at = Number(address - GLOBALS);
+      return global.linkage === 'static' ? [] : [...this.global.subarray(at, at + global.size)];
+    });
   }
 
   call(func: Func, args: readonly bigint[]): bigint | undefined {
@@ -147,7 +151,7 @@ class Machine {
               break;
             }
             // Addresses of the stack differ between what is compared; what they point to is shown instead.
-            const shown = list.map((arg) => this.show(arg));
+            const shown = list.map((arg, i) => (typeOf(inst.args[i]!) === 'ptr' ? this.show(arg) : String(arg)));
             const name = inst.callee.kind === 'helper' ? inst.callee.name : 'pointer';
             this.calls.push(`${name}(${shown.join(', ')})`);
             if ((type as string) !== 'void') {

@@ -235,7 +235,12 @@ function mergeLines(func: Func): boolean {
       if (next === block || next === func.blocks[0] || entries.get(next) !== 1) break;
       for (const [i, param] of next.params.entries()) replacements.set(param, args[i]!);
       for (const inst of next.insts) block.insts.push(inst);
+      const { unroll } = term;
       block.term = next.term;
+      // What was the back edge of a loop may now be further on.
+      if (unroll !== undefined && (block.term.kind === 'jump' || block.term.kind === 'branch')) {
+        block.term = { ...block.term, unroll };
+      }
       gone.add(next);
     }
   }

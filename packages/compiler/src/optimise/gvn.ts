@@ -2,7 +2,7 @@ import { typeOf } from '../ir/constant.ts';
 import { type Dominators, dominatorsOf, type Graph, graphOf } from '../ir/graph.ts';
 import type { Func, Inst, LoadInst, ScalarType, StoreInst, Value } from '../ir/ir.ts';
 import { isLocal, mapOperands, replaceValues, resolve } from '../ir/uses.ts';
-import { escapingRoots, type Region, regionOf, rootOf, takesContext } from './memory.ts';
+import { type MemoryClass, MemoryModel } from './memory.ts';
 
 /**
  * Computes nothing twice: pure instructions that a dominating one has already computed, loads whose memory nobody can
@@ -15,28 +15,22 @@ export function numberValues(func: Func): boolean {
   return new Numbering(func, graph, dominators).run();
 }
 
-/** For each kind of memory, the number of the state that it is in; equal numbers mean nothing was written between. */
-type Versions = Record<'private' | 'stack' | 'context' | 'other', number>;
-
 class Numbering {
   private readonly func: Func;
   private readonly graph: Graph;
   private readonly dominators: Dominators;
+  private readonly memory: MemoryModel;
   private readonly replacements = new Map<Value, Value>();
   private readonly numbers = new Map<Value, number>();
   private readonly table = new Map<string, Value>();
-  private readonly escaping: ReadonlySet<Value>;
-  private readonly contextEscapes: boolean;
-  private readonly leaving: (Versions | undefined)[] = [];
-  private readonly statesAfter = new Map<Inst, [keyof Versions, number][]>();
+  private readonly states = new Map<Inst, readonly (readonly [MemoryClass, number])[]>();
   private clock = 0;
 
   constructor(func: Func, graph: Graph, dominators: Dominators) {
     this.func = func;
     this.graph = graph;
     this.dominators = dominators;
-    this.escaping = escapingRoots(func);
-    this.contextEscapes = func.params.some((param) => this.escaping.has(param));
+    this.memory = new MemoryModel(func);
   }
 
   run(): boolean {
@@ -45,7 +39,7 @@ class Numbering {
     while (path.length > 0) {
       const top = path[path.length - 1]!;
       if (top.next === -1) {
-        this.block(top.node, { ...entering[top.node]! }, top.added);
+        this.block(top.node, entering[top.node]!, top.added);
         top.next = 0;
       }
       const child = this.dominators.children[top.node]![top.next++];
@@ -64,33 +58,33 @@ class Numbering {
    * The states of memory at the start of each block, in reverse post order: where paths meet with different states a
    * new one begins, and so it does at the head of a loop, unless nothing in the whole function writes that memory.
    */
-  private enteringVersions(): Versions[] {
-    const written = { private: false, stack: false, context: false, other: false };
+  private enteringVersions(): Int32Array[] {
+    const count = this.memory.classes;
+    const written = new Uint8Array(count);
     for (const block of this.graph.order) {
-      for (const inst of block.insts) for (const region of this.written(inst)) written[region] = true;
+      for (const inst of block.insts) for (const one of this.memory.written(inst)) written[one] = 1;
     }
-    const entering: Versions[] = [];
+    const entering: Int32Array[] = [];
+    const leaving: Int32Array[] = [];
     for (const [i, block] of this.graph.order.entries()) {
-      const own: Versions = { private: 0, stack: 0, context: 0, other: 0 };
-      for (const region of REGIONS) {
-        if (!written[region]) continue;
-        const states = new Set<number | undefined>();
-        for (const edge of this.graph.edges[i]!) {
-          const from = this.graph.indexOf.get(edge.from)!;
-          states.add(from < i ? this.leaving[from]![region] : undefined);
-        }
-        const [only] = states;
-        own[region] = states.size === 1 && only !== undefined ? only : ++this.clock;
+      const own = new Int32Array(count);
+      const before = this.graph.edges[i]!.map((edge) => this.graph.indexOf.get(edge.from)!);
+      const loop = before.some((from) => from >= i);
+      for (let one = 0; one < count; one++) {
+        if (written[one] === 0 || i === 0) continue;
+        const first = loop ? -1 : leaving[before[0]!]![one]!;
+        const same = !loop && before.every((from) => leaving[from]![one] === first);
+        own[one] = same ? first : ++this.clock;
       }
       entering.push(own);
-      const after = { ...own };
+      const after = own.slice();
       for (const inst of block.insts) this.touch(inst, after);
-      this.leaving[i] = after;
+      leaving.push(after);
     }
     return entering;
   }
 
-  private block(node: number, versions: Versions, added: string[]): void {
+  private block(node: number, versions: Int32Array, added: string[]): void {
     const block = this.graph.order[node]!;
     const map = (value: Value) => (isLocal(value) ? resolve(this.replacements, value) : value);
     for (const inst of block.insts) {
@@ -118,65 +112,25 @@ class Numbering {
   }
 
   /** After a store, a load of the same bytes is the value that was stored. */
-  private remember(inst: StoreInst, versions: Versions, added: string[]): void {
+  private remember(inst: StoreInst, versions: Int32Array, added: string[]): void {
     const key = this.loadKey(inst, typeOf(inst.value) as ScalarType, versions);
     this.table.set(key, inst.value);
     added.push(key);
   }
 
-  private loadKey(inst: LoadInst | StoreInst, type: ScalarType, versions: Versions): string {
-    const region = this.region(inst.address);
-    const version = region === 'constant' ? 0 : versions[region];
+  private loadKey(inst: LoadInst | StoreInst, type: ScalarType, versions: Int32Array): string {
+    const version = versions[this.memory.classOf(inst.address)]!;
     return `load ${type} ${this.number(inst.address)} ${inst.offset} ${version}`;
   }
 
-  /** A new state of every kind of memory that the instruction may write. */
-  private touch(inst: Inst, versions: Versions): void {
-    let list = this.statesAfter.get(inst);
+  /** A new state of all memory that the instruction may write; the same one each time it is asked for. */
+  private touch(inst: Inst, versions: Int32Array): void {
+    let list = this.states.get(inst);
     if (list === undefined) {
-      list = [];
-      for (const region of this.written(inst)) list.push([region, ++this.clock]);
-      this.statesAfter.set(inst, list);
+      list = this.memory.written(inst).map((one) => [one, ++this.clock] as const);
+      this.states.set(inst, list);
     }
-    for (const [region, state] of list) versions[region] = state;
-  }
-
-  private written(inst: Inst): readonly (keyof Versions)[] {
-    switch (inst.kind) {
-      case 'store':
-      case 'atomic':
-        return this.writes(inst.address);
-      case 'memcpy':
-      case 'memset':
-        return this.writes(inst.target);
-      case 'load':
-        // A volatile load is a point in time, which other reads of shared memory do not cross.
-        return inst.volatile && this.region(inst.address) === 'other' ? ['other'] : [];
-      case 'call':
-        return takesContext(inst) || this.contextEscapes || inst.callee.kind !== 'helper' ? SHARED : ['stack', 'other'];
-      case 'barrier':
-        return inst.value === undefined ? REGIONS : [];
-      default:
-        return [];
-    }
-  }
-
-  private writes(address: Value): readonly (keyof Versions)[] {
-    switch (this.region(address)) {
-      case 'private':
-        return ['private'];
-      case 'context':
-        return this.contextEscapes ? ['context', 'other'] : ['context'];
-      case 'stack':
-        return ['stack', 'other'];
-      default:
-        return this.contextEscapes ? SHARED : ['stack', 'other'];
-    }
-  }
-
-  private region(address: Value): keyof Versions | 'constant' {
-    const region: Region = regionOf(address);
-    return region === 'stack' && !this.escaping.has(rootOf(address)) ? 'private' : region;
+    for (const [one, state] of list) versions[one] = state;
   }
 
   private key(inst: Inst, node: number): string | undefined {
@@ -213,6 +167,3 @@ class Numbering {
     return number;
   }
 }
-
-const REGIONS = ['private', 'stack', 'context', 'other'] as const;
-const SHARED = ['stack', 'context', 'other'] as const;

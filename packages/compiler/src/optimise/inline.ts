@@ -42,30 +42,6 @@ export function inlineFunctions(module: Module, options: InlineOptions): void {
   }
 }
 
-/** Drops static functions that nothing calls or refers to any more. */
-export function removeUnusedFunctions(module: Module): void {
-  const used = new Set<Func>();
-  const work: Func[] = [];
-  const use = (func: Func) => {
-    if (used.has(func)) return;
-    used.add(func);
-    work.push(func);
-  };
-  for (const func of module.functions) if (func.linkage !== 'static' || func.section !== undefined) use(func);
-  for (const global of module.globals)
-    for (const one of global.relocations) if (one.target.kind === 'func') use(one.target);
-  for (let func = work.pop(); func !== undefined; func = work.pop()) {
-    forEachUser(func, (user) => {
-      if (user.kind === 'call' && user.callee.kind === 'func') use(user.callee.func);
-      forEachOperand(user, (value) => {
-        if (value.kind === 'func') use(value);
-      });
-    });
-  }
-  const kept = module.functions.filter((func) => used.has(func));
-  module.functions.splice(0, module.functions.length, ...kept);
-}
-
 /** Callees before callers; `recursive` are functions that can reach themselves. */
 function bottomUp(module: Module): { order: Func[]; recursive: Set<Func> } {
   const order: Func[] = [];

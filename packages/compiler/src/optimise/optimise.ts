@@ -4,16 +4,16 @@ import type { Func, Module } from '../ir/ir.ts';
 import { assertValid, verifyFunction } from '../ir/verify.ts';
 import { simplifyControlFlow } from './cfg.ts';
 import { eliminateDeadCode } from './dce.ts';
-import { expandSignedDivision } from './expand-division.ts';
 import { expandMemory } from './expand-memory.ts';
 import { foldGlobals, resolveCalls } from './globals.ts';
 import { numberValues } from './gvn.ts';
-import { inlineFunctions, removeUnusedFunctions } from './inline.ts';
+import { inlineFunctions } from './inline.ts';
 import { promoteAllocas } from './mem2reg.ts';
 import { propagateConstants } from './sccp.ts';
 import { simplifyInstructions } from './simplify.ts';
 import { splitAllocas } from './sroa.ts';
 import { unrollLoops } from './unroll.ts';
+import { removeUnusedFunctions, removeUnusedGlobals } from './unused.ts';
 
 export interface OptimiseOptions {
   /**
@@ -22,7 +22,7 @@ export interface OptimiseOptions {
    * 2: also inlining by size, common values, and until nothing changes any more.
    */
   readonly level: 0 | 1 | 2;
-  /** The instruction set that the back end writes: v4 has signed division. */
+  /** The instruction set that the back end writes. */
   readonly cpu: 'v1' | 'v2' | 'v3' | 'v4';
   /** Checks the module after every pass, and throws with the name of the pass that broke it. */
   readonly debug?: boolean;
@@ -43,6 +43,7 @@ export function optimise(module: Module, options: OptimiseOptions): Diagnostic[]
   // Constants that reached their places by inlining make loads of globals and pointers of calls known.
   if (foldGlobals(module)) for (const func of module.functions) finish(func);
   for (const func of module.functions) if (func.blocks.length > 0) lowerFunction(func, options, report);
+  if (options.level > 0) removeUnusedGlobals(module);
   return diagnostics;
 }
 
@@ -75,7 +76,7 @@ const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
 /** Rounds of the pipeline; real functions settle after three or four. */
 const ROUNDS = 6;
 
-export function optimiseFunction(func: Func, options: OptimiseOptions): void {
+function optimiseFunction(func: Func, options: OptimiseOptions): void {
   run(func, ENTER, options);
   if (options.level === 0) {
     run(func, MINIMAL, options);
@@ -92,9 +93,7 @@ function settle(func: Func, passes: readonly Pass[], rounds: number, options: Op
 }
 
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
-  const late: Pass[] = [['expand-memory', (one) => expandMemory(one, report)]];
-  if (options.cpu !== 'v4') late.push(['expand-division', expandSignedDivision]);
-  run(func, late, options);
+  run(func, [['expand-memory', (one) => expandMemory(one, report)]], options);
   run(
     func,
     options.level === 0
