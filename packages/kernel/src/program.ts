@@ -184,6 +184,7 @@ const TAKES_CONTEXT_OUT: ReadonlySet<number> = new Set([
 ]);
 const TEST_RUN_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.ENOTSUPP]: 'this kernel cannot test-run programs of this type: use the virtual machine',
+  [ERRNO.EINTR]: 'a signal came in between (of a profiler?): run it again, or with fewer repetitions',
   [ERRNO.EINVAL]: 'packets have at least 14 bytes; contexts have the size of the program type',
 };
 

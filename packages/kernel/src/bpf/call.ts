@@ -14,6 +14,12 @@ const ATTR_SIZE = 128;
 let attr: Memory | undefined;
 
 /**
+ * Holds the arguments of the call that is under way: the kernel has the addresses of their bytes, which the garbage
+ * collector does not see, and an engine may drop a local variable after its last use.
+ */
+const underWay: { args: unknown } = { args: undefined };
+
+/**
  * One bpf(2) call: the value, or `-errno`. Fields that are not given are zero. What the kernel writes back into the
  * attribute is read with {@link returned} before the next call.
  */
@@ -25,6 +31,7 @@ export function bpf<C extends CommandName>(name: C, args: Arguments<C>): number 
     const value = (args as Record<string, FieldInput>)[field];
     if (value !== undefined) write(attr.view, command.fields[field]!, value);
   }
+  underWay.args = args;
   let result = bpfCall(command.number, attr.address, ATTR_SIZE);
   for (let tries = 0; result === -ERRNO.EAGAIN && tries < 5; tries++)
     result = bpfCall(command.number, attr.address, ATTR_SIZE);
@@ -32,6 +39,7 @@ export function bpf<C extends CommandName>(name: C, args: Arguments<C>): number 
   if (result === -ERRNO.EPERM && CHARGED.has(name) && raiseMemlock()) {
     result = bpfCall(command.number, attr.address, ATTR_SIZE);
   }
+  underWay.args = undefined;
   return result;
 }
 
