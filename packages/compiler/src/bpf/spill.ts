@@ -82,7 +82,7 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
         if (fromStack) held.set(dst, { reg: value, at: out.length });
         continue;
       }
-      if (spilled(dst) && made.has(dst)) continue;
+      if (spilled(dst) && made.has(dst) && writesDestination(inst)) continue;
       inst.a = read(inst.a, inst);
       inst.b = read(inst.b, inst);
       if (!spilled(dst)) {
