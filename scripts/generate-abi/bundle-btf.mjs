@@ -1,22 +1,17 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { Btf, BtfBuilder } from '../../packages/object/dist/index.js';
 import { readKernelImage } from './kernel-image.mjs';
 
-/** Writes `vmlinux-6.12-amd64.btf.gz` and returns the kfuncs of that kernel: `[{name, flags}]`. */
-export function bundleBtf(imageFolder, outFolder) {
+/** The bundled BTF of the kernel in an unpacked package, and its kfuncs: `[{name, flags}]`. */
+export function bundleBtf(imageFolder) {
   const image = readKernelImage(imageFolder);
   const kernel = Btf.parse(image.btf);
   const kfuncs = findKfuncs(kernel, image.btfIds);
-  const bytes = prune(kernel, new Set(kfuncs.map(({ id }) => id)));
-  const packed = gzipSync(bytes, { level: 9 });
-  mkdirSync(outFolder, { recursive: true });
-  writeFileSync(join(outFolder, 'vmlinux-6.12-amd64.btf.gz'), packed);
-  console.error(
-    `BTF: ${kernel.count - 1} types, ${image.btf.length} bytes -> ${bytes.length}, packed ${packed.length}; ${kfuncs.length} kfuncs`,
-  );
-  return kfuncs.map(({ id, flags }) => ({ name: kernel.name(id), flags })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    btf: prune(kernel, new Set(kfuncs.map(({ id }) => id))),
+    kfuncs: kfuncs
+      .map(({ id, flags }) => ({ name: kernel.name(id), flags }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
 }
 
 /** `include/linux/btf_ids.h`: `struct btf_id_set8 { u32 cnt; u32 flags; struct { u32 id; u32 flags; } pairs[]; }`. */

@@ -5,12 +5,13 @@
  *   node scripts/generate-abi/index.mjs            write the tables
  *   node scripts/generate-abi/index.mjs --btf      also packages/abi/data/ and the kfuncs, from Debian's kernel
  *                                                  image; needs zstd and a build of packages/object
- *   node scripts/generate-abi/index.mjs --check    write nothing; exit 1 when a table would change, 3 when the headers
- *                                                  are not in the cache (nothing is fetched)
+ *   node scripts/generate-abi/index.mjs --check    write nothing; exit 1 when a file would change, 3 when a package
+ *                                                  is not in the cache (nothing is fetched); goes with --btf too
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { parseHeader } from './c-header.mjs';
 import { parseErrnos, parseSyscalls } from './flat-headers.mjs';
 import { parseHelpers } from './helpers.mjs';
@@ -29,21 +30,39 @@ if (headers === undefined) {
 
 const files = writeTables(readFacts(headers), `${INPUTS.headers.name} ${INPUTS.headers.version}`);
 let changed = 0;
-mkdirSync(OUT, { recursive: true });
-for (const [name, text] of files) {
-  const path = join(OUT, name);
-  if (readIfThere(path) === text) continue;
-  changed++;
-  if (check) console.error(`${path} differs from what ${INPUTS.headers.version} gives`);
-  else writeFileSync(path, text);
-}
-console.error(`${files.size} tables, ${changed} ${check ? 'differ' : 'written'}`);
-if (check && changed > 0) process.exit(1);
+for (const [name, text] of files) write(join(OUT, name), text);
 
 if (process.argv.includes('--btf')) {
+  const image = unpacked(INPUTS.kernel, { fetch: !check });
+  if (image === undefined) {
+    console.error(`${INPUTS.kernel.name} ${INPUTS.kernel.version} is not in the cache`);
+    process.exit(3);
+  }
   const { bundleBtf } = await import('./bundle-btf.mjs');
-  const kfuncs = bundleBtf(unpacked(INPUTS.kernel), join(ROOT, 'packages/abi/data'));
-  writeFileSync(join(OUT, 'kfuncs.ts'), kfuncTable(kfuncs, `${INPUTS.kernel.name} ${INPUTS.kernel.version}`));
+  const { btf, kfuncs } = bundleBtf(image);
+  write(join(OUT, 'kfuncs.ts'), kfuncTable(kfuncs, `${INPUTS.kernel.name} ${INPUTS.kernel.version}`));
+  writeBtf(join(ROOT, 'packages/abi/data/vmlinux-6.12-amd64.btf.gz'), btf);
+}
+console.error(`${changed} files ${check ? 'differ' : 'written'}`);
+if (check && changed > 0) process.exit(1);
+
+function write(path, text) {
+  if (readIfThere(path)?.toString('utf8') !== text) change(path, text);
+}
+
+/** Compared unpacked: how well it packs depends on the zlib at hand. */
+function writeBtf(path, bytes) {
+  const before = readIfThere(path);
+  if (before === undefined || !gunzipSync(before).equals(bytes)) change(path, gzipSync(bytes, { level: 9 }));
+}
+
+function change(path, content) {
+  changed++;
+  if (check) console.error(`${path} differs from what its package gives`);
+  else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
 }
 
 function readFacts(folder) {
@@ -69,7 +88,7 @@ function readFacts(folder) {
 
 function readIfThere(path) {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch {
     return undefined;
   }
