@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guestImage } from './guest.mjs';
-import { bootTools, Missing, whyNotBoot } from './tools.mjs';
+import { bootTools, findTool, Missing, whyNotBoot } from './tools.mjs';
 
 /** @typedef {import('../index.mjs').BootOptions} BootOptions */
 /** @typedef {import('../index.mjs').BootResult} BootResult */
@@ -21,7 +21,6 @@ export async function boot(kernel, command, options = {}) {
     for (const child of children) child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   };
-  // A killed vmtest takes its guest along: exit handlers run for every end but SIGKILL, and QEMU then ends with its pipe.
   process.once('exit', cleanUp);
   try {
     const env = {
@@ -39,10 +38,10 @@ export async function boot(kernel, command, options = {}) {
     writeFileSync(join(dir, 'initrd'), image);
 
     const socket = join(dir, 'fs.sock');
-    const share = spawn(
+    const share = spawnBound(
       tools.virtiofsd,
       [`--socket-path=${socket}`, '-o', 'source=/', '-o', 'sandbox=chroot', '-o', 'cache=always'],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      ['ignore', 'ignore', 'pipe'],
     );
     children.push(share);
     await listening(share, socket);
@@ -72,7 +71,7 @@ function runQemu(qemu, kernel, dir, socket, options, children) {
   const kernelArguments =
     'console=ttyS0 quiet loglevel=3 panic=-1 lsm=landlock,lockdown,yama,apparmor,bpf mitigations=off nokaslr ' +
     'tsc=reliable no_timer_check random.trust_cpu=on';
-  const child = spawn(
+  const child = spawnBound(
     qemu,
     [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-M', 'q35', '-smp', '1'],
@@ -83,7 +82,7 @@ function runQemu(qemu, kernel, dir, socket, options, children) {
       ...['-object', `memory-backend-memfd,id=mem,size=${memory}M,share=on`, '-numa', 'node,memdev=mem'],
       ...['-chardev', `socket,id=fs,path=${socket}`, '-device', 'vhost-user-fs-pci,chardev=fs,tag=host'],
     ],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
+    ['pipe', 'pipe', 'pipe'],
   );
   children.push(child);
   return new Promise((resolve, reject) => {
@@ -100,11 +99,11 @@ function runQemu(qemu, kernel, dir, socket, options, children) {
     const aborted = () => stop('aborted');
     options.signal?.addEventListener('abort', aborted, { once: true });
     if (options.signal?.aborted) aborted();
-    child.stdout.on('data', (chunk) => {
+    child.stdout?.on('data', (chunk) => {
       output.push(chunk);
       options.onOutput?.(chunk);
     });
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       complaints += chunk;
     });
     child.on('error', reject);
@@ -121,6 +120,17 @@ function runQemu(qemu, kernel, dir, socket, options, children) {
       });
     });
   });
+}
+
+/**
+ * A child that dies with this process, however that ends: exit handlers do not run after SIGKILL.
+ *
+ * @param {string} file
+ * @param {string[]} args
+ * @param {import('node:child_process').StdioOptions} stdio
+ */
+function spawnBound(file, args, stdio) {
+  return spawn(findTool('setpriv', 'util-linux'), ['--pdeathsig', 'KILL', file, ...args], { stdio });
 }
 
 /** @param {import('node:child_process').ChildProcess} share @param {string} socket */

@@ -38,6 +38,7 @@ export function bootTools() {
       '/usr/lib/qemu/virtiofsd',
       '/usr/libexec/virtiofsd',
     ]),
+    setpriv: findTool('setpriv', 'util-linux'),
     busybox: findTool('busybox', 'busybox-static', ['/bin/busybox']),
   };
 }
