@@ -10,6 +10,7 @@ import {
   CONTEXTS,
   compareVersions,
   contextOf,
+  type Dated,
   dated,
   ERRNOS,
   errnoByName,
@@ -79,7 +80,7 @@ describe('kinds', () => {
     [CMDS, 'BPF_LINK_CREATE', 28, '5.7'],
   ])('%#: %s', (table, name, value, since) => {
     expect(table.find((one) => one.name === name)).toEqual({ name, value, since });
-    expect(nameOfValue(table, value)).toBe(name);
+    expect(nameOfValue<Dated>(table, value)).toBe(name);
   });
 
   it('have the names that are not deprecated, each once', () => {
