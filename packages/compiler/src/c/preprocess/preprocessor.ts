@@ -26,7 +26,7 @@ import { NO_EXPAND, PLACEMARKER, Tok, tokText } from './tok.ts';
 const MAX_INCLUDE_DEPTH = 200;
 const MAX_INCLUDES = 20_000;
 const MAX_TOKENS = 1 << 23;
-const MAX_SUBSTITUTED = 1 << 23;
+const MAX_SUBSTITUTED = 1 << 22;
 const MAX_NESTING = 250;
 
 /** A file being read. */
