@@ -4,6 +4,8 @@ export * from './btf/ext.ts';
 export * from './btf/flavour.ts';
 export type * from './btf/model.ts';
 export { CORE_KINDS } from './btf/model.ts';
+export * from './btf/print-c.ts';
+export * from './btf/print-raw.ts';
 export * from './btf/sanitize.ts';
 export { POISON_HELPER } from './core/patch.ts';
 export * from './core/relocate.ts';
