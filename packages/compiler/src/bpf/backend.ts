@@ -4,6 +4,7 @@ import { forEachOperand } from '../ir/uses.ts';
 import { allocateRegisters } from './allocate.ts';
 import { type EmittedFunction, emitFunction } from './emit.ts';
 import { layoutFrame } from './frame.ts';
+import { listFunctions } from './list.ts';
 import { cpuOf, type Cpu, type CpuVersion } from './machine.ts';
 import { buildObject } from './object.ts';
 import { orderBlocks } from './order.ts';
@@ -35,6 +36,11 @@ export function emitObject(module: Module, options: EmitOptions): EmittedObject 
     object,
     functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),
   };
+}
+
+/** The code as assembly with source lines, for people. @throws SkepError E1300 … E1307 */
+export function emitAssembly(module: Module, options: EmitOptions): string {
+  return listFunctions(module, emitFunctions(module, options.cpu), options.fileName);
 }
 
 /** The code of every function with a body. @throws SkepError */

@@ -52,7 +52,7 @@ export function debugInfo(
     const core: CoreRelocation[] = [];
     for (const { emitted, slot } of section.functions) {
       funcs.push({ slot, type: ids.get(emitted.func)! });
-      addLines(lines, emitted, slot, fileName);
+      for (const line of lineInfoOf(emitted, fileName)) lines.push({ ...line, slot: slot + line.slot });
       for (const one of emitted.core) {
         const { root, access, relocation } = one.core;
         core.push({ slot: slot + one.slot, type: root, access, kind: relocation });
@@ -63,7 +63,9 @@ export function debugInfo(
   return { sections };
 }
 
-function addLines(lines: LineInfo[], emitted: EmittedFunction, slot: number, fileName: string): void {
+/** Slots count from the start of the function. */
+export function lineInfoOf(emitted: EmittedFunction, fileName: string): LineInfo[] {
+  const lines: LineInfo[] = [];
   const { spans, starts, func } = emitted;
   const first = spans[0] ?? func.span ?? spans.find((span) => span !== undefined);
   let last: typeof first;
@@ -71,7 +73,7 @@ function addLines(lines: LineInfo[], emitted: EmittedFunction, slot: number, fil
   for (const [i, own] of spans.entries()) {
     const span = i === 0 ? first : own;
     if (span === undefined) {
-      if (i === 0) lines.push({ slot, file: fileName, text: '', line: 0, column: 0 });
+      if (i === 0) lines.push({ slot: 0, file: fileName, text: '', line: 0, column: 0 });
       continue;
     }
     if (span === last) continue;
@@ -81,13 +83,14 @@ function addLines(lines: LineInfo[], emitted: EmittedFunction, slot: number, fil
     if (sameFile && position.line === line) continue;
     line = position.line;
     lines.push({
-      slot: slot + starts[i]!,
+      slot: starts[i]!,
       file: span.file.name,
       text: lineText(span.file, line),
       line,
       column: position.column,
     });
   }
+  return lines;
 }
 
 const LINKAGES: Readonly<Record<Linkage, BtfLinkage>> = {

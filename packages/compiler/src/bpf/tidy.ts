@@ -14,7 +14,10 @@ export function tidy(fn: MachineFunction): void {
       block.successors = [block.successors[0]!];
     }
   }
-  for (const block of fn.blocks) returnHere(block);
+  for (const block of fn.blocks) {
+    returnHere(block);
+    turnHere(block);
+  }
   const reached = new Set<MachineBlock>();
   const work = [fn.blocks[0]!];
   for (let block = work.pop(); block !== undefined; block = work.pop()) {
@@ -45,6 +48,19 @@ function returnHere(block: MachineBlock): void {
   if (to === block || insts.length !== 1 || insts[0]!.op !== 'exit') return;
   block.insts[block.insts.length - 1] = insts[0]!;
   block.successors = [];
+}
+
+/** A loop whose header only asks whether to go on asks at its end instead, without the jump back to the question. */
+function turnHere(block: MachineBlock): void {
+  const last = block.insts[block.insts.length - 1]!;
+  if (last.op !== 'jump') return;
+  const header = block.successors[0]!;
+  if (header.index > block.index || header.insts.length !== 1) return;
+  const [question] = header.insts;
+  if (question!.op !== 'branch' && question!.op !== 'branchi') return;
+  block.insts[block.insts.length - 1] = question!;
+  block.successors = header.successors.slice();
+  block.likely = header.likely;
 }
 
 /** Within a block: `set` of what the register holds already, and a move back of what was just moved. */
