@@ -38,7 +38,9 @@ export function layOut(members: readonly MemberSpec[], rules: RecordRules): Reco
     const start = rules.union ? 0 : end;
     const unit = (sizeOf(member.type) ?? 0) * 8;
     const packed = rules.packed || member.packed;
-    let memberAlign = packed && member.bitWidth !== 0 ? 1 : alignOf(member.type);
+    // Under `#pragma pack` a bit-field aligns the record although it is packed: clang does so.
+    const loose = packed && member.bitWidth !== 0 && (member.bitWidth === undefined || rules.pack === undefined);
+    let memberAlign = loose ? 1 : alignOf(member.type);
     if (member.align !== undefined) memberAlign = Math.max(memberAlign, member.align);
     // In force over `aligned` too, except for `:0`.
     if (rules.pack !== undefined && member.bitWidth !== 0) memberAlign = Math.min(memberAlign, rules.pack);
@@ -51,10 +53,10 @@ export function layOut(members: readonly MemberSpec[], rules: RecordRules): Reco
     } else {
       bits = member.bitWidth;
       const bitAlign = packed && member.align === undefined && bits !== 0 ? 1 : memberAlign * 8;
-      if (bits === 0) offset = roundUp(start, bitAlign);
+      const crosses = rules.pack === undefined && (start % bitAlign) + bits > unit;
+      if (bits === 0 || crosses) offset = roundUp(start, bitAlign);
       else if (member.align !== undefined && (rules.pack === undefined || member.align <= rules.pack))
         offset = roundUp(start, member.align * 8);
-      else if (rules.pack === undefined && (start % bitAlign) + bits > unit) offset = roundUp(start, bitAlign);
       if (member.name === undefined) memberAlign = 1;
     }
     align = Math.max(align, memberAlign);

@@ -227,12 +227,13 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
   target.span = found.span;
   decl.params = parametersOfType(type);
   decl.helper = undefined;
-  checkSignature(p, decl, type);
   const state: FunctionState = { decl, type, labels: new Map(), gotos: [], loops: 0, switches: [] };
   decl.locals = [];
   p.fn = state;
+  checkSignature(p, decl, type);
   p.push();
-  const level = p.level;
+  const { level } = p;
+  const { errors } = p.diagnostics;
   try {
     for (const param of decl.params) declareParameter(p, param);
     // Set before the body, so that a recursive call sees a defined function.
@@ -244,6 +245,7 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
     p.restore(level);
   }
   checkLabels(p, state);
+  if (p.diagnostics.errors > errors) return;
   if (!isVoid(type.result) && decl.name !== 'main' && !decl.attributes.noreturn && canFallThrough(decl.body)) {
     const end = decl.body.span;
     p.report(missingReturn({ file: end.file, start: Math.max(end.start, end.end - 1), end: end.end }, decl.name));
@@ -333,14 +335,20 @@ function incompleteSpan(type: CType) {
 
 function checkComplete(p: Parser, decl: VariableDecl, local: boolean): void {
   if (decl.storage === 'extern' || isComplete(decl.type)) return;
-  // `int a[];` at file scope has one element in C, and `struct s x;` may be completed later: eBPF maps and globals are not so written.
-  const bare = strip(decl.type);
-  if (!local && bare.kind === 'array' && bare.count === undefined && isComplete(bare.of)) {
-    decl.type = qualify({ kind: 'array', of: bare.of, count: 1 }, qualifiersOf(decl.type));
-    return;
-  }
+  // At file scope it can be completed by what follows.
+  if (!local) return;
   p.report(incompleteType(decl.span, decl.type, `'${decl.name}'`, incompleteSpan(decl.type)));
   decl.type = INT;
+}
+
+/** At the end of the file (C11 6.9.2p2): `int a[];` has one element then, and everything else must be complete. */
+export function finishVariables(p: Parser): void {
+  for (const decl of p.variables) {
+    const bare = strip(decl.type);
+    if (bare.kind === 'array' && bare.count === undefined && decl.storage !== 'extern' && isComplete(bare.of))
+      decl.type = qualify({ kind: 'array', of: bare.of, count: 1 }, qualifiersOf(decl.type));
+    else checkComplete(p, decl, true);
+  }
 }
 
 function autoInitialise(p: Parser, decl: VariableDecl, specs: Specifiers): void {

@@ -1,27 +1,22 @@
 import type { Span } from '@skep/base';
 import { utf8Bytes } from '@skep/base';
 import type { Expr, Stmt } from '../ast.ts';
-import { integerConstant, truthOf } from '../constant.ts';
+import { truthOf } from '../constant.ts';
 import type { CType } from '../ctype.ts';
 import { charValue, parseNumber } from '../literal.ts';
 import { T, type TokenKind } from '../token.ts';
 import {
   alignOf,
   arrayOf,
-  asFunction,
   CHAR,
   compatible,
   constOf,
-  ERROR_TYPE,
   fits,
   INT,
   INT128,
   isVoid,
   LLONG,
   LONG,
-  pointee,
-  printType,
-  promoted,
   SIZE,
   sizeOf,
   strip,
@@ -36,7 +31,7 @@ import {
 import { stringLiteral } from './attributes.ts';
 import { builtin, isBuiltin } from './builtins.ts';
 import { call, callMemoryFunction } from './calls.ts';
-import { assignTo, bitWidthOf, cast, convert, errorExpr, intExpr, isError, isPlace, rvalue } from './conversions.ts';
+import { cast, convert, errorExpr, intExpr, isError, isPlace, rvalue } from './conversions.ts';
 import { typeName } from './declarators.ts';
 import {
   badLiteral,
@@ -46,7 +41,6 @@ import {
   incompatible,
   incompleteType,
   int128Arithmetic,
-  intConversion,
   literalTooLarge,
   noGenericMatch,
   outsideOf,

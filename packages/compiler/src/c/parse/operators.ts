@@ -1,7 +1,7 @@
 import { type Span, suggest } from '@skep/base';
 import type { BinaryExpr, Expr, Stmt, VariableDecl } from '../ast.ts';
-import { constantOf, integerConstant, truthOf } from '../constant.ts';
-import type { CType, IntType } from '../ctype.ts';
+import { integerConstant, truthOf } from '../constant.ts';
+import type { CType } from '../ctype.ts';
 import {
   asArray,
   asRecord,
@@ -9,8 +9,6 @@ import {
   compatible,
   compatibleUnqualified,
   composite,
-  constOf,
-  ERROR_TYPE,
   fieldNames,
   findField,
   INT,
@@ -38,7 +36,6 @@ import {
   cast,
   convert,
   errorExpr,
-  intExpr,
   isCondition,
   isError,
   isNullConstant,
@@ -468,6 +465,7 @@ export function conditional(p: Parser, test: Expr, thenExpr: Expr, elseExpr: Exp
   if (isError(cond) || isError(left) || isError(right)) return errorExpr(span);
   const type = branchType(p, left, right, span);
   if (type === undefined) return errorExpr(span);
+  // biome-ignore lint/suspicious/noThenProperty: what C calls it
   return { kind: 'conditional', condition: cond, then: convert(left, type), else: convert(right, type), type, span };
 }
 

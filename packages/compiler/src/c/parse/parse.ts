@@ -5,7 +5,7 @@ import { KnownHelpers } from '../known/helpers.ts';
 import { KnownTypes } from '../known/types.ts';
 import type { Features } from '../preprocess/options.ts';
 import type { TokenList } from '../token-list.ts';
-import { translationUnit } from './declarations.ts';
+import { finishVariables, translationUnit } from './declarations.ts';
 import { Parser, TooDeep } from './parser.ts';
 
 export interface ParseOptions {
@@ -28,6 +28,7 @@ export function parseC(tokens: TokenList, options: ParseOptions): TranslationUni
   const parser = new Parser(tokens, diagnostics, types, helpers);
   try {
     translationUnit(parser);
+    finishVariables(parser);
     parser.reportDeferred();
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;

@@ -296,7 +296,7 @@ export class Parser {
 
   report(diagnostic: Diagnostic): void {
     const at = this.tokenOf(diagnostic.span);
-    if (diagnostic.severity === 'warning' && this.fromHeader(diagnostic.span, at)) return;
+    if (diagnostic.severity === 'warning' && this.fromHeader(diagnostic, at)) return;
     const macros = at === undefined ? [] : this.tokens.notes(at);
     const whole = macros.length === 0 ? diagnostic : { ...diagnostic, notes: [...(diagnostic.notes ?? []), ...macros] };
     const decl = this.fn?.decl;
@@ -317,9 +317,14 @@ export class Parser {
   }
 
   /** Nobody can do anything about warnings inside built-in headers, nor about those in the bodies of a header's macros. */
-  private fromHeader(span: Span | undefined, at: number | undefined): boolean {
+  private fromHeader({ code, span }: Diagnostic, at: number | undefined): boolean {
     if (span?.file.name.startsWith('<built-in>')) return true;
-    return at !== undefined && this.tokens.spelling(at).file !== span?.file;
+    if (at === undefined) return false;
+    if (this.tokens.spelling(at).file !== span?.file) return true;
+    // `bpf_printk` and BPF_PROG put pointers and numbers alike into arrays of 64-bit values.
+    const origin = this.tokens.origins[at]!;
+    const macro = origin < 0 ? this.tokens.expansions[-origin]?.definition : undefined;
+    return code === 'W1204' && macro !== undefined && macro.file !== span?.file;
   }
 
   /** What static functions do that is not supported counts only when somebody calls them: headers are full of them. */

@@ -358,6 +358,7 @@ function fromMode(type: CType, size: number): CType {
 
 function typeofSpecifier(p: Parser): CType {
   const unqual = p.kind === T.TypeofUnqual;
+  p.enter();
   p.next();
   const opened = p.at;
   p.expect(T.LParen, "'('");
@@ -372,6 +373,7 @@ function typeofSpecifier(p: Parser): CType {
     }
   }
   p.expect(T.RParen, "')'", opened);
+  p.leave();
   if (!unqual) return type;
   let at = type;
   while (at.kind === 'qualified') at = at.type;
