@@ -92,3 +92,11 @@ export const noRecording = (): Diagnostic => ({
   message: 'the virtual machine has nothing to replay',
   help: 'give it a recording with `--replay FILE`; `skep run … --record FILE` makes one where the kernel is open to you',
 });
+
+/** E8014 */
+export const alreadyObject = (path: string): Diagnostic => ({
+  code: 'E8014',
+  severity: 'error',
+  message: `${path} is an object already, not source`,
+  help: 'look at it with `skep disasm`, or run it with `skep run`',
+});

@@ -1,7 +1,8 @@
 export * from './browser.ts';
 export { kernel } from './hosts/kernel.ts';
-export { openFile, readBytes, readRecording, recordingBeside } from './node/files.ts';
+export { compileFile, type FileOptions, openFile, readBytes, readRecording, recordingBeside } from './node/files.ts';
 export { chooseHome, HOMES, type Home, type HomeName } from './node/home.ts';
 export { bundledBtf, bundledTypes, compileTypes } from './node/kernel-types.ts';
 export { type RunObserver, type RunOptions, type RunSummary, run } from './node/run.ts';
+export { isZero, type TestRunReport, type TestRunRequest, testRun } from './node/test-run.ts';
 export { Recorder, type RecordingSink } from './record/recorder.ts';

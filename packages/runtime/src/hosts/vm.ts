@@ -79,6 +79,10 @@ export class VmHost implements Host {
     return recording && (() => replay(this.machine, recording, this.attachments));
   }
 
+  onTrace(take: (text: string) => void): void {
+    this.machine.onTrace = take;
+  }
+
   close(): void {
     this.attachments.clear();
   }

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SkepError } from '@skep/base';
+import { SkepError, utf8Text } from '@skep/base';
 import { decodeRecording, gunzip, type Recording, truncatedRecording } from '@skep/capture';
-import type { CompileOptions } from '@skep/compiler';
+import { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 import type { Btf } from '@skep/object';
-import { missingFile } from '../diagnostics.ts';
-import { type Opened, open } from '../open.ts';
+import { alreadyObject, missingFile } from '../diagnostics.ts';
+import { isElf, type Opened, open } from '../open.ts';
 import { compileTypes } from './kernel-types.ts';
 
 /** The bytes of a file; E8007 says why there are none. */
@@ -18,14 +18,26 @@ export function readBytes(path: string): Uint8Array {
 }
 
 /** Opens source or object by its path; `#include "…"` looks beside it, then in the options' paths. */
-export function openFile(path: string, options: CompileOptions & { readonly btf?: Btf | undefined } = {}): Opened {
-  const { btf, ...rest } = options;
-  return open(path, readBytes(path), {
-    vmlinux: btf ?? compileTypes,
-    readFile: readText,
-    ...rest,
-    includePaths: [...(options.includePaths ?? [])],
-  });
+export function openFile(path: string, options: FileOptions = {}): Opened {
+  return open(path, readBytes(path), compileOptions(options));
+}
+
+export interface FileOptions extends CompileOptions {
+  /** The types that `vmlinux.h` means, instead of the running kernel's. */
+  readonly btf?: Btf | undefined;
+}
+
+function compileOptions({ btf, ...rest }: FileOptions): CompileOptions {
+  return { vmlinux: btf ?? compileTypes, readFile: readText, ...rest };
+}
+
+/** Compiles the C source at a path to an object. */
+export function compileFile(path: string, options: FileOptions = {}): Compiled {
+  const bytes = readBytes(path);
+  if (isElf(bytes)) throw new SkepError(alreadyObject(path));
+  const result = compile({ name: path, text: utf8Text(bytes) }, compileOptions(options));
+  if (!result.ok) throw new SkepError(result.diagnostics);
+  return result;
 }
 
 /** A recording, packed or not; with a warning when it breaks off. */

@@ -30,9 +30,8 @@ export function chooseHome(
   if (options.replay) return { host: machine(recording), why: 'recordings are replayed there' };
   const permission = permitted();
   if (permission.ok) return { host: kernel(), why: 'bpf(2) is permitted here' };
-  const why = permission.reasons.map((one) => one.message).join('; ');
   if (recording === undefined) return { host: kernel(), why: 'there is no recording to replay instead' };
-  return { host: machine(recording), why: `bpf(2) is not permitted here: ${why}` };
+  return { host: machine(recording), why: `bpf(2) is not permitted here: ${permission.message}` };
 }
 
 function machine(recording: Recording | undefined): Host {

@@ -46,6 +46,8 @@ export interface RunObserver {
   records(batch: readonly Value[], ring: string): void;
   /** What `bpf_trace_printk` wrote (virtual machine only). */
   trace?(text: string): void;
+  /** Detached, with the maps still there to be read. */
+  ended?(loaded: Loaded): void;
 }
 
 export interface RunSummary {
@@ -80,6 +82,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
   const home = chooseHome(options.home, options.recording, { replay: options.replay === true });
   observer.home?.(home);
   const { host } = home;
+  host.onTrace?.((text) => observer.trace?.(text));
   const cleanup: (() => void)[] = [() => host.close()];
   try {
     const command =
@@ -125,6 +128,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     attached.close();
     drain();
     const recorded = recorder?.finish();
+    observer.ended?.(loaded);
     return {
       ...summarise(loaded, home, progress, replayed),
       loadMs,

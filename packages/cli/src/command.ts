@@ -1,0 +1,80 @@
+/**
+ * The table of commands: parsing, help, completion and documentation are made from it. A command's work is loaded when it
+ * is called, so that `skep build` does not pay for what `skep run` needs.
+ */
+export interface Command {
+  readonly name: string;
+  /** One line, without a full stop. */
+  readonly summary: string;
+  /** `<file>`, `[file]`, `<files...>`. */
+  readonly argument?: {
+    readonly name: string;
+    readonly summary: string;
+    readonly required: boolean;
+    readonly many?: boolean;
+  };
+  /** What stands behind ` -- `. */
+  readonly trailing?: { readonly name: string; readonly summary: string };
+  readonly options: readonly Option[];
+  /** Whole command lines that work as they stand in a clone of the repository. */
+  readonly examples: readonly { readonly line: string; readonly does: string }[];
+  load(): Promise<{ readonly execute: (call: Call) => Promise<number> }>;
+}
+
+export interface Option {
+  /** `-o, --output`: as commander takes it, without the value. */
+  readonly flags: string;
+  /** The name of its value; without one it is a switch. */
+  readonly value?: string;
+  readonly summary: string;
+  /** May be given several times. */
+  readonly many?: boolean;
+  readonly choices?: readonly string[];
+  readonly fallback?: string;
+  readonly kind?: 'integer' | 'duration';
+}
+
+/** A command line, checked against the table. */
+export interface Call {
+  readonly args: readonly string[];
+  /** Behind ` -- `. */
+  readonly trailing: readonly string[];
+  readonly options: Options;
+  readonly io: Io;
+}
+
+/** By the long name in camel case, as commander names them. */
+export class Options {
+  private readonly values: { readonly [name: string]: unknown };
+
+  constructor(values: { readonly [name: string]: unknown }) {
+    this.values = values;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.values[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+  number(name: string): number | undefined {
+    const value = this.values[name];
+    return typeof value === 'number' ? value : undefined;
+  }
+  list(name: string): readonly string[] {
+    const value = this.values[name];
+    return Array.isArray(value) ? value : [];
+  }
+  flag(name: string): boolean {
+    return this.values[name] === true;
+  }
+}
+
+/** Where output goes: data to `out`, everything else to `err`. */
+export interface Io {
+  out(text: string): void;
+  outBytes(bytes: Uint8Array): void;
+  err(text: string): void;
+  /** Whether stderr takes colours. */
+  readonly color: boolean;
+  /** Given on Ctrl-C and SIGTERM: end politely. */
+  readonly signal: AbortSignal;
+}

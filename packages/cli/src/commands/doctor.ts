@@ -1,0 +1,29 @@
+import { EXIT } from '@skep/base';
+import { doctor } from '@skep/kernel';
+import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
+import type { Call } from '../command.ts';
+
+/** `skep doctor` */
+export async function execute(call: Call): Promise<number> {
+  const format = parseFormat(call.options.text('output') ?? 'table');
+  const report = doctor();
+  if (format.kind === 'json' || format.kind === 'jsonl') {
+    call.io.out(`${toJson({ schema: SCHEMA, ...report }, format.kind === 'json' ? 2 : 0)}\n`);
+    return EXIT.ok;
+  }
+  const { kernel, cpus, permitted } = report;
+  call.io.out(
+    `kernel     Linux ${kernel.release} on ${kernel.arch}\ncpus       ${cpus.online} online, ${cpus.possible} possible\n`,
+  );
+  call.io.out(`bpf(2)     ${permitted.ok ? 'permitted' : permitted.message}\n`);
+  if (!permitted.ok) for (const one of permitted.reasons) call.io.out(`           ${one.message}: ${one.remedy}\n`);
+  call.io.out('\n');
+  const rows = report.features.map((one) => [
+    one.title,
+    one.ok ? 'yes' : 'no',
+    one.since ?? '',
+    [one.detail, one.remedy].filter((text) => text !== undefined).join('; '),
+  ]);
+  call.io.out(`${table(['FEATURE', 'HERE', 'SINCE', 'DETAILS'], rows)}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,136 @@
+import { renderDiagnostics } from '@skep/base';
+import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
+import {
+  type HomeName,
+  isZero,
+  type Loaded,
+  type RecordType,
+  type RunSummary,
+  readRecording,
+  recordingBeside,
+  run,
+  type TypedMap,
+  type Value,
+} from 'skep';
+import type { Call, Io } from '../command.ts';
+import { globalsOf, openArgument } from './shared.ts';
+
+/** `skep run FILE [-- COMMAND]` */
+export async function execute(call: Call): Promise<number> {
+  const { options, io } = call;
+  const format = parseFormat(options.text('output') ?? 'table');
+  const opened = openArgument(call);
+  const file = call.args[0]!;
+  const named = options.text('replay');
+  const wanted = options.text('home') as HomeName;
+  const recordingPath = named ?? (wanted === 'kernel' ? undefined : recordingBeside(file));
+  const recording = recordingPath === undefined ? undefined : await readRecording(recordingPath);
+  if (recording && recording.warnings.length > 0)
+    io.err(`${renderDiagnostics(recording.warnings, { color: io.color })}\n`);
+
+  let writer: RowWriter | undefined;
+  const people = format.kind === 'table' || format.kind === 'wide' || format.kind === 'columns';
+  let maps: string[] = [];
+  const summary = await run(
+    opened.spec,
+    {
+      home: wanted,
+      recording,
+      replay: named !== undefined,
+      record: options.text('record'),
+      command: call.trailing,
+      duration: options.number('duration'),
+      count: options.number('count'),
+      programs: options.list('program').length > 0 ? options.list('program') : undefined,
+      globals: globalsOf(call),
+      ...(options.text('interface') !== undefined && { interface: options.text('interface')! }),
+      signal: io.signal,
+    },
+    {
+      home: ({ host, why }) => {
+        const where =
+          host.kind === 'kernel'
+            ? `the kernel, Linux ${host.release}`
+            : `the virtual machine, replaying ${recordingPath} (Linux ${host.release})`;
+        io.err(`home: ${where}: ${why}\n`);
+      },
+      started: ({ types, ring }) => {
+        writer = new RowWriter(columnsFor(fieldsOf(types, ring)), format, (text) => io.out(text));
+        if (ring !== undefined || !people) writer.head();
+      },
+      records: (batch) => {
+        for (const record of batch) writer?.row(rowOf(record));
+      },
+      trace: (text) => io.out(text.endsWith('\n') ? text : `${text}\n`),
+      ended: (loaded) => {
+        maps = mapTexts(loaded);
+      },
+    },
+  );
+  const report = { ...reportOf(summary), compileMs: opened.time };
+  writer?.end(report);
+  if (people) for (const text of maps) io.out(text);
+  if (people || format.kind === 'jsonl' || format.kind === 'yaml') printSummary(io, summary, opened.time);
+  return 0;
+}
+
+/** The columns: the members of the ring's record type; raw bytes when its type is not known. */
+function fieldsOf(types: readonly RecordType[], ring: string | undefined) {
+  if (types.length === 0) return ring === undefined ? [] : [{ name: 'data', kind: 'bytes' as const, size: 64 }];
+  return types[0]!.fields.map((field) => ({
+    ...field,
+    show: SHOW.find((one) => one === field.show) as Show | undefined,
+  }));
+}
+
+function rowOf(record: Value): Row {
+  return record instanceof Uint8Array || typeof record !== 'object' || record === null
+    ? { data: record }
+    : (record as Row);
+}
+
+/** What the maps hold at the end, for programs that count instead of sending events. */
+function mapTexts(loaded: Loaded): string[] {
+  return [...loaded.maps.values()]
+    .filter((map) => map.spec.data === undefined && map.spec.keyType !== 0)
+    .map((map) => mapText(map))
+    .filter((text) => text !== '');
+}
+
+/** Entries that are shown of one map. */
+const MOST = 64;
+
+function mapText(map: TypedMap): string {
+  const entries: (readonly [Value, Value])[] = [];
+  for (const entry of map) {
+    if (isZero(entry[1])) continue;
+    entries.push(entry);
+    if (entries.length > MOST) break;
+  }
+  if (entries.length === 0) return '';
+  const lines = entries.slice(0, MOST).map(([key, value]) => `  ${toJson(key)}: ${toJson(value)}\n`);
+  const more = entries.length > MOST ? '  …\n' : '';
+  return `\n${map.name}:\n${lines.join('')}${more}`;
+}
+
+function reportOf(summary: RunSummary) {
+  const { recorded, ...rest } = summary;
+  return { ...rest, ...(recorded && { recorded }) };
+}
+
+function printSummary(io: Io, summary: RunSummary, compileMs: number): void {
+  const ms = (value: number) => `${value.toFixed(1)} ms`;
+  const instructions = summary.programs.reduce((sum, one) => sum + one.instructions, 0);
+  const parts = [
+    `${summary.events} events`,
+    `${summary.lost} lost`,
+    `${instructions} instructions in ${summary.programs.length} program${summary.programs.length === 1 ? '' : 's'}`,
+    `compile ${ms(compileMs)}`,
+    `load ${ms(summary.loadMs)}`,
+    `attach ${ms(summary.attachMs)}`,
+  ];
+  if (summary.nsPerEvent !== undefined) parts.push(`${duration(summary.nsPerEvent)} per event`);
+  io.err(`\n${parts.join(' · ')}\n`);
+  if (summary.recorded) io.err(`recorded ${summary.recorded.runs} runs, ${summary.recorded.lost} lost\n`);
+  if (summary.exitCode) io.err(`the command ended with exit code ${summary.exitCode}\n`);
+}

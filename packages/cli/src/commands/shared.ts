@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { renderDiagnostics, SkepError } from '@skep/base';
+import { Btf, readElf } from '@skep/object';
+import { type CompileOptions, isElf, type Opened, openFile, readBytes } from 'skep';
+import type { Call } from '../command.ts';
+import { badAssignment, badData } from '../diagnostics.ts';
+
+/** The compiler's options, from the command line's. */
+export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
+  const { options } = call;
+  const btf = options.text('btf');
+  return {
+    includePaths: options.list('include'),
+    defines: options.list('define'),
+    undefines: options.list('undefine'),
+    cpu: options.text('cpu') as 'v1' | 'v2' | 'v3' | 'v4',
+    optimise: Number(options.text('optimise')) as 0 | 1 | 2,
+    ...(btf !== undefined && { btf: readBtf(btf) }),
+  };
+}
+
+/** Opens what the user named, and prints warnings. */
+export function openArgument(call: Call): Opened {
+  const opened = openFile(call.args[0]!, compileOptions(call));
+  if (opened.warnings.length > 0) call.io.err(`${renderDiagnostics(opened.warnings, { color: call.io.color })}\n`);
+  return opened;
+}
+
+/** Raw BTF, or an ELF file that has it in a section. */
+function readBtf(path: string): Btf {
+  const bytes = readBytes(path);
+  if (!isElf(bytes)) return Btf.parse(bytes);
+  return Btf.parse(readElf(bytes).sections.find((one) => one.name === '.BTF')?.data ?? new Uint8Array(0));
+}
+
+/** `--set name=1`, decimal or 0x…, negative too. */
+export function globalsOf(call: Call): { [name: string]: number } {
+  const values: { [name: string]: number } = {};
+  for (const text of call.options.list('set')) {
+    const match = /^([A-Za-z_]\w*)=(-?(?:\d+|0x[0-9a-fA-F]+))$/.exec(text);
+    if (!match) throw new SkepError(badAssignment(text), 2);
+    const negative = match[2]!.startsWith('-');
+    values[match[1]!] = Number(negative ? match[2]!.slice(1) : match[2]) * (negative ? -1 : 1);
+  }
+  return values;
+}
+
+/** `hex:0a0b` or the name of a file. */
+export function dataOf(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  if (text.startsWith('hex:')) {
+    const digits = text.slice(4).replace(/[\s:_]/g, '');
+    if (!/^([0-9a-fA-F]{2})*$/.test(digits))
+      throw new SkepError(badData(text, 'it is not an even number of hexadecimal digits'), 2);
+    return Uint8Array.from(Buffer.from(digits, 'hex'));
+  }
+  try {
+    return new Uint8Array(readFileSync(text));
+  } catch (error) {
+    throw new SkepError(badData(text, error instanceof Error ? error.message : String(error)));
+  }
+}

@@ -1,0 +1,39 @@
+import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
+import type { Call, Command } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { processIo } from './io.ts';
+import { buildProgram, usageExit } from './program.ts';
+import { version } from './version.ts';
+
+/** Runs one command line and gives its exit code; every error is rendered here and nowhere else. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const io = processIo();
+  const cut = argv.indexOf('--');
+  const own = cut < 0 ? argv : argv.slice(0, cut);
+  const trailing = cut < 0 ? [] : argv.slice(cut + 1);
+  let call: { readonly command: Command; readonly call: Call } | undefined;
+  try {
+    const program = buildProgram(COMMANDS, version, io, trailing, (command, made) => {
+      call = { command, call: made };
+    });
+    if (own.length === 0) {
+      io.out(program.helpInformation());
+      return EXIT.ok;
+    }
+    await program.parseAsync([...own], { from: 'user' });
+    if (call === undefined) return EXIT.ok;
+    const { execute } = await call.command.load();
+    return await execute(call.call);
+  } catch (error) {
+    const usage = usageExit(error);
+    if (usage !== undefined) return usage;
+    if (error instanceof SkepError) {
+      io.err(`${renderDiagnostics(error.diagnostics, { color: io.color })}\n`);
+      return error.exitCode;
+    }
+    io.err(
+      `skep: this is a mistake in skep, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    return EXIT.error;
+  }
+}
