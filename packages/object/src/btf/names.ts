@@ -8,10 +8,12 @@ export class NameIndex {
   private readonly strings: Uint8Array;
   /** Split BTF takes some of its names from its base's strings: those few are listed apart. */
   private readonly outside = new Map<string, number[]>();
-  private readonly mask: number;
-  /** String offset + 1 (0: the slot is free), and the value, by slot. */
-  private readonly offsets: Int32Array;
+  private readonly start: number;
+  private readonly offsets: Uint32Array;
   private readonly values: Int32Array;
+  private readonly mask: number;
+  /** One more than the position in the two arrays; 0 where the slot is free. */
+  private readonly slots: Int32Array;
 
   /** Values whose names have `___` behind their first character. */
   readonly flavoured: number[] = [];
@@ -19,12 +21,18 @@ export class NameIndex {
   /** `nameOffsets` and `values` run in parallel; offsets of '' are left out. */
   constructor(table: StringTable, nameOffsets: Uint32Array, values: Int32Array, count: number) {
     const strings = table.bytes;
+    let named = 0;
+    for (let i = 0; i < count; i++) if (nameOffsets[i]! > 0) named++;
     let size = 16;
-    while (size < count * 2) size *= 2;
+    while (size < named * 1.5) size *= 2;
+    const slots = new Int32Array(size);
+    const mask = size - 1;
     this.strings = strings;
-    this.mask = size - 1;
-    this.offsets = new Int32Array(size);
-    this.values = new Int32Array(size);
+    this.start = table.start;
+    this.offsets = nameOffsets;
+    this.values = values;
+    this.mask = mask;
+    this.slots = slots;
     for (let i = 0; i < count; i++) {
       const offset = nameOffsets[i]! - table.start;
       if (offset < 0) {
@@ -42,10 +50,9 @@ export class NameIndex {
         if (underscores === 3 && at > offset + 2) flavoured = true;
       }
       if (flavoured) this.flavoured.push(values[i]!);
-      let slot = (hash ^ (hash >>> 15)) & this.mask;
-      while (this.offsets[slot] !== 0) slot = (slot + 1) & this.mask;
-      this.offsets[slot] = offset + 1;
-      this.values[slot] = values[i]!;
+      let slot = (hash ^ (hash >>> 15)) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = i + 1;
     }
   }
 
@@ -58,8 +65,10 @@ export class NameIndex {
       if (wanted[i] === 0) return;
       hash = Math.imul(hash ^ wanted[i]!, PRIME);
     }
-    for (let slot = (hash ^ (hash >>> 15)) & this.mask; this.offsets[slot] !== 0; slot = (slot + 1) & this.mask) {
-      if (this.matches(this.offsets[slot]! - 1, wanted) && visit(this.values[slot]!)) return;
+    const { slots, mask } = this;
+    for (let slot = (hash ^ (hash >>> 15)) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const at = slots[slot]! - 1;
+      if (this.matches(this.offsets[at]! - this.start, wanted) && visit(this.values[at]!)) return;
     }
   }
 
