@@ -42,10 +42,19 @@ export class KnownHelpers {
   }
 }
 
-/** Programs pass their map variables, which have types of their own: any pointer will do, as in libbpf's headers. */
+/**
+ * The kernel's prototypes name its own context structs where programs have those of the UAPI, and `struct bpf_map` where
+ * they pass variables of types of their own: any pointer will do there, as in libbpf's headers.
+ */
 function spelled(type: string): string {
-  return type === 'struct bpf_map *' ? 'void *' : type;
+  return type.replace(/\bstruct (bpf_map|sk_buff|sk_msg_buff|xdp_buff)\b/, (_all, tag: string) => SPELLED[tag]!);
 }
+const SPELLED: Record<string, string | undefined> = {
+  bpf_map: 'void',
+  sk_buff: 'struct __sk_buff',
+  sk_msg_buff: 'struct sk_msg_md',
+  xdp_buff: 'struct xdp_md',
+};
 
 function decayed(type: CType): CType {
   return strip(type).kind === 'function' ? pointerTo(type) : type;

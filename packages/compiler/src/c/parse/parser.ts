@@ -81,6 +81,8 @@ export class Parser {
   readonly linked = new Map<string, FunctionDecl | VariableDecl>();
 
   fn: FunctionState | undefined;
+  /** Names for texts of our own tables, where the program does not declare them. */
+  fallback: ReadonlyMap<number, Entity> | undefined;
   /** Records whose members are being read, outermost first. */
   readonly openRecords: RecordType[] = [];
   /** Above 0 inside `sizeof`, `typeof` …: nothing that is named there is used. */
@@ -367,6 +369,8 @@ export class Parser {
   lookup(id: number): Entity | undefined {
     const found = this.declared(id);
     if (found !== undefined) return found;
+    const spare = this.fallback?.get(id);
+    if (spare !== undefined) return spare;
     if (this.unknown.has(id)) return undefined;
     const name = nameText(id);
     const known = this.helpers?.find(name, this) ?? this.types?.find(name);

@@ -228,7 +228,6 @@ function ifStatement(p: Parser): Stmt {
     p.next();
     const test = inParentheses(p, (q) => condition(q, expression(q), 'if'));
     const then = statement(p);
-    // biome-ignore lint/suspicious/noThenProperty: what C calls it
     arms.push({ start, test, then });
     if (!p.accept(T.Else)) break;
     if (p.kind !== T.If) {
@@ -239,7 +238,6 @@ function ifStatement(p: Parser): Stmt {
   let made = last;
   for (let i = arms.length - 1; i >= 0; i--) {
     const { start, test, then } = arms[i]!;
-    // biome-ignore lint/suspicious/noThenProperty: what C calls it
     made = { kind: 'if', condition: test, then, else: made, span: p.from(start) };
   }
   return made!;
