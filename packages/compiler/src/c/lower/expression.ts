@@ -8,6 +8,7 @@ import { floatingPoint, tooManyArguments, wideInteger } from './diagnostics.ts';
 import { writeWide } from './initialise.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
+import { noteOutput, noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
 import { lowerStatement } from './statement.ts';
 import { staticValue } from './static-value.ts';
@@ -472,6 +473,7 @@ function lowerCast(fn: FunctionState, e: CastExpr, used: boolean): Value {
       return b.convert('inttoptr', 'ptr', b.resize(value, 'i64', isSigned(operand.type)));
     }
     case 'pointer':
+      noteReserved(fn.unit, operand, e.type);
       return lowerValue(fn, operand);
   }
 }
@@ -510,6 +512,7 @@ function lowerCall(fn: FunctionState, e: CallExpr, result: Value | undefined): V
     // A function that is too wide has been complained about where it is defined.
     if (callee.kind !== 'func') unit.diagnostics.add(tooManyArguments(nameOf(callee), args.length, e.span));
   }
+  if (callee.kind === 'helper') noteOutput(unit, e, callee.id);
   b.span = e.span;
   const call = b.call(callee, args, type ?? 'void');
   return call.type === 'void' ? undef('i64') : call;

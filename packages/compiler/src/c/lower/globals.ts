@@ -46,7 +46,6 @@ export function fillGlobal(unit: Unit, variable: VariableDecl, global: Global): 
     if (global.section !== '.bss' && !global.section.startsWith('.bss.')) open.init = bytes;
     else if (!empty) unit.diagnostics.add(sectionMismatch(variable.name, global.section, variable.span));
   }
-  unit.module.globals.push(global);
 }
 
 export function openString(name: string, bytes: Uint8Array): Global {

@@ -128,7 +128,7 @@ export function slotOf(fn: FunctionState, variable: VariableDecl): Value {
     const size = sizeOf(variable.type);
     if (size === undefined) fn.unit.diagnostics.add(incompleteObject(variable.name, variable.span));
     const align = Math.max(stackAlignOf(variable.type), variable.attributes.align ?? 1);
-    slot = fn.b.alloca(size ?? 0, align, variable.name);
+    slot = fn.b.alloca(roomOf(size), align, variable.name);
     fn.slots.set(variable, slot);
   }
   return slot;
@@ -137,7 +137,12 @@ export function slotOf(fn: FunctionState, variable: VariableDecl): Value {
 /** Memory of its own for a value of the type. */
 export function temporary(fn: FunctionState, type: CType, name: string): Place {
   const align = stackAlignOf(type);
-  return plain(fn.b.alloca(sizeOf(type) ?? 0, align, name), align, false);
+  return plain(fn.b.alloca(roomOf(sizeOf(type)), align, name), align, false);
+}
+
+/** Even an object without bytes has an address inside of the frame: helpers are given it with size 0. */
+function roomOf(size: number | undefined): number {
+  return Math.max(1, size ?? 0);
 }
 
 export function plain(base: Value, align: number, volatile: boolean): Place {

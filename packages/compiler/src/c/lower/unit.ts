@@ -40,6 +40,7 @@ class UnitLowering implements Unit {
   private readonly tree: TranslationUnit;
   private readonly funcs = new Map<FunctionDecl, Func>();
   private readonly variables = new Map<VariableDecl, Global>();
+  private readonly externs = new Map<string, VariableDecl>();
   private readonly strings = new Map<string, Global>();
   private readonly names = new Set<string>();
   private readonly pending: FunctionDecl[] = [];
@@ -107,7 +108,8 @@ class UnitLowering implements Unit {
     return func;
   }
 
-  globalOf(variable: VariableDecl, owner?: string): Global {
+  globalOf(declaration: VariableDecl, owner?: string): Global {
+    const variable = this.canonical(declaration);
     const known = this.variables.get(variable);
     if (known !== undefined) return known;
     const wanted = owner === undefined ? variable.name : `${owner}.${variable.name}`;
@@ -147,6 +149,18 @@ class UnitLowering implements Unit {
     };
     this.module.globals.push(global);
     return global;
+  }
+
+  /** Declarations in several blocks (`extern … __kconfig`) are one variable: its definition where there is one. */
+  private canonical(variable: VariableDecl): VariableDecl {
+    if (variable.storage !== 'extern') return variable;
+    let first = this.externs.get(variable.name);
+    if (first === undefined) {
+      const { name } = variable;
+      first = this.tree.variables.find((one) => one.storage === 'global' && one.name === name) ?? variable;
+      this.externs.set(name, first);
+    }
+    return first;
   }
 
   private unique(name: string): string {
