@@ -24,6 +24,17 @@ import {
 const VMLINUX: SourceFile = { name: '<vmlinux.h>', text: '' };
 const NOWHERE: Span = { file: VMLINUX, start: 0, end: 0 };
 
+/** One for each BTF: what was converted for one compile serves the next, since nothing changes these types. */
+export function knownTypes(btf: Btf): KnownTypes {
+  let known = all.get(btf);
+  if (known === undefined) {
+    known = new KnownTypes(btf);
+    all.set(btf, known);
+  }
+  return known;
+}
+const all = new WeakMap<Btf, KnownTypes>();
+
 /**
  * `#include "vmlinux.h"` without a file: the kernel's BTF answers for each name when it is first used. Records get
  * their members only when somebody looks inside, so that a program pays for what it names and nothing else.

@@ -20,7 +20,13 @@ export interface Attributes extends DeclAttributes {
   typeTags: string[];
   /** `mode(DI)`: bytes. */
   mode: number | undefined;
+  /** Anything was written at all. */
+  written: boolean;
 }
+
+// Written out without spreads: every declarator and every member makes some of these.
+
+const NO_TAGS: string[] = [];
 
 export function noAttributes(): DeclAttributes {
   return {
@@ -33,18 +39,35 @@ export function noAttributes(): DeclAttributes {
     unused: false,
     noreturn: false,
     align: undefined,
-    declTags: [],
+    declTags: NO_TAGS,
   };
 }
 
 export function newAttributes(): Attributes {
-  return { ...noAttributes(), packed: false, preserveAccessIndex: false, typeTags: [], mode: undefined };
+  return {
+    section: undefined,
+    alwaysInline: false,
+    noinline: false,
+    weak: false,
+    hidden: false,
+    used: false,
+    unused: false,
+    noreturn: false,
+    align: undefined,
+    declTags: NO_TAGS,
+    packed: false,
+    preserveAccessIndex: false,
+    typeTags: NO_TAGS,
+    mode: undefined,
+    written: false,
+  };
 }
 
 /** Only what belongs to the declaration. */
 export function declAttributes(from: Attributes): DeclAttributes {
-  const { packed: _p, preserveAccessIndex: _i, typeTags: _t, mode: _m, ...rest } = from;
-  return { ...rest, declTags: [...rest.declTags] };
+  const made = noAttributes();
+  if (from.written) mergeAttributes(made, from);
+  return made;
 }
 
 export function mergeAttributes(into: DeclAttributes, from: DeclAttributes): void {
@@ -57,23 +80,25 @@ export function mergeAttributes(into: DeclAttributes, from: DeclAttributes): voi
   into.unused ||= from.unused;
   into.noreturn ||= from.noreturn;
   if (from.align !== undefined) into.align = Math.max(into.align ?? 1, from.align);
-  for (const tag of from.declTags) if (!into.declTags.includes(tag)) into.declTags.push(tag);
+  for (const tag of from.declTags) if (!into.declTags.includes(tag)) into.declTags = [...into.declTags, tag];
 }
 
-export function mergeAll(into: Attributes, from: Attributes): void {
+/** Adds what specifiers said to what the declarator said; type tags belong to the type that they stood at. */
+export function mergeSpecifiers(into: Attributes, from: Attributes): void {
+  if (!from.written) return;
+  into.written = true;
   mergeAttributes(into, from);
   into.packed ||= from.packed;
   into.preserveAccessIndex ||= from.preserveAccessIndex;
-  into.typeTags.push(...from.typeTags);
   into.mode ??= from.mode;
 }
 
 /** Takes every `__attribute__((…))` and `[[…]]` that stands here, into `into`. */
 export function attributes(p: Parser, into: Attributes): void {
-  for (;;) {
+  while (p.kind === T.Attribute || atStandardAttribute(p)) {
+    into.written = true;
     if (p.kind === T.Attribute) gnu(p, into);
-    else if (p.kind === T.LBracket && p.peek() === T.LBracket) standard(p, into);
-    else return;
+    else standard(p, into);
   }
 }
 
@@ -147,10 +172,10 @@ function attribute(p: Parser, into: Attributes): void {
       into.section = stringArgument(p, name);
       return;
     case 'btf_decl_tag':
-      into.declTags.push(stringArgument(p, name));
+      into.declTags = [...into.declTags, stringArgument(p, name)];
       return;
     case 'btf_type_tag':
-      into.typeTags.push(stringArgument(p, name));
+      into.typeTags = [...into.typeTags, stringArgument(p, name)];
       return;
     case 'visibility': {
       const value = stringArgument(p, name);

@@ -20,8 +20,8 @@ import {
   type Attributes,
   attributes,
   declAttributes,
-  mergeAll,
   mergeAttributes,
+  mergeSpecifiers,
   newAttributes,
   refuseAsmLabel,
 } from './attributes.ts';
@@ -102,7 +102,7 @@ export function declaration(p: Parser, locals: VariableDecl[] | undefined): void
     const found = declarator(p, specs.type, 'required', own);
     refuseAsmLabel(p);
     attributes(p, own);
-    mergeAll(own, { ...specs.attributes, typeTags: [] });
+    mergeSpecifiers(own, specs.attributes);
     if (specs.storage === 'typedef') typedef(p, found, own);
     else if (strip(found.type).kind === 'function' && (p.kind !== T.Assign || locals === undefined)) {
       const decl = declareFunction(p, found, specs, own, locals !== undefined);

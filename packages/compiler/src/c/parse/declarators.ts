@@ -15,7 +15,7 @@ import {
   sizeOf,
   strip,
 } from '../types.ts';
-import { type Attributes, attributes, declAttributes, mergeAll, newAttributes } from './attributes.ts';
+import { type Attributes, attributes, declAttributes, mergeSpecifiers, newAttributes } from './attributes.ts';
 import { isError, rvalue } from './conversions.ts';
 import { badArray, badDeclaration, incompleteType, notConstant, variableLengthArray } from './diagnostics.ts';
 import { assignment } from './expressions.ts';
@@ -116,8 +116,7 @@ function pointers(p: Parser, base: CType, into: Attributes): CType {
       const own = newAttributes();
       attributes(p, own);
       for (const tag of own.typeTags) type = { kind: 'tagged', tag, type };
-      own.typeTags = [];
-      mergeAll(into, own);
+      mergeSpecifiers(into, own);
     } else return type;
   }
 }
@@ -262,7 +261,7 @@ function parameter(p: Parser): VariableDecl {
   const specs = specifiers(p, 'parameter');
   const own = newAttributes();
   const found = declarator(p, specs.type, 'optional', own);
-  mergeAll(own, specs.attributes);
+  mergeSpecifiers(own, specs.attributes);
   const decl: VariableDecl = {
     kind: 'variable',
     name: found.name ?? '',

@@ -2,7 +2,7 @@ import type { Diagnostics } from '@skep/base';
 import type { Btf } from '@skep/object';
 import type { TranslationUnit } from '../ast.ts';
 import { KnownHelpers } from '../known/helpers.ts';
-import { KnownTypes } from '../known/types.ts';
+import { knownTypes } from '../known/types.ts';
 import type { Features } from '../preprocess/options.ts';
 import type { TokenList } from '../token-list.ts';
 import { finishVariables, translationUnit } from './declarations.ts';
@@ -23,7 +23,7 @@ export interface ParseOptions {
  */
 export function parseC(tokens: TokenList, options: ParseOptions): TranslationUnit {
   const { diagnostics, vmlinux, features } = options;
-  const types = features?.vmlinux && vmlinux !== undefined ? new KnownTypes(vmlinux) : undefined;
+  const types = features?.vmlinux && vmlinux !== undefined ? knownTypes(vmlinux) : undefined;
   const helpers = features?.helpers ? new KnownHelpers() : undefined;
   const parser = new Parser(tokens, diagnostics, types, helpers);
   try {

@@ -21,7 +21,7 @@ import {
   ULONG,
   USHORT,
 } from '../types.ts';
-import { type Attributes, attributes, mergeAll, newAttributes, stringLiteral } from './attributes.ts';
+import { type Attributes, attributes, mergeSpecifiers, newAttributes, stringLiteral } from './attributes.ts';
 import { declarator } from './declarators.ts';
 import {
   assertionFailed,
@@ -194,7 +194,7 @@ function memberDeclaration(p: Parser, list: MemberSpec[], names: Map<string, Spa
     let bitWidth: number | undefined;
     if (p.accept(T.Colon)) bitWidth = width(p, found.type, found.name);
     attributes(p, own);
-    mergeAll(own, { ...specs.attributes, typeTags: [] });
+    mergeSpecifiers(own, specs.attributes);
     let type = found.type;
     for (const tag of own.typeTags) type = tagPointee(type, tag);
     if (found.name !== undefined) claim(p, names, found.name, found.span);

@@ -128,6 +128,7 @@ export function specifiers(p: Parser, what: 'declaration' | 'member' | 'type-nam
         continue;
       case T.Noreturn:
         own.noreturn = true;
+        own.written = true;
         p.next();
         continue;
       case T.ThreadLocal:
@@ -136,6 +137,7 @@ export function specifiers(p: Parser, what: 'declaration' | 'member' | 'type-nam
         continue;
       case T.Alignas: {
         p.next();
+        own.written = true;
         const opened = p.at;
         p.expect(T.LParen, "'('");
         if (startsType(p)) {
