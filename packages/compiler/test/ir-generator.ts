@@ -75,7 +75,7 @@ export const BUFFER_SIZE = 64;
  * A module of functions as a front end would write them: variables in allocas, structured control flow with loops that
  * end, accesses inside of their memory, calls of helpers and of functions before. Everything is initialised before it is read.
  */
-export function randomModule(seed: number, types: BtfBuilder): Module {
+export function randomModule(seed: number, types: BtfBuilder, size = 60): Module {
   const random = new Random(seed);
   const globals: Global[] = [
     global('table', 32, random, true),
@@ -87,7 +87,9 @@ export function randomModule(seed: number, types: BtfBuilder): Module {
   for (let i = 0; i < count; i++) {
     const inline = random.pick(['always', 'auto', 'never'] as const);
     const last = i === count - 1;
-    module.functions.push(new Generator(module, random).func(last ? 'main' : `f${i}`, last ? 'auto' : inline, last));
+    module.functions.push(
+      new Generator(module, random, size).func(last ? 'main' : `f${i}`, last ? 'auto' : inline, last),
+    );
   }
   return module;
 }
@@ -125,9 +127,10 @@ class Generator {
   private memories: Memory[] = [];
   /** Values that are valid here, undone when a block is left. */
   private values: Value[] = [];
-  private budget = 60;
+  private budget: number;
 
-  constructor(module: Module, random: Random) {
+  constructor(module: Module, random: Random, size: number) {
+    this.budget = size;
     this.module = module;
     this.random = random;
   }
@@ -146,7 +149,7 @@ class Generator {
     }
     this.values = params.slice(1);
     for (let i = 1 + random.below(4); i > 0; i--) this.variable();
-    this.statements(3 + random.below(6), 0);
+    this.statements(Math.max(3, Math.floor(this.budget / 12)) + random.below(6), 0);
     this.b.return(this.value('i64'));
     return func;
   }
@@ -202,7 +205,8 @@ class Generator {
       const inst = b.atomic(op, address, this.value(type), fetch, expected);
       if (inst.type !== 'void') this.values.push(inst);
     } else {
-      this.values.push(b.core('field_byte_offset', 1, '0:1', BigInt(random.below(16))));
+      const field = random.below(16);
+      this.values.push(b.core('field_byte_offset', 1, `0:${field}`, BigInt(field)));
     }
   }
 
@@ -271,6 +275,13 @@ class Generator {
       return;
     }
     const memory = random.chance(40) ? this.memories.find((one) => one.size >= 8 && isStack(one)) : undefined;
+    if (memory !== undefined && random.chance(40)) {
+      // Writes to its first argument, and only reads its third.
+      const source = this.memories.find((one) => one.size >= 8)!.address;
+      const callee = { kind: 'helper', id: 4, name: 'bpf_probe_read' } as const;
+      this.values.push(b.call(callee, [memory.address, constant('i32', 8), source], 'i64'));
+      return;
+    }
     const args = memory === undefined ? [this.value('i64'), this.value('i32')] : [memory.address, this.value('i64')];
     this.values.push(b.call({ kind: 'helper', id: 1, name: 'helper' }, args, 'i64'));
   }

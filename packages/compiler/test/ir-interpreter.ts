@@ -154,6 +154,9 @@ class Machine {
             const shown = list.map((arg, i) => (typeOf(inst.args[i]!) === 'ptr' ? this.show(arg) : String(arg)));
             const name = inst.callee.kind === 'helper' ? inst.callee.name : 'pointer';
             this.calls.push(`${name}(${shown.join(', ')})`);
+            if (inst.callee.kind === 'helper' && inst.callee.id === 4) {
+              this.store('i64', list[0]!, this.load('i64', list[2]!) + 1n);
+            }
             if ((type as string) !== 'void') {
               let hash = 17n;
               for (const char of this.calls[this.calls.length - 1]!)

@@ -1,5 +1,13 @@
 import { createParam } from '../ir/build.ts';
-import { bytesOf, constant, evaluateBinary, evaluateByteSwap, evaluateCast, evaluateCompare } from '../ir/constant.ts';
+import {
+  bytesOf,
+  constant,
+  evaluateBinary,
+  evaluateByteSwap,
+  evaluateCast,
+  evaluateCompare,
+  typeOf,
+} from '../ir/constant.ts';
 import { dominatorsOf, type Graph, graphOf, type Loop, loopsOf, removeUnreachable } from '../ir/graph.ts';
 import type { AllocaInst, Block, Const, Func, Inst, Param, ScalarType, Value } from '../ir/ir.ts';
 import { cloneInst, cloneTerminator, forEachOperand, isLocal, mapOperands, targetsOf } from '../ir/uses.ts';
@@ -11,33 +19,50 @@ import { promoteAllocas } from './mem2reg.ts';
  */
 export function unrollLoops(func: Func): boolean {
   let changed = false;
-  for (let round = 0; round < MAX_LOOPS; round++) {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const graph = graphOf(func);
-    const found = findLoop(func, graph);
-    if (found === undefined) break;
-    unroll(func, graph, found.loop, found.iterations);
+    if (!graph.order.some(({ term }) => isHinted(term))) break;
+    const found = findLoops(graph);
+    if (found.length === 0) break;
+    const slots = leaveThroughMemory(
+      func,
+      found.map((one) => one.blocks),
+    );
+    for (const one of found) unroll(func, one);
+    removeUnreachable(func);
+    if (slots) promoteAllocas(func);
     changed = true;
   }
   return changed;
 }
 
-const MAX_LOOPS = 256;
+/** Loops in loops. */
+const MAX_DEPTH = 8;
 /** Instructions that one loop may become. */
 const MAX_UNROLLED = 65_536;
 const MAX_ITERATIONS = 4096;
 
-function findLoop(_func: Func, graph: Graph): { loop: Loop; iterations: number } | undefined {
-  const hinted = graph.order.some(({ term }) => isHinted(term));
-  if (!hinted) return undefined;
+interface Found {
+  readonly header: Block;
+  readonly blocks: ReadonlySet<Block>;
+  readonly iterations: number;
+}
+
+/** Loops to unroll that have no block in common, the innermost. */
+function findLoops(graph: Graph): Found[] {
+  const found: Found[] = [];
+  const taken = new Set<number>();
   for (const loop of loopsOf(graph, dominatorsOf(graph))) {
     if (!loop.latches.some((latch) => isHinted(graph.order[latch]!.term))) continue;
+    if ([...loop.blocks].some((index) => taken.has(index))) continue;
     const iterations = countIterations(graph, loop);
     if (iterations === undefined) continue;
-    let size = 0;
-    for (const index of loop.blocks) size += graph.order[index]!.insts.length + 1;
-    if (size * iterations <= MAX_UNROLLED) return { loop, iterations };
+    for (const index of loop.blocks) taken.add(index);
+    const indices = [...loop.blocks].sort((x, y) => x - y);
+    const blocks = new Set(indices.map((index) => graph.order[index]!));
+    found.push({ header: graph.order[loop.header]!, blocks, iterations });
   }
-  return undefined;
+  return found;
 }
 
 function isHinted(term: Block['term']): boolean {
@@ -60,7 +85,10 @@ function countIterations(graph: Graph, loop: Loop): number | undefined {
     if (outside.every((edge) => isEqual(edge.target.args[i]!, first))) known.set(param, first);
   }
   const order = [...loop.blocks].sort((a, b) => a - b).map((index) => graph.order[index]!);
-  for (let iterations = 1; iterations <= MAX_ITERATIONS; iterations++) {
+  let size = 0;
+  for (const block of order) size += block.insts.length + 1;
+  const most = Math.min(MAX_ITERATIONS, Math.floor(MAX_UNROLLED / size));
+  for (let iterations = 1; iterations <= most; iterations++) {
     for (const block of order) {
       for (const inst of block.insts) {
         const value = evaluate(inst, known);
@@ -130,45 +158,38 @@ function evaluate(inst: Inst, known: ReadonlyMap<Value, Const>): Const | undefin
   return constant('i1', evaluateCompare(inst.op, a.type, a.value, b.value) ? 1n : 0n);
 }
 
-/** Copies the loop's blocks once for each iteration; the last one cannot go back. */
-function unroll(func: Func, graph: Graph, loop: Loop, iterations: number): void {
-  const blocks = [...loop.blocks].sort((a, b) => a - b).map((index) => graph.order[index]!);
-  const header = graph.order[loop.header]!;
-  const slots = leaveThroughMemory(func, new Set(blocks));
+/** The blocks themselves are the first iteration, copies of them the others; the last one cannot go back. */
+function unroll(func: Func, { header, blocks, iterations }: Found): void {
+  const originals = [...blocks];
   const copies: { blocks: Map<Block, Block>; values: Map<Value, Value> }[] = [];
-  for (let i = 0; i < iterations; i++) copies.push(copyBlocks(blocks));
+  for (let i = 1; i < iterations; i++) copies.push(copyBlocks(originals));
   const never: Block = { params: [], insts: [], term: { kind: 'unreachable', span: undefined } };
   for (const [i, copy] of copies.entries()) {
     const map = (value: Value) => copy.values.get(value) ?? value;
     for (const [original, block] of copy.blocks) {
       for (const inst of block.insts) mapOperands(inst, map);
-      const term = cloneTerminator(original.term);
-      mapOperands(term, map);
-      for (const target of targetsOf(term)) {
-        if (target.block !== header) {
-          target.block = copy.blocks.get(target.block) ?? target.block;
-          continue;
-        }
-        const next = copies[i + 1]?.blocks.get(header);
-        target.block = next ?? never;
-        if (next === undefined) target.args = [];
+      block.term = cloneTerminator(original.term);
+      mapOperands(block.term, map);
+      for (const target of targetsOf(block.term)) {
+        if (target.block !== header) target.block = copy.blocks.get(target.block) ?? target.block;
       }
-      block.term = term.kind === 'jump' || term.kind === 'branch' ? { ...term, unroll: undefined } : term;
+      goOn(block, header, copies[i + 1]?.blocks.get(header) ?? never);
     }
   }
-  const first = copies[0]!.blocks.get(header)!;
-  for (const edge of graph.edges[loop.header]!) {
-    if (!loop.blocks.has(graph.indexOf.get(edge.from)!)) edge.target.block = first;
+  for (const block of originals) goOn(block, header, copies[0]?.blocks.get(header) ?? never);
+  const after = func.blocks.indexOf(originals[originals.length - 1]!) + 1;
+  func.blocks.splice(after, 0, ...copies.flatMap((copy) => [...copy.blocks.values()]), never);
+}
+
+/** Back edges lead to the next iteration. */
+function goOn(block: Block, header: Block, next: Block): void {
+  for (const target of targetsOf(block.term)) {
+    if (target.block !== header) continue;
+    target.block = next;
+    if (next.params.length === 0) target.args = [];
   }
-  const at = func.blocks.indexOf(header);
-  func.blocks.splice(
-    at < 0 ? func.blocks.length : at,
-    0,
-    ...copies.flatMap((copy) => [...copy.blocks.values()]),
-    never,
-  );
-  removeUnreachable(func);
-  if (slots) promoteAllocas(func);
+  const { term } = block;
+  if (term.kind === 'jump' || term.kind === 'branch') block.term = { ...term, unroll: undefined };
 }
 
 function copyBlocks(blocks: readonly Block[]): { blocks: Map<Block, Block>; values: Map<Value, Value> } {
@@ -195,69 +216,78 @@ function copyBlocks(blocks: readonly Block[]): { blocks: Map<Block, Block>; valu
  * Values of the loop that are used after it go through allocas, which promotion then turns into parameters where the
  * ways out of the copies meet.
  */
-function leaveThroughMemory(func: Func, inLoop: ReadonlySet<Block>): boolean {
+function leaveThroughMemory(func: Func, loops: readonly ReadonlySet<Block>[]): boolean {
+  const loopOf = new Map<Block, ReadonlySet<Block>>();
   const home = new Map<Value, Block>();
-  for (const block of inLoop) {
-    for (const param of block.params) home.set(param, block);
-    for (const inst of block.insts) home.set(inst, block);
-  }
-  const slots = new Map<Value, AllocaInst>();
-  for (const block of func.blocks) {
-    if (inLoop.has(block)) continue;
-    const loads: { at: Inst | Block['term']; load: Inst; of: Value }[] = [];
-    for (const user of [...block.insts, block.term]) {
-      forEachOperand(user, (value) => {
-        if (!isLocal(value) || !home.has(value)) return;
-        let slot = slots.get(value);
-        if (slot === undefined) {
-          const size = bytesOf(value.type as ScalarType);
-          slot = { kind: 'alloca', type: 'ptr', size, align: size, name: undefined, span: undefined };
-          slots.set(value, slot);
-        }
-        if (loads.some((one) => one.at === user && one.of === value)) return;
-        const type = value.type;
-        const load: Inst = {
-          kind: 'load',
-          type,
-          address: slot,
-          offset: 0,
-          align: slot.align,
-          volatile: false,
-          span: undefined,
-        };
-        loads.push({ at: user, load, of: value });
-      });
+  for (const loop of loops) {
+    for (const block of loop) {
+      loopOf.set(block, loop);
+      for (const param of block.params) home.set(param, block);
+      for (const inst of block.insts) home.set(inst, block);
     }
-    if (loads.length === 0) continue;
+  }
+  const slots = new Map<Value, Slot>();
+  for (const block of func.blocks) {
+    const inLoop = loopOf.get(block);
     const kept: Inst[] = [];
+    let changed = false;
+    const outside = (value: Value) => {
+      const from = isLocal(value) ? home.get(value) : undefined;
+      return from !== undefined && loopOf.get(from) !== inLoop;
+    };
     for (const user of [...block.insts, block.term]) {
-      const own = new Map<Value, Value>();
-      for (const one of loads) {
-        if (one.at !== user) continue;
-        kept.push(one.load);
-        own.set(one.of, one.load);
+      const loads = new Map<Value, Inst>();
+      forEachOperand(user, (value) => {
+        if (!outside(value) || loads.has(value)) return;
+        const load = loadOf(slotOf(slots, value));
+        loads.set(value, load);
+        kept.push(load);
+      });
+      if (loads.size > 0) {
+        mapOperands(user, (value) => loads.get(value) ?? value);
+        changed = true;
       }
-      if (own.size > 0) mapOperands(user, (value) => own.get(value) ?? value);
       if (user !== block.term) kept.push(user as Inst);
     }
-    block.insts = kept;
+    if (changed) block.insts = kept;
   }
-  for (const [value, slot] of slots) {
+  for (const [value, { alloca }] of slots) {
     const block = home.get(value)!;
-    const { align } = slot;
+    const { align, span } = alloca;
     const store: Inst = {
       kind: 'store',
       type: 'void',
-      address: slot,
+      address: alloca,
       offset: 0,
       value,
       align,
       volatile: false,
-      span: undefined,
+      span,
     };
-    const at = value.kind === 'param' ? 0 : block.insts.indexOf(value as Inst) + 1;
-    block.insts.splice(at, 0, store);
-    func.blocks[0]!.insts.unshift(slot);
+    block.insts.splice(value.kind === 'param' ? 0 : block.insts.indexOf(value as Inst) + 1, 0, store);
+    func.blocks[0]!.insts.unshift(alloca);
   }
   return slots.size > 0;
+}
+
+interface Slot {
+  readonly alloca: AllocaInst;
+  readonly type: ScalarType;
+}
+
+function slotOf(slots: Map<Value, Slot>, value: Value): Slot {
+  let slot = slots.get(value);
+  if (slot === undefined) {
+    const type = typeOf(value) as ScalarType;
+    const size = bytesOf(type);
+    const alloca: AllocaInst = { kind: 'alloca', type: 'ptr', size, align: size, name: undefined, span: undefined };
+    slot = { alloca, type };
+    slots.set(value, slot);
+  }
+  return slot;
+}
+
+function loadOf({ alloca, type }: Slot): Inst {
+  const { align, span } = alloca;
+  return { kind: 'load', type, address: alloca, offset: 0, align, volatile: false, span };
 }
