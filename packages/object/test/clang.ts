@@ -37,6 +37,12 @@ export function runOn(bytes: Uint8Array, program: string, ...args: string[]): { 
   });
 }
 
+/** What this process has computed so far: the clock of a busy machine says little. */
+export function cpuMilliseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 function inFolder<T>(work: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'skep-object-'));
   try {

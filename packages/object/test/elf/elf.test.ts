@@ -6,7 +6,7 @@ import { buildBtfExt, parseBtfExt } from '../../src/btf/ext.ts';
 import type { ElfFile } from '../../src/elf/model.ts';
 import { readElf } from '../../src/elf/read.ts';
 import { writeElf } from '../../src/elf/write.ts';
-import { clang, HAVE_CLANG, have, runOn } from '../clang.ts';
+import { clang, cpuMilliseconds, HAVE_CLANG, have, runOn } from '../clang.ts';
 import { SOURCES } from '../sources.ts';
 
 const SMALL: ElfFile = {
@@ -139,7 +139,7 @@ describe.skipIf(!HAVE_CLANG)("clang's objects (needs clang-19)", () => {
       fc.property(flips, (list) => {
         const copy = bytes.slice();
         for (const [at, value] of list) copy[at] = value;
-        const start = performance.now();
+        const start = cpuMilliseconds();
         try {
           const file = readElf(copy);
           const part = (name: string) => file.sections.find((one) => one.name === name)?.data ?? new Uint8Array(0);
@@ -147,7 +147,7 @@ describe.skipIf(!HAVE_CLANG)("clang's objects (needs clang-19)", () => {
         } catch (error) {
           expect(error).toBeInstanceOf(SkepError);
         }
-        expect(performance.now() - start).toBeLessThan(1000);
+        expect(cpuMilliseconds() - start).toBeLessThan(1000);
       }),
       { numRuns: 1000 },
     );
