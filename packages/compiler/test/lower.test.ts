@@ -279,6 +279,18 @@ describe('initialisers', () => {
     expect([...global(module, 'pair').init!]).toEqual([3, 0, 0, 0, 2, 0, 0, 0]);
   });
 
+  it('takes every declaration of an extern for one variable', () => {
+    const module = lowered(`
+      int f(void) { extern int version SEC(".kconfig"); return version; }
+      int g(void) { extern int version SEC(".kconfig"); extern int own; return version + own; }
+      int own = 1;
+    `);
+    expect(module.globals.map((one) => [one.name, one.linkage])).toEqual([
+      ['version', 'extern'],
+      ['own', 'global'],
+    ]);
+  });
+
   it('shares equal strings', () => {
     const module = lowered('void use(const char *); void f(void) { use("x"); use("x"); use("y"); }');
     expect(module.globals.map((one) => one.section)).toEqual(['.rodata.str1.1', '.rodata.str1.1']);
