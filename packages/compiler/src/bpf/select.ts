@@ -771,7 +771,11 @@ export class Selector {
   private call(inst: CallInst): void {
     const { args } = inst;
     const target = this.callee(inst);
-    if (target === undefined) return;
+    if (target === undefined) {
+      // Refused; the rest of the function may have more to say.
+      if (inst.type !== 'void') this.set(this.registerOf(inst), 'i64', 0n);
+      return;
+    }
     const name = target.kind === 'func' ? target.func.name : `helper ${target.id}`;
     if (args.length > 5) this.diagnostics.add(tooManyArguments(name, args.length, inst.span));
     const passed = args.slice(0, 5);

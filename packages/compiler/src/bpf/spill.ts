@@ -27,6 +27,9 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
   };
   for (const block of fn.blocks) {
     const out: MachineInst[] = [];
+    /** By slot: the store that nobody has read yet, which the next one makes needless. */
+    const unread = new Map<FrameSlot, MachineInst>();
+    const needless = new Set<MachineInst>();
     /** Spilled registers that are in another register for the moment, with the index where that was last used. */
     const held = new Map<VReg, { reg: VReg; at: number }>();
     const fetch = (reg: VReg, inst: MachineInst, dst: VReg) => {
@@ -39,13 +42,20 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
         load.symbol = source.symbol;
         load.slot = source.slot;
         load.core = source.core;
-      } else load.slot = slots.get(reg)!;
+      } else {
+        load.slot = slots.get(reg)!;
+        unread.delete(load.slot);
+      }
       load.dst = dst;
       out.push(load);
     };
     const keep = (reg: VReg, inst: MachineInst, value: VReg) => {
       const store = new MachineInst('store', inst.span);
-      store.slot = slots.get(reg)!;
+      const slot = slots.get(reg)!;
+      const before = unread.get(slot);
+      if (before) needless.add(before);
+      unread.set(slot, store);
+      store.slot = slot;
       store.b = value;
       out.push(store);
     };
@@ -75,11 +85,16 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
           continue;
         }
         if (spilled(inst.a) && !made.has(inst.a) && slots.get(inst.a) === slots.get(dst)) continue;
-        held.delete(dst);
-        const fromStack = spilled(inst.a);
-        const value = read(inst.a, inst);
+        let value: VReg;
+        if (spilled(inst.a)) value = read(inst.a, inst);
+        else {
+          // The source may change before the copy is read again: it gets a register of its own, which goes when it can.
+          value = fresh();
+          inst.dst = value;
+          out.push(inst);
+        }
         keep(dst, inst, value);
-        if (fromStack) held.set(dst, { reg: value, at: out.length });
+        held.set(dst, { reg: value, at: out.length });
         continue;
       }
       if (spilled(dst) && made.has(dst) && writesDestination(inst)) continue;
@@ -113,7 +128,7 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
       }
       if (inst.op === 'call') held.clear();
     }
-    block.insts = out;
+    block.insts = needless.size === 0 ? out : out.filter((inst) => !needless.has(inst));
   }
   return temporaries;
 }

@@ -1,0 +1,29 @@
+import { SkepError } from '@skep/base';
+import { BtfBuilder, disassemble, type Insn } from '@skep/object';
+import { emitFunctions } from '../../src/bpf/backend.ts';
+import type { CpuVersion } from '../../src/bpf/machine.ts';
+import { parseModule } from '../../src/ir/parse.ts';
+
+/** The instructions of the last function of an IR text; `module "m"` is put in front. */
+export function insnsOf(ir: string, cpu: CpuVersion = 'v3'): Insn[] {
+  const module = parseModule({ name: 'test.ir', text: `module "m"\n${ir}` }, new BtfBuilder());
+  return emitFunctions(module, cpu).get(module.functions.at(-1)!)!.insns;
+}
+
+/** One instruction a line, jumps relative. */
+export function code(ir: string, cpu: CpuVersion = 'v3'): string[] {
+  return disassemble(insnsOf(ir, cpu)).split('\n');
+}
+
+/** The codes of the diagnostics that the back end refuses the text with. */
+export function refusal(ir: string, cpu: CpuVersion = 'v3'): { codes: string[]; text: string } {
+  try {
+    insnsOf(ir, cpu);
+  } catch (error) {
+    if (!(error instanceof SkepError)) throw error;
+    const { diagnostics } = error;
+    const text = diagnostics.map((one) => [one.message, ...(one.notes ?? []).map((note) => note.message)].join('\n'));
+    return { codes: diagnostics.map((one) => one.code), text: text.join('\n') };
+  }
+  return { codes: [], text: '' };
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { code, refusal } from './code.ts';
+
+describe('what the back end refuses', () => {
+  it('E1300: a frame of more than 512 bytes, with its largest variables', () => {
+    const { codes, text } = refusal(`func @f(%ctx: ptr context): i32 global section "raw_tp" {
+b0:
+  %path = alloca 400 align 8
+  %name = alloca 120 align 8
+  %0 = call i64 helper 113 "x"(%path, i32 400, %ctx)
+  %1 = call i64 helper 113 "x"(%name, i32 120, %ctx)
+  return 0
+}`);
+    expect(codes).toEqual(['E1300']);
+    expect(text).toContain('520 bytes');
+    expect(text).toMatch(/takes 400 bytes, line 4/);
+  });
+
+  it('E1301: jumps that are too far, which v4 can make', () => {
+    const stores = Array.from({ length: 33_000 }, (_, i) => `  store i64 ${i}, %buf volatile`).join('\n');
+    const ir = `func @f(%ctx: ptr context): i32 global section "raw_tp" {
+b0:
+  %buf = alloca 8 align 8
+  %0 = load i64 %ctx
+  %1 = eq i64 %0, 0
+  branch %1, b2, b1
+b1:
+${stores}
+  jump b2
+b2:
+  %2 = load i32 %buf
+  return %2
+}`;
+    expect(refusal(ir).codes).toEqual(['E1301']);
+    expect(code(ir, 'v4')[2]).toBe('gotol pc+33000');
+  });
+
+  it('E1302: a call through a pointer that is not known', () => {
+    const ir = `func @f(%p: ptr): i64 static {
+b0:
+  %0 = call i64 pointer %p()
+  return %0
+}`;
+    expect(refusal(ir).codes).toEqual(['E1302']);
+  });
+
+  it('E1303: atomics that the instruction set does not have', () => {
+    const ir = `func @f(%p: ptr): i64 static {
+b0:
+  %0 = atomic fetch add i64 %p, 1
+  return %0
+}`;
+    expect(refusal(ir, 'v2').codes).toEqual(['E1303']);
+    expect(refusal(ir, 'v3').codes).toEqual([]);
+  });
+
+  it('E1304, E1305: more than five arguments', () => {
+    const { codes } = refusal(`func @f(%a: i64, %b: i64, %c: i64, %d: i64, %e: i64, %g: i64): i64 static {
+b0:
+  %0 = call i64 helper 5 "h"(%a, %b, %c, %d, %e, %g)
+  return %0
+}`);
+    expect(codes).toEqual(['E1305', 'E1304']);
+  });
+
+  it('E1306: copies that are too large to be written out', () => {
+    const { codes } = refusal(`func @f(%a: ptr, %b: ptr): i64 static {
+b0:
+  memcpy %a, %b, 4096 align 1
+  return 0
+}`);
+    expect(codes).toEqual(['E1306']);
+  });
+});
