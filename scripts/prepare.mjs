@@ -27,11 +27,12 @@ function requireNode() {
     fail(`Node 20.19 or newer is needed, this is ${process.versions.node}`);
 }
 
+// Not `npm ci`: it insists on optional packages of other platforms, which not every registry carries.
 function installWhenChanged() {
   const want = digest([join(root, 'package-lock.json')]);
   if (read('installed') === want && existsSync(join(root, 'node_modules', 'typescript'))) return;
   console.error('skep: installing dependencies …');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: ['ignore', 2, 2] });
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: ['ignore', 2, 2] });
   write('installed', want);
 }
 

@@ -11,12 +11,16 @@ export function parseHelperProtos(sourceFolder) {
   const protos = new Map();
   const sets = new Map();
   const setOfOps = new Map();
-  for (const path of cFiles(tree)) {
-    const text = readFileSync(path, 'utf8')
+  const texts = cFiles(tree).map((path) =>
+    readFileSync(path, 'utf8')
       .replace(/\/\*[\s\S]*?\*\//g, ' ')
-      .replace(/^#.*$/gm, '');
+      .replace(/^#.*$/gm, ''),
+  );
+  const lists = new Map();
+  for (const text of texts) readBtfIdLists(text, lists);
+  for (const text of texts) {
     for (const [, name, body] of text.matchAll(/struct bpf_func_proto\s+(?:__weak\s+)?(\w+)\s*(?:__weak\s*)?=\s*\{([\s\S]*?)\n\};/g)) {
-      protos.set(nameOfProto(name), parseProto(nameOfProto(name), body));
+      protos.set(nameOfProto(name), parseProto(nameOfProto(name), body, lists));
     }
     for (const [, name, body] of text.matchAll(
       /\n(?:static )?const struct bpf_func_proto \*\s*(\w+)\(enum bpf_func_id func_id,[^{;]*\)\s*\{([\s\S]*?)\n\}/g,
@@ -83,7 +87,7 @@ const SOCK_TYPES = {
 };
 const TRACING_TYPES = { TASK: 'task_struct', FILE: 'file', VMA: 'vm_area_struct' };
 
-function parseProto(name, body) {
+function parseProto(name, body, lists) {
   const fields = Object.fromEntries([...body.matchAll(/\.(\w+)\s*=\s*([^,]*),/g)].map(([, key, value]) => [key, value.replace(/\s+/g, ' ').trim()]));
   const proto = { name, result: fields.ret_type, args: [] };
   for (let index = 1; fields[`arg${index}_type`]; index++) {
@@ -91,10 +95,10 @@ function parseProto(name, body) {
     const size = fields[`arg${index}_size`];
     if (size) arg.size = sizeOf(size);
     const btf = fields[`arg${index}_btf_id`];
-    if (btf) arg.struct = structOf(btf);
+    if (btf) arg.struct = structOf(btf, lists);
     proto.args.push(arg);
   }
-  if (fields.ret_btf_id) proto.resultStruct = structOf(fields.ret_btf_id);
+  if (fields.ret_btf_id) proto.resultStruct = structOf(fields.ret_btf_id, lists);
   if (fields.gpl_only === 'true') proto.gplOnly = true;
   if (fields.pkt_access === 'true') proto.packetAccess = true;
   if (fields.might_sleep === 'true') proto.mightSleep = true;
@@ -107,17 +111,24 @@ function sizeOf(text) {
   return size;
 }
 
-function structOf(text) {
-  const sock = /BTF_SOCK_TYPE_(\w+)/.exec(text);
-  const tracing = /BTF_TRACING_TYPE_(\w+)/.exec(text);
-  const own = /(?:bpf|btf)_(\w+?)_(?:btf_)?ids?(?:\[0\])?$/.exec(text);
-  const name = sock ? SOCK_TYPES[sock[1]] : tracing ? TRACING_TYPES[tracing[1]] : text === 'BPF_PTR_POISON' ? '' : own?.[1];
-  if (name === undefined) throw new Error(`type '${text}' is not known`);
-  return STRUCTS[name] ?? name;
+/** `BTF_ID_LIST(list) BTF_ID(struct, a) …` and its one-line forms: the structs of each list. */
+function readBtfIdLists(text, lists) {
+  for (const [, name, struct] of text.matchAll(/BTF_ID_LIST(?:_GLOBAL)?_SINGLE\((\w+), struct, (\w+)\)/g)) lists.set(name, [struct]);
+  for (const [, name, ids] of text.matchAll(/BTF_ID_LIST\((\w+)\)((?:\s*BTF_ID\(\w+, \w+\))+)/g)) {
+    lists.set(name, [...ids.matchAll(/BTF_ID\(\w+, (\w+)\)/g)].map(([, struct]) => struct));
+  }
 }
 
-/** Where the name of a BTF id list is not that of its struct. */
-const STRUCTS = { seq_file: 'seq_file', cgroup_storage: 'cgroup', ptr: 'btf_ptr' };
+function structOf(text, lists) {
+  const sock = /BTF_SOCK_TYPE_(\w+)/.exec(text);
+  const tracing = /BTF_TRACING_TYPE_(\w+)/.exec(text);
+  const list = /^&(\w+)\[(\d)\]$/.exec(text);
+  const name = sock ? SOCK_TYPES[sock[1]] : tracing ? TRACING_TYPES[tracing[1]] : list ? lists.get(list[1])?.[list[2]] : /^&(\w+)_id$/.exec(text)?.[1];
+  // Not known until the verifier sees the argument.
+  if (text === 'BPF_PTR_POISON') return '';
+  if (!name) throw new Error(`type '${text}' is not known`);
+  return name;
+}
 
 /** Prototypes that a function hands out. */
 const GETTERS = {
@@ -136,7 +147,7 @@ function parseSet(body) {
   let labels = [];
   let closed = false;
   for (const [, helper, proto, getter, set] of body.matchAll(
-    /case BPF_FUNC_(\w+):|&(bpf_\w*_proto\w*)\b|(bpf_get_\w+_proto)\(\)|(\w+_func_proto)\(func_id, prog\)/g,
+    /case BPF_FUNC_(\w+):|&(bpf_\w*_proto\w*)\b|(bpf_get_\w+_proto)\(\)|(?<!->)\b(\w+_func_proto)\(func_id, prog\)/g,
   )) {
     if (helper) {
       if (closed) labels = [];

@@ -5,8 +5,9 @@
  *   node scripts/generate-abi/index.mjs            write the tables
  *   node scripts/generate-abi/index.mjs --btf      also packages/abi/data/ and the kfuncs, from Debian's kernel
  *                                                  image; needs zstd and a build of packages/object
+ *   node scripts/generate-abi/index.mjs --protos   also what the verifier checks of helpers, from the kernel's sources
  *   node scripts/generate-abi/index.mjs --check    write nothing; exit 1 when a file would change, 3 when a package
- *                                                  is not in the cache (nothing is fetched); goes with --btf too
+ *                                                  is not in the cache (nothing is fetched); goes with the others
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,35 +17,43 @@ import { parseHeader } from './c-header.mjs';
 import { parseErrnos, parseSyscalls } from './flat-headers.mjs';
 import { parseHelpers } from './helpers.mjs';
 import { INPUTS, unpacked } from './inputs.mjs';
-import { kfuncTable, writeTables } from './tables.mjs';
+import { kfuncTable, protoTables, writeTables } from './tables.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const OUT = join(ROOT, 'packages/abi/src/generated');
 
 const check = process.argv.includes('--check');
-const headers = unpacked(INPUTS.headers, { fetch: !check });
-if (headers === undefined) {
-  console.error(`${INPUTS.headers.name} ${INPUTS.headers.version} is not in the cache`);
-  process.exit(3);
-}
-
-const files = writeTables(readFacts(headers), `${INPUTS.headers.name} ${INPUTS.headers.version}`);
+const headers = required(INPUTS.headers);
+const files = writeTables(readFacts(headers), sourceName(INPUTS.headers));
 let changed = 0;
 for (const [name, text] of files) write(join(OUT, name), text);
 
 if (process.argv.includes('--btf')) {
-  const image = unpacked(INPUTS.kernel, { fetch: !check });
-  if (image === undefined) {
-    console.error(`${INPUTS.kernel.name} ${INPUTS.kernel.version} is not in the cache`);
-    process.exit(3);
-  }
+  const image = required(INPUTS.kernel);
   const { bundleBtf } = await import('./bundle-btf.mjs');
   const { btf, kfuncs } = bundleBtf(image);
-  write(join(OUT, 'kfuncs.ts'), kfuncTable(kfuncs, `${INPUTS.kernel.name} ${INPUTS.kernel.version}`));
+  write(join(OUT, 'kfuncs.ts'), kfuncTable(kfuncs, sourceName(INPUTS.kernel)));
   writeBtf(join(ROOT, 'packages/abi/data/vmlinux-6.12-amd64.btf.gz'), btf);
+}
+if (process.argv.includes('--protos')) {
+  const sources = required(INPUTS.sources);
+  const { parseHelperProtos } = await import('./helper-protos.mjs');
+  write(join(OUT, 'helper-protos.ts'), protoTables(parseHelperProtos(sources), sourceName(INPUTS.sources)));
 }
 console.error(`${changed} files ${check ? 'differ' : 'written'}`);
 if (check && changed > 0) process.exit(1);
+
+/** The folder of a package, which `--check` does not fetch. */
+function required(input) {
+  const folder = unpacked(input, { fetch: !check });
+  if (folder !== undefined) return folder;
+  console.error(`${sourceName(input)} is not in the cache`);
+  process.exit(3);
+}
+
+function sourceName(input) {
+  return `${input.name} ${input.version}`;
+}
 
 function write(path, text) {
   if (readIfThere(path)?.toString('utf8') !== text) change(path, text);

@@ -15,6 +15,7 @@ export const INPUTS = {
     suite: 'bookworm-security',
     archive: 'debian-security',
   },
+  sources: { name: 'linux-source-6.12', version: '6.12.107-1', suite: 'trixie', archive: 'debian' },
 };
 
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skep', 'abi');
