@@ -94,20 +94,19 @@ class Allocation {
     const left: VReg[] = [];
     for (const root of order) if (!this.place(root, this.segments[root]!, root)) left.push(root);
     const spilled = new Map<VReg, FrameSlot>();
-    const slots = new Map<VReg, FrameSlot>();
+    /** What each slot is taken by so far: values that are never live at once share one. */
+    const shared: { slot: FrameSlot; segments: readonly number[] }[] = [];
     for (const root of left) {
       const parts = members.get(root)!;
+      const whole = this.segments[root]!;
+      let slot: FrameSlot | undefined;
       parts.sort(
         (a, b) =>
           this.density(b, alone[b]!, ranges.segments[b]!) - this.density(a, alone[a]!, ranges.segments[a]!) || a - b,
       );
       for (const part of parts) {
         if (parts.length > 1 && this.place(part, ranges.segments[part]!, root)) continue;
-        let slot = slots.get(root);
-        if (slot === undefined) {
-          slot = spillSlot();
-          slots.set(root, slot);
-        }
+        slot ??= slotFor(whole, shared);
         spilled.set(part, slot);
       }
     }
@@ -273,6 +272,17 @@ class Allocation {
     }
     return at;
   }
+}
+
+function slotFor(segments: readonly number[], shared: { slot: FrameSlot; segments: readonly number[] }[]): FrameSlot {
+  for (const one of shared) {
+    if (overlap(one.segments, segments)) continue;
+    one.segments = mergeRanges(one.segments, segments);
+    return one.slot;
+  }
+  const slot = spillSlot();
+  shared.push({ slot, segments });
+  return slot;
 }
 
 function fill(line: Int32Array, segments: readonly number[], value: number): void {
