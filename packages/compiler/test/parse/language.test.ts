@@ -114,6 +114,8 @@ const ACCEPTED: Record<string, string> = {
   'types of 128 bits can be declared and copied': `
     unsigned __int128 a, b; struct s { __int128 v; char c; }; void f(struct s *s) { a = b; s->v = a; }
     _Static_assert(sizeof(a) == 16 && sizeof(struct s) == 32, "");`,
+  'arrays sized by constant variables': `
+    int f(void) { const unsigned n = 32; char a[n], b[n * 2 + 1] = { 0 }; return a[0] + sizeof(b); }`,
   'redeclarations merge': `
     extern int a; int a = 1; int f(); int f(int x) { return x; } static int g(void); static int g(void) { return f(1); }
     typedef int t; typedef int t; struct s; struct s *p; struct s { int x; }; int h(void) { return p->x + g(); } int arr[]; int arr[4];

@@ -54,7 +54,7 @@ export function call(p: Parser, callee: Expr, start: number): Expr {
   const name = decl ? `'${decl.name}'` : 'this function';
   const args = convertArguments(p, signature, given, name, decl, span);
   if (args === undefined) return errorExpr(span);
-  if (strip(signature.result).kind === 'record') {
+  if (strip(signature.result).kind === 'record' && !takesRecords(decl)) {
     p.report(recordByValue(span, `${name} returns`));
     return errorExpr(span);
   }
@@ -63,6 +63,11 @@ export function call(p: Parser, callee: Expr, start: number): Expr {
     return errorExpr(span);
   }
   return { kind: 'call', callee: target, signature, args, type: unqualified(signature.result), span };
+}
+
+/** Records are passed by value only where the function is copied into its caller. */
+export function takesRecords(decl: FunctionDecl | undefined): boolean {
+  return decl !== undefined && decl.storage === 'static' && !decl.attributes.noinline;
 }
 
 function convertArguments(
@@ -91,7 +96,7 @@ function convertArguments(
     const doing = param?.name ? `passing argument '${param.name}' of ${name}` : `passing argument ${i + 1} of ${name}`;
     const value = param ? assignTo(p, one, param.type, doing) : promoteArgument(p, one);
     if (isError(value)) failed = true;
-    else if (strip(value.type).kind === 'record') {
+    else if (strip(value.type).kind === 'record' && !takesRecords(decl)) {
       p.report(recordByValue(one.span, `argument ${i + 1} of ${name} passes`));
       failed = true;
     }

@@ -264,11 +264,12 @@ function checkSignature(p: Parser, decl: FunctionDecl, type: FunctionType): void
   if (type.params.length > 5 && decl.storage !== 'static' && !decl.attributes.alwaysInline)
     p.report(tooManyParameters(span, name, type.params.length));
   const result = strip(type.result);
-  if (result.kind === 'record') p.report(recordByValue(span, `'${name}' returns`));
+  const records = takesRecords(decl);
+  if (result.kind === 'record' && !records) p.report(recordByValue(span, `'${name}' returns`));
   else if (!isVoid(type.result) && !isComplete(type.result))
     p.report(incompleteType(span, type.result, `the result of '${name}'`));
   for (const param of decl.params)
-    if (strip(param.type).kind === 'record')
+    if (strip(param.type).kind === 'record' && !records)
       p.report(recordByValue(param.span, `parameter '${param.name}' of '${name}' takes`));
 }
 

@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { VariableDecl } from '../ast.ts';
+import type { Expr, VariableDecl } from '../ast.ts';
 import { integerConstant } from '../constant.ts';
 import type { CType, FunctionType } from '../ctype.ts';
 import { T } from '../token.ts';
@@ -8,8 +8,10 @@ import {
   functionType,
   INT,
   isComplete,
+  isConst,
   isInteger,
   isVoid,
+  isVolatile,
   pointerTo,
   qualify,
   sizeOf,
@@ -201,7 +203,7 @@ function arrayCount(p: Parser): number {
     p.report(notConstant(expr.span, 'the size of an array'));
     return 1;
   }
-  const value = integerConstant(expr);
+  const value = integerConstant(expr) ?? integerConstant(throughConstants(expr));
   if (value === undefined) {
     p.report(p.fn === undefined ? notConstant(expr.span, 'the size of an array') : variableLengthArray(expr.span));
     return 1;
@@ -211,6 +213,23 @@ function arrayCount(p: Parser): number {
     return 1;
   }
   return value > BigInt(MAX_OBJECT) ? MAX_OBJECT + 1 : Number(value);
+}
+
+/** `const int n = 32; char a[n];` is no array of variable length for anybody but the standard: clang folds it too. */
+function throughConstants(expr: Expr): Expr {
+  switch (expr.kind) {
+    case 'cast': {
+      const { operand } = expr;
+      if (expr.op === 'int') return { ...expr, operand: throughConstants(operand) };
+      if (expr.op !== 'load' || operand.kind !== 'var' || !isConst(operand.type)) return expr;
+      const value = operand.variable.init?.parts[0]?.value;
+      return value === undefined || isVolatile(operand.type) ? expr : value;
+    }
+    case 'binary':
+      return { ...expr, left: throughConstants(expr.left), right: throughConstants(expr.right) };
+    default:
+      return expr;
+  }
 }
 
 function parameters(p: Parser, result: CType): FunctionType {

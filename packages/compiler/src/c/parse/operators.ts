@@ -29,6 +29,7 @@ import {
   strip,
   ULONG,
   VOID,
+  wrap,
 } from '../types.ts';
 import { noAttributes } from './attributes.ts';
 import {
@@ -36,6 +37,7 @@ import {
   cast,
   convert,
   errorExpr,
+  intExpr,
   isCondition,
   isError,
   isNullConstant,
@@ -113,7 +115,7 @@ function isComparison(op: BinaryOp): boolean {
   return op === '==' || op === '!=' || op === '<' || op === '>' || op === '<=' || op === '>=';
 }
 
-/** Floats and 128-bit integers have types, but nothing can be computed with them. */
+/** Floats and 128-bit integers have types, but nothing can be computed with them; the latter can be equal. */
 function refuseWide(p: Parser, op: string, left: Expr, right: Expr, span: Span): boolean {
   for (const { type } of [left, right]) {
     const bare = strip(type);
@@ -121,7 +123,7 @@ function refuseWide(p: Parser, op: string, left: Expr, right: Expr, span: Span):
       p.report(floatArithmetic(span));
       return true;
     }
-    if (bare.kind === 'int' && bare.size === 16) {
+    if (bare.kind === 'int' && bare.size === 16 && op !== '==' && op !== '!=') {
       p.report(int128Arithmetic(span, op));
       return true;
     }
@@ -224,7 +226,7 @@ export function unary(p: Parser, op: '+' | '-' | '~' | '!', operand: Expr, span:
   const wide = promote(value);
   if (op === '+') return wide;
   // A negative literal stays a literal, so that messages and the tree show the number that was written.
-  if (op === '-' && wide.kind === 'int') return convert({ ...wide, value: -wide.value, span }, wide.type, true) as Expr;
+  if (op === '-' && wide.kind === 'int') return intExpr(wrap(-wide.value, integerOf(wide.type)!), wide.type, span);
   return { kind: 'unary', op, operand: wide, type: wide.type, span };
 }
 
