@@ -111,6 +111,14 @@ describe('BTF written and read', () => {
     expect(split.sizeOf(base.count + 1)).toBe(24);
   });
 
+  it.each(['ascii', 'with umlauts: \u00e4'])('gives back thousands of strings (%s)', (flavour) => {
+    const b = new BtfBuilder();
+    const names = Array.from({ length: 2000 }, (_, i) => `${flavour}${i}`);
+    const ids = names.map((name) => b.add({ kind: 'typedef', name, type: 0 }));
+    const btf = Btf.parse(b.toBytes());
+    for (let round = 0; round < 2; round++) expect(ids.map((id) => btf.name(id))).toEqual(names);
+  });
+
   it('finds what it added, whatever the names (property)', () => {
     const names = fc.uniqueArray(
       fc.string({ minLength: 1 }).filter((s) => !s.includes('\0') && !/[\ud800-\udfff]/.test(s)),
@@ -124,6 +132,9 @@ describe('BTF written and read', () => {
           expect(btf.find(name)).toBe(ids[i]);
           expect(btf.find(name, 'struct')).toBeUndefined();
         }
+        // Enough questions for the index, and again through it.
+        for (let i = 0; i < 20; i++) expect(btf.find('\u0001 is no name')).toBeUndefined();
+        for (const [i, name] of list.entries()) expect(btf.findAll(name)).toEqual([ids[i]]);
       }),
     );
   });
