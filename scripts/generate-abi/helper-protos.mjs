@@ -19,7 +19,9 @@ export function parseHelperProtos(sourceFolder) {
   const lists = new Map();
   for (const text of texts) readBtfIdLists(text, lists);
   for (const text of texts) {
-    for (const [, name, body] of text.matchAll(/struct bpf_func_proto\s+(?:__weak\s+)?(\w+)\s*(?:__weak\s*)?=\s*\{([\s\S]*?)\n\};/g)) {
+    for (const [, name, body] of text.matchAll(
+      /struct bpf_func_proto\s+(?:__weak\s+)?(\w+)\s*(?:__weak\s*)?=\s*\{([\s\S]*?)\n\};/g,
+    )) {
       protos.set(nameOfProto(name), parseProto(nameOfProto(name), body, lists));
     }
     for (const [, name, body] of text.matchAll(
@@ -27,7 +29,9 @@ export function parseHelperProtos(sourceFolder) {
     )) {
       sets.set(name, parseSet(body));
     }
-    for (const [, name, body] of text.matchAll(/const struct bpf_verifier_ops (\w+)_verifier_ops = \{([\s\S]*?)\n\};/g)) {
+    for (const [, name, body] of text.matchAll(
+      /const struct bpf_verifier_ops (\w+)_verifier_ops = \{([\s\S]*?)\n\};/g,
+    )) {
       const set = /\.get_func_proto\s*=\s*(\w+)/.exec(body);
       if (set) setOfOps.set(name, set[1]);
     }
@@ -79,16 +83,39 @@ function cFiles(tree) {
     .map((name) => join(tree, name));
 }
 
-const SIZES = { u32: 4, int: 4, u64: 8, s64: 8, long: 8, 'unsigned long': 8, 'struct iphdr': 20, 'struct tcphdr': 20, 'struct ipv6hdr': 40 };
+const SIZES = {
+  u32: 4,
+  int: 4,
+  u64: 8,
+  s64: 8,
+  long: 8,
+  'unsigned long': 8,
+  'struct iphdr': 20,
+  'struct tcphdr': 20,
+  'struct ipv6hdr': 40,
+};
 
 const SOCK_TYPES = {
-  SOCK: 'sock', SOCK_COMMON: 'sock_common', TCP: 'tcp_sock', TCP6: 'tcp6_sock', TCP_TW: 'tcp_timewait_sock',
-  TCP_REQ: 'tcp_request_sock', UDP6: 'udp6_sock', UNIX: 'unix_sock', MPTCP: 'mptcp_sock', SOCKET: 'socket',
+  SOCK: 'sock',
+  SOCK_COMMON: 'sock_common',
+  TCP: 'tcp_sock',
+  TCP6: 'tcp6_sock',
+  TCP_TW: 'tcp_timewait_sock',
+  TCP_REQ: 'tcp_request_sock',
+  UDP6: 'udp6_sock',
+  UNIX: 'unix_sock',
+  MPTCP: 'mptcp_sock',
+  SOCKET: 'socket',
 };
 const TRACING_TYPES = { TASK: 'task_struct', FILE: 'file', VMA: 'vm_area_struct' };
 
 function parseProto(name, body, lists) {
-  const fields = Object.fromEntries([...body.matchAll(/\.(\w+)\s*=\s*([^,]*),/g)].map(([, key, value]) => [key, value.replace(/\s+/g, ' ').trim()]));
+  const fields = Object.fromEntries(
+    [...body.matchAll(/\.(\w+)\s*=\s*([^,]*)(?:,|$)/g)].map(([, key, value]) => [
+      key,
+      value.replace(/\s+/g, ' ').trim(),
+    ]),
+  );
   const proto = { name, result: fields.ret_type, args: [] };
   for (let index = 1; fields[`arg${index}_type`]; index++) {
     const arg = { kind: fields[`arg${index}_type`] };
@@ -113,9 +140,13 @@ function sizeOf(text) {
 
 /** `BTF_ID_LIST(list) BTF_ID(struct, a) …` and its one-line forms: the structs of each list. */
 function readBtfIdLists(text, lists) {
-  for (const [, name, struct] of text.matchAll(/BTF_ID_LIST(?:_GLOBAL)?_SINGLE\((\w+), struct, (\w+)\)/g)) lists.set(name, [struct]);
+  for (const [, name, struct] of text.matchAll(/BTF_ID_LIST(?:_GLOBAL)?_SINGLE\((\w+), struct, (\w+)\)/g))
+    lists.set(name, [struct]);
   for (const [, name, ids] of text.matchAll(/BTF_ID_LIST\((\w+)\)((?:\s*BTF_ID\(\w+, \w+\))+)/g)) {
-    lists.set(name, [...ids.matchAll(/BTF_ID\(\w+, (\w+)\)/g)].map(([, struct]) => struct));
+    lists.set(
+      name,
+      [...ids.matchAll(/BTF_ID\(\w+, (\w+)\)/g)].map(([, struct]) => struct),
+    );
   }
 }
 
@@ -123,14 +154,20 @@ function structOf(text, lists) {
   const sock = /BTF_SOCK_TYPE_(\w+)/.exec(text);
   const tracing = /BTF_TRACING_TYPE_(\w+)/.exec(text);
   const list = /^&(\w+)\[(\d)\]$/.exec(text);
-  const name = sock ? SOCK_TYPES[sock[1]] : tracing ? TRACING_TYPES[tracing[1]] : list ? lists.get(list[1])?.[list[2]] : /^&(\w+)_id$/.exec(text)?.[1];
+  const name = sock
+    ? SOCK_TYPES[sock[1]]
+    : tracing
+      ? TRACING_TYPES[tracing[1]]
+      : list
+        ? lists.get(list[1])?.[list[2]]
+        : /^&(\w+)_id$/.exec(text)?.[1];
   // Not known until the verifier sees the argument.
   if (text === 'BPF_PTR_POISON') return '';
   if (!name) throw new Error(`type '${text}' is not known`);
   return name;
 }
 
-/** Prototypes that a function hands out. */
+/** Prototypes that a function hands out, where they are not named after the helper. */
 const GETTERS = {
   bpf_get_trace_printk_proto: 'bpf_trace_printk',
   bpf_get_trace_vprintk_proto: 'bpf_trace_vprintk',
@@ -147,7 +184,7 @@ function parseSet(body) {
   let labels = [];
   let closed = false;
   for (const [, helper, proto, getter, set] of body.matchAll(
-    /case BPF_FUNC_(\w+):|&(bpf_\w*_proto\w*)\b|(bpf_get_\w+_proto)\(\)|(?<!->)\b(\w+_func_proto)\(func_id, prog\)/g,
+    /case BPF_FUNC_(\w+):|&(\w+_proto\w*)\b|(bpf_get_\w+_proto)\((?:func_id)?\)|(?<!->)\b(\w+_func_proto)\(func_id, prog\)/g,
   )) {
     if (helper) {
       if (closed) labels = [];
@@ -157,7 +194,7 @@ function parseSet(body) {
       if (!inherits.includes(set)) inherits.push(set);
     } else {
       closed = true;
-      for (const label of labels) helpers[label] ??= getter ? GETTERS[getter] : nameOfProto(proto);
+      for (const label of labels) helpers[label] ??= getter ? (GETTERS[getter] ?? label) : nameOfProto(proto);
     }
   }
   return { helpers, inherits };

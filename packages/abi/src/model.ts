@@ -17,6 +17,39 @@ export interface Helper {
   readonly since: KernelVersion;
 }
 
+/** What the verifier checks of an argument: the kernel's `enum bpf_arg_type` and its flags, `ARG_PTR_TO_MEM | MEM_RDONLY`. */
+export interface HelperArg {
+  readonly kind: string;
+  /** Bytes of `ARG_PTR_TO_FIXED_SIZE_MEM`. */
+  readonly size?: number;
+  /** Of the kernel's BTF, for `ARG_PTR_TO_BTF_ID`; '' when it is known only at the call. */
+  readonly struct?: string;
+}
+
+/**
+ * A `struct bpf_func_proto` of the kernel. A helper has several when types of programs reach it in different ways: their
+ * names begin with that of the helper or not (`bpf_skb_event_output` for `bpf_perf_event_output`).
+ */
+export interface HelperProto {
+  readonly name: string;
+  /** `enum bpf_return_type`. */
+  readonly result: string | undefined;
+  readonly resultStruct?: string;
+  readonly args: readonly HelperArg[];
+  /** Only for programs under a licence compatible with the GPL. */
+  readonly gplOnly?: true;
+  /** Packet pointers may be passed as memory. */
+  readonly packetAccess?: true;
+  /** Only for sleepable programs. */
+  readonly mightSleep?: true;
+}
+
+/** The helpers that one `get_func_proto` of the kernel answers for (helper -> prototype), and those it asks next. */
+export interface HelperSet {
+  readonly inherits: readonly string[];
+  readonly helpers: Readonly<Record<string, string>>;
+}
+
 /** `KF_*` of `include/linux/btf.h`. */
 export type KfuncFlag =
   | 'acquire'
