@@ -171,6 +171,26 @@ describe('expressions', () => {
     expect(only(f, 'call')).toEqual([]);
   });
 
+  it('compares 128-bit integers by halves', () => {
+    const f = func(lowered('int f(unsigned __int128 *a, unsigned __int128 *b) { return *a == *b; }'), 'f');
+    expect(only(f, 'load').filter((one) => one.type === 'i64').length).toBe(4);
+    const g = func(lowered('int g(unsigned __int128 *a) { return *a != 0; }'), 'g');
+    expect(only(g, 'compare').length).toBe(1);
+  });
+
+  it('passes structs by value through memory, to functions that are inlined', () => {
+    const module = lowered(`
+      struct pair { long a, b; };
+      static struct pair swap(struct pair p) { struct pair q = { p.b, p.a }; p.a = 9; return q; }
+      long f(long x, long y) { struct pair p = { x, y }; return swap(p).a + swap(swap(p)).b + p.a; }
+    `);
+    const swap = func(module, 'swap');
+    expect(swap).toMatchObject({ inline: 'always', result: 'void' });
+    expect(swap.params.map((param) => param.type)).toEqual(['ptr', 'ptr']);
+    const copies = only(func(module, 'f'), 'memcpy').length;
+    expect(copies).toBeGreaterThanOrEqual(3);
+  });
+
   it('evaluates a conditional struct on the side that is taken', () => {
     const f = func(
       lowered('struct s { long a, b; }; void f(struct s *p, struct s *q, struct s *r, int c) { *p = c ? *q : *r; }'),

@@ -35,15 +35,6 @@ export function recursion(chain: readonly string[], span: Span | undefined, note
   };
 }
 
-export function tooManyArguments(name: string, count: number, span: Span): Diagnostic {
-  return error(
-    'E1353',
-    `'${name}' takes ${count} arguments, and eBPF passes five in registers and none on the stack`,
-    span,
-    'make the function static (it is then inlined), or pass a pointer to a struct',
-  );
-}
-
 export function atomicSize(size: number, span: Span): Diagnostic {
   return error(
     'E1354',
@@ -95,24 +86,6 @@ export function floatingPoint(what: string, span: Span): Diagnostic {
     `${what} of a floating-point number: eBPF has none`,
     span,
     'scale to an integer, for example microseconds instead of seconds',
-  );
-}
-
-export function aggregateByValue(name: string, span: Span): Diagnostic {
-  return error(
-    'E1452',
-    `'${name}' passes a struct by value, and eBPF passes registers only`,
-    span,
-    "pass a pointer, or make the function 'static __always_inline'",
-  );
-}
-
-export function variadicFunction(name: string, span: Span): Diagnostic {
-  return error(
-    'E1453',
-    `'${name}' takes a variable number of arguments, which eBPF cannot pass`,
-    span,
-    'write a macro with __VA_ARGS__ instead',
   );
 }
 

@@ -4,11 +4,11 @@ import type { AssignExpr, BinaryExpr, CallExpr, CastExpr, Expr, StepExpr } from 
 import type { CType } from '../ctype.ts';
 import { asFunction, integerOf, isConst, isVoid, isVolatile, sizeOf, strip } from '../types.ts';
 import { lowerBuiltin } from './builtin.ts';
-import { floatingPoint, tooManyArguments, wideInteger } from './diagnostics.ts';
+import { floatingPoint, wideInteger } from './diagnostics.ts';
 import { writeWide } from './initialise.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
-import { noteOutput, noteReserved } from './record-tags.ts';
+import { noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
 import { lowerStatement } from './statement.ts';
 import { staticValue } from './static-value.ts';
@@ -503,23 +503,14 @@ function constantLoad(fn: FunctionState, place: Expr): Value | undefined {
 }
 
 function lowerCall(fn: FunctionState, e: CallExpr, result: Value | undefined): Value {
-  const { b, unit } = fn;
+  const { b } = fn;
   const callee = calleeOf(fn, e.callee);
   const args: Value[] = result === undefined ? [] : [result];
   for (const arg of e.args) args.push(isAggregate(arg.type) ? passByCopy(fn, arg) : lowerValue(fn, arg));
   const type = irTypeOf(e.type);
-  if (args.length > 5 && !(callee.kind === 'func' && callee.func.inline === 'always')) {
-    // A function that is too wide has been complained about where it is defined.
-    if (callee.kind !== 'func') unit.diagnostics.add(tooManyArguments(nameOf(callee), args.length, e.span));
-  }
-  if (callee.kind === 'helper') noteOutput(unit, e, callee.id);
   b.span = e.span;
   const call = b.call(callee, args, type ?? 'void');
   return call.type === 'void' ? undef('i64') : call;
-}
-
-function nameOf(callee: Callee): string {
-  return callee.kind === 'helper' ? callee.name : callee.kind === 'func' ? callee.func.name : 'the function';
 }
 
 function calleeOf(fn: FunctionState, e: Expr): Callee {

@@ -5,7 +5,6 @@ import type { Func, Global, Linkage, Module, Param } from '../../ir/ir.ts';
 import type { FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
 import { asFunction } from '../types.ts';
 import { BtfTypes } from './btf-types.ts';
-import { aggregateByValue, tooManyArguments, variadicFunction } from './diagnostics.ts';
 import { lowerFunction } from './function.ts';
 import { fillGlobal, openGlobal, openString } from './globals.ts';
 import { refuseRecursion } from './recursion.ts';
@@ -184,19 +183,9 @@ class UnitLowering implements Unit {
     return { params, sret };
   }
 
-  /** What registers cannot pass can only be inlined; says so where it cannot be. */
+  /** What registers cannot pass can only be inlined; the parser lets static functions have it. */
   private mustInline(decl: FunctionDecl, count: number, sret: boolean): boolean {
-    const type = asFunction(decl.type)!;
-    if (type.variadic) this.diagnostics.add(variadicFunction(decl.name, decl.span));
-    const byValue = sret || type.params.some((param) => isAggregate(param.type));
-    if (!byValue && count <= 5) return false;
-    const inlinable = decl.storage === 'static' && !decl.attributes.noinline;
-    if (!inlinable) {
-      this.diagnostics.add(
-        byValue ? aggregateByValue(decl.name, decl.span) : tooManyArguments(decl.name, count, decl.span),
-      );
-    }
-    return inlinable;
+    return sret || count > 5 || asFunction(decl.type)!.params.some((param) => isAggregate(param.type));
   }
 
   /** In the order of the source, so that the object does not depend on the order of lowering. */

@@ -25,6 +25,7 @@ import {
   newAttributes,
   refuseAsmLabel,
 } from './attributes.ts';
+import { takesRecords } from './calls.ts';
 import { assignTo, isError, rvalue } from './conversions.ts';
 import { type Declarator, declarator, parametersOfType } from './declarators.ts';
 import {
