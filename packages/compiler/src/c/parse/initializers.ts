@@ -34,6 +34,8 @@ interface Sink {
   at: Map<number, number>;
   /** Bytes that the object has at least. */
   end: number;
+  /** Which member of the union at an offset was designated last. */
+  readonly members: Map<RecordType, Map<number, number>>;
 }
 
 /** Beyond this an initialiser would fill memory rather than say something. */
@@ -42,7 +44,15 @@ const MAX_PARTS = 1 << 20;
 /** The initialiser behind `=` of a variable. Open arrays get their size: the type in the result. */
 export function initializer(p: Parser, type: CType, what: string, isStatic: boolean): Initializer {
   const start = p.at;
-  const sink: Sink = { p, doing: `initialising ${what}`, constant: isStatic, parts: [], at: new Map(), end: 0 };
+  const sink: Sink = {
+    p,
+    doing: `initialising ${what}`,
+    constant: isStatic,
+    parts: [],
+    at: new Map(),
+    end: 0,
+    members: new Map(),
+  };
   const made = p.kind === T.LBrace ? braced(sink, type, 0) : unbraced(sink, type, 0, assignment(p));
   const size = Math.max(sizeOf(made) ?? 0, sink.end);
   return { type: made, size, parts: sink.parts, span: p.from(start) };
@@ -137,7 +147,9 @@ function add(sink: Sink, part: InitPart): void {
   }
   sink.at.set(key, sink.parts.length);
   sink.parts.push(part);
-  sink.end = Math.max(sink.end, part.offset + size);
+  const { bitField } = part;
+  const bytes = bitField === undefined ? size : Math.ceil((bitField.bitOffset + bitField.bitWidth) / 8);
+  sink.end = Math.max(sink.end, part.offset + bytes);
 }
 
 type StringPlace = Extract<Expr, { kind: 'string' }>;
@@ -424,6 +436,7 @@ function designated(sink: Sink, base: Frame, oldName: boolean): Frame[] {
           stack.push(frame);
         }
         frame.next = step.index;
+        if (step.record.union) chooseMember(sink, step.record, frame.offset, step.index);
       });
     } else {
       const opened = p.at;
@@ -455,6 +468,21 @@ function designated(sink: Sink, base: Frame, oldName: boolean): Frame[] {
   item(sink, stack);
   if (last !== undefined) repeat(sink, last.frame, last.index, before);
   return stack;
+}
+
+/** Another member of a union takes the place of what was written into it before. */
+function chooseMember(sink: Sink, record: RecordType, offset: number, index: number): void {
+  let chosen = sink.members.get(record);
+  if (chosen === undefined) {
+    chosen = new Map();
+    sink.members.set(record, chosen);
+  }
+  const before = chosen.get(offset);
+  chosen.set(offset, index);
+  if (before === undefined || before === index) return;
+  const end = offset + (sizeOf(record) ?? 0);
+  sink.parts = sink.parts.filter((part) => part.offset < offset || part.offset >= end);
+  sink.at = new Map();
 }
 
 /** Copies what was just written into the elements up to `to`. */

@@ -25,6 +25,7 @@ import { type Attributes, attributes, mergeSpecifiers, newAttributes, stringLite
 import { declarator } from './declarators.ts';
 import {
   assertionFailed,
+  badAttribute,
   badBitField,
   badDeclaration,
   declaresNothing,
@@ -150,6 +151,10 @@ function members(p: Parser, record: RecordType, own: Attributes): void {
   }
   p.next();
   attributes(p, own);
+  if (own.section !== undefined)
+    p.report(
+      badAttribute(p.from(opened), "attribute 'section' stands behind the type: write it behind the variable's name"),
+    );
   record.declTags = [...record.declTags, ...own.declTags];
   if (own.preserveAccessIndex || p.preservesAccess) preserve(record);
   const outer = p.openRecords.at(-2);
