@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -71,9 +71,12 @@ const MEMBERS = [
 function unpackSources(folder) {
   const archive = readdirSync(join(folder, 'usr/src')).find((name) => name.endsWith('.tar.xz'));
   const tree = archive.replace('.tar.xz', '');
+  const path = join(folder, 'usr/src', tree);
+  if (existsSync(join(path, '.unpacked'))) return path;
   const members = MEMBERS.map((member) => `${tree}/${member}`);
   execFileSync('tar', ['-xJf', archive, '--wildcards', ...members], { cwd: join(folder, 'usr/src') });
-  return join(folder, 'usr/src', tree);
+  writeFileSync(join(path, '.unpacked'), '');
+  return path;
 }
 
 function cFiles(tree) {
