@@ -41,9 +41,12 @@ function hiddenFunctions(symbols: ObjectSymbols): Set<string> {
 function fixDatasec(btf: Btf, builder: BtfBuilder, id: BtfId, datasec: BtfDatasec, symbols: ObjectSymbols): void {
   const found = symbols.section(datasec.name);
   if (!found) return;
+  // Linkers fill in both; static variables of several sources may then share a name, so that symbols would mislead.
+  const isLinked = datasec.size > 0;
   const vars = datasec.vars.map((one) => {
     const variable = btf.type(one.type);
     if (variable.kind !== 'var') throw btfCorrupt(`section [${id}] ${datasec.name} lists [${one.type}], no variable`);
+    if (isLinked) return one;
     const symbol = symbols.variable(variable.name, found.index);
     if (!symbol && variable.linkage !== 'extern')
       throw btfCorrupt(`variable ${variable.name} of section ${datasec.name} has no symbol`);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -46,6 +46,20 @@ describe.skipIf(missing.length > 0)(`libbpf and the kernel (missing: ${missing.j
     expect(status, out).toBe(0);
   });
 
+  it('link objects whose static variables share a name, which open with all of them', () => {
+    const source = (name: string) => `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+static volatile int same = ${name.length}; volatile int ${name}_only;
+SEC("xdp") int ${name}(void *ctx) { return same + ${name}_only; }
+${name === 'one' ? 'char LICENSE[] SEC("license") = "GPL";' : ''}`;
+    const spec = openObject(linked(clang(source('one')), clang(source('three'))), { name: 'both.o' });
+    expect(spec.globals.filter((one) => one.name === 'same').map((one) => one.offset)).toEqual([0, 4]);
+    const initial = spec.maps.find((one) => one.name === '.data')!.initialValue!;
+    expect([...initial]).toEqual([3, 0, 0, 0, 5, 0, 0, 0]);
+    const offsets = spec.programs.map((one) => one.references.find((r) => r.kind === 'map-value' && r.map === '.data'));
+    expect(offsets.map((one) => one?.kind === 'map-value' && one.offset)).toEqual([0, 4]);
+  });
+
   it('list BTF as skep reads it (bpftool btf dump)', () => {
     const bytes = rebuilt(clang(SOURCES['maps']!));
     const { status, out } = runOn(bytes, 'bpftool', 'btf', 'dump', 'file');
@@ -83,6 +97,23 @@ function rebuilt(bytes: Uint8Array, builderOf: (btf: Btf) => BtfBuilder = BtfBui
     return written ? { ...section, data: written, size: written.length, relocations: [] } : section;
   });
   return writeElf({ ...file, sections });
+}
+
+/** Static linking, as `bpftool gen object` does it. */
+function linked(...objects: Uint8Array[]): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-link-'));
+  try {
+    const files = objects.map((object, i) => {
+      writeFileSync(join(folder, `${i}.o`), object);
+      return join(folder, `${i}.o`);
+    });
+    const out = join(folder, 'out.o');
+    const run = spawnSync('bpftool', ['gen', 'object', out, ...files], { encoding: 'utf8' });
+    expect(run.status, run.stderr).toBe(0);
+    return new Uint8Array(readFileSync(out));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function load(object: Uint8Array): { status: number; out: string } {
