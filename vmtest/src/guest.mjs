@@ -42,7 +42,6 @@ $b mkdir /rw/u /rw/w
 $b mount -t overlay -o lowerdir=/ro,upperdir=/rw/u,workdir=/rw/w overlay /root
 $b mount -t sysfs sysfs /root/sys
 $b mount -t tmpfs tmpfs /root/run
-$b mount -t tmpfs tmpfs /root/tmp
 $b cp /cmd /root/run/cmd
 $b cp /bin/busybox /root/run/busybox
 $b mount --move /proc /root/proc

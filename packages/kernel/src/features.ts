@@ -109,12 +109,13 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     name: 'tracefs',
-    title: 'tracefs is mounted (tracepoints by name)',
+    title: 'tracefs can be read (tracepoints by name)',
     since: undefined,
     remedy: 'mount -t tracefs tracefs /sys/kernel/tracing',
     probe() {
       const root = tracefsRoot();
-      return { ok: root !== undefined, detail: root };
+      const own = root?.startsWith('/proc/');
+      return { ok: root !== undefined, detail: own ? 'not mounted; reached by a mount of our own' : root };
     },
   },
   {

@@ -3,6 +3,7 @@ import { bpf, returned } from './bpf/call.ts';
 import { PROG } from './bpf/constants.ts';
 import { notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
 import { type ProgramInfo, programInfo } from './inspect.ts';
+import { cBytes } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
 import { kernelVersionCode } from './sys/release.ts';
@@ -154,21 +155,16 @@ export function loadProgram(options: ProgramOptions): Program {
 
 /** Makes a map, program or link outlive this process, as a file on a mounted bpffs. */
 export function pin(fd: number, path: string): void {
-  const result = bpf('BPF_OBJ_PIN', { pathname: terminated(path), bpf_fd: fd });
+  const result = bpf('BPF_OBJ_PIN', { pathname: cBytes(path), bpf_fd: fd });
   if (result < 0)
     throw systemCallFailed('BPF_OBJ_PIN', -result, path, 'the directory must be on a mounted bpffs: /sys/fs/bpf');
 }
 
 /** The descriptor of what was pinned there. */
 export function openPinned(path: string): Handle {
-  const result = bpf('BPF_OBJ_GET', { pathname: terminated(path) });
+  const result = bpf('BPF_OBJ_GET', { pathname: cBytes(path) });
   if (result < 0) throw systemCallFailed('BPF_OBJ_GET', -result, path);
   return new Handle(result, path);
-}
-
-/** `text` as C wants it. */
-export function terminated(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 const EMPTY = new Uint8Array();
@@ -195,7 +191,7 @@ function attempt(options: ProgramOptions, logLevel: number, log: Uint8Array | un
     prog_type: options.type,
     insn_cnt: options.code.length / 8,
     insns: options.code,
-    license: terminated(options.license),
+    license: cBytes(options.license),
     log_level: logLevel,
     log_size: log?.length,
     log_buf: log,

@@ -32,6 +32,9 @@ describe.skipIf(noKernel)('without rights', () => {
     if (readable.status !== 0) ctx.skip('user 65534 cannot read this directory');
     const { stdout } = await run(process.execPath, [bundle, 'unprivileged'], nobody);
     const { errors, permitted } = JSON.parse(stdout);
+    const tracepoint = errors.pop();
+    expect(tracepoint.code).toMatch(/^E5002|E5011$/);
+    expect(tracepoint.diagnostics[0].help).toMatch(/run as root|mount -t tracefs/);
     for (const error of errors) {
       expect(error).toMatchObject({ code: 'E5002', exitCode: EXIT.notPermitted, errnoName: 'EPERM' });
       expect(error.diagnostics[0].notes[0].message).toMatch(/user 65534\) lacks CAP_BPF, CAP_PERFMON/);

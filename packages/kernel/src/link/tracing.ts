@@ -3,7 +3,8 @@ import { bpf } from '../bpf/call.ts';
 import { ATTACH } from '../bpf/constants.ts';
 import { noSuchKernelFunction, systemCallFailed, unknownRawTracepoint } from '../diagnostics.ts';
 import { kernelBtf, rawTracepointNames } from '../kernel-btf.ts';
-import { type Program, terminated } from '../program.ts';
+import type { Program } from '../program.ts';
+import { cBytes } from '../sys/c-string.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
 import { kernelRelease } from '../sys/release.ts';
@@ -12,7 +13,7 @@ import { Link } from './link.ts';
 /** `sys_enter`, `sched_switch`: the tracepoint itself, its arguments untyped. */
 export function attachRawTracepoint(program: Program, name: string): Link {
   const what = `raw tracepoint ${name}`;
-  const result = bpf('BPF_RAW_TRACEPOINT_OPEN', { name: terminated(name), prog_fd: program.fd });
+  const result = bpf('BPF_RAW_TRACEPOINT_OPEN', { name: cBytes(name), prog_fd: program.fd });
   if (result >= 0) return new Link(what, 'bpf_link', [new Handle(result, what)]);
   if (result === -ERRNO.ENOENT) throw unknownRawTracepoint(name, nearestRawTracepoint(name), kernelRelease());
   throw systemCallFailed('BPF_RAW_TRACEPOINT_OPEN', -result, what, RAW_HINTS[-result]);

@@ -1,5 +1,5 @@
 import { cBytes } from './c-string.ts';
-import { native } from './native.ts';
+import { allocate } from './memory.ts';
 import { sys } from './syscalls.ts';
 
 /**
@@ -7,8 +7,10 @@ import { sys } from './syscalls.ts';
  * process (fsopen(2), fsmount(2), Linux 5.2). The path leads through the descriptor. Undefined where it is not permitted.
  */
 export function mountPrivately(type: string): string | undefined {
-  const name = cBytes(type);
-  const context = sys('fsopen', native().address(name), FSOPEN_CLOEXEC);
+  const name = allocate(16);
+  name.bytes.set(cBytes(type));
+  const context = sys('fsopen', name.address, FSOPEN_CLOEXEC);
+  name.free();
   if (context < 0) return undefined;
   try {
     if (sys('fsconfig', context, FSCONFIG_CMD_CREATE) < 0) return undefined;
