@@ -44,7 +44,8 @@ export class NameIndex {
       let hash = SEED;
       let underscores = 0;
       let flavoured = false;
-      for (let at = offset, byte = strings[at]!; byte !== 0; byte = strings[++at]!) {
+      const end = offset + MAX_HASHED;
+      for (let at = offset, byte = strings[at]!; byte !== 0 && at < end; byte = strings[++at]!) {
         hash = Math.imul(hash ^ byte, PRIME);
         underscores = byte === UNDERSCORE ? underscores + 1 : 0;
         if (underscores === 3 && at > offset + 2) flavoured = true;
@@ -61,10 +62,8 @@ export class NameIndex {
     for (const value of this.outside.get(name) ?? []) if (visit(value)) return;
     const wanted = utf8Bytes(name);
     let hash = SEED;
-    for (let i = 0; i < wanted.length; i++) {
-      if (wanted[i] === 0) return;
-      hash = Math.imul(hash ^ wanted[i]!, PRIME);
-    }
+    if (wanted.includes(0)) return;
+    for (let i = 0; i < wanted.length && i < MAX_HASHED; i++) hash = Math.imul(hash ^ wanted[i]!, PRIME);
     const { slots, mask } = this;
     for (let slot = (hash ^ (hash >>> 15)) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
       const at = slots[slot]! - 1;
@@ -94,6 +93,8 @@ export interface StringTable {
   readonly outside: (offset: number) => string;
 }
 
+/** Of a longer name only the start counts for its hash; the kernel takes 511 bytes. */
+const MAX_HASHED = 512;
 const UNDERSCORE = 0x5f;
 /** FNV-1a. */
 const SEED = 0x811c9dc5 | 0;

@@ -136,6 +136,7 @@ function readHeaders(input: Input): Header[] {
   const tables = new Set([nameTable]);
   for (let i = 0; i < count; i++) if (input.u32(at(i) + 4) === SHT_SYMTAB) tables.add(input.u32(at(i) + 40));
   const headers: Header[] = [];
+  let total = 0;
   for (let i = 0; i < count; i++) {
     const base = at(i);
     const header = {
@@ -153,8 +154,11 @@ function readHeaders(input: Input): Header[] {
     if (i > 0 && header.type !== SHT_NOBITS && header.type !== 0 && header.offset + header.size > input.bytes.length)
       throw elfCorrupt(`section ${i} (${header.size} bytes at ${header.offset}) ends behind the end`);
     if (header.size > MAX_SECTION) throw elfCorrupt(`section ${i} claims ${header.size} bytes`);
+    if (header.type !== SHT_NOBITS) total += header.size;
     headers.push(header);
   }
+  // Else a small file could claim that each of its sections is all of it.
+  if (total > input.bytes.length) throw elfCorrupt('its sections overlap');
   const names = headers[nameTable];
   return headers.map((header, i) =>
     i === 0 || !names ? header : { ...header, name: textOf(input, names, input.u32(at(i)), `section ${i}`) },
@@ -167,8 +171,14 @@ const MAX_SECTION = 0xffff_ffff;
 function textOf(input: Input, table: Header, offset: number, whose: string): string {
   if (offset === 0) return '';
   if (table.type !== SHT_STRTAB || offset >= table.size) throw elfCorrupt(`the name of ${whose} lies outside`);
-  return cString(input.bytes.subarray(table.offset, table.offset + table.size), offset);
+  const end = table.offset + Math.min(table.size, offset + MAX_NAME);
+  const text = cString(input.bytes.subarray(table.offset + offset, end));
+  if (text.length === MAX_NAME) throw elfCorrupt(`the name of ${whose} has no end`);
+  return text;
 }
+
+/** Longer than any name that compilers make, so that a file of one long name cannot be read again and again. */
+const MAX_NAME = 4096;
 
 function readSymbols(input: Input, headers: readonly Header[], table: number, keptAt: Int32Array): ElfSymbol[] {
   const header = headers[table]!;

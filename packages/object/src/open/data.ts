@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import { sectionUnsupported } from '../diagnostics.ts';
 import type { ElfSection } from '../elf/model.ts';
 import type { GlobalSpec, MapSpec } from '../spec.ts';
 import { dataKind, type ObjectSymbols } from './symbols.ts';
@@ -18,6 +19,8 @@ export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined): DataMaps
   for (const [index, section] of symbols.file.sections.entries()) {
     const kind = dataKind(section);
     if (!kind || section.size === 0) continue;
+    if (section.size > MAX_VALUE)
+      throw sectionUnsupported(section.name, `make it smaller: it has ${section.size} bytes`);
     const found = btf?.find(section.name, 'datasec');
     const variables = variablesOf(section, index, symbols, btf, found);
     globals.push(...variables.map(({ linkage, ...global }) => global));
@@ -58,6 +61,8 @@ export function dataMap(
   };
 }
 
+/** The kernel's limit for a value of an array map (`array_map_alloc_check`). */
+const MAX_VALUE = 0x7fff_ffff;
 const BPF_MAP_TYPE_ARRAY = 2;
 export const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_MMAPABLE = 1 << 10;
