@@ -63,6 +63,29 @@ describe('compile', () => {
     expect(Object.keys(timings)).toEqual(['preprocess', 'parse', 'lower', 'optimise', 'emit']);
   });
 
+  it('notes on a map what goes through it', () => {
+    const { module } = compiled(`
+      #include "vmlinux.h"
+      #include <bpf/bpf_helpers.h>
+      struct event { int a; };
+      struct sample { int b; };
+      struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } ring SEC(".maps");
+      struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __uint(key_size, 4); __uint(value_size, 4); } perf SEC(".maps");
+      SEC("tp/sched/sched_switch") int prog(void *ctx) {
+        struct sample sample = {};
+        struct event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+        if (event) bpf_ringbuf_submit(event, 0);
+        bpf_perf_event_output(ctx, &perf, 0, &sample, sizeof(sample));
+        return 0;
+      }
+    `);
+    const tags = module.globals.map((one) => [one.name, one.declTags.map((tag) => tag.value)]);
+    expect(tags).toEqual([
+      ['ring', ['record:struct event']],
+      ['perf', ['record:struct sample']],
+    ]);
+  });
+
   it('gives equal objects for equal sources', () => {
     expect(compiled(COUNTER).object).toEqual(compiled(COUNTER).object);
   });

@@ -8,7 +8,7 @@ import { floatingPoint, wideInteger } from './diagnostics.ts';
 import { writeWide } from './initialise.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
-import { noteReserved } from './record-tags.ts';
+import { noteOutput, noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
 import { lowerStatement } from './statement.ts';
 import { staticValue } from './static-value.ts';
@@ -508,6 +508,7 @@ function lowerCall(fn: FunctionState, e: CallExpr, result: Value | undefined): V
   const args: Value[] = result === undefined ? [] : [result];
   for (const arg of e.args) args.push(isAggregate(arg.type) ? passByCopy(fn, arg) : lowerValue(fn, arg));
   const type = irTypeOf(e.type);
+  if (callee.kind === 'helper') noteOutput(fn.unit, e, callee.id);
   b.span = e.span;
   const call = b.call(callee, args, type ?? 'void');
   return call.type === 'void' ? undef('i64') : call;
