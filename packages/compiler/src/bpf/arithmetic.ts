@@ -40,7 +40,7 @@ export function selectBinary(out: Selector, inst: BinaryInst): VReg {
   const wraps = bits < 64 && (op === 'add' || op === 'sub' || op === 'mul') && unboundedBits(inst) > bits;
   const narrow = bits === 32 && out.cpu.alu32 && (wraps || ((op === 'or' || op === 'xor') && isNegative(b)));
   operate(out, ALU[op as keyof typeof ALU], dst, b, narrow ? 32 : 64, wraps || op === 'and');
-  if (wraps && !narrow) out.normalise(dst, type);
+  if (wraps && !narrow && !out.isLow(inst)) out.normalise(dst, type);
   return dst;
 }
 
@@ -55,6 +55,8 @@ export function selectCast(out: Selector, inst: CastInst): VReg {
       return out.reg(value);
     case 'trunc': {
       if (maxBits(value) <= bitsOf(to)) return out.reg(value);
+      // Half of a pointer cannot be stored, so that one is truncated all the same.
+      if (out.isLow(inst) && !isPointer(value)) return out.reg(value);
       const dst = out.fresh();
       if (to === 'i32') out.zext32(dst, out.reg(value));
       else {
@@ -101,8 +103,7 @@ function signExtend(out: Selector, value: Value, from: ScalarType, to: ScalarTyp
 
 /** `dst op= b`; `signed` says that a negative constant may stand sign-extended: what it sets is cleared later. */
 function operate(out: Selector, op: AluOp, dst: VReg, b: Value, width: 32 | 64, signed: boolean): void {
-  const imm =
-    b.kind === 'const' && (signed || width === 32) && fits32(b.value) ? Number(b.value) : out.immediate(b);
+  const imm = b.kind === 'const' && (signed || width === 32) && fits32(b.value) ? Number(b.value) : out.immediate(b);
   if (imm !== undefined) out.alui(op, dst, imm, width);
   else out.alu(op, dst, out.reg(b), width);
 }
@@ -124,14 +125,7 @@ function divide(out: Selector, op: 'udiv' | 'urem', type: ScalarType, dst: VReg,
   out.zext32(dst, dst);
 }
 
-function shift(
-  out: Selector,
-  op: 'shl' | 'lshr' | 'ashr',
-  inst: BinaryInst,
-  dst: VReg,
-  a: Value,
-  b: Value,
-): void {
+function shift(out: Selector, op: 'shl' | 'lshr' | 'ashr', inst: BinaryInst, dst: VReg, a: Value, b: Value): void {
   const type = inst.type as ScalarType;
   const bits = bitsOf(type);
   const alu = op === 'shl' ? 'lsh' : op === 'lshr' ? 'rsh' : 'arsh';
@@ -239,4 +233,10 @@ const ALU = {
 
 function isNegative(value: Value): boolean {
   return value.kind === 'const' && value.value < 0n;
+}
+
+function isPointer(value: Value): boolean {
+  let at = value;
+  while (at.kind === 'cast') at = at.value;
+  return typeOf(at) === 'ptr';
 }

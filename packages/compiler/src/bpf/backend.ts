@@ -5,7 +5,7 @@ import { allocateRegisters } from './allocate.ts';
 import { type EmittedFunction, emitFunction } from './emit.ts';
 import { layoutFrame } from './frame.ts';
 import { listFunctions } from './list.ts';
-import { cpuOf, type Cpu, type CpuVersion } from './machine.ts';
+import { type Cpu, type CpuVersion, cpuOf } from './machine.ts';
 import { buildObject } from './object.ts';
 import { orderBlocks } from './order.ts';
 import { selectFunction } from './select.ts';
@@ -56,12 +56,7 @@ export function emitFunctions(module: Module, version: CpuVersion): Map<Func, Em
   return out;
 }
 
-function compileFunction(
-  func: Func,
-  cpu: Cpu,
-  taken: ReadonlySet<Func>,
-  diagnostics: Diagnostics,
-): EmittedFunction {
+function compileFunction(func: Func, cpu: Cpu, taken: ReadonlySet<Func>, diagnostics: Diagnostics): EmittedFunction {
   const fn = selectFunction(func, cpu, taken, diagnostics);
   orderBlocks(fn);
   allocateRegisters(fn, diagnostics);

@@ -1,4 +1,4 @@
-import { positionOf, lineText } from '@skep/base';
+import { lineText, positionOf } from '@skep/base';
 import type { BtfBuilder, BtfExt, BtfId, BtfLinkage, CoreRelocation, FuncInfo, LineInfo } from '@skep/object';
 import { bytesOf } from '../ir/constant.ts';
 import type { Func, Global, IrType, Linkage, Module } from '../ir/ir.ts';
@@ -40,11 +40,7 @@ export function declareInBtf(
 }
 
 /** Functions, lines and CO-RE relocations by section; the first instruction of each function has a line. */
-export function debugInfo(
-  code: readonly CodeSection[],
-  ids: ReadonlyMap<Func, BtfId>,
-  fileName: string,
-): BtfExt {
+export function debugInfo(code: readonly CodeSection[], ids: ReadonlyMap<Func, BtfId>, fileName: string): BtfExt {
   const sections = new Map<string, { funcs: FuncInfo[]; lines: LineInfo[]; core: CoreRelocation[] }>();
   for (const section of code) {
     const funcs: FuncInfo[] = [];
@@ -143,7 +139,12 @@ function scalarType(types: BtfBuilder, type: IrType): BtfId {
 }
 
 function declareVariable(types: BtfBuilder, global: Global): BtfId {
-  const id = types.add({ kind: 'var', name: global.name, type: global.type, linkage: isDeclaration(global) ? 'extern' : LINKAGES[global.linkage] });
+  const id = types.add({
+    kind: 'var',
+    name: global.name,
+    type: global.type,
+    linkage: isDeclaration(global) ? 'extern' : LINKAGES[global.linkage],
+  });
   for (const { component, value } of global.declTags) types.add({ kind: 'decl_tag', name: value, type: id, component });
   return id;
 }

@@ -47,7 +47,12 @@ export const copyTooLarge = (what: string, size: number, span: Span | undefined)
     'copy in a bounded loop, or with a helper such as bpf_probe_read_kernel',
   );
 export const needsMoreRegisters = (name: string, span: Span | undefined) =>
-  error('E1307', `the registers of ${name} cannot be allocated`, span, 'split the function; please report this program');
+  error(
+    'E1307',
+    `the registers of ${name} cannot be allocated`,
+    span,
+    'split the function; please report this program',
+  );
 
 function error(
   code: string,

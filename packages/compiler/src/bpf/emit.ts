@@ -1,8 +1,15 @@
 import type { Diagnostics, Span } from '@skep/base';
-import { imm, type Insn, type JumpOp, type Operand, reg, slotsOf } from '@skep/object';
+import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf } from '@skep/object';
 import type { CoreInst, Func, Global } from '../ir/ir.ts';
 import { jumpTooFar } from './diagnostics.ts';
-import { type Cpu, FRAME_REGISTER, type MachineBlock, type MachineFunction, type MachineInst, NONE } from './machine.ts';
+import {
+  type Cpu,
+  FRAME_REGISTER,
+  type MachineBlock,
+  type MachineFunction,
+  type MachineInst,
+  NONE,
+} from './machine.ts';
 import { INVERSE_JUMP } from './select.ts';
 
 /** The code of one function; slots count from its start. */
@@ -90,7 +97,8 @@ class Emitter {
     for (const [b, block] of blocks.entries()) {
       blockSlots.push(this.slot);
       for (const inst of block.insts) {
-        if (inst.op === 'jump' || inst.op === 'branch' || inst.op === 'branchi') this.leave(inst, block, blocks[b + 1], long);
+        if (inst.op === 'jump' || inst.op === 'branch' || inst.op === 'branchi')
+          this.leave(inst, block, blocks[b + 1], long);
         else this.inst(inst);
       }
     }
@@ -168,7 +176,13 @@ class Emitter {
         this.push({ kind: 'ld_imm64', dst, imm: { kind: 'value', value: inst.value } }, span);
         return;
       case 'address': {
-        const fixup: Fixup = { kind: 'address', slot, index: this.insns.length, symbol: inst.symbol!, addend: inst.imm };
+        const fixup: Fixup = {
+          kind: 'address',
+          slot,
+          index: this.insns.length,
+          symbol: inst.symbol!,
+          addend: inst.imm,
+        };
         this.fixups.push(fixup);
         this.push({ kind: 'ld_imm64', dst, imm: { kind: 'value', value: 0n } }, span);
         return;
@@ -199,10 +213,7 @@ class Emitter {
         return;
       case 'atomic': {
         const src = inst.b === NONE ? dst : inst.b;
-        this.push(
-          { kind: 'atomic', op: inst.atomic, fetch: inst.flag, size: inst.size, dst: base, off, src },
-          span,
-        );
+        this.push({ kind: 'atomic', op: inst.atomic, fetch: inst.flag, size: inst.size, dst: base, off, src }, span);
         return;
       }
       case 'call':

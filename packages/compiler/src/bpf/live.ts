@@ -1,4 +1,11 @@
-import { type MachineBlock, type MachineFunction, type MachineInst, NONE, readsDestination, writesDestination } from './machine.ts';
+import {
+  type MachineBlock,
+  type MachineFunction,
+  type MachineInst,
+  NONE,
+  readsDestination,
+  writesDestination,
+} from './machine.ts';
 
 /**
  * Where each register is live. Instruction i of the layout reads at position 2i and writes at 2i + 1; a range is a list

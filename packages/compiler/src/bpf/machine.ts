@@ -1,4 +1,4 @@
-import type { SourceFile, Span } from '@skep/base';
+import type { Span } from '@skep/base';
 import type { AccessSize, AluOp, Atomic, JumpOp, Width } from '@skep/object';
 import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
 
@@ -138,13 +138,3 @@ export interface MachineFunction {
 export function createMachineBlock(): MachineBlock {
   return { insts: [], successors: [], likely: undefined, depth: 0, index: -1 };
 }
-
-/** A function with its registers chosen, ready to be encoded. */
-export interface FinishedFunction {
-  readonly func: Func;
-  readonly blocks: readonly MachineBlock[];
-  /** Bytes of stack, a multiple of 8. */
-  readonly stack: number;
-}
-
-export type LineSource = { readonly file: SourceFile };

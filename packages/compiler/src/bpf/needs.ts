@@ -1,5 +1,5 @@
+import type { Block, CompareInst, CoreInst, Inst, PtrAddInst, Target, Terminator, Value } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
-import type { Block, CompareInst, CoreInst, Inst, PtrAddInst, Terminator, Value } from '../ir/ir.ts';
 
 /** What of a function must be computed into a register, and what lives inside of the instructions that use it. */
 export interface Needs {
@@ -7,6 +7,8 @@ export interface Needs {
   readonly registers: ReadonlySet<Inst>;
   /** `ptradd`s of a CO-RE offset that every user takes as the offset of its access. */
   readonly patched: ReadonlySet<Inst>;
+  /** Integers of which only the bits of their type are ever looked at: what lies above need not be cleared. */
+  readonly low: ReadonlySet<Value>;
 }
 
 /** `order` has definitions before uses (reverse post order). */
@@ -77,7 +79,7 @@ export function needsOf(order: readonly Block[]): Needs {
       }
     }
   }
-  return { registers, patched };
+  return { registers, patched, low: lowOnly(order, registers) };
 }
 
 /** Kept even when nobody uses its value. */
@@ -162,6 +164,60 @@ export function isWide(core: CoreInst): boolean {
   return (
     core.relocation === 'enumval_value' || core.relocation === 'type_id_local' || core.relocation === 'type_id_target'
   );
+}
+
+/**
+ * Stores look at the low bits only, and so do block parameters that are only stored. Everything starts as low and is
+ * taken out when somebody looks at the whole register.
+ */
+function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Value> {
+  const low = new Set<Value>();
+  const flows = new Map<Value, Value[]>();
+  const stored: Value[] = [];
+  const whole = new Set<Value>();
+  const look = (value: Value) => {
+    if (value.kind === 'param' || isInst(value)) whole.add(value);
+  };
+  const flow = (target: Target) => {
+    for (const [i, param] of target.block.params.entries()) {
+      const arg = target.args[i]!;
+      if (arg.kind !== 'param' && !isInst(arg)) continue;
+      const list = flows.get(param);
+      if (list) list.push(arg);
+      else flows.set(param, [arg]);
+      stored.push(arg);
+    }
+  };
+  for (const block of order) {
+    for (const inst of block.insts) {
+      if (!registers.has(inst) && !hasEffect(inst) && inst.kind !== 'compare') continue;
+      if (inst.kind === 'store') {
+        look(inst.address);
+        stored.push(inst.value);
+      } else forEachOperand(inst, look);
+    }
+    const { term } = block;
+    if (term.kind === 'jump') flow(term.target);
+    else if (term.kind === 'branch') {
+      look(term.condition);
+      flow(term.then);
+      flow(term.else);
+    } else if (term.kind === 'switch') {
+      look(term.value);
+      for (const one of term.cases) flow(one.target);
+      flow(term.otherwise);
+    } else forEachOperand(term, look);
+  }
+  const work = [...whole];
+  for (let value = work.pop(); value !== undefined; value = work.pop()) {
+    for (const arg of flows.get(value) ?? []) {
+      if (whole.has(arg)) continue;
+      whole.add(arg);
+      work.push(arg);
+    }
+  }
+  for (const value of stored) if (!whole.has(value)) low.add(value);
+  return low;
 }
 
 /**

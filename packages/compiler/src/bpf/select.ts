@@ -20,6 +20,7 @@ import type {
   Terminator,
   Value,
 } from '../ir/ir.ts';
+import { targetsOf } from '../ir/uses.ts';
 import { selectBinary, selectCast } from './arithmetic.ts';
 import { atomicNeedsV3, copyTooLarge, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
 import {
@@ -33,7 +34,7 @@ import {
   NONE,
   type VReg,
 } from './machine.ts';
-import { type Address, addressOf, conditionOf, hasEffect, isWide, isRemade, type Needs, needsOf } from './needs.ts';
+import { type Address, addressOf, conditionOf, hasEffect, isRemade, isWide, type Needs, needsOf } from './needs.ts';
 import { maxBits } from './range.ts';
 
 /**
@@ -65,11 +66,10 @@ export class Selector {
   private readonly slotOf = new Map<AllocaInst, FrameSlot>();
   /** Addresses of data that are in a register already, from here to the end of the block or the next call. */
   private readonly addresses = new Map<Global | Func, VReg>();
-  private needs: Needs = { registers: new Set(), patched: new Set() };
+  private needs: Needs = { registers: new Set(), patched: new Set(), low: new Set() };
   private current: MachineBlock = createMachineBlock();
   private next: VReg = FIRST_VIRTUAL;
   private span: Span | undefined;
-
 
   constructor(func: Func, cpu: Cpu, addressTaken: ReadonlySet<Func>, diagnostics: Diagnostics) {
     this.func = func;
@@ -83,11 +83,15 @@ export class Selector {
     const order = reversePostOrder(this.func);
     this.needs = needsOf(order);
     for (const block of order) this.blocks.set(block, createMachineBlock());
+    const onlyEntry = singlePredecessors(order);
+    const atEnd = new Map<Block, ReadonlyMap<Global | Func, VReg>>();
     for (const [i, block] of order.entries()) {
-      this.enter(this.blocks.get(block)!);
+      const from = onlyEntry.get(block);
+      this.enter(this.blocks.get(block)!, from ? atEnd.get(from) : undefined);
       if (i === 0) this.takeParameters();
       for (const inst of block.insts) this.inst(inst);
       this.terminator(block.term);
+      if (this.addresses.size > 0) atEnd.set(block, new Map(this.addresses));
     }
     return { func: this.func, blocks: this.out, slots: this.slots, registers: this.next };
   }
@@ -240,6 +244,11 @@ export class Selector {
     throw new Error(`${this.func.name}: a ${value.kind} is used before it is defined`);
   }
 
+  /** Nobody looks at what lies above the value's width: it may be anything. */
+  isLow(value: Value): boolean {
+    return this.needs.low.has(value);
+  }
+
   /** The value as an immediate of a 64-bit operation, if it is a constant that fits. */
   immediate(value: Value): number | undefined {
     if (value.kind !== 'const') return undefined;
@@ -250,11 +259,13 @@ export class Selector {
 
   // Control flow.
 
-  private enter(block: MachineBlock): void {
+  /** `held`: the addresses that are in registers on every way to the block. */
+  private enter(block: MachineBlock, held?: ReadonlyMap<Global | Func, VReg>): void {
     this.current = block;
     block.index = this.out.length;
     this.out.push(block);
     this.addresses.clear();
+    if (held) for (const [key, value] of held) this.addresses.set(key, value);
   }
 
   private jump(to: MachineBlock): void {
@@ -403,8 +414,7 @@ export class Selector {
     }
     if (cases.length > 4) cases.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     const reg = this.reg(value);
-    const known: Value = value;
-    this.values.set(known, reg);
+    this.values.set(value, reg);
     const work = [{ block: this.current, from: 0, to: cases.length }];
     for (let item = work.pop(); item !== undefined; item = work.pop()) {
       if (item.block !== this.current) this.enter(item.block);
@@ -412,7 +422,7 @@ export class Selector {
         const middle = (item.from + item.to) >> 1;
         const left = createMachineBlock();
         const right = createMachineBlock();
-        this.compare('ult', known, { kind: 'const', type, value: cases[middle]!.value }, left, right);
+        this.compare('ult', value, { kind: 'const', type, value: cases[middle]!.value }, left, right);
         work.push({ block: right, from: middle, to: item.to }, { block: left, from: item.from, to: middle });
         continue;
       }
@@ -420,11 +430,12 @@ export class Selector {
         const last = i + 1 === item.to;
         const rest = last ? otherwise : createMachineBlock();
         const one = cases[i]!;
-        this.compare('eq', known, { kind: 'const', type, value: one.value }, one.block, rest);
+        this.compare('eq', value, { kind: 'const', type, value: one.value }, one.block, rest);
         if (!last) this.enter(rest);
       }
       if (item.from === item.to) this.jump(otherwise);
     }
+    this.addresses.clear();
   }
 
   /** The arguments of an edge go to the block's parameters, all at once. */
@@ -545,10 +556,11 @@ export class Selector {
     const other = createMachineBlock();
     const join = createMachineBlock();
     this.branch(condition, join, other, undefined);
+    const held = new Map(this.addresses);
     this.enter(other);
     this.into(dst, b);
     this.jump(join);
-    this.enter(join);
+    this.enter(join, held);
   }
 
   private ptradd(inst: Extract<Inst, { kind: 'ptradd' }>): void {
@@ -698,20 +710,16 @@ export class Selector {
   private memcpy(inst: MemCopyInst): void {
     const target = addressOf(inst.target, this.needs.patched);
     const source = addressOf(inst.source, this.needs.patched);
-    const unit = Math.max(
-      inst.align,
-      Math.min(alignmentOf(target, inst.align), alignmentOf(source, inst.align)),
-    );
+    const unit = Math.max(inst.align, Math.min(alignmentOf(target, inst.align), alignmentOf(source, inst.align)));
     const pieces = piecesOf(inst.size, unit);
     if (pieces.length > MAX_COPY_ACCESSES) {
       this.diagnostics.add(copyTooLarge('a copy', inst.size, inst.span));
       return;
     }
-    const [to, from] = [this.pinned(target), this.pinned(source)];
     const load = (offset: number, size: AccessSize) => {
       const one = new MachineInst('load', this.span);
       one.size = size;
-      this.accessAt(one, { ...from, offset: from.offset + offset });
+      this.accessAt(one, { ...source, offset: source.offset + offset });
       one.dst = this.fresh();
       this.emit(one);
       return one.dst;
@@ -720,7 +728,7 @@ export class Selector {
       const one = new MachineInst('store', this.span);
       one.size = size;
       one.b = reg;
-      this.accessAt(one, { ...to, offset: to.offset + offset });
+      this.accessAt(one, { ...target, offset: target.offset + offset });
       this.emit(one);
     };
     if (inst.overlap) {
@@ -738,7 +746,6 @@ export class Selector {
       this.diagnostics.add(copyTooLarge('a memset', inst.size, inst.span));
       return;
     }
-    const to = this.pinned(at);
     const byte = inst.value.kind === 'const' ? Number(BigInt.asUintN(8, inst.value.value)) : undefined;
     const uniform = byte === 0 || byte === 0xff;
     let filled = NONE;
@@ -757,15 +764,9 @@ export class Selector {
       one.size = size;
       if (filled === NONE) one.imm = byte === 0 ? 0 : -1;
       else one.b = filled;
-      this.accessAt(one, { ...to, offset: to.offset + offset });
+      this.accessAt(one, { ...at, offset: at.offset + offset });
       this.emit(one);
     }
-  }
-
-  /** An address whose relocation, if it has one, is applied already, so that many accesses can share it. */
-  private pinned(at: Address): Address {
-    if (at.core) throw new Error('a copy does not take a patched offset');
-    return at;
   }
 
   private call(inst: CallInst): void {
@@ -808,6 +809,15 @@ export class Selector {
     this.diagnostics.add(indirectCall(inst.span));
     return undefined;
   }
+}
+
+/** The predecessor of each block that has one only. */
+function singlePredecessors(order: readonly Block[]): Map<Block, Block | undefined> {
+  const out = new Map<Block, Block | undefined>();
+  for (const from of order) {
+    for (const { block } of targetsOf(from.term)) out.set(block, out.has(block) ? undefined : from);
+  }
+  return out;
 }
 
 const NOTHING: ReadonlySet<Inst> = new Set();

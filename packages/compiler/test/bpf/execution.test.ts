@@ -15,7 +15,12 @@ const CPUS: readonly CpuVersion[] = ['v1', 'v2', 'v3', 'v4'];
 
 /** Long ones have more live values than there are registers. */
 function program(seed: number, cpu: CpuVersion): Func {
-  return randomFunction({ seed, pieces: 4 + (seed % 40), atomics: cpu === 'v3' || cpu === 'v4', calls: seed % 3 !== 0 });
+  return randomFunction({
+    seed,
+    pieces: 4 + (seed % 40),
+    atomics: cpu === 'v3' || cpu === 'v4',
+    calls: seed % 3 !== 0,
+  });
 }
 
 function compile(func: Func, cpu: CpuVersion) {
@@ -39,7 +44,7 @@ describe('random functions compute what the IR says', () => {
     }
   });
 
-  it.each(CPUS)('accepted by the verifier and run by the kernel, %s', (cpu, context) => {
+  it.for(CPUS)('accepted by the verifier and run by the kernel, %s', (cpu, context) => {
     if ('unavailable' in kernel) return context.skip(kernel.unavailable);
     for (let seed = 1; seed <= COUNT; seed++) {
       const func = program(seed, cpu);

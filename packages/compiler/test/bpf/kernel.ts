@@ -64,10 +64,7 @@ export function openKernel(): Kernel | { readonly unavailable: string } {
     return text.split('\n').slice(-25).join('\n');
   };
   const probe = load(
-    [
-      { kind: 'alu', op: 'mov', width: 64, dst: 0, src: { kind: 'imm', imm: 0 } },
-      { kind: 'exit' },
-    ],
+    [{ kind: 'alu', op: 'mov', width: 64, dst: 0, src: { kind: 'imm', imm: 0 } }, { kind: 'exit' }],
     BPF_PROG_TYPE_SYSCALL,
     false,
   );

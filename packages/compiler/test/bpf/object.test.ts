@@ -117,7 +117,12 @@ function types(): BtfBuilder {
     kind: 'struct',
     name: '',
     size: 32,
-    members: [member('type', one, 0), member('max_entries', eight, 64), member('key', key, 128), member('value', value, 192)],
+    members: [
+      member('type', one, 0),
+      member('max_entries', eight, 64),
+      member('key', key, 128),
+      member('value', value, 192),
+    ],
   });
   const task = out.add({ kind: 'struct', name: 'task_struct', size: 4096, members: [member('pid', int, 2464 * 8)] });
   out.add({ kind: 'func_proto', result: task + 5, params: [{ name: 'pid', type: int }] });
@@ -218,7 +223,7 @@ describe('other people’s tools take the object', () => {
     expect(dump.stdout).not.toContain('<unknown>');
   });
 
-  it.each(['v1', 'v2', 'v3', 'v4'] as const)('bpftool loads it through libbpf into this kernel, %s', (cpu, context) => {
+  it.for(['v1', 'v2', 'v3', 'v4'] as const)('bpftool loads it through libbpf into this kernel, %s', (cpu, context) => {
     if (process.getuid?.() !== 0) return context.skip('loading needs root');
     if (!has('bpftool')) return context.skip('no bpftool');
     const pin = `/sys/fs/bpf/skep_object_${process.pid}_${cpu}`;

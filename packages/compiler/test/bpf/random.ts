@@ -62,7 +62,21 @@ export function randomFunction(options: RandomOptions): Func {
   const arithmetic = () => {
     const type = pick(types);
     const ops: BinaryOp[] = [
-      'add', 'sub', 'mul', 'udiv', 'sdiv', 'urem', 'srem', 'and', 'or', 'xor', 'shl', 'lshr', 'ashr', 'add', 'sub',
+      'add',
+      'sub',
+      'mul',
+      'udiv',
+      'sdiv',
+      'urem',
+      'srem',
+      'and',
+      'or',
+      'xor',
+      'shl',
+      'lshr',
+      'ashr',
+      'add',
+      'sub',
     ];
     const op = pick(ops);
     let right = value(type);
@@ -126,7 +140,10 @@ export function randomFunction(options: RandomOptions): Func {
     b.enter(body);
     for (let n = below(3); n > 0; n--) piece(depth + 1);
     // Values change places on the way back.
-    const next = random() < 0.4 ? [...carried].reverse().map((one, k) => (typeOf(one) === wanted[k] ? one : value(wanted[k]!))) : wanted.map(value);
+    const next =
+      random() < 0.4
+        ? [...carried].reverse().map((one, k) => (typeOf(one) === wanted[k] ? one : value(wanted[k]!)))
+        : wanted.map(value);
     b.jump(head, [b.binary('add', i, b.int('i32', 1)), ...next]);
     pool = before;
     b.enter(exit);
@@ -154,10 +171,13 @@ export function randomFunction(options: RandomOptions): Func {
     if (kind < 0.5) arithmetic();
     else if (kind < 0.62) memory();
     else if (kind < 0.68) atomic();
-    else if (kind < 0.72 && options.calls) b.call({ kind: 'helper', id: 8, name: 'bpf_get_smp_processor_id' }, [], 'void');
+    else if (kind < 0.72 && options.calls)
+      b.call({ kind: 'helper', id: 8, name: 'bpf_get_smp_processor_id' }, [], 'void');
     else if (kind < 0.77) {
       const type = pick(types);
-      pool.push(b.emit({ kind: 'select', type, condition: condition(), a: value(type), b: value(type), span: undefined }));
+      pool.push(
+        b.emit({ kind: 'select', type, condition: condition(), a: value(type), b: value(type), span: undefined }),
+      );
     } else if (kind < 0.8) pool.push(b.bswap(value(pick(['i16', 'i32', 'i64'] as const))));
     else if (kind < 0.83) pool.push(b.cast('zext', 'i32', condition()));
     else if (kind < 0.86) pool.push(b.barrier(value(pick(types))));
