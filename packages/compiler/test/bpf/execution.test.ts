@@ -6,7 +6,7 @@ import type { Func } from '../../src/ir/ir.ts';
 import { printFunction } from '../../src/ir/print.ts';
 import { evaluate } from './evaluate.ts';
 import { interpret } from './interpret.ts';
-import { openKernel } from './kernel.ts';
+import { openKernel, type RunResult } from './kernel.ts';
 import { CONTEXT_SIZE, generator, INPUTS, randomFunction } from './random.ts';
 
 const kernel = openKernel();
@@ -51,7 +51,7 @@ describe('random functions compute what the IR says', () => {
       const wanted = input(seed * 31, seed % 3);
       const got = wanted.slice();
       const result = evaluate(func, wanted);
-      const run = kernel.run(compile(func, cpu), got);
+      const run: RunResult = kernel.run(compile(func, cpu), got);
       if (!run.accepted) expect.fail(`seed ${seed} ${cpu}: refused\n${printFunction(func)}\n${run.log}`);
       const say = `seed ${seed} ${cpu}\n${printFunction(func)}`;
       expect(Buffer.from(got).toString('hex'), say).toBe(Buffer.from(wanted).toString('hex'));
