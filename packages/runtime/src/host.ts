@@ -16,6 +16,8 @@ export interface Host {
   prepare(object: ObjectSpec): HostObject;
   /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
   readonly replay: (() => Generator<number, void, void>) | undefined;
+  /** Has runs and their time counted until it is closed; undefined where the host cannot. */
+  countRuns?(): { close(): void } | undefined;
   /** Asks for the lines of `bpf_trace_printk`, where the host has them to itself. */
   onTrace?(take: (text: string) => void): void;
   close(): void;

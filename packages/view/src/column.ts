@@ -77,7 +77,7 @@ function numberText(
     case 'hex':
       return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
     case 'octal':
-      return value < 0 ? String(value) : `0${value.toString(8)}`;
+      return value <= 0 ? String(value) : `0${value.toString(8)}`;
     case 'time': {
       const at = BigInt(value);
       if (epoch && epoch.start === undefined) epoch.start = at;

@@ -2,6 +2,7 @@ import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
   type BpfMap,
+  enableStats,
   type Handle,
   type Hook,
   type Kernel,
@@ -49,6 +50,14 @@ class KernelHost implements Host {
   }
   prepare(object: ObjectSpec): HostObject {
     return new KernelObject(this.kernel, object);
+  }
+  countRuns(): { close(): void } | undefined {
+    try {
+      return enableStats();
+    } catch {
+      // Not permitted, or before Linux 5.8: the figures are then missing, nothing else.
+      return undefined;
+    }
   }
   close(): void {}
 }

@@ -99,6 +99,8 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     recorder?.start(loaded, headerOf(configured.globals, options.command ?? []), host);
     const loadMs = performance.now() - beforeLoad;
 
+    const counting = host.countRuns?.();
+    if (counting) cleanup.push(() => counting.close());
     const rings = [...loaded.records].filter(([name]) => name !== RING_MAP);
     const beforeAttach = performance.now();
     const attached: Attached = loaded.attach(options);

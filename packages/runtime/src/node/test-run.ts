@@ -32,8 +32,11 @@ export function testRun(spec: Spec, request: TestRunRequest): TestRunReport {
   if (request.trace) host.onTrace?.(request.trace);
   const loaded = spec.load(host, { programs: [request.program] });
   try {
-    const { data, context, repeat } = request;
-    const result = loaded.programs.get(request.program)!.run({ data, context, repeat });
+    const { context, repeat } = request;
+    const program = loaded.programs.get(request.program)!;
+    const packets = program.spec.hook?.programType === 'BPF_PROG_TYPE_XDP';
+    const data = request.data ?? (packets ? new Uint8Array(64) : undefined);
+    const result = program.run({ data, context, repeat });
     const maps = [...loaded.maps.values()].filter((one) => one.spec.keyType !== 0 && one.spec.data === undefined);
     return {
       home: host.kind,
