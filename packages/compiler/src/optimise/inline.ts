@@ -23,8 +23,10 @@ export interface InlineOptions {
 
 /** The most that one function may become. */
 const MAX_INSTRUCTIONS = 1_000_000;
-/** A function up to this size is inlined wherever it is called. */
-const SMALL = 60;
+/** A function up to this weight is inlined wherever it is called; beyond, a call of it is the smaller program. */
+const SMALL = 45;
+/** A call also makes registers be saved. */
+const CALL_WEIGHT = 5;
 /** Bytes of stack that a function may come to have by inlining what need not be inlined; the kernel grants 512. */
 const MAX_FRAME = 384;
 /** Registers r1 to r5. */
@@ -34,7 +36,7 @@ const MAX_ARGS = 5;
 export function inlineFunctions(module: Module, options: InlineOptions): void {
   const { order, recursive } = bottomUp(module);
   const calls = countCalls(module);
-  const sizes = new Map<Func, { instructions: number; frame: number }>();
+  const sizes = new Map<Func, Size>();
   for (const func of order) {
     inlineInto(func, { options, calls, sizes, recursive });
     options.finish(func);
@@ -105,18 +107,32 @@ function countCalls(module: Module): Map<Func, number> {
 interface State {
   readonly options: InlineOptions;
   readonly calls: ReadonlyMap<Func, number>;
-  readonly sizes: ReadonlyMap<Func, { instructions: number; frame: number }>;
+  readonly sizes: ReadonlyMap<Func, Size>;
   readonly recursive: ReadonlySet<Func>;
 }
 
-function measure(func: Func): { instructions: number; frame: number } {
+interface Size {
+  readonly instructions: number;
+  /** What it costs in the program, about in machine instructions. */
+  readonly weight: number;
+  /** Bytes of stack. */
+  readonly frame: number;
+}
+
+function measure(func: Func): Size {
   let instructions = 0;
+  let weight = 0;
   let frame = 0;
   for (const block of func.blocks) {
     instructions += block.insts.length + 1;
-    for (const inst of block.insts) if (inst.kind === 'alloca') frame += Math.ceil(inst.size / 8) * 8;
+    if (block.term.kind !== 'jump') weight += 1;
+    for (const inst of block.insts) {
+      if (inst.kind === 'alloca') frame += Math.ceil(inst.size / 8) * 8;
+      else if (inst.kind === 'call') weight += CALL_WEIGHT + inst.args.length;
+      else if (inst.kind !== 'cast' && (inst.kind !== 'ptradd' || inst.offset.kind !== 'const')) weight += 1;
+    }
   }
-  return { instructions, frame };
+  return { instructions, weight, frame };
 }
 
 function inlineInto(func: Func, state: State): void {
@@ -180,7 +196,7 @@ function shouldInline(callee: Func, call: CallInst, frame: number, state: State)
   if (callee.inline === 'never' || callee.linkage === 'weak' || !options.heuristics) return false;
   if (callee.section !== undefined) return false;
   const once = callee.linkage === 'static' && state.calls.get(callee) === 1;
-  return (once || size.instructions <= SMALL) && frame + size.frame <= MAX_FRAME;
+  return (once || size.weight <= SMALL) && frame + size.frame <= MAX_FRAME;
 }
 
 /** Calls through declarations without a prototype may be of anything. */
