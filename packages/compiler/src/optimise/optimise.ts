@@ -11,6 +11,7 @@ import { inlineFunctions } from './inline.ts';
 import { promoteAllocas } from './mem2reg.ts';
 import { propagateConstants } from './sccp.ts';
 import { simplifyInstructions } from './simplify.ts';
+import { splitUnaligned } from './split-unaligned.ts';
 import { splitAllocas } from './sroa.ts';
 import { unrollLoops } from './unroll.ts';
 import { removeUnusedFunctions, removeUnusedGlobals } from './unused.ts';
@@ -93,7 +94,11 @@ function settle(func: Func, passes: readonly Pass[], rounds: number, options: Op
 }
 
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
-  run(func, [['expand-memory', (one) => expandMemory(one, report)]], options);
+  const late: readonly Pass[] = [
+    ['expand-memory', (one) => expandMemory(one, report)],
+    ['split-unaligned', splitUnaligned],
+  ];
+  run(func, late, options);
   run(
     func,
     options.level === 0
