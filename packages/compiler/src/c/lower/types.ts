@@ -34,9 +34,13 @@ export function isSigned(type: CType): boolean {
   return integerOf(type)?.signed ?? false;
 }
 
-/** Objects of eight bytes and more start on a stack slot, so that they can be filled and copied by words. */
+/**
+ * Scalars, and objects of eight bytes and more, start on a stack slot: verifiers remember the value of a scalar only
+ * there, and larger objects can be filled and copied by words.
+ */
 export function stackAlignOf(type: CType): number {
-  return (sizeOf(type) ?? 0) >= 8 ? Math.max(8, alignOf(type)) : alignOf(type);
+  const slot = irTypeOf(type) !== undefined || (sizeOf(type) ?? 0) >= 8;
+  return slot ? Math.max(8, alignOf(type)) : alignOf(type);
 }
 
 /** The greatest power of two that divides both. */
