@@ -41,6 +41,7 @@ function buildWhenChanged() {
   if (read('built') === want && existsSync(join(root, 'packages/cli/dist/main.js'))) return;
   console.error('skep: building …');
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], { stdio: ['ignore', 2, 2] });
+  run(process.execPath, [join(root, 'scripts/bundle.mjs')], { stdio: ['ignore', 2, 2] });
   write('built', want);
 }
 

@@ -1,4 +1,43 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js';
+// Starts the command. The bundle's compiled code is kept between runs: most of a short run would be compiling it.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
 
+const bundle = fileURLToPath(new URL('../dist/skep.cjs', import.meta.url));
+const { main } = existsSync(bundle) ? loadCached(bundle) : await import('../dist/main.js');
 process.exitCode = await main(process.argv.slice(2));
+
+function loadCached(path) {
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'utf8')}\n})`;
+  const store = cachePath(path);
+  const cachedData = store && existsSync(store) ? readFileSync(store) : undefined;
+  const script = new Script(source, { filename: path, cachedData });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path));
+  // Written when the run is over: by then the functions that were needed are compiled, and are kept with it.
+  if (store && (cachedData === undefined || script.cachedDataRejected)) process.once('exit', () => save(script, store));
+  return module.exports;
+}
+
+/** One for each bundle and Node; undefined where there is no place for it. */
+function cachePath(path) {
+  const { size, mtimeMs } = statSync(path);
+  const key = createHash('sha256').update(`${path} ${size} ${mtimeMs} ${process.version} ${process.arch}`).digest('hex');
+  const home = process.env.XDG_CACHE_HOME || (homedir() && join(homedir(), '.cache'));
+  return home && join(home, 'skep', `code-${key.slice(0, 16)}.bin`);
+}
+
+function save(script, store) {
+  try {
+    mkdirSync(dirname(store), { recursive: true });
+    writeFileSync(`${store}.${process.pid}`, script.createCachedData());
+    renameSync(`${store}.${process.pid}`, store);
+  } catch {
+    // A read-only home costs only time.
+  }
+}

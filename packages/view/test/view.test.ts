@@ -33,7 +33,7 @@ describe('tables', () => {
       [
         'TIME            PID COMM               FLAGS PATH',
         '0.000000         12 cat              0100000 /etc/hosts',
-        '0.250000    1234567 a\\x1b[31mred          00 /tmp/\\n',
+        '0.250000    1234567 a\\x1b[31mred           0 /tmp/\\n',
         '',
       ].join('\n'),
     );

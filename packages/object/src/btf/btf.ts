@@ -14,6 +14,7 @@ import {
 } from './kinds.ts';
 import type { BtfEnum, BtfId, BtfKind, BtfLinkage, BtfMember, BtfType } from './model.ts';
 import { NameIndex, type StringTable } from './names.ts';
+import { type BtfIndex, decodeIndex, encodeIndex } from './stored-index.ts';
 
 /**
  * The types of a kernel, a module (over the kernel's as `base`) or an object. Parsing is one scan that notes where each
@@ -30,6 +31,8 @@ export class Btf {
   /** Bytes of all string tables up to and with this one. */
   readonly stringsEnd: number;
 
+  /** Bytes it was parsed from. */
+  private readonly size: number;
   private readonly words: Uint32Array;
   private readonly strings: Uint8Array;
   private readonly stringsStart: number;
@@ -51,7 +54,28 @@ export class Btf {
     return new Btf(bytes, base);
   }
 
-  private constructor(bytes: Uint8Array, base: Btf | undefined) {
+  /** The same with what {@link index} gave for these very bytes; undefined when it is not for them. */
+  static parseIndexed(bytes: Uint8Array, index: Uint8Array): Btf | undefined {
+    const stored = decodeIndex(index, bytes.length);
+    return stored && new Btf(bytes, undefined, stored);
+  }
+
+  /** What parsing and searching compute, to be kept for {@link parseIndexed}. Not for split BTF. */
+  index(): Uint8Array {
+    this.enumerators ??= this.indexEnumerators();
+    const { names, owners, indices } = this.enumerators;
+    return encodeIndex({
+      size: this.size,
+      starts: this.starts,
+      names: this.names().arrays,
+      enumerators: names.arrays,
+      owners,
+      indices,
+    });
+  }
+
+  private constructor(bytes: Uint8Array, base: Btf | undefined, stored?: BtfIndex) {
+    this.size = bytes.length;
     const header = readHeader(bytes);
     this.base = base;
     this.firstId = base ? base.count : 1;
@@ -64,7 +88,13 @@ export class Btf {
     if (!base && (this.strings.length === 0 || this.strings[0] !== 0))
       throw btfCorrupt('the string table does not start with the empty string');
     this.words = wordsOf(bytes.subarray(header.types, header.types + header.typesLength), header.littleEndian);
-    this.starts = this.scan();
+    this.starts = stored ? stored.starts : this.scan();
+    if (stored) {
+      const table = this.stringTable();
+      this.typeNames = NameIndex.from(table, stored.names);
+      const { owners, indices } = stored;
+      this.enumerators = { names: NameIndex.from(table, stored.enumerators), owners, indices };
+    }
     this.count = this.firstId + this.starts.length;
   }
 

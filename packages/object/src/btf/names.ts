@@ -1,4 +1,5 @@
 import { utf8Bytes } from '@skep/base';
+import type { NameArrays } from './stored-index.ts';
 
 /**
  * From names to values, over a BTF string table: open addressing on hashes of the bytes, so that indexing a kernel's
@@ -16,11 +17,22 @@ export class NameIndex {
   private readonly slots: Int32Array;
 
   /** Values whose names have `___` behind their first character. */
-  readonly flavoured: number[] = [];
+  readonly flavoured: number[];
 
   /** `nameOffsets` and `values` run in parallel; offsets of '' are left out. */
-  constructor(table: StringTable, nameOffsets: Uint32Array, values: Int32Array, count: number) {
+  constructor(table: StringTable, nameOffsets: Uint32Array, values: Int32Array, count: number, stored?: NameArrays) {
     const strings = table.bytes;
+    if (stored) {
+      this.strings = strings;
+      this.start = table.start;
+      this.offsets = stored.offsets;
+      this.values = stored.values;
+      this.slots = stored.slots;
+      this.mask = stored.slots.length - 1;
+      this.flavoured = [...stored.flavoured];
+      return;
+    }
+    this.flavoured = [];
     let named = 0;
     for (let i = 0; i < count; i++) if (nameOffsets[i]! > 0) named++;
     let size = 16;
@@ -55,6 +67,17 @@ export class NameIndex {
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = i + 1;
     }
+  }
+
+  /** An index that {@link arrays} was asked of before, over the same strings. */
+  static from(table: StringTable, stored: NameArrays): NameIndex {
+    return new NameIndex(table, stored.offsets, stored.values, 0, stored);
+  }
+
+  /** All that it computed; names of a base's strings are not in it. */
+  get arrays(): NameArrays {
+    const { offsets, values, slots } = this;
+    return { offsets, values, slots, flavoured: Int32Array.from(this.flavoured) };
   }
 
   /** Calls `visit` with each value of the name, in order, until it returns true. */
