@@ -17,6 +17,7 @@ await build({
   minifyWhitespace: true,
   keepNames: false,
   logLevel: 'warning',
+  logOverride: { 'require-resolve-not-external': 'silent' },
   plugins: [{ name: 'module-urls', setup: keepModuleUrls }],
 });
 

@@ -27,7 +27,9 @@ function loadCached(path) {
 /** One for each bundle and Node; undefined where there is no place for it. */
 function cachePath(path) {
   const { size, mtimeMs } = statSync(path);
-  const key = createHash('sha256').update(`${path} ${size} ${mtimeMs} ${process.version} ${process.arch}`).digest('hex');
+  const key = createHash('sha256')
+    .update(`${path} ${size} ${mtimeMs} ${process.version} ${process.arch}`)
+    .digest('hex');
   const home = process.env.XDG_CACHE_HOME || (homedir() && join(homedir(), '.cache'));
   return home && join(home, 'skep', `code-${key.slice(0, 16)}.bin`);
 }

@@ -1,3 +1,4 @@
+import type { Recording } from '@skep/capture';
 import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
 
 /**
@@ -14,6 +15,8 @@ export interface Host {
   targetBtf(): Btf | undefined;
   /** Everything that belongs to one object: its maps, types and programs. */
   prepare(object: ObjectSpec): HostObject;
+  /** What is replayed. */
+  readonly recording?: Recording | undefined;
   /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
   readonly replay: (() => Generator<number, void, void>) | undefined;
   /** Has runs and their time counted until it is closed; undefined where the host cannot. */

@@ -24,9 +24,7 @@ export async function execute(call: Call): Promise<number> {
   const named = options.text('replay');
   const wanted = options.text('home') as HomeName;
   const recordingPath = named ?? (wanted === 'kernel' ? undefined : recordingBeside(file));
-  const recording = recordingPath === undefined ? undefined : await readRecording(recordingPath);
-  if (recording && recording.warnings.length > 0)
-    io.err(`${renderDiagnostics(recording.warnings, { color: io.color })}\n`);
+  const recording = recordingPath === undefined ? undefined : () => readRecording(recordingPath);
 
   let writer: RowWriter | undefined;
   const people = format.kind === 'table' || format.kind === 'wide' || format.kind === 'columns';
@@ -53,6 +51,8 @@ export async function execute(call: Call): Promise<number> {
             ? `the kernel, Linux ${host.release}`
             : `the virtual machine, replaying ${recordingPath} (Linux ${host.release})`;
         io.err(`home: ${where}: ${why}\n`);
+        const warnings = host.recording?.warnings ?? [];
+        if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
       },
       started: ({ types, ring }) => {
         writer = new RowWriter(columnsFor(fieldsOf(types, ring)), format, (text) => io.out(text));
@@ -70,7 +70,7 @@ export async function execute(call: Call): Promise<number> {
   const report = { ...reportOf(summary), compileMs: opened.time };
   writer?.end(report);
   if (people) for (const text of maps) io.out(text);
-  if (people || format.kind === 'jsonl' || format.kind === 'yaml') printSummary(io, summary, opened.time);
+  if (format.kind !== 'json') printSummary(io, summary, opened.time);
   return 0;
 }
 

@@ -316,9 +316,13 @@ class KernelHostMap implements HostMap {
     this.map.freeze();
   }
   openRecords(): HostRecords {
-    const ring = this.kernel.openRing(this.map);
+    // The class is of no matter here: both read alike. Ring buffers lose nothing, programs fail to reserve.
+    const ring =
+      this.spec.type === PERF_EVENT_ARRAY ? this.kernel.openPerfBuffer(this.map) : this.kernel.openRing(this.map);
     return {
-      lost: 0,
+      get lost() {
+        return 'lost' in ring ? ring.lost : 0;
+      },
       drain: (take, max) => ring.drain(take, max),
       batches: (options) => ring.batches(options),
       close: () => ring.close(),

@@ -16,25 +16,28 @@ export interface Home {
   readonly why: string;
 }
 
+/** Reads a recording when it is needed. */
+export type RecordingSource = () => Promise<Recording>;
+
 /**
  * The kernel when bpf(2) is permitted, else the virtual machine, unless the user says which. `recording` is what the
- * virtual machine would replay; without one it refuses (E8011).
+ * virtual machine would replay, read only then; without one it refuses (E8011).
  */
-export function chooseHome(
+export async function chooseHome(
   wanted: HomeName,
-  recording: Recording | undefined,
+  recording: RecordingSource | undefined,
   options: { readonly replay: boolean },
-): Home {
+): Promise<Home> {
   if (wanted === 'kernel') return { host: kernel(), why: 'you asked for it' };
-  if (wanted === 'vm') return { host: machine(recording), why: 'you asked for it' };
-  if (options.replay) return { host: machine(recording), why: 'recordings are replayed there' };
+  if (wanted === 'vm') return { host: await machine(recording), why: 'you asked for it' };
+  if (options.replay) return { host: await machine(recording), why: 'recordings are replayed there' };
   const permission = permitted();
   if (permission.ok) return { host: kernel(), why: 'bpf(2) is permitted here' };
   if (recording === undefined) return { host: kernel(), why: 'there is no recording to replay instead' };
-  return { host: machine(recording), why: `bpf(2) is not permitted here: ${permission.message}` };
+  return { host: await machine(recording), why: `bpf(2) is not permitted here: ${permission.message}` };
 }
 
-function machine(recording: Recording | undefined): Host {
+async function machine(recording: RecordingSource | undefined): Promise<Host> {
   if (recording === undefined) throw new SkepError(noRecording());
-  return vm({ recording, btf: compileTypes });
+  return vm({ recording: await recording(), btf: compileTypes });
 }

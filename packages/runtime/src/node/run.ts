@@ -1,7 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { machine as machineName, release } from 'node:os';
-import type { Recording } from '@skep/capture';
-import type { AttachOptions } from '../host.ts';
+import type { AttachOptions, Host } from '../host.ts';
 import type { Attached, Loaded } from '../loaded.ts';
 import { RING_MAP } from '../record/layout.ts';
 import { Recorder } from '../record/recorder.ts';
@@ -9,12 +8,12 @@ import type { Spec } from '../spec.ts';
 import type { Value } from '../typed/decode.ts';
 import type { RecordType } from '../typed/records.ts';
 import { HeldCommand } from './command.ts';
-import { chooseHome, type Home, type HomeName } from './home.ts';
+import { chooseHome, type Home, type HomeName, type RecordingSource } from './home.ts';
 
 export interface RunOptions extends AttachOptions {
   readonly home: HomeName;
   /** What the virtual machine replays. */
-  readonly recording?: Recording | undefined;
+  readonly recording?: RecordingSource | undefined;
   /** The user named the recording himself: it is to be replayed. */
   readonly replay?: boolean;
   /** The file to record to. */
@@ -79,7 +78,7 @@ const LOST = 'lost';
  * duration, the count or the signal ends it. Whatever happens, everything is detached and closed at the end.
  */
 export async function run(spec: Spec, options: RunOptions, observer: RunObserver): Promise<RunSummary> {
-  const home = chooseHome(options.home, options.recording, { replay: options.replay === true });
+  const home = await chooseHome(options.home, options.recording, { replay: options.replay === true });
   observer.home?.(home);
   const { host } = home;
   host.onTrace?.((text) => observer.trace?.(text));
@@ -88,7 +87,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const command =
       host.kind === 'kernel' && options.command?.length ? await HeldCommand.start(options.command) : undefined;
     if (command) cleanup.push(() => command.kill());
-    const configured = configure(spec, options, host.kind, command);
+    const configured = configure(spec, options, host, command);
     const sink = options.record === undefined || host.kind !== 'kernel' ? undefined : openSync(options.record, 'w');
     if (sink !== undefined) cleanup.push(() => closeSync(sink));
     const recorder = sink === undefined ? undefined : new Recorder(configured.spec, (bytes) => writeSync(sink, bytes));
@@ -230,10 +229,10 @@ async function live(
 function configure(
   spec: Spec,
   options: RunOptions,
-  kind: 'kernel' | 'vm',
+  host: Host,
   command: HeldCommand | undefined,
 ): { spec: Spec; globals: { [name: string]: number } } {
-  const recorded = kind === 'vm' ? (options.recording?.header.globals ?? {}) : {};
+  const recorded = host.recording?.header.globals ?? {};
   const known = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
   const subject = command && spec.globals.includes(SUBJECT) ? { [SUBJECT]: command.pid } : {};
   const globals = { ...known, ...subject, ...options.globals };

@@ -71,8 +71,10 @@ export class Records {
   /** By its size where a ring has records of several types; bytes when none fits. */
   private decode(view: RecordView, offset: number, length: number): Value {
     for (const one of this.decoders) {
-      // Perf buffers pad records to 8 bytes less 4.
-      if (length === one.size || (this.decoders.length === 1 && length >= one.size)) return one.decode(view, offset);
+      // Perf buffers pad records to a multiple of 8 bytes less 4.
+      const padded = Math.ceil((one.size + 4) / 8) * 8 - 4;
+      if (length === one.size || length === padded || (this.decoders.length === 1 && length >= one.size))
+        return one.decode(view, offset);
     }
     return Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
   }
