@@ -16,6 +16,7 @@ export {
 export { attachRawTracepoint, attachTarget, attachTracing } from './link/tracing.ts';
 export { attachXdp, interfaceIndex, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, type UpdateMode } from './map.ts';
+export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';
 export {
   loadProgram,
@@ -26,7 +27,8 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from './program.ts';
-export { type BatchOptions, copyRecord, type Decode, type ReadOnlyView, RingBuffer } from './ring.ts';
+export type { BatchOptions, Decode, ReadOnlyView } from './reading.ts';
+export { copyRecord, RingBuffer } from './ring.ts';
 export { onlineCpus, possibleCpus } from './sys/cpus.ts';
 export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
 export { kernelRelease, releaseAtLeast } from './sys/release.ts';

@@ -8,6 +8,7 @@ import { attachPerfEvent, attachTracepoint, type PerfEventOptions } from './link
 import { attachRawTracepoint, attachTarget, attachTracing } from './link/tracing.ts';
 import { attachXdp, type XdpOptions } from './link/xdp.ts';
 import { type BpfMap, createMap, type MapOptions } from './map.ts';
+import { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 import { loadProgram, type Program, type ProgramOptions } from './program.ts';
 import { RingBuffer } from './ring.ts';
 import type { Handle } from './sys/handle.ts';
@@ -37,6 +38,7 @@ export interface Kernel {
   attachTarget(attachType: number, name: string): number;
   attach(program: Program, hook: Hook): Link;
   openRing(map: BpfMap): RingBuffer;
+  openPerfBuffer(map: BpfMap, options?: PerfBufferOptions): PerfBuffer;
   probeFeature(name: FeatureName): FeatureReport;
   permitted(): Permission;
   doctor(): Report;
@@ -71,6 +73,7 @@ const KERNEL: Kernel = {
     }
   },
   openRing: (map) => new RingBuffer(map),
+  openPerfBuffer: (map, options) => new PerfBuffer(map, options),
   probeFeature,
   permitted,
   doctor,

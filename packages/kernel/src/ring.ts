@@ -1,23 +1,8 @@
 import { MAP } from './bpf/constants.ts';
 import type { BpfMap } from './map.ts';
+import { type BatchOptions, type Decode, type ReadOnlyView, readBatches } from './reading.ts';
 import { type Memory, mapShared, pageSize } from './sys/memory.ts';
-import { type Waiter, waiter } from './sys/wait.ts';
-
-/** A DataView that cannot be written through: the pages below are read-only, and a write would end the process. */
-export type ReadOnlyView = Pick<DataView, Extract<keyof DataView, `get${string}`> | 'byteLength'>;
-
-/** Decodes the record of `length` bytes at `offset`. It must copy what it keeps: the bytes are overwritten afterwards. */
-export type Decode<T> = (data: ReadOnlyView, offset: number, length: number) => T;
-
-export interface BatchOptions<T> {
-  readonly decode: Decode<T>;
-  /** Ends the iteration, without an error. */
-  readonly signal?: AbortSignal | undefined;
-  /** Records in one batch at most; 1024. */
-  readonly max?: number;
-  /** Milliseconds between looks while records keep coming; 1. Longer makes batches larger and wake-ups fewer. */
-  readonly interval?: number;
-}
+import { waiter } from './sys/wait.ts';
 
 /**
  * The consumer's side of a ring buffer map (kernel/bpf/ringbuf.c): reads what programs submitted, in order. What has not
@@ -119,39 +104,27 @@ export class RingBuffer {
     return batch;
   }
 
-  /**
-   * Batches of decoded records as they come, until the signal, `break` or {@link close}. Looks every `interval` while
-   * records keep coming, which costs no system call, and sleeps in the kernel when they stop. Gives way to timers and
-   * signals between batches even when the ring never empties.
-   */
+  /** {@link readBatches}, until the signal, `break` or {@link close}. */
   async *batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined> {
     if (this.iterating) throw new Error(`ring ${this.map.name} has a reader already`);
     this.assertOpen();
     this.iterating = true;
-    const { decode, max = 1024, interval = 1 } = options;
     const stop = options.signal ? AbortSignal.any([options.signal, this.ending.signal]) : this.ending.signal;
-    let sleeper: Waiter | undefined;
+    const source = this;
     try {
-      for (let idle = 0; !stop.aborted; ) {
-        const batch = this.read(decode, max);
-        if (batch.length > 0) {
-          idle = 0;
-          yield batch;
-          if (batch.length === max) {
-            await turn();
-            continue;
-          }
-        }
-        if (stop.aborted) return;
-        if (idle++ < IDLE_LOOKS) await delay(interval, stop);
-        else {
-          sleeper ??= waiter(this.map.fd);
-          await sleeper.readable(stop);
-        }
-      }
+      yield* readBatches(
+        {
+          read: (decode, max) => source.read(decode, max),
+          get pending() {
+            return source.pending;
+          },
+          waiter: () => waiter(source.map.fd),
+        },
+        options,
+        stop,
+      );
     } finally {
       this.iterating = false;
-      sleeper?.close();
     }
   }
 
@@ -217,22 +190,3 @@ export function copyRecord(data: ReadOnlyView, offset: number, length: number): 
 const HEADER = 8;
 const DISCARDED = 1 << 30;
 const LENGTH = DISCARDED - 1;
-
-/** Looks without a record before we go to sleep. */
-const IDLE_LOOKS = 3;
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
-}

@@ -1,12 +1,17 @@
 import { bpf } from '../bpf/call.ts';
 import { ATTACH } from '../bpf/constants.ts';
-import { notPermitted, systemCallFailed } from '../diagnostics.ts';
+import { systemCallFailed } from '../diagnostics.ts';
+import {
+  enablePerfEvent,
+  openPerfEvent,
+  PERF_TYPE_TRACEPOINT,
+  SET_BPF_HINTS,
+  setPerfEventProgram,
+} from '../perf-event.ts';
 import type { Program } from '../program.ts';
 import { onlineCpus } from '../sys/cpus.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
-import { allocate } from '../sys/memory.ts';
-import { sys } from '../sys/syscalls.ts';
 import { tracepointId } from '../tracefs.ts';
 import { Link } from './link.ts';
 
@@ -15,7 +20,7 @@ export function attachTracepoint(program: Program, category: string, name: strin
   const what = `tracepoint ${category}/${name}`;
   const id = tracepointId(category, name);
   const event = openPerfEvent({ type: PERF_TYPE_TRACEPOINT, config: id, period: 1 }, -1, 0, what);
-  return attachToPerfEvent(program, [event], what, options);
+  return attachToPerfEvents(program, [event], what, options);
 }
 
 export interface CookieOptions {
@@ -63,48 +68,11 @@ export function attachPerfEvent(program: Program, options: PerfEventOptions): Li
     for (const handle of events) handle.close();
     throw error;
   }
-  return attachToPerfEvent(program, events, what, options);
+  return attachToPerfEvents(program, events, what, options);
 }
-
-interface PerfAttributes {
-  readonly type: number;
-  readonly config: number;
-  readonly period?: number;
-  readonly frequency?: number;
-}
-
-const PERF_TYPE_TRACEPOINT = 2;
-const PERF_FLAG_FD_CLOEXEC = 8;
-const PERF_EVENT_IOC_ENABLE = 0x2400;
-const PERF_EVENT_IOC_SET_BPF = 0x4004_2408;
-/** Offsets of struct perf_event_attr (include/uapi/linux/perf_event.h); version 5 of it, since 4.1. */
-const PERF_ATTR = { size: 112, period: 16, bits: 40, wakeupEvents: 48 };
-const FREQUENCY_BIT = 1 << 10;
-
-function openPerfEvent(attributes: PerfAttributes, pid: number, cpu: number, what: string): Handle {
-  const memory = allocate(PERF_ATTR.size);
-  const { view } = memory;
-  view.setUint32(0, attributes.type, true);
-  view.setUint32(4, PERF_ATTR.size, true);
-  view.setBigUint64(8, BigInt(attributes.config), true);
-  view.setBigUint64(PERF_ATTR.period, BigInt(attributes.frequency ?? attributes.period ?? 1), true);
-  view.setUint32(PERF_ATTR.bits, attributes.frequency === undefined ? 0 : FREQUENCY_BIT, true);
-  view.setUint32(PERF_ATTR.wakeupEvents, 1, true);
-  const fd = sys('perf_event_open', memory.address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-  memory.free();
-  if (fd >= 0) return new Handle(fd, what);
-  if (fd === -ERRNO.EACCES || fd === -ERRNO.EPERM) throw notPermitted('perf_event_open', -fd, what);
-  throw systemCallFailed('perf_event_open', -fd, what, PERF_HINTS[-fd]);
-}
-
-const PERF_HINTS: Readonly<Record<number, string>> = {
-  [ERRNO.ENOENT]: 'this machine has no such counter; virtual machines often have only the software ones',
-  [ERRNO.EOPNOTSUPP]: 'this machine has no such counter; virtual machines often have only the software ones',
-  3: 'no such process',
-};
 
 /** A bpf_link where the kernel has it (5.15), the ioctl before; takes the events over, also when it fails. */
-function attachToPerfEvent(program: Program, events: Handle[], what: string, options: CookieOptions): Link {
+export function attachToPerfEvents(program: Program, events: Handle[], what: string, options: CookieOptions): Link {
   const links: Handle[] = [];
   try {
     for (const event of events) {
@@ -116,23 +84,13 @@ function attachToPerfEvent(program: Program, events: Handle[], what: string, opt
       });
       if (link >= 0) links.push(new Handle(link, `link of ${what}`));
       else if (link === -ERRNO.EINVAL && options.cookie === undefined && links.length === 0) {
-        ioctl(event, PERF_EVENT_IOC_SET_BPF, program.fd, what);
-      } else throw systemCallFailed('BPF_LINK_CREATE', -link, what, LINK_HINTS[-link]);
-      ioctl(event, PERF_EVENT_IOC_ENABLE, 0, what);
+        setPerfEventProgram(event, program.fd, what);
+      } else throw systemCallFailed('BPF_LINK_CREATE', -link, what, SET_BPF_HINTS[-link]);
+      enablePerfEvent(event, what);
     }
   } catch (error) {
     for (const handle of [...links, ...events]) handle.close();
     throw error;
   }
   return new Link(what, links.length > 0 ? 'bpf_link' : 'perf_ioctl', [...links, ...events]);
-}
-
-const LINK_HINTS: Readonly<Record<number, string>> = {
-  [ERRNO.EINVAL]: 'cookies came with Linux 5.15; or the program reads beyond the fields of this tracepoint',
-  [ERRNO.EACCES]: 'the program reads beyond the fields of this tracepoint',
-};
-
-function ioctl(event: Handle, request: number, argument: number, what: string): void {
-  const result = sys('ioctl', event.fd, request, argument);
-  if (result < 0) throw systemCallFailed('ioctl', -result, what, LINK_HINTS[-result]);
 }

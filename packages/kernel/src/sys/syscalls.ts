@@ -16,6 +16,7 @@ export type Syscall =
   | 'munmap'
   | 'perf_event_open'
   | 'prlimit64'
+  | 'read'
   | 'recvfrom'
   | 'sendto'
   | 'socket'

@@ -1,4 +1,5 @@
 import { systemCallFailed } from '../diagnostics.ts';
+import { EPOLL_EVENT, epollSet } from './epoll.ts';
 import { ERRNO } from './errno.ts';
 import { Handle } from './handle.ts';
 import { allocate } from './memory.ts';
@@ -38,28 +39,18 @@ export function loopWaiter(fd: number): Waiter {
   };
 }
 
-const CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-/** struct epoll_event is packed on x86-64 only (include/uapi/linux/eventpoll.h). */
-const EVENT = process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
-
 /** Over epoll_pwait(2) on a thread of the pool; an eventfd in the same set calls it back. */
 export function threadWaiter(fd: number): Waiter {
-  const epoll = opened(sys('epoll_create1', CLOEXEC), 'epoll_create1');
-  const wake = opened(sys('eventfd2', 0, CLOEXEC), 'eventfd2');
+  const eventfd = sys('eventfd2', 0, EFD_CLOEXEC);
+  if (eventfd < 0) throw systemCallFailed('eventfd2', -eventfd, 'waiting for records');
+  const wake = new Handle(eventfd, 'eventfd2');
+  const epoll = epollSet([fd, wake.fd], 'records');
   const memory = allocate(64);
-  for (const watched of [fd, wake.fd]) {
-    memory.view.setUint32(0, EPOLLIN, true);
-    memory.view.setUint32(EVENT.data, watched, true);
-    const result = sys('epoll_ctl', epoll.fd, EPOLL_CTL_ADD, watched, memory.address);
-    if (result < 0) throw systemCallFailed('epoll_ctl', -result, `descriptor ${watched}`);
-  }
   memory.view.setBigUint64(48, 1n, true);
   let calledBack = false;
   return {
     async readable(signal) {
-      if (signal.aborted || calledBack) return false;
+      if (signal.aborted) return false;
       const callBack = (): void => {
         calledBack = true;
         sys('write', wake.fd, memory.address + 48, 8);
@@ -67,9 +58,11 @@ export function threadWaiter(fd: number): Waiter {
       signal.addEventListener('abort', callBack, { once: true });
       const count = await native().syscallAsync(SYS.epoll_pwait, epoll.fd, memory.address, 2, -1, 0, 8);
       signal.removeEventListener('abort', callBack);
-      if (count < 0 && count !== -ERRNO.EINTR) throw systemCallFailed('epoll_pwait', -count, 'a ring buffer');
+      if (calledBack) sys('read', wake.fd, memory.address + 56, 8);
+      calledBack = false;
+      if (count < 0 && count !== -ERRNO.EINTR) throw systemCallFailed('epoll_pwait', -count, 'waiting for records');
       for (let i = 0; i < count; i++) {
-        if (memory.view.getUint32(i * EVENT.size + EVENT.data, true) === fd) return true;
+        if (memory.view.getUint32(i * EPOLL_EVENT.size + EPOLL_EVENT.data, true) === fd) return true;
       }
       return false;
     },
@@ -81,7 +74,4 @@ export function threadWaiter(fd: number): Waiter {
   };
 }
 
-function opened(fd: number, call: string): Handle {
-  if (fd < 0) throw systemCallFailed(call, -fd, 'waiting for a ring buffer');
-  return new Handle(fd, call);
-}
+const EFD_CLOEXEC = 0o2000000;

@@ -20,6 +20,11 @@ export const mapValue = (dst: number, fd: number, offset = 0): Insn => ({
   dst,
   imm: { kind: 'map_value', fd, offset },
 });
+export const ld64 = (dst: number, value: bigint): Insn => ({
+  kind: 'ld_imm64',
+  dst,
+  imm: { kind: 'value', value },
+});
 export const load = (size: AccessSize, dst: number, src: number, off = 0): Insn => ({
   kind: 'load',
   size,
@@ -57,6 +62,7 @@ export const jump = (op: JumpOp, dst: number, value: number, off: number): Insn 
 
 export const HELPER = {
   get_current_pid_tgid: 14,
+  perf_event_output: 25,
   ringbuf_reserve: 131,
   ringbuf_submit: 132,
   ringbuf_discard: 133,
@@ -91,6 +97,37 @@ export function ringWriter(ring: number, counters: number, constant = 0x5ee9, si
     exit,
     set(1, 1),
     fetchAdd(6, 8, 1),
+    set(0, 2),
+    exit,
+  );
+}
+
+/** Sends one record of `size` bytes a run, `{u64 sequence, zeros}`; counters as for {@link ringWriter}. XDP or tc. */
+export function perfWriter(events: number, counters: number, size = 16): Uint8Array {
+  const slots = Math.ceil(size / 8);
+  return code(
+    move(8, 1),
+    mapValue(6, counters),
+    set(1, 0),
+    ...Array.from({ length: slots }, (_, i) => store(8, 10, -8 * (i + 1), 1)),
+    load(8, 1, 6),
+    store(8, 10, -8 * slots, 1),
+    move(1, 8),
+    mapFd(2, events),
+    ld64(3, 0xffff_ffffn), // BPF_F_CURRENT_CPU
+    move(4, 10),
+    { kind: 'alu', op: 'add', width: 64, dst: 4, src: imm(-8 * slots) },
+    set(5, size),
+    call(HELPER.perf_event_output),
+    jump('ne', 0, 0, 5),
+    load(8, 1, 6),
+    { kind: 'alu', op: 'add', width: 64, dst: 1, src: imm(1) },
+    store(8, 6, 0, 1),
+    set(0, 2),
+    exit,
+    load(8, 1, 6, 8),
+    { kind: 'alu', op: 'add', width: 64, dst: 1, src: imm(1) },
+    store(8, 6, 8, 1),
     set(0, 2),
     exit,
   );
