@@ -28,7 +28,6 @@ export class Emitter extends FunctionBuilder {
 
   test(op: CompareOp, a: Value, b: Value): Value {
     if (isConst(a) && isConst(b)) return constant('i1', evaluateCompare(op, a.type, a.value, b.value) ? 1n : 0n);
-    // A place has an address: only weak externs may be absent, and those are compared when the program is loaded.
     return this.compare(op, a, b);
   }
 

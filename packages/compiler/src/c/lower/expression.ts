@@ -1,18 +1,19 @@
 import { constant, FALSE, TRUE, typeOf, undef } from '../../ir/constant.ts';
-import type { Block, Callee, ScalarType, Value } from '../../ir/ir.ts';
-import type { AssignExpr, BinaryExpr, CallExpr, CastExpr, Expr, StepExpr } from '../ast.ts';
+import type { Block, ScalarType, Value } from '../../ir/ir.ts';
+import type { AssignExpr, BinaryExpr, CastExpr, Expr, StepExpr } from '../ast.ts';
 import type { CType } from '../ctype.ts';
 import { asFunction, integerOf, isConst, isVoid, isVolatile, sizeOf, strip } from '../types.ts';
 import { lowerBuiltin } from './builtin.ts';
-import { floatingPoint, wideInteger } from './diagnostics.ts';
+import { lowerCall } from './call.ts';
 import { writeWide } from './initialise.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
-import { noteOutput, noteReserved } from './record-tags.ts';
+import { noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
 import { lowerStatement } from './statement.ts';
 import { staticValue } from './static-value.ts';
 import { irTypeOf, isAggregate, isSigned } from './types.ts';
+import { convertWide, narrowWide, outOfRegisters, refuseMemoryType, wideEquality, wideTruth } from './wide.ts';
 
 /** The value of an expression of register type. Of a void expression, a value that nobody may use. */
 export function lowerValue(fn: FunctionState, e: Expr): Value {
@@ -84,7 +85,7 @@ export function lowerAggregate(fn: FunctionState, e: Expr): Place {
 }
 
 /** A condition as an `i1`. */
-export function lowerCondition(fn: FunctionState, e: Expr): Value {
+function lowerCondition(fn: FunctionState, e: Expr): Value {
   const { b } = fn;
   const outer = b.span;
   b.span = e.span;
@@ -500,125 +501,6 @@ function constantLoad(fn: FunctionState, place: Expr): Value | undefined {
   if (known === undefined) return undefined;
   if (known.symbol === undefined) return constant('ptr', known.addend);
   return known.addend === 0n ? known.symbol : undefined;
-}
-
-function lowerCall(fn: FunctionState, e: CallExpr, result: Value | undefined): Value {
-  const { b } = fn;
-  const callee = calleeOf(fn, e.callee);
-  const args: Value[] = result === undefined ? [] : [result];
-  for (const arg of e.args) args.push(isAggregate(arg.type) ? passByCopy(fn, arg) : lowerValue(fn, arg));
-  const type = irTypeOf(e.type);
-  if (callee.kind === 'helper') noteOutput(fn.unit, e, callee.id);
-  b.span = e.span;
-  const call = b.call(callee, args, type ?? 'void');
-  return call.type === 'void' ? undef('i64') : call;
-}
-
-function calleeOf(fn: FunctionState, e: Expr): Callee {
-  let at = e;
-  while (at.kind === 'cast' && (at.op === 'decay' || at.op === 'pointer')) at = at.operand;
-  while (at.kind === 'deref') {
-    at = at.pointer;
-    while (at.kind === 'cast' && (at.op === 'decay' || at.op === 'pointer')) at = at.operand;
-  }
-  if (at.kind === 'func') {
-    const { helper } = at.function;
-    if (helper !== undefined) return { kind: 'helper', id: helper, name: at.function.name };
-    return { kind: 'func', func: fn.unit.funcOf(at.function) };
-  }
-  const name =
-    at.kind === 'cast' && at.op === 'load' && at.operand.kind === 'var' ? at.operand.variable.name : undefined;
-  const pointer = lowerValue(fn, at);
-  if (pointer.kind === 'const') {
-    const id = Number(pointer.value);
-    return { kind: 'helper', id, name: name ?? `helper_${id}` };
-  }
-  if (pointer.kind === 'func') return { kind: 'func', func: pointer };
-  return { kind: 'pointer', pointer };
-}
-
-/** The callee may write to its parameter: it gets a copy. */
-function passByCopy(fn: FunctionState, e: Expr): Value {
-  const source = lowerAggregate(fn, e);
-  const slot = temporary(fn, e.type, 'argument');
-  copy(fn, slot, source, e.type);
-  return addressOf(fn, slot);
-}
-
-// ── 128-bit integers: copied, compared for equality, converted from and to 64 bits ──────────────────────────────────
-
-function halves(fn: FunctionState, e: Expr): [Value, Value] {
-  const place = lowerAggregate(fn, e);
-  const at = (offset: number) =>
-    fn.b.load('i64', place.base, {
-      offset: place.offset + offset,
-      align: Math.min(8, place.align),
-      volatile: place.volatile,
-    });
-  return [at(0), at(8)];
-}
-
-function isWide(type: CType): boolean {
-  const bare = strip(type);
-  return bare.kind === 'int' && bare.size === 16;
-}
-
-function wideEquality(fn: FunctionState, e: BinaryExpr): Value {
-  const { b } = fn;
-  if (!isWide(e.left.type) || (e.op !== '==' && e.op !== '!=')) {
-    refuseMemoryType(fn, e.left.type, e, `'${e.op}'`);
-    return FALSE;
-  }
-  const [low, high] = halves(fn, e.left);
-  const [otherLow, otherHigh] = halves(fn, e.right);
-  const differs = b.arithmetic('or', b.arithmetic('xor', low, otherLow), b.arithmetic('xor', high, otherHigh));
-  return b.test(e.op === '==' ? 'eq' : 'ne', differs, constant('i64', 0));
-}
-
-function wideTruth(fn: FunctionState, e: Expr): Value {
-  const { b } = fn;
-  if (!isWide(e.type)) {
-    refuseMemoryType(fn, e.type, e, 'a test');
-    return FALSE;
-  }
-  const [low, high] = halves(fn, e);
-  return b.test('ne', b.arithmetic('or', low, high), constant('i64', 0));
-}
-
-function narrowWide(fn: FunctionState, e: CastExpr): Value {
-  if (!isWide(e.operand.type)) return outOfRegisters(fn, e.operand, 'a conversion');
-  return fn.b.resize(halves(fn, e.operand)[0], irTypeOf(e.type) as ScalarType, false);
-}
-
-function convertWide(fn: FunctionState, e: CastExpr): Place {
-  const slot = temporary(fn, e.type, 'wide');
-  const { operand } = e;
-  if (!isWide(e.type)) {
-    refuseMemoryType(fn, e.type, e, 'a conversion');
-    return slot;
-  }
-  if (isWide(operand.type)) return lowerAggregate(fn, operand);
-  if (isAggregate(operand.type)) {
-    refuseMemoryType(fn, operand.type, e, 'a conversion');
-    return slot;
-  }
-  const { b } = fn;
-  const low = b.resize(lowerValue(fn, operand), 'i64', isSigned(operand.type));
-  const high = isSigned(operand.type) ? b.arithmetic('ashr', low, constant('i64', 63)) : constant('i64', 0);
-  b.store(low, slot.base, { align: 8 });
-  b.store(high, slot.base, { offset: 8, align: 8 });
-  return slot;
-}
-
-function outOfRegisters(fn: FunctionState, e: Expr, what: string): Value {
-  const type = 'operand' in e && isAggregate(e.operand.type) ? e.operand.type : e.type;
-  refuseMemoryType(fn, isAggregate(type) || e.kind !== 'binary' ? type : e.left.type, e, what);
-  return undef('i64');
-}
-
-function refuseMemoryType(fn: FunctionState, type: CType, e: Expr, what: string): void {
-  const refuse = strip(type).kind === 'float' ? floatingPoint : wideInteger;
-  fn.unit.diagnostics.add(refuse(what, e.span));
 }
 
 function scalarOf(value: Value): ScalarType {

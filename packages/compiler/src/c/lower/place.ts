@@ -172,7 +172,7 @@ function memberOf(outer: Place, e: MemberExpr): Place {
  * The bytes through which a bit-field is read and written: a unit of its declared type where that lies inside of the
  * record, else the fewest bytes that hold it.
  */
-export function bitUnit(field: Field, record: RecordType): BitPlace & { readonly byte: number } {
+function bitUnit(field: Field, record: RecordType): BitPlace & { readonly byte: number } {
   const width = field.bitWidth!;
   const declared = sizeOf(field.type) ?? 4;
   const recordSize = complete(record)?.size ?? 0;
