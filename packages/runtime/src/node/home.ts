@@ -1,6 +1,6 @@
 import { SkepError } from '@skep/base';
 import type { Recording } from '@skep/capture';
-import { permitted } from '@skep/kernel';
+import { permitted, probeFeature } from '@skep/kernel';
 import { noRecording } from '../diagnostics.ts';
 import type { Host } from '../host.ts';
 import { kernel } from '../hosts/kernel.ts';
@@ -26,15 +26,26 @@ export type RecordingSource = () => Promise<Recording>;
 export async function chooseHome(
   wanted: HomeName,
   recording: RecordingSource | undefined,
-  options: { readonly replay: boolean },
+  options: {
+    readonly replay: boolean;
+    /** The programs have CO-RE relocations. */
+    readonly needsTypes: boolean;
+  },
 ): Promise<Home> {
   if (wanted === 'kernel') return { host: kernel(), why: 'you asked for it' };
   if (wanted === 'vm') return { host: await machine(recording), why: 'you asked for it' };
   if (options.replay) return { host: await machine(recording), why: 'recordings are replayed there' };
-  const permission = permitted();
-  if (permission.ok) return { host: kernel(), why: 'bpf(2) is permitted here' };
+  const obstacle = obstacleToKernel(options.needsTypes);
+  if (obstacle === undefined) return { host: kernel(), why: 'bpf(2) is permitted here' };
   if (recording === undefined) return { host: kernel(), why: 'there is no recording to replay instead' };
-  return { host: await machine(recording), why: `bpf(2) is not permitted here: ${permission.message}` };
+  return { host: await machine(recording), why: obstacle };
+}
+
+function obstacleToKernel(needsTypes: boolean): string | undefined {
+  const permission = permitted();
+  if (!permission.ok) return `bpf(2) is not permitted here: ${permission.message}`;
+  if (needsTypes && !probeFeature('btf').ok) return 'this kernel does not show its types, which the program asks for';
+  return undefined;
 }
 
 async function machine(recording: RecordingSource | undefined): Promise<Host> {

@@ -78,7 +78,8 @@ const LOST = 'lost';
  * duration, the count or the signal ends it. Whatever happens, everything is detached and closed at the end.
  */
 export async function run(spec: Spec, options: RunOptions, observer: RunObserver): Promise<RunSummary> {
-  const home = await chooseHome(options.home, options.recording, { replay: options.replay === true });
+  const needsTypes = spec.programs.some((one) => one.core.length > 0);
+  const home = await chooseHome(options.home, options.recording, { replay: options.replay === true, needsTypes });
   observer.home?.(home);
   const { host } = home;
   host.onTrace?.((text) => observer.trace?.(text));
