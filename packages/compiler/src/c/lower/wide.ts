@@ -5,7 +5,7 @@ import type { CType } from '../ctype.ts';
 import { strip } from '../types.ts';
 import { floatingPoint, wideInteger } from './diagnostics.ts';
 import { lowerAggregate, lowerValue } from './expression.ts';
-import { type Place, temporary } from './place.ts';
+import { alignOfPlace, type Place, temporary } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { irTypeOf, isAggregate, isSigned } from './types.ts';
 
@@ -16,7 +16,7 @@ function halves(fn: FunctionState, e: Expr): [Value, Value] {
   const at = (offset: number) =>
     fn.b.load('i64', place.base, {
       offset: place.offset + offset,
-      align: Math.min(8, place.align),
+      align: Math.min(8, alignOfPlace(place)),
       volatile: place.volatile,
     });
   return [at(0), at(8)];
