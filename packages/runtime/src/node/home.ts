@@ -43,7 +43,7 @@ export async function chooseHome(
 
 function obstacleToKernel(needsTypes: boolean): string | undefined {
   const permission = permitted();
-  if (!permission.ok) return `bpf(2) is not permitted here: ${permission.message}`;
+  if (!permission.ok) return `bpf(2) is not permitted here: ${permission.reasons[0]?.message ?? permission.message}`;
   if (needsTypes && !probeFeature('btf').ok) return 'this kernel does not show its types, which the program asks for';
   return undefined;
 }
