@@ -417,6 +417,13 @@ describe('what cannot become eBPF', () => {
     expect(refused('int f(char *a, char *b) { return __builtin_memcmp(a, b, 4096); }')).toEqual(['E1351']);
   });
 
+  it('is refused when it is too large or too deep to be written down', () => {
+    expect(refused('static const char g[100000000] = { 1 }; int f(int x) { return g[x & 1]; }')).toEqual(['E1358']);
+    const nested = Array.from({ length: 1000 }, (_, i) => `struct s${i} { ${i ? `struct s${i - 1}` : 'int'} a; };`);
+    expect(refused(`${nested.join('\n')} struct s999 g;`)).toEqual(['E1359']);
+    expect(global(lowered('int large[500000000];'), 'large')).toMatchObject({ section: '.bss', init: undefined });
+  });
+
   it('says who calls whom in a recursion', () => {
     try {
       lowered('int a(int x); int b(int x) { return a(x); } int a(int x) { return b(x); }');

@@ -1,6 +1,8 @@
+import { SkepError } from '@skep/base';
 import type { BtfBuilder, BtfId, BtfMember } from '@skep/object';
 import type { CType, EnumType, Field, FunctionType, IntType, RecordType } from '../ctype.ts';
 import { complete, strip } from '../types.ts';
+import { typeTooDeep } from './diagnostics.ts';
 
 /**
  * C types as BTF, the way loaders expect it: a struct that is only pointed to from inside another struct stays a forward
@@ -14,6 +16,8 @@ export class BtfTypes {
   private readonly ints = new Map<IntType, BtfId>();
   private readonly maps = new Set<RecordType>();
   private indexType: BtfId | undefined;
+  /** Records that are being completed inside of each other. */
+  private depth = 0;
 
   constructor(builder: BtfBuilder) {
     this.builder = builder;
@@ -108,6 +112,7 @@ export class BtfTypes {
     const layout = complete(type);
     if (layout === undefined) return known.id;
     known.complete = true;
+    if (++this.depth > MAX_DEPTH) throw new SkepError(typeTooDeep(MAX_DEPTH, type.span));
     const { id } = known;
     const fields = layout.fields.filter((field) => !isPadding(field));
     const members: BtfMember[] = fields.map((field) => ({
@@ -116,6 +121,7 @@ export class BtfTypes {
       bitOffset: field.bitOffset,
       bitSize: field.bitWidth ?? 0,
     }));
+    this.depth--;
     this.builder.set(id, { kind: type.union ? 'union' : 'struct', name: type.tag ?? '', size: layout.size, members });
     this.tag(id, -1, type.declTags);
     for (const [i, field] of fields.entries()) this.tag(id, i, field.declTags);
@@ -175,6 +181,9 @@ export class BtfTypes {
     for (const name of tags) this.builder.add({ kind: 'decl_tag', name, type: id, component });
   }
 }
+
+/** Far beyond what the kernel takes, far below what a JavaScript stack holds. */
+const MAX_DEPTH = 200;
 
 /** Where a field stands among the members of its record's BTF, which unnamed bit-fields are not. */
 export function memberIndex(record: RecordType, index: number): number {

@@ -71,6 +71,24 @@ export function relocatedBitField(name: string, span: Span): Diagnostic {
   );
 }
 
+export function tooLarge(name: string, size: number, limit: number, span: Span): Diagnostic {
+  return error(
+    'E1358',
+    `'${name}' has ${size} bytes of contents, more than the ${limit} that an object holds for one variable`,
+    span,
+    'leave it without an initialiser (it is then zero and takes no room), or fill a map from user space',
+  );
+}
+
+export function typeTooDeep(limit: number, span: Span | undefined): Diagnostic {
+  return error(
+    'E1359',
+    `types are nested in each other more than ${limit} deep, and the kernel follows BTF for 32 steps`,
+    span,
+    'flatten the structs, or put pointers in between',
+  );
+}
+
 export function wideInteger(what: string, span: Span): Diagnostic {
   return error(
     'E1450',

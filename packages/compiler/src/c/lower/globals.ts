@@ -1,7 +1,7 @@
 import type { Global, Linkage } from '../../ir/ir.ts';
 import type { InitPart, VariableDecl } from '../ast.ts';
 import { alignOf, isConst, isVolatile, sizeOf, strip } from '../types.ts';
-import { incompleteObject, notStatic, sectionMismatch } from './diagnostics.ts';
+import { incompleteObject, notStatic, sectionMismatch, tooLarge } from './diagnostics.ts';
 import { staticPlace, staticValue } from './static-value.ts';
 import type { Unit } from './unit.ts';
 
@@ -36,7 +36,12 @@ export function openGlobal(unit: Unit, variable: VariableDecl, name: string): Gl
 export function fillGlobal(unit: Unit, variable: VariableDecl, global: Global): void {
   // Its contents are settled here, once, before anything reads them.
   const open = global as { -readonly [K in keyof Global]: Global[K] };
-  if (variable.storage !== 'extern') {
+  if (variable.storage === 'extern') return;
+  if (variable.init === undefined && isZeroed(variable, global)) {
+    if (variable.attributes.section === undefined) open.section = '.bss';
+  } else if (global.size > MAX_CONTENTS) {
+    unit.diagnostics.add(tooLarge(variable.name, global.size, MAX_CONTENTS, variable.span));
+  } else {
     const bytes = new Uint8Array(global.size);
     const relocations: Global['relocations'][number][] = [];
     for (const part of variable.init?.parts ?? []) fillPart(unit, variable, part, bytes, relocations);
@@ -46,6 +51,15 @@ export function fillGlobal(unit: Unit, variable: VariableDecl, global: Global): 
     if (global.section !== '.bss' && !global.section.startsWith('.bss.')) open.init = bytes;
     else if (!empty) unit.diagnostics.add(sectionMismatch(variable.name, global.section, variable.span));
   }
+}
+
+/** Bytes that an object file may hold for one variable. */
+const MAX_CONTENTS = 64 << 20;
+
+/** Zeros that need no room in the file. */
+function isZeroed(variable: VariableDecl, global: Global): boolean {
+  if (variable.attributes.section === undefined) return global.section === '.data';
+  return global.section === '.bss' || global.section.startsWith('.bss.');
 }
 
 export function openString(name: string, bytes: Uint8Array): Global {
