@@ -1,7 +1,7 @@
 import { type Diagnostic, SkepError } from '@skep/base';
 
 /**
- * Everything that can be wrong with an object: E30xx ELF, E31xx BTF, E32xx CO-RE, E34xx programs and maps.
+ * Everything that can be wrong with an object: E30xx ELF, E31xx BTF, E32xx CO-RE, E34xx programs and maps, E35xx linking.
  * (E33xx, the assembler's, stand beside the assembler.) Each factory says what is wrong and where; `help` says what to do.
  */
 function error(code: string, message: string, help?: string): SkepError {
@@ -85,3 +85,43 @@ export const coreOutOfRange = (slot: number, spec: string, value: bigint) =>
     `instruction ${slot}: ${spec} is ${value} here, which does not fit into it`,
     'read the field with bpf_core_read()',
   );
+
+// Linking
+
+export const linkNothing = () => error('E3500', 'there is nothing to link', 'give at least one object');
+export const linkDuplicate = (symbol: string, first: string, second: string): Diagnostic => ({
+  code: 'E3501',
+  severity: 'error',
+  message: `${symbol} is defined twice: in ${first} and in ${second}`,
+  help: 'declare it extern in one of them, make both static, or mark the one that may be replaced __weak',
+});
+export const linkMissing = (symbol: string, users: readonly string[]): Diagnostic => ({
+  code: 'E3502',
+  severity: 'error',
+  message: `${symbol} is defined nowhere; ${users.join(', ')} ${users.length === 1 ? 'uses' : 'use'} it`,
+  help: 'link the object that defines it, or declare it with __ksym or __kconfig if the kernel has it',
+});
+export const linkDiffers = (symbol: string, first: string, second: string, why: string): Diagnostic => ({
+  code: 'E3503',
+  severity: 'error',
+  message: `${symbol} is declared differently in ${first} and in ${second}: ${why}`,
+  help: 'declare it once, in a header that both sources include',
+});
+export const linkSections = (section: string, first: string, second: string, why: string): Diagnostic => ({
+  code: 'E3504',
+  severity: 'error',
+  message: `section ${section} of ${first} and of ${second} cannot be joined: ${why}`,
+  help: 'give one of them another SEC()',
+});
+export const linkUnequal = (section: string, first: string, second: string): Diagnostic => ({
+  code: 'E3505',
+  severity: 'error',
+  message: `section ${section} says different things in ${first} and in ${second}`,
+  help: `an object has one ${section}: make them equal, or leave it out of one`,
+});
+export const linkUnsupported = (where: string, what: string, help: string): Diagnostic => ({
+  code: 'E3506',
+  severity: 'error',
+  message: `${where}: ${what}`,
+  help,
+});

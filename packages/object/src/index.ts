@@ -19,5 +19,6 @@ export * from './insn/disassemble.ts';
 export * from './insn/encode.ts';
 export * from './insn/model.ts';
 export * from './insn/slots.ts';
+export * from './link/link.ts';
 export * from './open/open.ts';
 export type * from './spec.ts';

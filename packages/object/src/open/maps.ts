@@ -82,6 +82,13 @@ function readModern(section: ElfSection, index: number, symbols: ObjectSymbols, 
   });
 }
 
+/** What the type of a variable of `.maps` says, undefined when it is no definition. @throws SkepError E3404 */
+export function mapDefinitionOf(btf: Btf, id: BtfId, name: string): MapSpec | undefined {
+  const target = btf.resolve(id);
+  const record = target === 0 ? undefined : btf.type(target);
+  return record?.kind === 'struct' ? readDefinition(btf, record, name, false) : undefined;
+}
+
 /** Each member says one thing by its type: numbers are lengths of arrays behind a pointer, types stand behind a pointer. */
 function readDefinition(btf: Btf, record: BtfComposite, name: string, isInner: boolean): MapSpec {
   const numbers = new Map<string, number>();
