@@ -1,0 +1,475 @@
+import { Fault } from '../fault.ts';
+import { illegal, located, outOfFuel, outside, tooDeep, wild } from '../interpreter.ts';
+import type { Machine } from '../machine.ts';
+import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
+import type { VmProgram } from '../program.ts';
+import { buildFunctions, opcode, width } from './graph.ts';
+import { argumentCount } from './liveness.ts';
+import { MapOperations } from './maps.ts';
+import { type HelperSite, parameters, type Shared, STOP, type Translated, type Trust, translate } from './translate.ts';
+import { unroll } from './unroll.ts';
+import * as w from './wasm.ts';
+
+/** A program as WebAssembly over the memory of its machine. */
+export interface Compiled {
+  /** Runs on a context; gives the low half of r0. Throws {@link Fault}. */
+  run(context: number): number;
+  /** The same so many times, with a budget for each; gives the last result. */
+  repeat(context: number, times: number): number;
+  /** Runs the program (slot 0) or a callback on r1 … r5 and leaves r0: halves as in the interpreter. */
+  call(slot: number, registers: Int32Array): void;
+}
+
+/**
+ * Compiles a loaded program; undefined when it is one that only the interpreter takes: it writes r10, is larger than a
+ * WebAssembly function may be, or its functions jump into one another at length.
+ */
+export function compileProgram(
+  machine: Machine,
+  program: VmProgram,
+  trust: Trust = 'unverified',
+): Compiled | undefined {
+  const translation = translateProgram(machine, program.code, trust);
+  if (translation === undefined) return undefined;
+  return instantiate(machine, program.code, translation, new WebAssembly.Module(translation.bytes));
+}
+
+/** The same without blocking: browsers refuse to compile more than 4 KiB at once on a page's main thread. */
+export async function compileProgramAsync(
+  machine: Machine,
+  program: VmProgram,
+  trust: Trust = 'unverified',
+): Promise<Compiled | undefined> {
+  const translation = translateProgram(machine, program.code, trust);
+  if (translation === undefined) return undefined;
+  return instantiate(machine, program.code, translation, await WebAssembly.compile(translation.bytes));
+}
+
+export interface Translation {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Helpers that the module imports. */
+  readonly helpers: readonly number[];
+  readonly callbacks: readonly number[];
+  /** By number of the WebAssembly function: where its code starts, and its marks (see {@link Translated}). */
+  readonly sources: ReadonlyMap<number, { readonly start: number; readonly marks: readonly number[] }>;
+}
+
+/** V8 takes functions of at most 7,654,321 bytes. */
+const LARGEST_FUNCTION = 7_000_000;
+
+export function translateProgram(machine: Machine, code: Int32Array, trust: Trust): Translation | undefined {
+  const functions = buildFunctions(code);
+  if (functions === undefined) return undefined;
+  const module = new w.ModuleBuilder();
+  const halves = (count: number): number[] => new Array<number>(count).fill(w.I32);
+  const stop = module.import('stop', { params: halves(2), results: [] });
+  const outsideImport = module.import('outside', { params: halves(5), results: [w.I32] });
+  const wildImport = module.import('wild', { params: halves(4), results: [] });
+  const helperImports = new Map<number, number>();
+  for (const id of helpersOf(machine, code)) {
+    helperImports.set(id, module.import(`helper${id}`, { params: halves(1 + 2 * argumentCount(id)), results: [] }));
+  }
+  const fuel = module.global();
+  const cpu = module.global();
+  const outside64 = module.declare({ params: [w.I64, w.I32, w.I32, w.I32], results: [w.I32] });
+  const wild64 = module.declare({ params: [w.I64, w.I32, w.I32], results: [] });
+  splitting(module, outside64, outsideImport, 3);
+  splitting(module, wild64, wildImport, 2);
+
+  const slow = (site: HelperSite): void => {
+    const { code: out, id } = site;
+    site.save();
+    out.i32(site.slot);
+    for (let register = 1; register <= argumentCount(id); register++) {
+      out.op1(w.LOCAL_GET, site.local(register));
+      out.op(w.I32_WRAP);
+      out.op1(w.LOCAL_GET, site.local(register));
+      out.i64(32, 0);
+      out.op(w.I64_SHR_U);
+      out.op(w.I32_WRAP);
+    }
+    out.op1(w.CALL, helperImports.get(id)!);
+    site.restore();
+    out.i32(0);
+    out.access(w.I64_LOAD, machine.cells);
+  };
+  const maps = new MapOperations({ module, trust, fuel, cpu, slow });
+  const helper = (site: HelperSite): void => {
+    const { code: out, id } = site;
+    if (machine.helpers[id] === undefined) {
+      out.i32(STOP.call);
+      out.i32(site.slot);
+      out.op1(w.CALL, stop);
+      out.op(w.UNREACHABLE);
+      return;
+    }
+    const first = site.known(1);
+    const map = first?.kind === 'number' ? machine.mapsByAddress.get(first.value) : undefined;
+    const layout = map?.layout;
+    if (id === LOOKUP && layout !== undefined) maps.lookup(site, layout);
+    else if (id === UPDATE && layout !== undefined && MapOperations.updates(layout)) maps.update(site, layout);
+    else if (id === GET_CPU) {
+      out.op1(w.GLOBAL_GET, cpu);
+      out.op(w.I64_EXTEND_U);
+      out.op1(w.LOCAL_SET, site.local(0));
+    } else {
+      slow(site);
+      out.op1(w.LOCAL_SET, site.local(0));
+    }
+  };
+
+  const declared = new Map<number, { index: number; params: readonly number[] }>();
+  for (const graph of functions.graphs) {
+    const params = parameters(code, graph);
+    const index = module.declare({ params: [...params.map(() => w.I64), w.I32], results: [w.I64] });
+    declared.set(graph.entry, { index, params });
+  }
+  const shared: Shared = {
+    code,
+    trust,
+    functions: declared,
+    fuel,
+    cpu,
+    cells: machine.cells,
+    stop,
+    outside: outside64,
+    wild: wild64,
+    deep: functions.depth === undefined || functions.depth > MAX_FRAMES,
+    helper,
+  };
+  const translated = new Map<number, Translated>();
+  for (const graph of functions.graphs) {
+    const { index } = declared.get(graph.entry)!;
+    const one = translate(shared, unroll(graph));
+    if (one.code.length > LARGEST_FUNCTION) return undefined;
+    module.define(index, one.locals, one.code);
+    translated.set(index, one);
+  }
+  entries(module, machine, declared, functions.callbacks, fuel, cpu);
+  const bytes = module.toBytes();
+  const sources = new Map(
+    [...translated].map(([index, { marks }]) => [index, { start: module.startOf(index), marks }]),
+  );
+  return { bytes, helpers: [...helperImports.keys()], callbacks: functions.callbacks, sources };
+}
+
+const LOOKUP = 1;
+const UPDATE = 2;
+const GET_CPU = 8;
+
+function helpersOf(machine: Machine, code: Int32Array): Set<number> {
+  const found = new Set<number>();
+  const slots = code.length >> 1;
+  for (let slot = 0; slot < slots; slot += width(code, slot)) {
+    if (opcode(code, slot) !== 0x85 || (code[2 * slot]! & 0xf000) !== 0) continue;
+    const id = code[2 * slot + 1]!;
+    if (machine.helpers[id] !== undefined) found.add(id);
+  }
+  return found;
+}
+
+/** A function that hands an i64 on to an import as two halves, followed by `rest` i32s. */
+function splitting(module: w.ModuleBuilder, index: number, target: number, rest: number): void {
+  const code = new w.Code();
+  code.op1(w.LOCAL_GET, 0);
+  code.op(w.I32_WRAP);
+  code.op1(w.LOCAL_GET, 0);
+  code.i64(32, 0);
+  code.op(w.I64_SHR_U);
+  code.op(w.I32_WRAP);
+  for (let i = 1; i <= rest; i++) code.op1(w.LOCAL_GET, i);
+  code.op1(w.CALL, target);
+  code.op(w.END);
+  module.define(index, [], code);
+}
+
+/**
+ * What JavaScript calls: `run(context, frame, fuel, cpu)`, `repeat(context, frame, fuel, cpu, times)`,
+ * `start(fuel, cpu)`, and for each callback `call<slot>(frame)` with registers in the cells.
+ */
+function entries(
+  module: w.ModuleBuilder,
+  machine: Machine,
+  declared: ReadonlyMap<number, { readonly index: number; readonly params: readonly number[] }>,
+  callbacks: readonly number[],
+  fuel: number,
+  cpu: number,
+): void {
+  const main = declared.get(0)!;
+  const callMain = (code: w.Code): void => {
+    for (const register of main.params) {
+      if (register === 1) {
+        code.op1(w.LOCAL_GET, 0);
+        code.op(w.I64_EXTEND_U);
+      } else code.i64(0, 0);
+    }
+    code.op1(w.LOCAL_GET, 1);
+    code.op1(w.CALL, main.index);
+    code.op(w.I32_WRAP);
+  };
+  const setGlobals = (code: w.Code, fuelLocal: number): void => {
+    code.op1(w.LOCAL_GET, fuelLocal);
+    code.op1(w.GLOBAL_SET, fuel);
+    code.op1(w.LOCAL_GET, fuelLocal + 1);
+    code.op1(w.GLOBAL_SET, cpu);
+  };
+  const run = new w.Code();
+  setGlobals(run, 2);
+  callMain(run);
+  run.op(w.END);
+  add(module, 'run', { params: [w.I32, w.I32, w.I32, w.I32], results: [w.I32] }, [], run);
+
+  const repeat = new w.Code();
+  repeat.op(w.LOOP);
+  repeat.op(w.VOID);
+  setGlobals(repeat, 2);
+  callMain(repeat);
+  repeat.op1(w.LOCAL_SET, 5);
+  repeat.op1(w.LOCAL_GET, 4);
+  repeat.i32(1);
+  repeat.op(w.I32_SUB);
+  repeat.op1(w.LOCAL_TEE, 4);
+  repeat.op1(w.BR_IF, 0);
+  repeat.op(w.END);
+  repeat.op1(w.LOCAL_GET, 5);
+  repeat.op(w.END);
+  add(module, 'repeat', { params: [w.I32, w.I32, w.I32, w.I32, w.I32], results: [w.I32] }, [w.I32], repeat);
+
+  const start = new w.Code();
+  setGlobals(start, 0);
+  start.op(w.END);
+  add(module, 'start', { params: [w.I32, w.I32], results: [] }, [], start);
+
+  for (const slot of new Set([0, ...callbacks])) {
+    const { index, params } = declared.get(slot)!;
+    const call = new w.Code();
+    call.i32(0);
+    for (const register of params) {
+      call.i32(0);
+      call.access(w.I64_LOAD, machine.cells + 8 * register);
+    }
+    call.op1(w.LOCAL_GET, 0);
+    call.op1(w.CALL, index);
+    call.access(w.I64_STORE, machine.cells);
+    call.op(w.END);
+    add(module, `call${slot}`, { params: [w.I32], results: [] }, [], call);
+  }
+}
+
+function add(
+  module: w.ModuleBuilder,
+  name: string,
+  signature: w.Signature,
+  locals: readonly number[],
+  code: w.Code,
+): void {
+  const index = module.declare(signature);
+  module.define(index, locals, code);
+  module.export(name, index);
+}
+
+interface Exports {
+  run(context: number, frame: number, fuel: number, cpu: number): number;
+  repeat(context: number, frame: number, fuel: number, cpu: number, times: number): number;
+  start(fuel: number, cpu: number): void;
+}
+
+function instantiate(
+  machine: Machine,
+  code: Int32Array,
+  translation: Translation,
+  module: WebAssembly.Module,
+): Compiled {
+  const { memory } = machine;
+  const host: Record<string, WebAssembly.ImportValue> = {
+    memory: memory.shared,
+    stop: (reason: number, slot: number) => {
+      throw located(reasonOf(machine, code, reason, slot), slot);
+    },
+    outside: (low: number, high: number, off: number, size: number, slot: number) => {
+      try {
+        const at = (low >>> 0) + off;
+        if (high !== 0 || at < NULL_END) return outside(machine, low, high, off, size);
+        throw new RangeError('beyond the end of memory');
+      } catch (error) {
+        throw located(error, slot);
+      }
+    },
+    wild: (low: number, high: number, off: number, slot: number) => {
+      const at = (low >>> 0) + off;
+      const inside = high === 0 && at >= NULL_END;
+      throw located(inside ? new RangeError('beyond the end of memory') : wild('a write', low, high, off), slot);
+    },
+  };
+  for (const id of translation.helpers) host[`helper${id}`] = helperImport(machine, id);
+  const instance = new WebAssembly.Instance(module, { host });
+  const exports = instance.exports as unknown as Exports & Record<string, (frame: number) => void>;
+  const { run, repeat, start } = exports;
+  const calls = new Map<number, (frame: number) => void>();
+  for (const slot of [0, ...translation.callbacks]) calls.set(slot, exports[`call${slot}`]!);
+  const fuel = Math.min(machine.budget, 0x7fffffff);
+  const frame = (): number => {
+    if (machine.nesting >= MAX_NESTING) throw new Fault('stack', 'callbacks are nested too deeply');
+    return STACKS + machine.nesting * MAX_FRAMES * FRAME_SIZE;
+  };
+  const guarded = <T>(body: () => T): T => {
+    machine.nesting += 1;
+    try {
+      return body();
+    } catch (error) {
+      throw faultOf(error, translation);
+    } finally {
+      machine.nesting -= 1;
+    }
+  };
+  return {
+    run(context) {
+      const at = frame();
+      machine.nesting += 1;
+      try {
+        return run(context, at, fuel, machine.world.cpu);
+      } catch (error) {
+        throw faultOf(error, translation);
+      } finally {
+        machine.nesting -= 1;
+      }
+    },
+    repeat(context, times) {
+      const at = frame();
+      return times < 1 ? 0 : guarded(() => repeat(context, at, fuel, machine.world.cpu, times));
+    },
+    call(slot, registers) {
+      const call = calls.get(slot);
+      if (call === undefined) throw new Fault('call', 'it passes what is no function as a callback');
+      const at = frame();
+      memory.bytes.set(new Uint8Array(registers.buffer, registers.byteOffset, 48), machine.cells);
+      guarded(() => {
+        // A callback goes on with the budget of the run that it is part of.
+        if (machine.nesting === 1) start(fuel, machine.world.cpu);
+        call(at);
+      });
+      registers[0] = memory.view.getInt32(machine.cells, true);
+      registers[1] = memory.view.getInt32(machine.cells + 4, true);
+    },
+  };
+}
+
+function reasonOf(machine: Machine, code: Int32Array, reason: number, slot: number): Fault {
+  switch (reason) {
+    case STOP.fuel:
+      return outOfFuel(machine);
+    case STOP.frames:
+      return tooDeep();
+    case STOP.call:
+      return (code[2 * slot]! & 0xf000) === 0
+        ? new Fault('call', `there is no helper ${code[2 * slot + 1]}`)
+        : new Fault('call', 'it calls a kernel function (kfunc)');
+    default:
+      return illegal(opcode(code, slot));
+  }
+}
+
+/**
+ * The import that runs a helper: registers come as halves, the result goes through the cell of r0 (a helper may have
+ * let memory grow, so that views are taken afresh).
+ */
+function helperImport(machine: Machine, id: number): (slot: number, ...halves: number[]) => void {
+  const helper = machine.helpers[id]!;
+  const sets: Int32Array[] = Array.from({ length: MAX_NESTING + 1 }, () => new Int32Array(22));
+  const finish = (r: Int32Array): void => {
+    const { view } = machine.memory;
+    view.setInt32(machine.cells, r[0]!, true);
+    view.setInt32(machine.cells + 4, r[1]!, true);
+  };
+  const invoke = (slot: number, r: Int32Array): void => {
+    try {
+      helper(machine, r);
+    } catch (error) {
+      throw located(error, slot);
+    }
+    finish(r);
+  };
+  switch (argumentCount(id)) {
+    case 0:
+      return (slot) => invoke(slot, sets[machine.nesting]!);
+    case 1:
+      return (slot, a, b) => {
+        const r = sets[machine.nesting]!;
+        r[2] = a!;
+        r[3] = b!;
+        invoke(slot, r);
+      };
+    case 2:
+      return (slot, a, b, c, d) => {
+        const r = sets[machine.nesting]!;
+        r[2] = a!;
+        r[3] = b!;
+        r[4] = c!;
+        r[5] = d!;
+        invoke(slot, r);
+      };
+    case 3:
+      return (slot, a, b, c, d, e, f) => {
+        const r = sets[machine.nesting]!;
+        r[2] = a!;
+        r[3] = b!;
+        r[4] = c!;
+        r[5] = d!;
+        r[6] = e!;
+        r[7] = f!;
+        invoke(slot, r);
+      };
+    case 4:
+      return (slot, a, b, c, d, e, f, g, h) => {
+        const r = sets[machine.nesting]!;
+        r[2] = a!;
+        r[3] = b!;
+        r[4] = c!;
+        r[5] = d!;
+        r[6] = e!;
+        r[7] = f!;
+        r[8] = g!;
+        r[9] = h!;
+        invoke(slot, r);
+      };
+    default:
+      return (slot, a, b, c, d, e, f, g, h, i, j) => {
+        const r = sets[machine.nesting]!;
+        r[2] = a!;
+        r[3] = b!;
+        r[4] = c!;
+        r[5] = d!;
+        r[6] = e!;
+        r[7] = f!;
+        r[8] = g!;
+        r[9] = h!;
+        r[10] = i!;
+        r[11] = j!;
+        invoke(slot, r);
+      };
+  }
+}
+
+/** What a trap of compiled code means: the only ones there are come from memory's end and a full stack. */
+function faultOf(error: unknown, { sources }: Translation): unknown {
+  if (error instanceof Fault) return error;
+  if (error instanceof WebAssembly.RuntimeError) {
+    const fault = new Fault('memory', 'an access beyond the end of memory');
+    fault.slot = slotOf(error.stack ?? '', sources);
+    return fault;
+  }
+  return error instanceof RangeError ? new Fault('stack', 'its functions are nested too deeply') : error;
+}
+
+/** The engine says in the stack trace at which byte of the module it stopped; -1 where it does not. */
+function slotOf(stack: string, sources: Translation['sources']): number {
+  for (const [, index, offset] of stack.matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)/g)) {
+    const source = sources.get(Number(index));
+    if (source === undefined) continue;
+    const at = Number.parseInt(offset!, 16) - source.start;
+    let slot = -1;
+    for (let i = 0; i < source.marks.length && source.marks[i]! <= at; i += 2) slot = source.marks[i + 1]!;
+    return slot;
+  }
+  return -1;
+}

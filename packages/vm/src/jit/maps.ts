@@ -1,0 +1,365 @@
+import type { MapLayout } from '../maps/map.ts';
+import { NULL_END } from '../memory.ts';
+import { ADDRESSES, type HelperSite, type Trust } from './translate.ts';
+import * as w from './wasm.ts';
+
+/** What map operations need of the module that they become part of. */
+export interface MapModule {
+  readonly module: w.ModuleBuilder;
+  readonly trust: Trust;
+  readonly fuel: number;
+  readonly cpu: number;
+  /** Emits the call of the helper in JavaScript; leaves r0 on the stack. */
+  readonly slow: (site: HelperSite) => void;
+}
+
+/**
+ * Lookups and updates of arrays and hash tables without leaving WebAssembly. An array's lookup is a comparison and an
+ * addition where it stands; a hash table's is a function of its own for each map, with its sizes as constants. What
+ * these do not cover (insertion, deletion, pointers that may be wrong) goes to the helper itself.
+ */
+export class MapOperations {
+  private readonly into: MapModule;
+  private readonly finds = new Map<MapLayout, number>();
+  private readonly updates = new Map<MapLayout, number>();
+
+  constructor(into: MapModule) {
+    this.into = into;
+  }
+
+  /** bpf_map_lookup_elem(map, key) into r0. */
+  lookup(site: HelperSite, layout: MapLayout): void {
+    const { code } = site;
+    const checked = this.needsCheck(site, 2, layout.keySize);
+    if (checked) {
+      this.inside(site, 2);
+      code.op(w.IF);
+      code.op(w.I64);
+    }
+    if (layout.kind === 'array') this.element(site, layout);
+    else {
+      this.save(site);
+      this.pointer(site, 2);
+      code.op1(w.CALL, this.find(layout));
+      code.op(w.I64_EXTEND_U);
+      this.restore(site);
+    }
+    if (checked) {
+      code.op(w.ELSE);
+      this.into.slow(site);
+      code.op(w.END);
+    }
+    code.op1(w.LOCAL_SET, site.local(0));
+  }
+
+  /** Whether {@link update} can do anything for a map. */
+  static updates(layout: MapLayout): boolean {
+    return layout.plain && (layout.kind === 'array' || layout.touched === 0);
+  }
+
+  /** bpf_map_update_elem(map, key, value, flags) into r0. */
+  update(site: HelperSite, layout: MapLayout): void {
+    const { code } = site;
+    code.op(w.BLOCK);
+    code.op(w.VOID);
+    code.op(w.BLOCK);
+    code.op(w.VOID);
+    for (const [register, size] of [
+      [2, layout.keySize],
+      [3, layout.valueSize],
+    ] as const) {
+      if (!this.needsCheck(site, register, size)) continue;
+      this.inside(site, register);
+      code.op(w.I32_EQZ);
+      code.op1(w.BR_IF, 0);
+    }
+    // BPF_ANY and BPF_EXIST overwrite what is there.
+    const flags = site.known(4);
+    if (flags?.kind !== 'number' || (flags.value & ~2) !== 0) {
+      code.op1(w.LOCAL_GET, site.local(4));
+      code.i64(~2, -1);
+      code.op(w.I64_AND);
+      code.op(w.I64_EQZ);
+      code.op(w.I32_EQZ);
+      code.op1(w.BR_IF, 0);
+    }
+    this.save(site);
+    this.pointer(site, 2);
+    this.pointer(site, 3);
+    code.op1(w.CALL, this.overwrite(layout));
+    this.restore(site);
+    code.op(w.I32_EQZ);
+    code.op1(w.BR_IF, 0);
+    code.i64(0, 0);
+    code.op1(w.LOCAL_SET, site.local(0));
+    code.op1(w.BR, 1);
+    code.op(w.END);
+    this.into.slow(site);
+    code.op1(w.LOCAL_SET, site.local(0));
+    code.op(w.END);
+  }
+
+  /** Chains are walked on the budget's account: a program that is not trusted may have made them circular. */
+  private save(site: HelperSite): void {
+    if (this.into.trust === 'unverified') site.save();
+  }
+
+  private restore(site: HelperSite): void {
+    if (this.into.trust === 'unverified') site.restore();
+  }
+
+  private needsCheck(site: HelperSite, register: number, size: number): boolean {
+    if (this.into.trust !== 'unverified') return false;
+    const known = site.known(register);
+    return !(known?.kind === 'frame' && known.value >= 0 && known.value + size < 0x8000);
+  }
+
+  /** Leaves 1 on the stack when a register may point to memory; past the end of memory the access itself traps. */
+  private inside(site: HelperSite, register: number): void {
+    const { code } = site;
+    code.op1(w.LOCAL_GET, site.local(register));
+    code.i64(-NULL_END, -1);
+    code.op(w.I64_ADD);
+    code.i64(ADDRESSES, 0);
+    code.op(w.I64_LT_U);
+  }
+
+  private pointer(site: HelperSite, register: number): void {
+    const { code } = site;
+    const known = site.known(register);
+    if (known?.kind === 'frame') {
+      code.op1(w.LOCAL_GET, site.frame);
+      code.i32(known.value);
+      code.op(w.I32_ADD);
+    } else {
+      code.op1(w.LOCAL_GET, site.local(register));
+      code.op(w.I32_WRAP);
+    }
+  }
+
+  private element(site: HelperSite, layout: Extract<MapLayout, { kind: 'array' }>): void {
+    const { code } = site;
+    this.pointer(site, 2);
+    code.access(w.I32_LOAD, 0);
+    code.op1(w.LOCAL_TEE, site.temporary);
+    code.i32(layout.entries);
+    code.op(w.I32_LT_U);
+    code.op(w.IF);
+    code.op(w.I64);
+    code.op1(w.LOCAL_GET, site.temporary);
+    this.elementAddress(code, layout);
+    code.op(w.I64_EXTEND_U);
+    code.op(w.ELSE);
+    code.i64(0, 0);
+    code.op(w.END);
+  }
+
+  /** From an index to the address of its value. */
+  private elementAddress(code: w.Code, layout: Extract<MapLayout, { kind: 'array' }>): void {
+    code.i32(layout.stride);
+    code.op(w.I32_MUL);
+    code.i32(layout.values);
+    code.op(w.I32_ADD);
+    this.ofCpu(code, layout.cpuStride);
+  }
+
+  private ofCpu(code: w.Code, stride: number): void {
+    if (stride === 0) return;
+    code.op1(w.GLOBAL_GET, this.into.cpu);
+    code.i32(stride);
+    code.op(w.I32_MUL);
+    code.op(w.I32_ADD);
+  }
+
+  /** `(key) → address of the value or 0`. */
+  private find(layout: Extract<MapLayout, { kind: 'hash' }>): number {
+    const known = this.finds.get(layout);
+    if (known !== undefined) return known;
+    const { module } = this.into;
+    const index = module.declare({ params: [w.I32], results: [w.I32] });
+    this.finds.set(layout, index);
+    const code = new w.Code();
+    const [key, hash, entry] = [0, 1, 2];
+    emitHash(code, layout.keySize, key, hash);
+    code.i32(layout.mask);
+    code.op(w.I32_AND);
+    code.i32(2);
+    code.op(w.I32_SHL);
+    code.access(w.I32_LOAD, layout.heads);
+    code.op1(w.LOCAL_SET, entry);
+    code.op(w.LOOP);
+    code.op(w.VOID);
+    code.op1(w.LOCAL_GET, entry);
+    code.op(w.I32_EQZ);
+    code.op(w.IF);
+    code.op(w.VOID);
+    code.i32(0);
+    code.op(w.RETURN);
+    code.op(w.END);
+    code.op1(w.LOCAL_GET, entry);
+    code.access(w.I32_LOAD, 4);
+    code.op1(w.LOCAL_GET, hash);
+    code.op(w.I32_EQ);
+    code.op(w.IF);
+    code.op(w.VOID);
+    emitSame(code, layout.keySize, key, entry, layout.keyOffset);
+    code.op(w.IF);
+    code.op(w.VOID);
+    if (layout.touched !== 0) {
+      code.op1(w.LOCAL_GET, entry);
+      code.i32(1);
+      code.access(w.I32_STORE, layout.touched);
+    }
+    code.op1(w.LOCAL_GET, entry);
+    code.i32(layout.valueOffset);
+    code.op(w.I32_ADD);
+    this.ofCpu(code, layout.cpuStride);
+    code.op(w.RETURN);
+    code.op(w.END);
+    code.op(w.END);
+    code.op1(w.LOCAL_GET, entry);
+    code.access(w.I32_LOAD, 0);
+    code.op1(w.LOCAL_SET, entry);
+    if (this.into.trust === 'unverified') {
+      code.op1(w.GLOBAL_GET, this.into.fuel);
+      code.i32(1);
+      code.op(w.I32_SUB);
+      code.op1(w.LOCAL_TEE, 3);
+      code.op1(w.GLOBAL_SET, this.into.fuel);
+      code.op1(w.LOCAL_GET, 3);
+      code.i32(0);
+      code.op(w.I32_GE_S);
+      code.op1(w.BR_IF, 0);
+    } else code.op1(w.BR, 0);
+    code.op(w.END);
+    code.i32(0);
+    code.op(w.END);
+    module.define(index, [w.I32, w.I32, w.I32], code);
+    return index;
+  }
+
+  /** `(key, value) → 1 when an entry was overwritten`. */
+  private overwrite(layout: MapLayout): number {
+    const known = this.updates.get(layout);
+    if (known !== undefined) return known;
+    const { module } = this.into;
+    const find = layout.kind === 'hash' ? this.find(layout) : undefined;
+    const index = module.declare({ params: [w.I32, w.I32], results: [w.I32] });
+    this.updates.set(layout, index);
+    const code = new w.Code();
+    const [key, value, to, first] = [0, 1, 2, 3];
+    code.op1(w.LOCAL_GET, key);
+    if (layout.kind === 'hash') code.op1(w.CALL, find!);
+    else {
+      code.access(w.I32_LOAD, 0);
+      code.op1(w.LOCAL_TEE, to);
+      code.i32(layout.entries);
+      code.op(w.I32_GE_U);
+      code.op(w.IF);
+      code.op(w.VOID);
+      code.i32(0);
+      code.op(w.RETURN);
+      code.op(w.END);
+      code.op1(w.LOCAL_GET, to);
+      this.elementAddress(code, layout);
+    }
+    code.op1(w.LOCAL_TEE, to);
+    code.op(w.I32_EQZ);
+    code.op(w.IF);
+    code.op(w.VOID);
+    code.i32(0);
+    code.op(w.RETURN);
+    code.op(w.END);
+    emitCopy(code, layout.valueSize, value, to, first);
+    code.i32(1);
+    code.op(w.END);
+    module.define(index, [w.I32, ...new Array<number>(COPY_WORDS).fill(w.I64)], code);
+    return index;
+  }
+}
+
+/** The hash of {@link HashMap}, which both sides must agree on: leaves it on the stack and in a local. */
+function emitHash(code: w.Code, size: number, key: number, hash: number): void {
+  code.i32(0x811c9dc5 | 0);
+  const fold = (load: number, at: number): void => {
+    code.op1(w.LOCAL_GET, key);
+    code.access(load, at);
+    code.op(w.I32_XOR);
+    code.i32(0x01000193);
+    code.op(w.I32_MUL);
+  };
+  let i = 0;
+  for (; i + 4 <= size; i += 4) fold(w.I32_LOAD, i);
+  for (; i < size; i++) fold(w.I32_LOAD8_U, i);
+  const mix = (bits: number): void => {
+    code.op1(w.LOCAL_TEE, hash);
+    code.op1(w.LOCAL_GET, hash);
+    code.i32(bits);
+    code.op(w.I32_SHR_U);
+    code.op(w.I32_XOR);
+  };
+  mix(15);
+  code.i32(0x2c1b3c6d);
+  code.op(w.I32_MUL);
+  mix(13);
+  code.op1(w.LOCAL_TEE, hash);
+}
+
+/** Leaves 1 on the stack when the bytes at two addresses are the same. */
+function emitSame(code: w.Code, size: number, a: number, b: number, bOffset: number): void {
+  let pieces = 0;
+  let at = 0;
+  for (const [bytes, load] of [
+    [8, w.I64_LOAD],
+    [4, w.I64_LOAD32_U],
+    [2, w.I64_LOAD16_U],
+    [1, w.I64_LOAD8_U],
+  ] as const) {
+    for (; at + bytes <= size; at += bytes) {
+      code.op1(w.LOCAL_GET, a);
+      code.access(load, at);
+      code.op1(w.LOCAL_GET, b);
+      code.access(load, bOffset + at);
+      code.op(w.I64_XOR);
+      if (pieces++ > 0) code.op(w.I64_OR);
+    }
+  }
+  code.op(w.I64_EQZ);
+}
+
+/** Values of at most so many pieces are copied through locals: first all is read, so that overlapping is no matter. */
+const COPY_WORDS = 10;
+
+function emitCopy(code: w.Code, size: number, from: number, to: number, first: number): void {
+  if (size > (COPY_WORDS - 3) * 8 + 7) {
+    code.op1(w.LOCAL_GET, to);
+    code.op1(w.LOCAL_GET, from);
+    code.i32(size);
+    code.op(0xfc);
+    code.unsigned(10);
+    code.op(0);
+    code.op(0);
+    return;
+  }
+  const pieces: [at: number, load: number, store: number][] = [];
+  let at = 0;
+  for (const [bytes, load, store] of [
+    [8, w.I64_LOAD, w.I64_STORE],
+    [4, w.I64_LOAD32_U, w.I64_STORE32],
+    [2, w.I64_LOAD16_U, w.I64_STORE16],
+    [1, w.I64_LOAD8_U, w.I64_STORE8],
+  ] as const) {
+    for (; at + bytes <= size; at += bytes) pieces.push([at, load, store]);
+  }
+  // At most seven whole words, and three pieces of another.
+  pieces.forEach(([offset, load], i) => {
+    code.op1(w.LOCAL_GET, from);
+    code.access(load, offset);
+    code.op1(w.LOCAL_SET, first + i);
+  });
+  pieces.forEach(([offset, , store], i) => {
+    code.op1(w.LOCAL_GET, to);
+    code.op1(w.LOCAL_GET, first + i);
+    code.access(store, offset);
+  });
+}

@@ -1,0 +1,903 @@
+import { FRAME_SIZE, NULL_END } from '../memory.ts';
+import { analyse, findLoops } from './dominators.ts';
+import { type Block, type Graph, isLocalCall, width } from './graph.ts';
+import { liveAtEntry } from './liveness.ts';
+import { structure } from './structure.ts';
+import { blockSize } from './unroll.ts';
+import * as w from './wasm.ts';
+
+/** How far a program is trusted: what compiled code checks at run time. */
+export type Trust =
+  /** A verifier accepted it: nothing is checked. */
+  | 'verified'
+  /** Its accesses are safe, but nobody has shown that it ends: loops count. */
+  | 'bounded'
+  /** Anything: addresses, loops and calls are checked, faults say where they happened. */
+  | 'unverified';
+
+/** What one module's functions share. */
+export interface Shared {
+  readonly code: Int32Array;
+  readonly trust: Trust;
+  /** WebAssembly function and its parameters among r1 … r5 by the entry slot of a subprogram. */
+  readonly functions: ReadonlyMap<number, { readonly index: number; readonly params: readonly number[] }>;
+  /** Global with the instructions left. */
+  readonly fuel: number;
+  /** Global with the number of the CPU. */
+  readonly cpu: number;
+  /** Eight bytes of memory for each of r0 … r5, through which rare helpers take and give 64-bit numbers. */
+  readonly cells: number;
+  /** `stop(reason, slot)`: throws. */
+  readonly stop: number;
+  /** `outside(address, offset, size, slot)`: where the bytes can be read, or throws. */
+  readonly outside: number;
+  /** `wild(address, offset, slot)`: throws. */
+  readonly wild: number;
+  /** Calls may reach the ninth frame. */
+  readonly deep: boolean;
+  /** Emits a call of a helper. */
+  helper(site: HelperSite): void;
+}
+
+/** A helper call as {@link Shared.helper} sees it. */
+export interface HelperSite {
+  readonly code: w.Code;
+  readonly slot: number;
+  readonly id: number;
+  /** The local of a register. */
+  readonly local: (register: number) => number;
+  /** What a register holds for certain. */
+  readonly known: (register: number) => Known | undefined;
+  /** The local with the address of the function's frame, to which known offsets count. */
+  readonly frame: number;
+  /** A free i32 and a free i64 local. */
+  readonly temporary: number;
+  readonly temporary64: number;
+  /** To be called around what may run other code of the program. */
+  readonly save: () => void;
+  readonly restore: () => void;
+}
+
+/** A 32-bit number, or an address by its offset from the start of the function's own frame. */
+export type Known = { readonly kind: 'number' | 'frame'; readonly value: number };
+
+/** Reasons that compiled code gives to `stop`. */
+export const STOP = { fuel: 0, frames: 1, illegal: 2, call: 3, chain: 4 } as const;
+
+export interface Translated {
+  readonly locals: readonly number[];
+  readonly code: w.Code;
+  /** Where in {@link code} the instruction of a slot begins, ascending: offset, slot, offset, slot … */
+  readonly marks: readonly number[];
+}
+
+export function translate(shared: Shared, graph: Graph): Translated {
+  return new Translator(shared, graph).run();
+}
+
+class Translator {
+  private readonly shared: Shared;
+  private readonly graph: Graph;
+  private readonly code = new w.Code();
+  private readonly marks: number[] = [];
+  private readonly locals: number[] = [];
+  /** Locals of the registers, eleven a context; -1 while they have none. */
+  private readonly registers: Int32Array;
+  private readonly params: readonly number[];
+  private readonly frame: number;
+  private readonly t32: number;
+  private readonly t64: number;
+  private readonly fuel: number;
+  /** The budget lives in a local between calls. */
+  private readonly counts: boolean;
+  private context = 0;
+  private charges: Int32Array = new Int32Array(0);
+  /** What registers of the current context hold for certain. */
+  private known: (Known | undefined)[] = [];
+  private readonly knownAfter: ((Known | undefined)[] | undefined)[] = [];
+
+  constructor(shared: Shared, graph: Graph) {
+    this.shared = shared;
+    this.graph = graph;
+    this.params = shared.functions.get(graph.entry)!.params;
+    this.registers = new Int32Array(11 * graph.depth.length).fill(-1);
+    this.params.forEach((register, i) => {
+      this.registers[register] = i;
+    });
+    this.frame = this.params.length;
+    this.t32 = this.local(w.I32);
+    this.t64 = this.local(w.I64);
+    this.fuel = this.local(w.I32);
+    this.counts = shared.trust !== 'verified';
+  }
+
+  run(): Translated {
+    const { graph, code } = this;
+    const successors = graph.blocks.map((block) => block.next);
+    const flow = analyse(successors);
+    this.charges = this.loopCharges(successors, flow);
+    this.prologue();
+    const predecessor = new Int32Array(successors.length).fill(-1);
+    for (const node of flow.order) {
+      for (const next of successors[node]!) predecessor[next] = predecessor[next] === -1 ? node : -2;
+    }
+    structure(code, flow, {
+      successors,
+      label: this.t32,
+      body: (node) => {
+        const before = predecessor[node]!;
+        const sameContext = before >= 0 && graph.blocks[before]!.context === graph.blocks[node]!.context;
+        this.known = sameContext && flow.reducible ? [...(this.knownAfter[before] ?? [])] : [];
+        this.body(node, graph.blocks[node]!);
+        this.knownAfter[node] = this.known;
+      },
+      condition: (node) => {
+        const block = graph.blocks[node]!;
+        this.context = block.context;
+        this.condition(block.slot);
+      },
+    });
+    code.op(w.UNREACHABLE);
+    code.op(w.END);
+    return { locals: this.locals, code, marks: this.marks };
+  }
+
+  private local(type: number): number {
+    this.locals.push(type);
+    return this.params.length + this.locals.length;
+  }
+
+  private reg(register: number): number {
+    const at = this.context * 11 + register;
+    if (this.registers[at] === -1) this.registers[at] = this.local(w.I64);
+    return this.registers[at]!;
+  }
+
+  /** Instructions that one turn of a loop is charged for, by the loop's header; the entry's charge is its function's. */
+  private loopCharges(successors: readonly (readonly number[])[], flow: ReturnType<typeof analyse>): Int32Array {
+    const charges = new Int32Array(successors.length);
+    if (!this.counts) return charges;
+    const { blocks } = this.graph;
+    const whole = blocks.reduce((sum, block) => sum + blockSize(block), 0);
+    const loops = flow.reducible ? findLoops(successors, flow, (node) => blockSize(blocks[node]!)) : undefined;
+    for (const node of flow.order) {
+      if (flow.isHeader[node] === 0) continue;
+      // The turn may take a short way through a large loop: a part of the whole bounds how much it can cheat.
+      charges[node] = Math.max(blockSize(blocks[node]!), (loops?.total[node] ?? whole) >> 5);
+    }
+    charges[0]! += Math.max(blockSize(blocks[0]!), whole >> 5);
+    return charges;
+  }
+
+  private prologue(): void {
+    const { shared, graph } = this;
+    // The local keeps the budget also of functions without loops: calls of helpers write it back.
+    this.loadFuel();
+    if (shared.trust === 'unverified' && usesFrame(shared.code, graph, 0)) this.clearFrame(0);
+  }
+
+  /** A fresh frame is zero, so that a run depends on nothing that ran before; untouched frames need not be. */
+  private clearFrame(depth: number): void {
+    const { code } = this;
+    if (this.zero === undefined) this.zero = this.local(w.V128);
+    for (let at = 0; at < FRAME_SIZE; at += 16) {
+      code.op1(w.LOCAL_GET, this.frame);
+      code.op1(w.LOCAL_GET, this.zero);
+      code.op(w.SIMD);
+      code.access(w.V128_STORE, depth * FRAME_SIZE + at);
+    }
+  }
+  private zero: number | undefined;
+
+  private charge(node: number, slot: number): void {
+    const charge = this.charges[node]!;
+    if (charge === 0) return;
+    const { code } = this;
+    this.mark(slot);
+    code.op1(w.LOCAL_GET, this.fuel);
+    code.i32(charge);
+    code.op(w.I32_SUB);
+    code.op1(w.LOCAL_TEE, this.fuel);
+    code.i32(0);
+    code.op(w.I32_LT_S);
+    code.op(w.IF);
+    code.op(w.VOID);
+    this.stop(STOP.fuel, slot);
+    code.op(w.END);
+  }
+
+  private stop(reason: number, slot: number): void {
+    const { code } = this;
+    code.i32(reason);
+    code.i32(slot);
+    code.op1(w.CALL, this.shared.stop);
+    code.op(w.UNREACHABLE);
+  }
+
+  private saveFuel = (): void => {
+    if (!this.counts) return;
+    this.code.op1(w.LOCAL_GET, this.fuel);
+    this.code.op1(w.GLOBAL_SET, this.shared.fuel);
+  };
+
+  private loadFuel = (): void => {
+    if (!this.counts) return;
+    this.code.op1(w.GLOBAL_GET, this.shared.fuel);
+    this.code.op1(w.LOCAL_SET, this.fuel);
+  };
+
+  private mark(slot: number): void {
+    this.marks.push(this.code.length, slot);
+  }
+
+  private body(node: number, block: Block): void {
+    const { code, shared } = this;
+    this.context = block.context;
+    if (block.before !== undefined) this.crossing(block, block.before);
+    this.charge(node, block.from);
+    for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) this.instruction(slot);
+    if (block.end !== 'exit') return;
+    this.saveFuel();
+    code.op1(w.LOCAL_GET, this.reg(0));
+    code.op(w.RETURN);
+  }
+
+  /** Arguments into an inlined function, or its result out of it. */
+  private crossing(block: Block, { kind, other, call }: NonNullable<Block['before']>): void {
+    const { code, shared, graph } = this;
+    const move = (from: number, to: number): void => {
+      code.op1(w.LOCAL_GET, from);
+      code.op1(w.LOCAL_SET, to);
+    };
+    if (kind === 'leave') {
+      this.context = other;
+      const result = this.reg(0);
+      this.context = block.context;
+      move(result, this.reg(0));
+      return;
+    }
+    for (let register = 0; register < 10; register++) {
+      this.context = block.context;
+      const to = this.reg(register);
+      if (register >= 1 && register <= 5) {
+        this.context = other;
+        move(this.reg(register), to);
+      } else {
+        code.i64(0, 0);
+        code.op1(w.LOCAL_SET, to);
+      }
+    }
+    this.context = block.context;
+    const depth = graph.depth[block.context]!;
+    if (shared.deep && shared.trust === 'unverified') this.checkDepth(call, depth - 1);
+    if (shared.trust === 'unverified' && usesFrame(shared.code, graph, block.context)) this.clearFrame(depth);
+  }
+
+  /** Eight frames fill 4 KiB: above the eighth the address of the next is a multiple of that. */
+  private checkDepth(slot: number, depth: number): void {
+    const { code } = this;
+    code.op1(w.LOCAL_GET, this.frame);
+    code.i32((depth + 1) * FRAME_SIZE);
+    code.op(w.I32_ADD);
+    code.i32(8 * FRAME_SIZE - 1);
+    code.op(w.I32_AND);
+    code.op(w.I32_EQZ);
+    code.op(w.IF);
+    code.op(w.VOID);
+    this.stop(STOP.frames, slot);
+    code.op(w.END);
+  }
+
+  /** Leaves a register's 64 bits on the stack. */
+  private get(register: number): void {
+    const { code } = this;
+    if (register !== 10) {
+      code.op1(w.LOCAL_GET, this.reg(register));
+      return;
+    }
+    code.op1(w.LOCAL_GET, this.frame);
+    code.i32((this.graph.depth[this.context]! + 1) * FRAME_SIZE);
+    code.op(w.I32_ADD);
+    code.op(w.I64_EXTEND_U);
+  }
+
+  private get32(register: number): void {
+    const { code } = this;
+    if (register !== 10) {
+      code.op1(w.LOCAL_GET, this.reg(register));
+      code.op(w.I32_WRAP);
+      return;
+    }
+    code.op1(w.LOCAL_GET, this.frame);
+    code.i32((this.graph.depth[this.context]! + 1) * FRAME_SIZE);
+    code.op(w.I32_ADD);
+  }
+
+  private set(register: number): void {
+    this.code.op1(w.LOCAL_SET, this.reg(register));
+    this.known[register] = undefined;
+  }
+
+  private set32(register: number): void {
+    this.code.op(w.I64_EXTEND_U);
+    this.set(register);
+  }
+
+  private instruction(slot: number): void {
+    const { code } = this.shared;
+    const word = code[2 * slot]!;
+    const imm = code[2 * slot + 1]!;
+    const op = word & 0xff;
+    const d = (word >>> 8) & 15;
+    const s = (word >>> 12) & 15;
+    const off = word >> 16;
+    switch (op & 7) {
+      case 7:
+        if (op >> 4 === 13) this.swap(slot, d, imm, true);
+        else this.alu64(slot, op, d, s, off, imm);
+        return;
+      case 4:
+        if (op >> 4 === 13) this.swap(slot, d, imm, (op & 8) !== 0);
+        else this.alu32(slot, op, d, s, off, imm);
+        return;
+      case 1:
+        this.load(slot, op, d, s, off);
+        return;
+      case 2:
+      case 3:
+        if (op >> 5 === 6) this.atomic(slot, op, d, s, off, imm);
+        else this.store(slot, op, d, s, off, imm);
+        return;
+      case 0:
+        if (op !== 0x18) this.illegal(slot);
+        else {
+          this.code.i64(imm, code[2 * slot + 3]!);
+          this.set(d);
+          if (code[2 * slot + 3] === 0) this.known[d] = { kind: 'number', value: imm };
+        }
+        return;
+      default:
+        this.call(slot, op, s, imm);
+    }
+  }
+
+  /** An instruction that the interpreter refuses as well, with the same words. */
+  private illegal(slot: number): void {
+    this.mark(slot);
+    this.stop(STOP.illegal, slot);
+  }
+
+  private call(slot: number, op: number, source: number, imm: number): void {
+    const { code, shared } = this;
+    if (op !== 0x85) {
+      this.illegal(slot);
+      return;
+    }
+    this.mark(slot);
+    if (isLocalCall(shared.code, slot)) {
+      const callee = shared.functions.get(slot + 1 + imm)!;
+      if (shared.deep && shared.trust === 'unverified') this.checkDepth(slot, this.graph.depth[this.context]!);
+      this.saveFuel();
+      for (const register of callee.params) this.get(register);
+      code.op1(w.LOCAL_GET, this.frame);
+      code.i32((this.graph.depth[this.context]! + 1) * FRAME_SIZE);
+      code.op(w.I32_ADD);
+      code.op1(w.CALL, callee.index);
+      this.set(0);
+      this.loadFuel();
+      return;
+    }
+    if (source !== 0) {
+      this.stop(STOP.call, slot);
+      return;
+    }
+    const { context } = this;
+    const { known } = this;
+    shared.helper({
+      code,
+      slot,
+      id: imm,
+      local: (register) => {
+        this.context = context;
+        return this.reg(register);
+      },
+      known: (register) => {
+        this.context = context;
+        return register === 10 ? this.knownOf(10) : known[register];
+      },
+      frame: this.frame,
+      temporary: this.t32,
+      temporary64: this.t64,
+      save: this.saveFuel,
+      restore: this.loadFuel,
+    });
+    this.known[0] = undefined;
+  }
+
+  private alu64(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
+    const { code } = this;
+    const register = (op & 8) !== 0;
+    const operand = (): void => {
+      if (register) this.get(s);
+      else code.i64(imm, imm >> 31);
+    };
+    const operation = op >> 4;
+    switch (operation) {
+      case 0x3:
+      case 0x9:
+        this.divide(64, d, register ? s : undefined, imm, operation === 9, off === 1);
+        return;
+      case 0x8:
+        code.i64(0, 0);
+        this.get(d);
+        code.op(w.I64_SUB);
+        this.set(d);
+        return;
+      case 0xb: {
+        const known = register ? (off === 0 ? this.knownOf(s) : undefined) : numberFrom(imm);
+        if (off === 1) {
+          this.illegal(slot);
+          return;
+        }
+        operand();
+        if (off === 8) code.op(w.I64_EXTEND8_S);
+        else if (off === 16) code.op(w.I64_EXTEND16_S);
+        else if (off === 32) code.op(w.I64_EXTEND32_S);
+        this.set(d);
+        this.known[d] = known;
+        return;
+      }
+      default: {
+        const wasm = ALU64[operation];
+        if (wasm === undefined) {
+          this.illegal(slot);
+          return;
+        }
+        const before = operation === 0 && !register ? this.known[d] : undefined;
+        this.get(d);
+        operand();
+        code.op(wasm);
+        this.set(d);
+        if (before?.kind === 'frame') this.known[d] = { kind: 'frame', value: before.value + imm };
+      }
+    }
+  }
+
+  private knownOf(register: number): Known | undefined {
+    if (register !== 10) return this.known[register];
+    return { kind: 'frame', value: (this.graph.depth[this.context]! + 1) * FRAME_SIZE };
+  }
+
+  private alu32(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
+    const { code } = this;
+    const register = (op & 8) !== 0;
+    const operand = (): void => {
+      if (register) this.get32(s);
+      else code.i32(imm);
+    };
+    const operation = op >> 4;
+    switch (operation) {
+      case 0x3:
+      case 0x9:
+        this.divide(32, d, register ? s : undefined, imm, operation === 9, off === 1);
+        return;
+      case 0x8:
+        code.i32(0);
+        this.get32(d);
+        code.op(w.I32_SUB);
+        this.set32(d);
+        return;
+      case 0xb:
+        if (!register) {
+          code.i64(imm, 0);
+          this.set(d);
+          this.known[d] = { kind: 'number', value: imm };
+          return;
+        }
+        if (off !== 0 && off !== 8 && off !== 16) {
+          this.illegal(slot);
+          return;
+        }
+        operand();
+        if (off === 8) code.op(w.I32_EXTEND8_S);
+        else if (off === 16) code.op(w.I32_EXTEND16_S);
+        this.set32(d);
+        return;
+      default: {
+        const wasm = ALU32[operation];
+        if (wasm === undefined) {
+          this.illegal(slot);
+          return;
+        }
+        this.get32(d);
+        operand();
+        code.op(wasm);
+        this.set32(d);
+      }
+    }
+  }
+
+  /** Division as RFC 9669 (4.1) has it: by zero gives 0 or the dividend; the least number by -1 wraps. */
+  private divide(bits: 32 | 64, d: number, s: number | undefined, imm: number, modulo: boolean, signed: boolean): void {
+    const { code } = this;
+    const wide = bits === 64;
+    const value = (register: number): void => (wide ? this.get(register) : this.get32(register));
+    const constant = (number: number): void => (wide ? code.i64(number, number >> 31) : code.i32(number));
+    const type = wide ? w.I64 : w.I32;
+    const divide = (): void => {
+      const at = (modulo ? 2 : 0) + (signed ? 0 : 1);
+      code.op((wide ? w.I64_DIV_S : w.I32_DIV_S) + at);
+    };
+    const byMinusOne = (): void => {
+      if (!modulo) {
+        constant(0);
+        value(d);
+        code.op(wide ? w.I64_SUB : w.I32_SUB);
+      } else constant(0);
+    };
+    const byZero = (): void => (modulo ? value(d) : constant(0));
+    if (s === undefined) {
+      if (imm === 0) byZero();
+      else if (imm === -1 && signed) byMinusOne();
+      else {
+        value(d);
+        constant(imm);
+        divide();
+      }
+    } else {
+      value(s);
+      code.op(wide ? w.I64_EQZ : w.I32_EQZ);
+      code.op(w.IF);
+      code.op(type);
+      byZero();
+      code.op(w.ELSE);
+      if (signed) {
+        value(s);
+        constant(-1);
+        code.op(wide ? w.I64_EQ : w.I32_EQ);
+        code.op(w.IF);
+        code.op(type);
+        byMinusOne();
+        code.op(w.ELSE);
+      }
+      value(d);
+      value(s);
+      divide();
+      if (signed) code.op(w.END);
+      code.op(w.END);
+    }
+    if (wide) this.set(d);
+    else this.set32(d);
+  }
+
+  private swap(slot: number, d: number, bits: number, reverse: boolean): void {
+    const { code } = this;
+    if (bits !== 16 && bits !== 32 && bits !== 64) {
+      this.illegal(slot);
+      return;
+    }
+    if (bits === 64) {
+      if (!reverse) return;
+      // Halves change places, then the 16-bit parts of each, then their bytes.
+      this.get(d);
+      code.i64(32, 0);
+      code.op(w.I64_ROTL);
+      this.exchange(16, 0x0000ffff);
+      this.exchange(8, 0x00ff00ff);
+      this.set(d);
+      return;
+    }
+    this.get32(d);
+    if (bits === 16) {
+      if (reverse) {
+        code.op1(w.LOCAL_TEE, this.t32);
+        code.i32(0xff);
+        code.op(w.I32_AND);
+        code.i32(8);
+        code.op(w.I32_SHL);
+        code.op1(w.LOCAL_GET, this.t32);
+        code.i32(8);
+        code.op(w.I32_SHR_U);
+        code.i32(0xff);
+        code.op(w.I32_AND);
+        code.op(w.I32_OR);
+      } else {
+        code.i32(0xffff);
+        code.op(w.I32_AND);
+      }
+    } else if (reverse) {
+      code.op1(w.LOCAL_TEE, this.t32);
+      code.i32(8);
+      code.op(w.I32_ROTL);
+      code.i32(0x00ff00ff);
+      code.op(w.I32_AND);
+      code.op1(w.LOCAL_GET, this.t32);
+      code.i32(24);
+      code.op(w.I32_ROTL);
+      code.i32(0xff00ff00);
+      code.op(w.I32_AND);
+      code.op(w.I32_OR);
+    }
+    this.set32(d);
+  }
+
+  /** Exchanges neighbouring groups of bits of the i64 on the stack. */
+  private exchange(bits: number, mask: number): void {
+    const { code } = this;
+    code.op1(w.LOCAL_TEE, this.t64);
+    code.i64(mask, mask);
+    code.op(w.I64_AND);
+    code.i64(bits, 0);
+    code.op(w.I64_SHL);
+    code.op1(w.LOCAL_GET, this.t64);
+    code.i64(bits, 0);
+    code.op(w.I64_SHR_U);
+    code.i64(mask, mask);
+    code.op(w.I64_AND);
+    code.op(w.I64_OR);
+  }
+
+  /**
+   * Leaves the i32 address of `register + off` on the stack and gives the offset that the access adds. Checked unless
+   * trusted: `load` says that bytes from outside of the machine's memory will do.
+   */
+  private address(slot: number, register: number, off: number, size: number, load: boolean): number {
+    const { code } = this;
+    const known = this.knownOf(register);
+    if (known?.kind === 'frame' && known.value + off >= 0 && known.value + off < NEAR) {
+      code.op1(w.LOCAL_GET, this.frame);
+      return known.value + off;
+    }
+    if (this.shared.trust === 'unverified') {
+      this.mark(slot);
+      this.get(register);
+      code.i64(off - NULL_END, -1);
+      code.op(w.I64_ADD);
+      code.i64(ADDRESSES, 0);
+      code.op(w.I64_GE_U);
+      code.op(w.IF);
+      code.op(load ? w.I32 : w.VOID);
+      this.get(register);
+      code.i32(off);
+      if (load) code.i32(size);
+      code.i32(slot);
+      code.op1(w.CALL, load ? this.shared.outside : this.shared.wild);
+      if (!load) {
+        code.op(w.UNREACHABLE);
+        code.op(w.END);
+      } else {
+        // What stands outside is copied to a place of its own, from which the access' offset is taken off again.
+        if (off > 0) {
+          code.i32(off);
+          code.op(w.I32_SUB);
+        }
+        code.op(w.ELSE);
+      }
+      this.get32(register);
+      if (off < 0) {
+        code.i32(off);
+        code.op(w.I32_ADD);
+      }
+      if (load) code.op(w.END);
+      return Math.max(off, 0);
+    }
+    this.get32(register);
+    if (off >= 0) return off;
+    code.i32(off);
+    code.op(w.I32_ADD);
+    return 0;
+  }
+
+  private load(slot: number, op: number, d: number, s: number, off: number): void {
+    const wasm = LOADS[op];
+    if (wasm === undefined) {
+      this.illegal(slot);
+      return;
+    }
+    this.mark(slot);
+    const offset = this.address(slot, s, off, SIZES[(op >> 3) & 3]!, true);
+    this.code.access(wasm, offset);
+    this.set(d);
+  }
+
+  private store(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
+    const wasm = STORES[op | 1];
+    if (wasm === undefined) {
+      this.illegal(slot);
+      return;
+    }
+    this.mark(slot);
+    const offset = this.address(slot, d, off, SIZES[(op >> 3) & 3]!, false);
+    if ((op & 7) === 2) this.code.i64(imm, imm >> 31);
+    else this.get(s);
+    this.code.access(wasm, offset);
+  }
+
+  /** One thread runs at a time, so an atomic operation is a read and a write. */
+  private atomic(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
+    const { code } = this;
+    const size = SIZES[(op >> 3) & 3]!;
+    const [load, store] = [LOADS[(op & 0x18) | 0x61]!, STORES[(op & 0x18) | 0x63]!];
+    this.mark(slot);
+    if (imm === 0x100) {
+      // The access is checked as a write is: no memory outside of the machine can be meant.
+      code.access(load, this.address(slot, s, off, size, false));
+      this.set(d);
+      return;
+    }
+    if (imm === 0x110) {
+      const offset = this.address(slot, d, off, size, false);
+      this.get(s);
+      code.access(store, offset);
+      return;
+    }
+    const operation = ATOMICS[imm & ~1];
+    if (size < 4 || operation === undefined || imm === 0xe0 || imm === 0xf0) {
+      this.illegal(slot);
+      return;
+    }
+    const offset = this.address(slot, d, off, size, false);
+    code.op1(w.LOCAL_TEE, this.t32);
+    code.op1(w.LOCAL_GET, this.t32);
+    code.access(load, offset);
+    code.op1(w.LOCAL_SET, this.t64);
+    if (imm === 0xf1) {
+      this.get(s);
+      code.op1(w.LOCAL_GET, this.t64);
+      code.op1(w.LOCAL_GET, this.t64);
+      this.get(0);
+      if (size === 4) {
+        code.op(w.I32_WRAP);
+        code.op(w.I64_EXTEND_U);
+      }
+      code.op(w.I64_EQ);
+      code.op(w.SELECT);
+    } else if (imm === 0xe1) this.get(s);
+    else {
+      code.op1(w.LOCAL_GET, this.t64);
+      this.get(s);
+      code.op(operation);
+    }
+    code.access(store, offset);
+    if (imm === 0xf1) {
+      code.op1(w.LOCAL_GET, this.t64);
+      this.set(0);
+    } else if ((imm & 1) === 1) {
+      code.op1(w.LOCAL_GET, this.t64);
+      this.set(s);
+    }
+  }
+
+  private condition(slot: number): void {
+    const { code } = this;
+    const word = this.shared.code[2 * slot]!;
+    const imm = this.shared.code[2 * slot + 1]!;
+    const op = word & 0xff;
+    const d = (word >>> 8) & 15;
+    const s = (word >>> 12) & 15;
+    const wide = (op & 7) === 5;
+    const register = (op & 8) !== 0;
+    const operation = op >> 4;
+    if (wide) this.get(d);
+    else this.get32(d);
+    if (!register && imm === 0 && (operation === 1 || operation === 5)) {
+      if (operation === 1) code.op(wide ? w.I64_EQZ : w.I32_EQZ);
+      else if (wide) {
+        code.i64(0, 0);
+        code.op(w.I64_NE);
+      } else {
+        code.i32(0);
+        code.op(w.I32_NE);
+      }
+      return;
+    }
+    if (register) {
+      if (wide) this.get(s);
+      else this.get32(s);
+    } else if (wide) code.i64(imm, imm >> 31);
+    else code.i32(imm);
+    if (operation === 4) {
+      code.op(wide ? w.I64_AND : w.I32_AND);
+      if (wide) code.i64(0, 0);
+      else code.i32(0);
+      code.op(wide ? w.I64_NE : w.I32_NE);
+    } else code.op(JUMPS[operation]! - (wide ? 0 : w.I64_EQ - w.I32_EQ));
+  }
+}
+
+const numberFrom = (imm: number): Known | undefined => (imm >= 0 ? { kind: 'number', value: imm } : undefined);
+
+/** Whether a context's instructions name r10: only then can a frame be told from one that was never cleared. */
+function usesFrame(code: Int32Array, graph: Graph, context: number): boolean {
+  for (const block of graph.blocks) {
+    if (block.context !== context) continue;
+    for (let slot = block.from; slot <= block.to && 2 * slot < code.length; slot += width(code, slot)) {
+      if ((code[2 * slot]! & 0xf00) === 0xa00 || (code[2 * slot]! & 0xf000) === 0xa000) return true;
+    }
+  }
+  return false;
+}
+
+/** Which of r1 … r5 a function takes: those that it may read before it writes them. */
+export function parameters(code: Int32Array, graph: Graph): number[] {
+  const live = liveAtEntry(code, graph);
+  return [1, 2, 3, 4, 5].filter((register) => (live & (1 << register)) !== 0);
+}
+
+/**
+ * An address (register and offset) less {@link NULL_END} below 2^32 - 3 · 2^16, as the low half of a number, means that
+ * the register's high half is zero whatever the offset. Nothing above is memory.
+ */
+export const ADDRESSES = -0x30000;
+
+/** So far above a frame is memory always: the first megabyte is there from the start. */
+const NEAR = 0x8000;
+
+/** Bytes, by the size bits of the opcode. */
+const SIZES = [4, 2, 1, 8];
+
+const ALU64: Record<number, number> = {
+  0: w.I64_ADD,
+  1: w.I64_SUB,
+  2: w.I64_MUL,
+  4: w.I64_OR,
+  5: w.I64_AND,
+  6: w.I64_SHL,
+  7: w.I64_SHR_U,
+  10: w.I64_XOR,
+  12: w.I64_SHR_S,
+};
+
+const ALU32: Record<number, number> = {
+  0: w.I32_ADD,
+  1: w.I32_SUB,
+  2: w.I32_MUL,
+  4: w.I32_OR,
+  5: w.I32_AND,
+  6: w.I32_SHL,
+  7: w.I32_SHR_U,
+  10: w.I32_XOR,
+  12: w.I32_SHR_S,
+};
+
+const LOADS: Record<number, number> = {
+  97: w.I64_LOAD32_U,
+  105: w.I64_LOAD16_U,
+  113: w.I64_LOAD8_U,
+  121: w.I64_LOAD,
+  129: w.I64_LOAD32_S,
+  137: w.I64_LOAD16_S,
+  145: w.I64_LOAD8_S,
+};
+
+/** By the opcode of the store of a register. */
+const STORES: Record<number, number> = {
+  99: w.I64_STORE32,
+  107: w.I64_STORE16,
+  115: w.I64_STORE8,
+  123: w.I64_STORE,
+};
+
+/** The operation of the fetching and the plain form; exchanges need none. */
+const ATOMICS: Record<number, number> = {
+  0: w.I64_ADD,
+  64: w.I64_OR,
+  80: w.I64_AND,
+  160: w.I64_XOR,
+  224: 0,
+  240: 0,
+};
+
+/** 64-bit comparisons; the 32-bit ones stand in the same order. */
+const JUMPS: Record<number, number> = {
+  1: w.I64_EQ,
+  2: w.I64_GT_U,
+  3: w.I64_GE_U,
+  5: w.I64_NE,
+  6: w.I64_GT_S,
+  7: w.I64_GE_S,
+  10: w.I64_LT_U,
+  11: w.I64_LE_U,
+  12: w.I64_LT_S,
+  13: w.I64_LE_S,
+};
