@@ -26,18 +26,23 @@ export function declareInBtf(
       .map(({ global, offset }) => ({ type: declareVariable(types, global), offset, size: global.size }));
     if (vars.length > 0) types.add({ kind: 'datasec', name: section.name, size: section.size, vars });
   }
-  // Where externs lie is for the loader to say.
+  // Where the kernel's externs lie is for the loader to say, where other files' lie for the linker: those have no section.
   const bySection = new Map<string, { type: BtfId; offset: number; size: number }[]>();
   for (const symbol of externs) {
-    const name = symbol.section ?? '.ksyms';
+    if (symbol.kind === 'global' && symbol.type === 0) continue;
+    const type = symbol.kind === 'func' ? declareFunction(types, symbol) : declareVariable(types, symbol);
+    const name = symbol.section;
+    if (name === undefined || DEFAULT_SECTIONS.has(name)) continue;
     const list = bySection.get(name) ?? [];
     bySection.set(name, list);
-    if (symbol.kind === 'func') list.push({ type: declareFunction(types, symbol), offset: 0, size: 0 });
-    else if (symbol.type !== 0) list.push({ type: declareVariable(types, symbol), offset: 0, size: symbol.size });
+    list.push({ type, offset: 0, size: symbol.kind === 'func' ? 0 : symbol.size });
   }
   for (const [name, vars] of bySection) if (vars.length > 0) types.add({ kind: 'datasec', name, size: 0, vars });
   return ids;
 }
+
+/** Where variables go that name no section. */
+const DEFAULT_SECTIONS: ReadonlySet<string> = new Set(['.data', '.bss', '.rodata']);
 
 /** Functions, lines and CO-RE relocations by section; the first instruction of each function has a line. */
 export function debugInfo(code: readonly CodeSection[], ids: ReadonlyMap<Func, BtfId>, fileName: string): BtfExt {
