@@ -4,7 +4,7 @@ import { emitObject } from './bpf/backend.ts';
 import type { TranslationUnit } from './c/ast.ts';
 import { lower } from './c/lower.ts';
 import { parseC } from './c/parse/parse.ts';
-import { preprocess } from './c/preprocess/preprocess.ts';
+import { type PreprocessResult, preprocess, printTokens } from './c/preprocess/preprocess.ts';
 import { noKernelTypes } from './diagnostics.ts';
 import type { Module } from './ir/ir.ts';
 import { optimise } from './optimise/index.ts';
@@ -14,6 +14,8 @@ export interface CompileOptions {
   readonly defines?: readonly string[];
   /** As after `-U`. */
   readonly undefines?: readonly string[];
+  /** Files that are included before the first line, as after `-include`. */
+  readonly includes?: readonly string[];
   /** Directories searched for `#include`, before the built-in headers. */
   readonly includePaths?: readonly string[];
   /** The text of a file, undefined when there is none. Without it, programs can include built-in headers only. */
@@ -81,6 +83,18 @@ export function compile(source: SourceFile, options: CompileOptions = {}): Compi
   return { ok: true, object, functions, warnings: result.warnings, tree, module, timings, files };
 }
 
+/** What the preprocessor makes of the source: C text, and every file that was read (`-E`, `-M`). */
+export function compileToText(
+  source: SourceFile,
+  options: CompileOptions = {},
+): StageResult<{ readonly text: string; readonly files: readonly string[] }> {
+  const run = new Compilation(source, options);
+  return run.attempt(() => {
+    const text = printTokens(run.tokens().tokens);
+    return { text, files: run.files };
+  });
+}
+
 /** The typed tree, for `--emit=ast`, editors and tests. */
 export function compileToTree(source: SourceFile, options: CompileOptions = {}): StageResult<TranslationUnit> {
   const run = new Compilation(source, options);
@@ -106,12 +120,17 @@ class Compilation {
     this.options = options;
   }
 
-  tree(): TranslationUnit {
+  tokens(): PreprocessResult {
     const { source, options, diagnostics } = this;
     const preprocessed = this.timed('preprocess', () => preprocess(source, { ...options, diagnostics }));
     this.files = preprocessed.dependencies.map((file) => file.name);
     diagnostics.check();
-    const { tokens, features } = preprocessed;
+    return preprocessed;
+  }
+
+  tree(): TranslationUnit {
+    const { diagnostics } = this;
+    const { tokens, features } = this.tokens();
     const vmlinux = features.vmlinux ? this.kernelTypes() : undefined;
     const tree = this.timed('parse', () => parseC(tokens, { diagnostics, features, vmlinux }));
     diagnostics.check();

@@ -4,6 +4,7 @@ export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
 export { Attached, Loaded, LoadedProgram } from './loaded.ts';
 export { isElf, type Opened, open } from './open.ts';
 export { type LoadOptions, Spec } from './spec.ts';
+export { declarationsOf, typeDeclarations } from './typed/declarations.ts';
 export type { Value } from './typed/decode.ts';
 export type { Encodable } from './typed/encode.ts';
 export type { FieldInfo } from './typed/fields.ts';

@@ -8,6 +8,8 @@ export interface PreprocessOptions {
   readonly defines?: readonly string[];
   /** As after `-U`. */
   readonly undefines?: readonly string[];
+  /** Files that are included before the first line, as after `-include`. */
+  readonly includes?: readonly string[];
   /** Directories searched for `#include`, in order; a file's own directory comes first for `"…"`. */
   readonly includePaths?: readonly string[];
   /** The text of a file, undefined when there is none. Not asked for at all when left out: only built-in headers then. */

@@ -24,7 +24,7 @@ export function preprocess(file: SourceFile, options: PreprocessOptions): Prepro
   };
 }
 
-/** The options `-D` and `-U` as directives. */
+/** The options `-D`, `-U` and `-include` as directives. */
 function optionText(options: PreprocessOptions): string {
   let text = '';
   for (const define of options.defines ?? []) {
@@ -41,6 +41,7 @@ function optionText(options: PreprocessOptions): string {
     if (isIdentifier(name)) text += `#undef ${name}\n`;
     else options.diagnostics.add(defineOption(`-U${name}`));
   }
+  for (const path of options.includes ?? []) text += `#include ${JSON.stringify(path)}\n`;
   return text;
 }
 
