@@ -1,9 +1,9 @@
 import { Fault } from '../fault.ts';
-import { illegal, located, outOfFuel, outside, tooDeep, wild } from '../interpreter.ts';
+import { illegal, interpret, located, outOfFuel, outside, tooDeep, wild } from '../interpreter.ts';
 import type { Machine } from '../machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
-import { buildFunctions, opcode, width } from './graph.ts';
+import { buildFunctions, opcode, TAIL_CALL, width } from './graph.ts';
 import { argumentCount } from './liveness.ts';
 import { MapOperations } from './maps.ts';
 import { type HelperSite, parameters, type Shared, STOP, type Translated, type Trust, translate } from './translate.ts';
@@ -18,6 +18,8 @@ export interface Compiled {
   repeat(context: number, times: number): number;
   /** Runs the program (slot 0) or a callback on r1 … r5 and leaves r0: halves as in the interpreter. */
   call(slot: number, registers: Int32Array): void;
+  /** Goes on in a frame of another program, with what is left of its budget; r1 and the result are in the cells. */
+  enter(frame: number): void;
 }
 
 /**
@@ -69,8 +71,9 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
   for (const id of helpersOf(machine, code)) {
     helperImports.set(id, module.import(`helper${id}`, { params: halves(1 + 2 * argumentCount(id)), results: [] }));
   }
-  const fuel = module.global();
-  const cpu = module.global();
+  const tail = module.import('tail', { params: halves(3), results: [w.I32] });
+  const fuel = module.global('fuel');
+  const cpu = module.global('cpu');
   const outside64 = module.declare({ params: [w.I64, w.I32, w.I32, w.I32], results: [w.I32] });
   const wild64 = module.declare({ params: [w.I64, w.I32, w.I32], results: [] });
   splitting(module, outside64, outsideImport, 3);
@@ -115,6 +118,22 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     } else {
       slow(site);
       out.op1(w.LOCAL_SET, site.local(0));
+      if (id === TAIL_CALL) {
+        // Another program may go on in this frame; its result is then this function's.
+        site.save();
+        out.i32(site.slot);
+        out.op1(w.LOCAL_GET, site.frame);
+        out.op1(w.LOCAL_GET, site.local(1));
+        out.op(w.I32_WRAP);
+        out.op1(w.CALL, tail);
+        out.op(w.IF);
+        out.op(w.VOID);
+        out.i32(0);
+        out.access(w.I64_LOAD, machine.cells);
+        out.op(w.RETURN);
+        out.op(w.END);
+        site.restore();
+      }
     }
   };
 
@@ -184,8 +203,8 @@ function splitting(module: w.ModuleBuilder, index: number, target: number, rest:
 }
 
 /**
- * What JavaScript calls: `run(context, frame, fuel, cpu)`, `repeat(context, frame, fuel, cpu, times)`,
- * `start(fuel, cpu)`, and for each callback `call<slot>(frame)` with registers in the cells.
+ * What JavaScript calls: `run(context, frame, fuel, cpu)`, `repeat(context, frame, fuel, cpu, times)`, and for the
+ * program and each callback `call<slot>(frame)` with registers in the cells.
  */
 function entries(
   module: w.ModuleBuilder,
@@ -235,11 +254,6 @@ function entries(
   repeat.op(w.END);
   add(module, 'repeat', { params: [w.I32, w.I32, w.I32, w.I32, w.I32], results: [w.I32] }, [w.I32], repeat);
 
-  const start = new w.Code();
-  setGlobals(start, 0);
-  start.op(w.END);
-  add(module, 'start', { params: [w.I32, w.I32], results: [] }, [], start);
-
   for (const slot of new Set([0, ...callbacks])) {
     const { index, params } = declared.get(slot)!;
     const call = new w.Code();
@@ -271,7 +285,6 @@ function add(
 interface Exports {
   run(context: number, frame: number, fuel: number, cpu: number): number;
   repeat(context: number, frame: number, fuel: number, cpu: number, times: number): number;
-  start(fuel: number, cpu: number): void;
 }
 
 function instantiate(
@@ -283,6 +296,15 @@ function instantiate(
   const { memory } = machine;
   const host: Record<string, WebAssembly.ImportValue> = {
     memory: memory.shared,
+    fuel: machine.globals.fuel,
+    cpu: machine.globals.cpu,
+    tail: (slot: number, frame: number, context: number) => {
+      try {
+        return enterTail(machine, frame, context) ? 1 : 0;
+      } catch (error) {
+        throw located(error, slot);
+      }
+    },
     stop: (reason: number, slot: number) => {
       throw located(reasonOf(machine, code, reason, slot), slot);
     },
@@ -304,7 +326,7 @@ function instantiate(
   for (const id of translation.helpers) host[`helper${id}`] = helperImport(machine, id);
   const instance = new WebAssembly.Instance(module, { host });
   const exports = instance.exports as unknown as Exports & Record<string, (frame: number) => void>;
-  const { run, repeat, start } = exports;
+  const { run, repeat } = exports;
   const calls = new Map<number, (frame: number) => void>();
   for (const slot of [0, ...translation.callbacks]) calls.set(slot, exports[`call${slot}`]!);
   const fuel = Math.min(machine.budget, 0x7fffffff);
@@ -345,13 +367,48 @@ function instantiate(
       memory.bytes.set(new Uint8Array(registers.buffer, registers.byteOffset, 48), machine.cells);
       guarded(() => {
         // A callback goes on with the budget of the run that it is part of.
-        if (machine.nesting === 1) start(fuel, machine.world.cpu);
+        if (machine.nesting === 1) {
+          machine.globals.fuel.value = fuel;
+          machine.globals.cpu.value = machine.world.cpu;
+        }
         call(at);
       });
       registers[0] = memory.view.getInt32(machine.cells, true);
       registers[1] = memory.view.getInt32(machine.cells + 4, true);
     },
+    enter(at) {
+      try {
+        calls.get(0)!(at);
+      } catch (error) {
+        throw faultOf(error, translation);
+      }
+    },
   };
+}
+
+/** Takes the request that bpf_tail_call left with the machine, if it left one. */
+function enterTail(machine: Machine, frame: number, context: number): boolean {
+  if (machine.tail === undefined) return false;
+  const { running, compiled, cells, memory, globals } = machine;
+  const program = machine.enterTail();
+  memory.bytes.fill(0, cells, cells + 48);
+  memory.view.setInt32(cells + 8, context, true);
+  if (machine.compile(program)) {
+    machine.compiled = program.compiled!;
+    program.compiled!.enter(frame);
+  } else {
+    machine.compiled = undefined;
+    const registers = new Int32Array(22);
+    registers[2] = context;
+    machine.fuel = globals.fuel.value;
+    interpret(machine, program.code, 0, registers);
+    globals.fuel.value = machine.fuel;
+    memory.view.setInt32(cells, registers[0]!, true);
+    memory.view.setInt32(cells + 4, registers[1]!, true);
+  }
+  machine.running = running;
+  machine.compiled = compiled;
+  return true;
 }
 
 function reasonOf(machine: Machine, code: Int32Array, reason: number, slot: number): Fault {

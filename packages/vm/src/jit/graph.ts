@@ -77,6 +77,8 @@ interface Scan {
   readonly slots: Int32Array;
   readonly count: number;
   readonly calls: readonly number[];
+  /** It ends by going on in another program, perhaps. */
+  readonly tails: boolean;
 }
 
 export const opcode = (code: Int32Array, slot: number): number => code[2 * slot]! & 0xff;
@@ -85,6 +87,13 @@ export const width = (code: Int32Array, slot: number): 1 | 2 => (opcode(code, sl
 export function isLocalCall(code: Int32Array, slot: number): boolean {
   return opcode(code, slot) === 0x85 && ((code[2 * slot]! >>> 12) & 15) === 1;
 }
+
+/** A call of bpf_tail_call. */
+function isTailCall(code: Int32Array, slot: number): boolean {
+  return opcode(code, slot) === 0x85 && (code[2 * slot]! & 0xf000) === 0 && code[2 * slot + 1] === TAIL_CALL;
+}
+
+export const TAIL_CALL = 12;
 
 function isJump(op: number): boolean {
   if (op === 0x05 || op === 0x06) return true;
@@ -114,6 +123,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const leaders = new Uint8Array(slots);
   const calls = new Set<number>();
   const work = [entry];
+  let tails = false;
   leaders[entry] = 1;
   let count = 0;
   while (work.length > 0) {
@@ -137,6 +147,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
         work.push(to);
         if (slot + 1 < slots) leaders[slot + 1] = 1;
       }
+      if (isTailCall(code, slot)) tails = true;
       if (isLocalCall(code, slot)) calls.add(slot + 1 + code[2 * slot + 1]!);
       slot += width(code, slot);
     }
@@ -144,7 +155,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const list = new Int32Array(count);
   let n = 0;
   for (let slot = 0; slot < slots && n < count; slot++) if (seen[slot] === 1) list[n++] = slot;
-  return { leaders, first: entry, slots: list, count, calls: [...calls] };
+  return { leaders, first: entry, slots: list, count, calls: [...calls], tails };
 }
 
 /** No verifier takes a write to r10; translated code keeps the frame apart from the registers. */
@@ -215,6 +226,7 @@ function instantiate(code: Int32Array, entry: number, scans: ReadonlyMap<number,
           if (
             context === 0 &&
             callee.calls.length === 0 &&
+            !callee.tails &&
             callee.count <= INLINE_SIZE &&
             depth.length < MAX_CONTEXTS &&
             inlined + callee.count <= MAX_INLINED

@@ -91,7 +91,7 @@ interface Definition {
   start: number;
 }
 
-/** A module with one imported memory, imported functions, then its own. Functions are numbered imports first. */
+/** A module with one imported memory, imported globals and functions, then its own. Functions are numbered imports first. */
 export class ModuleBuilder {
   private readonly types: Signature[] = [];
   private readonly typeKeys = new Map<string, number>();
@@ -99,7 +99,7 @@ export class ModuleBuilder {
   private readonly importKeys = new Map<string, number>();
   private readonly definitions: Definition[] = [];
   private readonly exports: { name: string; index: number }[] = [];
-  private globals = 0;
+  private readonly globals: string[] = [];
 
   /** A function to import, once for each name; all imports come before the first {@link declare}. */
   import(name: string, signature: Signature): number {
@@ -128,9 +128,9 @@ export class ModuleBuilder {
     this.exports.push({ name, index });
   }
 
-  /** A mutable i32 global, 0 at first. */
-  global(): number {
-    return this.globals++;
+  /** A mutable i32 global to import. */
+  global(name: string): number {
+    return this.globals.push(name) - 1;
   }
 
   /** Where a function's code begins in the bytes of the module, for {@link Code.length}-relative positions. */
@@ -150,7 +150,7 @@ export class ModuleBuilder {
         for (const one of results) code.op(one);
       }
     });
-    section(out, 2, this.imports.length + 1, (code) => {
+    section(out, 2, this.imports.length + this.globals.length + 1, (code) => {
       text(code, 'host');
       text(code, 'memory');
       code.op(2);
@@ -162,12 +162,14 @@ export class ModuleBuilder {
         code.op(0);
         code.unsigned(type);
       }
+      for (const name of this.globals) {
+        text(code, 'host');
+        text(code, name);
+        for (const byte of [3, I32, 1]) code.op(byte);
+      }
     });
     section(out, 3, this.definitions.length, (code) => {
       for (const { type } of this.definitions) code.unsigned(type);
-    });
-    section(out, 6, this.globals, (code) => {
-      for (let i = 0; i < this.globals; i++) for (const byte of [I32, 1, I32_CONST, 0, END]) code.op(byte);
     });
     section(out, 7, this.exports.length, (code) => {
       for (const { name, index } of this.exports) {
