@@ -44,8 +44,18 @@ export interface HostMap {
   /** False when there was no such entry. */
   delete(key: Uint8Array): boolean;
   entries(): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** The key after `key`, or the first; undefined after the last. Hash maps start over when `key` is gone. */
+  nextKey(key?: Uint8Array): Uint8Array | undefined;
+  /** Many entries at once, keys and values behind each other. */
+  updateMany(keys: Uint8Array, values: Uint8Array): void;
+  /** Queues and stacks: adds a value; throws when it is full. */
+  push(value: Uint8Array): void;
+  /** Queues and stacks: takes the next value. */
+  pop(): Uint8Array | undefined;
   /** Programs and user space can no longer write (`.rodata`). */
   freeze(): void;
+  /** What maps of maps take as a value for this map: a descriptor. */
+  readonly handle: number;
   /** Ring buffers and perf event arrays only. */
   openRecords(): HostRecords;
 }
@@ -74,6 +84,8 @@ export interface HostProgram {
   readonly spec: ProgramSpec;
   attach(options: AttachOptions): HostLink;
   testRun(options: HostTestRun): HostTestResult;
+  /** What program arrays take as a value for this program: a descriptor. */
+  readonly handle: number;
   /** Runs and nanoseconds so far, where the host counts them. */
   stats(): { readonly runs: bigint; readonly ns: bigint } | undefined;
 }

@@ -1,9 +1,21 @@
 export { Fault, type FaultKind } from './fault.ts';
-export { hookKey, Machine, type MachineOptions, requireHook } from './machine.ts';
-export type { VmMap } from './maps/map.ts';
+export type { Fields } from './hooks/fields.ts';
+export { Socket, type SocketOptions } from './hooks/socket.ts';
+export { hookKey, Machine, type MachineOptions, type Outcome, requireHook } from './machine.ts';
+export type { SpecialField, VmMap } from './maps/map.ts';
 export { PerfEventMap } from './maps/perf.ts';
 export { RingMap } from './maps/ring.ts';
+export { UserMap } from './maps/user.ts';
+export { UserRingMap } from './maps/user-ring.ts';
+export { type MachineObject, Objects } from './objects.ts';
 export type { VmProgram } from './program.ts';
 export { type Attachment, replay, unmatchedHooks } from './replay.ts';
 export { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts';
-export { RecordedWorld, SimulatedWorld, type World } from './world.ts';
+export {
+  RecordedWorld,
+  type Route,
+  type RouteQuery,
+  SimulatedWorld,
+  type SocketQuery,
+  type World,
+} from './world.ts';

@@ -2,6 +2,7 @@ import { high, mul64, sdiv64, smod64, udiv64, umod64 } from '@skep/base';
 import { Fault } from './fault.ts';
 import type { Machine } from './machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, pointerText, STACKS } from './memory.ts';
+import type { VmProgram } from './program.ts';
 
 /**
  * The reference interpreter of the instruction set (RFC 9669): registers are pairs of 32-bit halves, memory is the
@@ -21,15 +22,27 @@ export function interpret(machine: Machine, code: Int32Array, entry: number, reg
   }
 }
 
-/** What a caller gets back: the return address and r6 … r9. */
-const SAVED = 9;
+/**
+ * What a caller gets back: the return address and r1 … r9. Programs may rely on r6 … r9 only; that a call changes
+ * nothing but r0, and a function finds nothing but its arguments, makes every run the same in compiled code.
+ */
+export const SAVED = 19;
 
-class Run {
+/** Told before each instruction, with its slot and the frame that runs; may throw to end the run. */
+export interface Observer {
+  before(run: Run, code: Int32Array, pc: number, frame: number): void;
+}
+
+/** One nesting of frames: a run of a program, or a callback inside of one. */
+export class Run {
   private readonly machine: Machine;
   private readonly code: Int32Array;
-  private readonly r: Int32Array;
-  private readonly stack: number;
-  private readonly saved = new Int32Array(SAVED * MAX_FRAMES);
+  readonly r: Int32Array;
+  /** Where its first frame lies. */
+  readonly stack: number;
+  /** Of each frame that called another: see {@link SAVED}. */
+  readonly saved = new Int32Array(SAVED * MAX_FRAMES);
+  readonly callers: { readonly code: Int32Array; readonly program: VmProgram | undefined }[] = [];
 
   constructor(machine: Machine, code: Int32Array, registers: Int32Array, stack: number) {
     this.machine = machine;
@@ -39,10 +52,11 @@ class Run {
   }
 
   from(entry: number): void {
-    const { machine, code, r, stack, saved } = this;
+    const { machine, r, stack, saved } = this;
     const memory = machine.memory;
+    let { code } = this;
     let view = memory.view;
-    const slots = code.length >> 1;
+    let slots = code.length >> 1;
     let frame = 0;
     let fuel = machine.fuel;
     let pc = entry;
@@ -52,7 +66,7 @@ class Run {
     try {
       for (;;) {
         if (pc < 0 || pc >= slots) throw new Fault('instruction', 'it ran past the end of its code');
-        if (--fuel < 0) throw new Fault('fuel', `it ran ${machine.budget} instructions without ending`);
+        if (--fuel < 0) fuel = this.refuel(code, pc, frame);
         const word = code[2 * pc]!;
         const imm = code[2 * pc + 1]!;
         const op = word & 0xff;
@@ -72,7 +86,7 @@ class Run {
             const mode = op >> 5;
             if (mode !== 3 && mode !== 4) throw illegal(op);
             let at = (r[s]! >>> 0) + off;
-            if (r[s + 1] !== 0 || at < NULL_END) at = this.outside(r[s]!, r[s + 1]!, off, SIZES[(op >> 3) & 3]!);
+            if (r[s + 1] !== 0 || at < NULL_END) at = outside(machine, r[s]!, r[s + 1]!, off, SIZES[(op >> 3) & 3]!);
             switch (op) {
               case 0x61:
                 r[d] = view.getInt32(at, true);
@@ -147,11 +161,7 @@ class Run {
             break;
           }
           case 0: {
-            if (op !== 0x18)
-              throw illegal(
-                op,
-                op === 0x20 || op === 0x28 || op === 0x30 || op >= 0x40 ? 'legacy packet load' : undefined,
-              );
+            if (op !== 0x18) throw illegal(op);
             // Map addresses, callbacks and constants are all numbers by now: references were resolved at load.
             r[d] = imm;
             r[d + 1] = code[2 * pc + 1]!;
@@ -173,11 +183,23 @@ class Run {
                   fuel = machine.fuel;
                   // A helper may have allocated, which replaces the view.
                   view = memory.view;
+                  if (machine.tail !== undefined) {
+                    // The frame of the caller becomes that of the program which goes on.
+                    code = machine.enterTail().code;
+                    slots = code.length >> 1;
+                    pc = 0;
+                    this.enter(frame);
+                    r[20] = stack + (frame + 1) * FRAME_SIZE;
+                  }
                 } else if (source === 1) {
-                  if (frame + 1 >= MAX_FRAMES) throw new Fault('stack', 'it calls more than 8 functions deep');
+                  if (frame + 1 >= MAX_FRAMES) throw tooDeep();
                   const at = frame * SAVED;
                   saved[at] = pc;
-                  for (let i = 0; i < 8; i++) saved[at + 1 + i] = r[12 + i]!;
+                  this.callers[frame] = { code, program: machine.running };
+                  for (let i = 0; i < 18; i++) saved[at + 1 + i] = r[2 + i]!;
+                  r[0] = 0;
+                  r[1] = 0;
+                  r.fill(0, 12, 20);
                   frame += 1;
                   this.enter(frame);
                   r[20] = stack + (frame + 1) * FRAME_SIZE;
@@ -193,12 +215,19 @@ class Run {
                 frame -= 1;
                 const at = frame * SAVED;
                 pc = saved[at]!;
-                for (let i = 0; i < 8; i++) r[12 + i] = saved[at + 1 + i]!;
+                // The callee may have gone on in another program.
+                const caller = this.callers[frame]!;
+                if (caller.code !== code) {
+                  code = caller.code;
+                  slots = code.length >> 1;
+                  machine.running = caller.program;
+                }
+                for (let i = 0; i < 18; i++) r[2 + i] = saved[at + 1 + i]!;
                 r[20] = stack + (frame + 1) * FRAME_SIZE;
                 break;
               }
               case 0xe5:
-                throw illegal(op, 'may_goto');
+                throw illegal(op);
               default:
                 if (this.jump64(op, d, s, imm)) pc += off;
             }
@@ -215,21 +244,18 @@ class Run {
     }
   }
 
+  /** No instructions are left: the end, unless somebody watches, who gives none so as to be asked before each. */
+  private refuel(code: Int32Array, pc: number, frame: number): number {
+    const { observer } = this.machine;
+    if (observer === undefined) throw outOfFuel(this.machine);
+    observer.before(this, code, pc, frame);
+    return 0;
+  }
+
   /** A fresh frame is zero, so that a run depends on nothing that ran before. */
   private enter(frame: number): void {
     const at = this.stack + frame * FRAME_SIZE;
     this.machine.memory.bytes.fill(0, at, at + FRAME_SIZE);
-  }
-
-  /** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
-  private outside(low: number, high: number, off: number, size: number): number {
-    const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
-    const bytes = address >= 0x1_0000_0000n ? this.machine.world.read(address, size, 'kernel') : undefined;
-    if (bytes === undefined) throw wild('a read', low, high, off);
-    const { memory } = this.machine;
-    memory.bytes.fill(0, this.machine.scratch, this.machine.scratch + 8);
-    memory.bytes.set(bytes.subarray(0, size), this.machine.scratch);
-    return this.machine.scratch;
   }
 
   private alu64(op: number, d: number, s: number, off: number, imm: number): void {
@@ -313,7 +339,7 @@ class Run {
         if (off === 0) {
           r[d] = bl;
           r[d + 1] = bh;
-        } else if (off === 1) throw illegal(op, 'addr_space_cast');
+        } else if (off === 1) throw illegal(op);
         else {
           const value = extend(bl, off, op);
           r[d] = value;
@@ -582,6 +608,17 @@ class Run {
   }
 }
 
+/** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
+export function outside(machine: Machine, low: number, high: number, off: number, size: number): number {
+  const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
+  const bytes = address >= 0x1_0000_0000n ? machine.world.read(address, size, 'kernel') : undefined;
+  if (bytes === undefined) throw wild('a read', low, high, off);
+  const { memory, scratch } = machine;
+  memory.bytes.fill(0, scratch, scratch + 8);
+  memory.bytes.set(bytes.subarray(0, size), scratch);
+  return scratch;
+}
+
 /** Bytes, by the size bits of the opcode. */
 const SIZES = [4, 2, 1, 8];
 
@@ -609,20 +646,41 @@ function swap32(value: number): number {
   return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
 }
 
-function wild(what: string, low: number, high: number, off: number): Fault {
+export function wild(what: string, low: number, high: number, off: number): Fault {
   const by = off === 0 ? '' : ` ${off < 0 ? '-' : '+'} ${Math.abs(off)}`;
   return new Fault('memory', `${what} at ${pointerText(low, high)}${by}, which is no memory of the program`);
 }
 
-function illegal(op: number, name?: string): Fault {
+export function illegal(op: number): Fault {
   const code = `0x${op.toString(16).padStart(2, '0')}`;
+  const name = ABSENT[op];
   return new Fault(
     'instruction',
     name ? `the virtual machine does not have ${name} (opcode ${code}) yet` : `there is no opcode ${code}`,
   );
 }
 
-function located(error: unknown, slot: number): unknown {
+/** Instructions that exist and that the machine does not have; the others of these opcodes are no trouble. */
+const ABSENT: Record<number, string> = {
+  32: 'legacy packet loads',
+  40: 'legacy packet loads',
+  48: 'legacy packet loads',
+  64: 'legacy packet loads',
+  72: 'legacy packet loads',
+  80: 'legacy packet loads',
+  191: 'address space casts',
+  229: 'may_goto',
+};
+
+export function outOfFuel(machine: Machine): Fault {
+  return new Fault('fuel', `it ran ${machine.budget} instructions without ending`);
+}
+
+export function tooDeep(): Fault {
+  return new Fault('stack', 'it calls more than 8 functions deep');
+}
+
+export function located(error: unknown, slot: number): unknown {
   // A DataView read past the end of memory is a fault of the program, not of ours.
   const fault = error instanceof RangeError ? new Fault('memory', 'an access beyond the end of memory') : error;
   if (fault instanceof Fault && fault.slot < 0) fault.slot = slot;

@@ -3,12 +3,18 @@ import { unsupportedHook } from './diagnostics.ts';
 import { Fault } from './fault.ts';
 import type { Helper } from './helpers/helper.ts';
 import { helpers } from './helpers/index.ts';
+import type { SkBuff } from './hooks/skb.ts';
+import { Socket, type SocketOptions } from './hooks/socket.ts';
+import { Timers } from './hooks/timers.ts';
 import type { XdpPacket } from './hooks/xdp.ts';
-import { interpret } from './interpreter.ts';
+import { interpret, type Observer } from './interpreter.ts';
+import { type Compiled, compileProgram, compileProgramAsync } from './jit/compile.ts';
+import type { Trust } from './jit/translate.ts';
 import { createMap } from './maps/create.ts';
-import type { VmMap } from './maps/map.ts';
+import type { SpecialField, VmMap } from './maps/map.ts';
 import { Memory } from './memory.ts';
-import { CALLBACK, faultError, loadProgram, type VmProgram } from './program.ts';
+import { Objects } from './objects.ts';
+import { CALLBACK, faultError, isCallback, loadProgram, type VmProgram } from './program.ts';
 import { SimulatedWorld, type World } from './world.ts';
 
 export interface MachineOptions {
@@ -16,6 +22,15 @@ export interface MachineOptions {
   readonly cpus?: number;
   /** Instructions that one run may take; the kernel's verifier bounds them, here a number does. */
   readonly budget?: number;
+  /**
+   * `jit`, the default: programs that have run some thousand instructions are compiled to WebAssembly. `interpreter`:
+   * they never are.
+   */
+  readonly engine?: 'jit' | 'interpreter';
+  /** What compiled code checks: everything, unless a verifier has accepted the programs. */
+  readonly trust?: Trust;
+  /** How many instructions of a program the interpreter runs before it is compiled; 0 compiles before the first run. */
+  readonly compileAfter?: number;
 }
 
 /**
@@ -28,34 +43,94 @@ export class Machine {
   readonly budget: number;
   readonly helpers: readonly (Helper | undefined)[] = helpers;
   readonly mapsByAddress = new Map<number, VmMap>();
+  /** Maps, programs, sockets and cgroups by the numbers that user space has for them. */
+  readonly objects = new Objects();
+  readonly timers = new Timers(this);
   /** Eight bytes that loads of recorded kernel memory pass through. */
   readonly scratch: number;
+  /** Eight bytes for each of r0 … r5, through which compiled code and JavaScript pass 64-bit numbers. */
+  readonly cells: number;
+  readonly engine: 'jit' | 'interpreter';
+  readonly trust: Trust;
+  private readonly compileAfter: number;
   world: World = new SimulatedWorld();
   /** What `bpf_trace_printk` wrote; without line breaks added. */
   onTrace: ((text: string) => void) | undefined;
   /** The packet that an XDP program runs on. */
   packet: XdpPacket | undefined;
+  /** The packet that a program over `__sk_buff` runs on. */
+  skb: SkBuff | undefined;
+  /** What the program asked for beside its verdict: where a packet is to go, answers to the hook, signals. */
+  outcome: Outcome = {};
+  /** A helper asks that another program goes on in place of the running one; see {@link enterTail}. */
+  tail: VmProgram | undefined;
+  /** Tail calls of the current run. */
+  tailCalls = 0;
+  /** The program whose code runs now. */
+  running: VmProgram | undefined;
+  /** What runs it; without, it is the interpreter. */
+  compiled: Compiled | undefined;
+  /** What compiled programs share: instructions left of the run, and the CPU. */
+  readonly globals = {
+    fuel: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
+    cpu: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
+  };
   /** Instructions left of the current run. */
   fuel = 0;
   /** Runs inside runs (callbacks). */
   nesting = 0;
-  private running: VmProgram | undefined;
+  /** Who watches the programs; the interpreter runs them then, instruction by instruction. */
+  observer: Observer | undefined;
   private readonly registers: Int32Array[] = [];
 
   constructor(options: MachineOptions = {}) {
     this.cpus = options.cpus ?? 1;
     this.budget = options.budget ?? 64_000_000;
+    this.engine = options.engine ?? 'jit';
+    this.trust = options.trust ?? 'unverified';
+    this.compileAfter = options.compileAfter ?? COMPILE_AFTER;
     this.scratch = this.memory.allocate(8);
+    this.cells = this.memory.allocate(48);
   }
 
-  createMap(spec: MapSpec): VmMap {
-    const map = createMap(this.memory, spec, this.cpus);
+  /** `special` are the fields of values that the kernel keeps for itself, from the type of the value. */
+  createMap(spec: MapSpec, special: readonly SpecialField[] = []): VmMap {
+    const map = createMap(this, spec, special);
     this.mapsByAddress.set(map.address, map);
+    this.objects.add({ kind: 'map', map });
     return map;
   }
 
+  removeMap(map: VmMap): void {
+    this.mapsByAddress.delete(map.address);
+    this.objects.remove(map);
+    this.timers.forget(map);
+  }
+
   loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, VmMap>): VmProgram {
-    return loadProgram(this, spec, maps);
+    const program = loadProgram(this, spec, maps);
+    this.objects.add({ kind: 'program', program });
+    return program;
+  }
+
+  /** A socket that programs can find or be run for. */
+  createSocket(options: SocketOptions): Socket {
+    const socket = new Socket(this.memory, options);
+    this.objects.add({ kind: 'socket', socket });
+    return socket;
+  }
+
+  /** The number by which user space names a cgroup, for cgroup arrays. */
+  cgroupNumber(cgroup: bigint): number {
+    return this.objects.numberOf(cgroup) || this.objects.add({ kind: 'cgroup', cgroup });
+  }
+
+  /** Takes the request of `bpf_tail_call`: the program that goes on. */
+  enterTail(): VmProgram {
+    const program = this.tail!;
+    this.tail = undefined;
+    this.running = program;
+    return program;
   }
 
   /**
@@ -63,27 +138,98 @@ export class Machine {
    * at. Throws E4010 when the program does what the verifier would have refused.
    */
   run(program: VmProgram, context: number): number {
+    const compiled = this.observer ? undefined : (program.compiled ?? this.warm(program));
+    this.begin(program, compiled);
+    try {
+      return compiled ? compiled.run(context) : this.interpret(program, context);
+    } catch (error) {
+      throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
+    }
+  }
+
+  /** Runs a program so many times on the same context, each time with the whole budget; gives the last result. */
+  repeat(program: VmProgram, context: number, times: number): number {
+    if (times > 100 && this.engine === 'jit') this.compile(program);
+    const { compiled } = program;
+    if (!compiled || this.observer) {
+      let result = 0;
+      for (let i = 0; i < times; i++) result = this.run(program, context);
+      return result;
+    }
+    this.begin(program, compiled);
+    try {
+      return compiled.repeat(context, times);
+    } catch (error) {
+      throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
+    }
+  }
+
+  /** Compiles a program now; false when only the interpreter takes it. */
+  compile(program: VmProgram): boolean {
+    if (program.compiled === undefined) program.compiled = compileProgram(this, program, this.trust) ?? null;
+    return program.compiled !== null;
+  }
+
+  /** The same without blocking, as browsers want it on a page's main thread. */
+  async compileAsync(program: VmProgram): Promise<boolean> {
+    if (program.compiled === undefined)
+      program.compiled = (await compileProgramAsync(this, program, this.trust)) ?? null;
+    return program.compiled !== null;
+  }
+
+  private begin(program: VmProgram, compiled: Compiled | undefined): void {
+    this.running = program;
+    this.compiled = compiled;
+    this.tail = undefined;
+    this.tailCalls = 0;
+    this.outcome = {};
+  }
+
+  private interpret(program: VmProgram, context: number): number {
     const registers = this.registersFor(this.nesting);
     registers[2] = context;
     registers[3] = 0;
-    this.fuel = this.budget;
-    this.running = program;
+    this.fuel = this.observer ? 0 : this.budget;
     try {
       interpret(this, program.code, 0, registers);
-    } catch (error) {
-      throw error instanceof Fault ? faultError(program, error) : error;
+    } finally {
+      if (!this.observer) program.heat += this.budget - this.fuel;
     }
     return registers[0]!;
   }
 
+  /** The compiled program, once it is worth it. */
+  private warm(program: VmProgram): Compiled | undefined {
+    if (this.engine === 'interpreter' || program.compiled === null || program.heat < this.compileAfter)
+      return undefined;
+    this.compile(program);
+    return program.compiled ?? undefined;
+  }
+
   /** Runs a callback of the running program on arguments (halves of r1, r2, …); gives the low half of r0. */
   callback(slot: number, kind: number, args: readonly number[]): number {
-    if (kind !== CALLBACK || this.running === undefined)
+    const program = this.running;
+    if (kind !== CALLBACK || program === undefined || !isCallback(program, slot))
       throw new Fault('call', 'it passes what is no function as a callback');
     const registers = this.registersFor(this.nesting);
     for (let i = 0; i < args.length; i++) registers[2 + i] = args[i]!;
-    interpret(this, this.running.code, slot, registers);
+    if (this.compiled) this.compiled.call(slot, registers);
+    else interpret(this, program.code, slot, registers);
     return registers[0]!;
+  }
+
+  /** Runs a callback by itself, outside of a run: that of a timer. */
+  runCallback(program: VmProgram, slot: number, kind: number, args: readonly number[]): number {
+    this.fuel = this.observer ? 0 : this.budget;
+    this.running = program;
+    this.compiled = this.observer ? undefined : (program.compiled ?? undefined);
+    this.tail = undefined;
+    this.tailCalls = 0;
+    try {
+      return this.callback(slot, kind, args);
+    } catch (error) {
+      throw error instanceof Fault ? faultError(program, error) : error;
+    }
   }
 
   /** Registers of one nesting of runs, kept for the next. */
@@ -96,6 +242,29 @@ export class Machine {
     registers.fill(0);
     return registers;
   }
+}
+
+/** Compiling takes about as long as interpreting so many instructions. */
+const COMPILE_AFTER = 20_000;
+
+/** See {@link Machine.outcome}. */
+export interface Outcome {
+  /** `bpf_redirect` and its sisters: an interface's index, or a key of a map. */
+  redirect?: { readonly interface?: number; readonly map?: VmMap; readonly key?: number; readonly flags: number };
+  /** Packets that `bpf_clone_redirect` sent. */
+  clones?: { readonly interface: number; readonly flags: number; readonly data: Uint8Array }[];
+  /** The socket that `bpf_sk_assign`, `bpf_sk_select_reuseport` or a redirect to a socket chose. */
+  socket?: Socket;
+  /** `bpf_set_retval`, and what `bpf_get_retval` then gives. */
+  retval?: number;
+  /** `bpf_override_return`. */
+  override?: bigint;
+  /** `bpf_send_signal`. */
+  signals?: { readonly signal: number; readonly thread: boolean }[];
+  /** `bpf_bind`: the address as the program gave it. */
+  bind?: Uint8Array;
+  /** `bpf_sysctl_set_new_value`. */
+  sysctl?: string;
 }
 
 /** Refuses programs whose hook no recording holds. */

@@ -1,4 +1,5 @@
 import type { MemoryPiece, RecordedRun } from '@skep/capture';
+import type { Socket } from './hooks/socket.ts';
 
 /** What helpers ask of the machine that a program runs on; everything a run depends on besides its maps and context. */
 export interface World {
@@ -17,6 +18,62 @@ export interface World {
   read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined;
   /** The bytes of a string with its NUL, cut to `size`; undefined for EFAULT. */
   readString(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined;
+
+  /** What only simulated machines know; helpers that ask where there is no answer fail as they do in the kernel. */
+  /** Addresses on the stack of the kernel or of the process, innermost first. */
+  stack?(user: boolean): readonly bigint[] | undefined;
+  /** `bpf_kallsyms_lookup_name`. */
+  symbol?(name: string): bigint | undefined;
+  /** `bpf_d_path` of the `struct path` at an address. */
+  path?(address: bigint): string | undefined;
+  /** `bpf_fib_lookup`. */
+  route?(query: RouteQuery): Route | undefined;
+  /** `bpf_sk_lookup_tcp` and its sisters. */
+  findSocket?(query: SocketQuery): Socket | undefined;
+  /** The cgroups from the root down to the current one. */
+  cgroups?(): readonly bigint[];
+  /** Of `bpf_sysctl_get_…`: the name under /proc/sys, the value there, the value that is being written. */
+  readonly sysctl?: { readonly name: string; readonly current: string; readonly next?: string };
+  /** Counts of `bpf_perf_event_read_value`, by map and key. */
+  perfCounter?(map: string, index: number): { counter: bigint; enabled: bigint; running: bigint } | undefined;
+  /** Number and inode of the pid namespace, and the ids in it (`bpf_get_ns_current_pid_tgid`). */
+  readonly pidNamespace?: { readonly device: bigint; readonly inode: bigint };
+  readonly netnsCookie?: bigint;
+}
+
+/** The packet that a route is asked for: addresses as bytes, 4 or 16. */
+export interface RouteQuery {
+  readonly family: 'inet' | 'inet6';
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+  readonly interface: number;
+  readonly protocol: number;
+  readonly length: number;
+}
+
+/** The answer: where out, over which neighbour. */
+export interface Route {
+  readonly interface: number;
+  /** Address of the next hop when there is a gateway. */
+  readonly gateway?: Uint8Array;
+  /** Hardware addresses, 6 bytes; without a neighbour's, the helper says BPF_FIB_LKUP_RET_NO_NEIGH. */
+  readonly sourceMac?: Uint8Array;
+  readonly targetMac?: Uint8Array;
+  readonly mtu?: number;
+  readonly metric?: number;
+  /** Instead of a way: BPF_FIB_LKUP_RET_BLACKHOLE … by number. */
+  readonly refuse?: number;
+}
+
+/** A connection as a program describes it: addresses as bytes, ports in host byte order. */
+export interface SocketQuery {
+  readonly protocol: 'tcp' | 'udp';
+  readonly family: 'inet' | 'inet6';
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+  readonly sourcePort: number;
+  readonly targetPort: number;
+  readonly netns: bigint;
 }
 
 /** A machine of nothing but what a test sets: the clock stands still until it is moved, memory is a list of pieces. */
@@ -31,6 +88,20 @@ export class SimulatedWorld implements World {
   taskAddress = 0n;
   cgroup = 1n;
   private seed = 1;
+  /** Innermost first. */
+  kernelStack: readonly bigint[] | undefined;
+  userStack: readonly bigint[] | undefined;
+  readonly symbols = new Map<string, bigint>();
+  /** By the address of their `struct path`. */
+  readonly paths = new Map<bigint, string>();
+  readonly routes: ((query: RouteQuery) => Route | undefined)[] = [];
+  readonly sockets: ((query: SocketQuery) => Socket | undefined)[] = [];
+  /** Cgroups above the current one, from the root down. */
+  ancestors: readonly bigint[] = [];
+  sysctl: NonNullable<World['sysctl']> = { name: '', current: '' };
+  pidNamespace: NonNullable<World['pidNamespace']> = { device: 0n, inode: 0n };
+  netnsCookie = 1n;
+  readonly perfCounters = new Map<string, { counter: bigint; enabled: bigint; running: bigint }>();
   readonly memory: { readonly address: bigint; readonly space: MemoryPiece['space']; readonly bytes: Uint8Array }[] =
     [];
 
@@ -60,6 +131,35 @@ export class SimulatedWorld implements World {
     x ^= x << 5;
     this.seed = x;
     return x >>> 0;
+  }
+  stack(user: boolean): readonly bigint[] | undefined {
+    return user ? this.userStack : this.kernelStack;
+  }
+  symbol(name: string): bigint | undefined {
+    return this.symbols.get(name);
+  }
+  path(address: bigint): string | undefined {
+    return this.paths.get(address);
+  }
+  route(query: RouteQuery): Route | undefined {
+    for (const route of this.routes) {
+      const found = route(query);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  findSocket(query: SocketQuery): Socket | undefined {
+    for (const find of this.sockets) {
+      const found = find(query);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  cgroups(): readonly bigint[] {
+    return [...this.ancestors, this.cgroup];
+  }
+  perfCounter(map: string, index: number): { counter: bigint; enabled: bigint; running: bigint } | undefined {
+    return this.perfCounters.get(`${map}:${index}`);
   }
   read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
     return readPieces(this.memory, address, size, space);

@@ -243,6 +243,10 @@ class KernelHostProgram implements HostProgram {
     };
   }
 
+  get handle(): number {
+    return this.program.fd;
+  }
+
   stats(): { readonly runs: bigint; readonly ns: bigint } {
     const { runs, nanoseconds } = this.program.info();
     return { runs, ns: nanoseconds };
@@ -312,8 +316,23 @@ class KernelHostMap implements HostMap {
   entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
     return this.map.entries();
   }
+  nextKey(key?: Uint8Array): Uint8Array | undefined {
+    return this.map.nextKey(key);
+  }
+  updateMany(keys: Uint8Array, values: Uint8Array): void {
+    this.map.updateMany(keys, values);
+  }
+  push(value: Uint8Array): void {
+    this.map.push(value);
+  }
+  pop(): Uint8Array | undefined {
+    return this.map.pop();
+  }
   freeze(): void {
     this.map.freeze();
+  }
+  get handle(): number {
+    return this.map.fd;
   }
   openRecords(): HostRecords {
     // The class is of no matter here: both read alike. Ring buffers lose nothing, programs fail to reserve.

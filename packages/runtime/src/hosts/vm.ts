@@ -11,6 +11,7 @@ import {
   replay,
   requireHook,
   testRun,
+  UserMap,
   type VmMap,
   type VmProgram,
 } from '@skep/vm';
@@ -28,6 +29,7 @@ import type {
   RecordView,
   UpdateMode,
 } from '../host.ts';
+import { specialFields } from './special-fields.ts';
 
 export interface VmOptions extends MachineOptions {
   /** What happened, for programs that are attached. */
@@ -70,8 +72,8 @@ export class VmHost implements Host {
     return this.target;
   }
 
-  prepare(_object: ObjectSpec): HostObject {
-    return new VmObject(this.machine, this.attachments);
+  prepare(object: ObjectSpec): HostObject {
+    return new VmObject(this.machine, this.attachments, object.btf);
   }
 
   get replay(): (() => Generator<number, void, void>) | undefined {
@@ -92,24 +94,45 @@ class VmObject implements HostObject {
   private readonly machine: Machine;
   private readonly attachments: Set<Attachment>;
   private readonly maps = new Map<string, VmMap>();
+  private readonly btf: Btf | undefined;
 
-  constructor(machine: Machine, attachments: Set<Attachment>) {
+  constructor(machine: Machine, attachments: Set<Attachment>, btf: Btf | undefined) {
     this.machine = machine;
     this.attachments = attachments;
+    this.btf = btf;
   }
 
   createMap(spec: MapSpec): HostMap {
-    const map = this.machine.createMap(spec);
+    const map = this.machine.createMap(spec, specialFields(this.btf, spec.valueType));
     this.maps.set(spec.name, map);
+    for (const [slot, name] of spec.initialSlots) {
+      const inner = this.maps.get(name);
+      if (inner) this.fillSlot(map, slot, inner);
+    }
     return new VmHostMap(this.machine, map);
   }
 
   loadProgram(spec: ProgramSpec): HostProgram {
-    return new VmHostProgram(this.machine, this.machine.loadProgram(spec, this.maps), this.attachments);
+    const program = this.machine.loadProgram(spec, this.maps);
+    for (const map of this.maps.values()) {
+      for (const [slot, name] of map.spec.initialSlots)
+        if (name === spec.name && !this.maps.has(name)) this.fillSlot(map, slot, program);
+    }
+    return new VmHostProgram(this.machine, program, this.attachments);
   }
 
   close(): void {
-    for (const map of this.maps.values()) this.machine.mapsByAddress.delete(map.address);
+    for (const map of this.maps.values()) this.machine.removeMap(map);
+  }
+
+  /** `.values` of a map's definition: inner maps, and programs of tail calls. */
+  private fillSlot(map: VmMap, slot: number, what: VmMap | VmProgram): void {
+    const key = new Uint8Array(4);
+    const value = new Uint8Array(4);
+    new DataView(key.buffer).setUint32(0, slot, true);
+    new DataView(value.buffer).setUint32(0, this.machine.objects.numberOf(what), true);
+    const result = new UserMap(this.machine, map).update(key, value);
+    if (result !== 0) throw new SkepError(mapOperationFailed(map.spec.name, 'filling', result));
   }
 }
 
@@ -142,22 +165,25 @@ class VmHostProgram implements HostProgram {
     });
   }
 
+  get handle(): number {
+    return this.machine.objects.numberOf(this.program);
+  }
+
   stats(): undefined {
     return undefined;
   }
 }
 
-/** Keys and values pass through memory of their own, so that user space and programs use the same code. */
+/** A map as bpf(2) gives it, with the kernel's error numbers as diagnostics. */
 class VmHostMap implements HostMap {
-  private readonly machine: Machine;
+  readonly handle: number;
   private readonly map: VmMap;
-  private readonly key: number;
-  private frozen = false;
+  private readonly user: UserMap;
 
   constructor(machine: Machine, map: VmMap) {
-    this.machine = machine;
     this.map = map;
-    this.key = machine.memory.allocate(map.spec.keySize);
+    this.user = new UserMap(machine, map);
+    this.handle = machine.objects.numberOf(map);
   }
 
   get spec(): MapSpec {
@@ -168,29 +194,38 @@ class VmHostMap implements HostMap {
   }
 
   lookup(key: Uint8Array): Uint8Array | undefined {
-    this.machine.memory.bytes.set(key, this.key);
     const value = new Uint8Array(this.valueBytes);
-    const result = this.map.userLookup(this.key, value);
-    if (result === 0) return value;
-    if (result === ENOENT) return undefined;
-    throw new SkepError(mapOperationFailed(this.spec.name, 'lookup', result));
+    return this.found(this.user.lookup(key, value), 'lookup') ? value : undefined;
   }
 
   update(key: Uint8Array, value: Uint8Array, mode: UpdateMode): boolean {
-    this.machine.memory.bytes.set(key, this.key);
-    const flags = { any: 0, ifAbsent: 1, ifPresent: 2 }[mode];
-    const result = this.frozen ? EPERM : this.map.userUpdate(this.key, value, flags);
+    const result = this.user.update(key, value, { any: 0, ifAbsent: 1, ifPresent: 2 }[mode]);
     if (result === 0) return true;
-    if (result === EEXIST || result === ENOENT) return false;
+    if ((mode === 'ifAbsent' && result === EEXIST) || (mode === 'ifPresent' && result === ENOENT)) return false;
     throw new SkepError(mapOperationFailed(this.spec.name, 'update', result));
   }
 
   delete(key: Uint8Array): boolean {
-    this.machine.memory.bytes.set(key, this.key);
-    const result = this.map.delete(this.key);
-    if (result === 0) return true;
-    if (result === ENOENT) return false;
-    throw new SkepError(mapOperationFailed(this.spec.name, 'delete', result));
+    return this.found(this.user.delete(key), 'delete');
+  }
+
+  nextKey(key?: Uint8Array): Uint8Array | undefined {
+    const next = new Uint8Array(this.spec.keySize);
+    return this.found(this.user.nextKey(key, next), 'walk') ? next : undefined;
+  }
+
+  updateMany(keys: Uint8Array, values: Uint8Array): void {
+    const { error } = this.user.updateMany(keys, values);
+    if (error !== 0) throw new SkepError(mapOperationFailed(this.spec.name, 'update', error));
+  }
+
+  push(value: Uint8Array): void {
+    this.update(new Uint8Array(0), value, 'any');
+  }
+
+  pop(): Uint8Array | undefined {
+    const value = new Uint8Array(this.valueBytes);
+    return this.found(this.user.take(new Uint8Array(0), value), 'pop') ? value : undefined;
   }
 
   *entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
@@ -201,7 +236,13 @@ class VmHostMap implements HostMap {
   }
 
   freeze(): void {
-    this.frozen = true;
+    this.found(this.user.freeze(), 'freeze');
+  }
+
+  private found(result: number, operation: string): boolean {
+    if (result === 0) return true;
+    if (result === ENOENT) return false;
+    throw new SkepError(mapOperationFailed(this.spec.name, operation, result));
   }
 
   openRecords(): HostRecords {
@@ -250,6 +291,5 @@ class VmRecords implements HostRecords {
   }
 }
 
-const EPERM = -1;
 const ENOENT = -2;
 const EEXIST = -17;

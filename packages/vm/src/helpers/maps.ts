@@ -1,34 +1,128 @@
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, type VmMap } from '../maps/map.ts';
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, EFAULT, EINVAL, type VmMap } from '../maps/map.ts';
 import { PerfEventMap } from '../maps/perf.ts';
+import { ProgramArrayMap } from '../maps/references.ts';
 import { RingMap } from '../maps/ring.ts';
-import { give, give64, giveUnsigned, type Helper } from './helper.ts';
+import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Map, ring buffer and perf event helpers. */
 export const mapHelpers: Record<number, Helper> = {
   // bpf_map_lookup_elem
   1: (machine, r) => {
     const map = mapOf(machine, r, 1);
+    if ((map.spec.flags & BPF_F_WRONLY_PROG) !== 0)
+      throw new Fault('map', `it reads ${map.spec.name}, which is write-only for programs`);
     giveUnsigned(r, map.lookup(keyOf(machine, r, map), machine.world.cpu));
   },
   // bpf_map_update_elem
   2: (machine, r) => {
     const map = mapOf(machine, r, 1);
+    mayWrite(map);
     const value = machine.memory.check(r[6]!, r[7]!, map.spec.valueSize, 'the value of a map update');
     give(r, r[9] !== 0 ? EINVAL : map.update(keyOf(machine, r, map), value, r[8]! >>> 0, machine.world.cpu));
   },
   // bpf_map_delete_elem
   3: (machine, r) => {
     const map = mapOf(machine, r, 1);
+    mayWrite(map);
     give(r, map.delete(keyOf(machine, r, map)));
+  },
+  // bpf_tail_call(ctx, map, index)
+  12: (machine, r) => {
+    const map = mapOf(machine, r, 2);
+    if (!(map instanceof ProgramArrayMap)) throw new Fault('map', `${map.spec.name} is no program array`);
+    const program = map.program(r[6]! >>> 0);
+    if (program === undefined || machine.tailCalls >= MAX_TAIL_CALLS) return;
+    machine.tailCalls += 1;
+    machine.tail = program;
+  },
+  // bpf_map_push_elem(map, value, flags), _pop_elem(map, value), _peek_elem(map, value)
+  87: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    mayWrite(map);
+    const value = machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the value of a push');
+    give(r, r[7] !== 0 ? EINVAL : (map.push?.(value, r[6]! >>> 0) ?? EINVAL));
+  },
+  88: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    mayWrite(map);
+    give(r, map.pop?.(machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the target of a pop')) ?? EINVAL);
+  },
+  89: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    give(r, map.peek?.(machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the target of a peek')) ?? EINVAL);
+  },
+  // bpf_spin_lock(lock), bpf_spin_unlock(lock): one program runs at a time
+  93: (machine, r) => {
+    const lock = machine.memory.check(r[2]!, r[3]!, 4, 'a spin lock');
+    if (machine.memory.view.getInt32(lock, true) !== 0) throw new Fault('map', 'it takes a lock that is held already');
+    machine.memory.view.setInt32(lock, 1, true);
+    give(r, 0);
+  },
+  94: (machine, r) => {
+    machine.memory.view.setInt32(machine.memory.check(r[2]!, r[3]!, 4, 'a spin lock'), 0, true);
+    give(r, 0);
+  },
+  // bpf_for_each_map_elem(map, callback, context, flags)
+  164: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    if (r[8] !== 0 || r[9] !== 0) {
+      give(r, EINVAL);
+      return;
+    }
+    const [callback, kind, low, top] = [r[4]!, r[5]!, r[6]!, r[7]!];
+    const { memory } = machine;
+    const { cpu } = machine.world;
+    const key = memory.allocate(map.spec.keySize);
+    let visited = 0;
+    try {
+      for (const bytes of map.keys()) {
+        memory.bytes.set(bytes, key);
+        // A callback may have deleted what comes later.
+        const value = map.lookup(key, cpu);
+        if (value === 0) continue;
+        visited += 1;
+        if (machine.callback(callback, kind, [map.address, 0, key, 0, value, 0, low, top]) !== 0) break;
+      }
+    } finally {
+      memory.release(key, map.spec.keySize);
+    }
+    giveUnsigned(r, visited);
+  },
+  // bpf_timer_init(timer, map, flags), _set_callback(timer, callback), _start(timer, nanoseconds, flags), _cancel(timer)
+  169: (machine, r) => {
+    const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
+    give(r, machine.timers.init(at, mapOf(machine, r, 2), r[6]!));
+  },
+  170: (machine, r) => {
+    const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
+    give(r, machine.running ? machine.timers.setCallback(at, machine.running, r[4]!, r[5]!) : EINVAL);
+  },
+  171: (machine, r) => {
+    const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
+    give(r, r[7] !== 0 ? EINVAL : machine.timers.start(at, argument64(r, 2), r[6]!));
+  },
+  172: (machine, r) => give(r, machine.timers.cancel(machine.memory.check(r[2]!, r[3]!, 16, 'a timer'))),
+  // bpf_kptr_xchg(place, pointer)
+  194: (machine, r) => {
+    const { view } = machine.memory;
+    const at = machine.memory.check(r[2]!, r[3]!, 8, 'a pointer in a map');
+    const [low, top] = [r[4]!, r[5]!];
+    r[0] = view.getInt32(at, true);
+    r[1] = view.getInt32(at + 4, true);
+    view.setInt32(at, low, true);
+    view.setInt32(at + 4, top, true);
   },
   // bpf_perf_event_output(ctx, map, flags, data, size)
   25: (machine, r) => {
     const map = mapOf(machine, r, 2);
     if (!(map instanceof PerfEventMap)) throw new Fault('map', `${map.spec.name} is no perf event array`);
-    give(r, map.output(machine.memory.slice(r[8]!, r[9]!, r[10]! >>> 0, 'the data of a perf event')));
+    give(r, perfOutput(machine, r, map));
   },
+  // bpf_skb_output, bpf_xdp_output: the same for programs that trace
+  111: (machine, r) => mapHelpers[25]!(machine, r),
+  121: (machine, r) => mapHelpers[25]!(machine, r),
   // bpf_ringbuf_output(map, data, size, flags)
   130: (machine, r) => {
     const size = r[6]! >>> 0;
@@ -53,17 +147,38 @@ export const mapHelpers: Record<number, Helper> = {
   },
 };
 
-function mapOf(machine: Machine, r: Int32Array, n: number): VmMap {
+/** The record; programs over packets may have bytes of the packet sent behind it (BPF_F_CTXLEN_MASK). */
+function perfOutput(machine: Machine, r: Int32Array, map: PerfEventMap): number {
+  const data = machine.memory.slice(r[8]!, r[9]!, r[10]! >>> 0, 'the data of a perf event');
+  const length = r[7]! & 0xfffff;
+  if (length === 0) return map.output(data);
+  const type = machine.running?.spec.hook?.programType ?? '';
+  const packet = type === 'BPF_PROG_TYPE_XDP' ? machine.packet?.bytes() : machine.skb?.packet();
+  if (packet === undefined) return EINVAL;
+  if (length > packet.length) return EFAULT;
+  const record = new Uint8Array(data.length + length);
+  record.set(data);
+  record.set(packet.subarray(0, length), data.length);
+  return map.output(record);
+}
+
+/** The kernel's verifier refuses such programs; here they end when they do it. */
+function mayWrite(map: VmMap): void {
+  if ((map.spec.flags & BPF_F_RDONLY_PROG) !== 0)
+    throw new Fault('map', `it writes to ${map.spec.name}, which is read-only for programs`);
+}
+
+export function mapOf(machine: Machine, r: Int32Array, n: number): VmMap {
   const map = r[2 * n + 1] === 0 ? machine.mapsByAddress.get(r[2 * n]!) : undefined;
   if (map === undefined) throw new Fault('map', 'it passes what is no map to a map helper');
   return map;
 }
 
-function keyOf(machine: Machine, r: Int32Array, map: VmMap): number {
+export function keyOf(machine: Machine, r: Int32Array, map: VmMap): number {
   return machine.memory.check(r[4]!, r[5]!, map.spec.keySize, `a key of ${map.spec.name}`);
 }
 
-function ringOf(machine: Machine, r: Int32Array): RingMap {
+export function ringOf(machine: Machine, r: Int32Array): RingMap {
   const map = mapOf(machine, r, 1);
   if (!(map instanceof RingMap)) throw new Fault('map', `${map.spec.name} is no ring buffer`);
   return map;
@@ -74,3 +189,6 @@ function end(machine: Machine, r: Int32Array, discard: boolean): void {
   RingMap.of(machine.memory, record, machine.mapsByAddress).commit(record, discard, r[4]!);
   give(r, 0);
 }
+
+/** `MAX_TAIL_CALL_CNT` (include/linux/bpf.h). */
+const MAX_TAIL_CALLS = 33;

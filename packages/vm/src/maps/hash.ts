@@ -1,40 +1,100 @@
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
-import { BPF_EXIST, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT, mapAddress, roundUp8, type VmMap } from './map.ts';
+import {
+  BPF_EXIST,
+  BPF_F_ACCESS,
+  BPF_F_LOCK,
+  BPF_F_NO_PREALLOC,
+  BPF_F_NUMA_NODE,
+  BPF_F_ZERO_SEED,
+  BPF_NOEXIST,
+  checkMapFlags,
+  copyValue,
+  E2BIG,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  getValue,
+  type MapLayout,
+  mapAddress,
+  roundUp8,
+  type SpecialField,
+  setValue,
+  type VmMap,
+} from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_HASH` and `BPF_MAP_TYPE_PERCPU_HASH` (kernel/bpf/hashtab.c): chains of entries in the machine's memory.
  * An entry is the next entry's offset, the hash, the key rounded up to 8 bytes, then the value, or one for each CPU.
- * Entries are made as they are needed, whatever `BPF_F_NO_PREALLOC` says; the order of keys is nobody's business.
+ * Entries are made as they are needed, whatever `BPF_F_NO_PREALLOC` says; the order of keys is nobody's business. The
+ * chains' heads lie in memory as well, as many as there may be entries, so that compiled code walks the same chains; a
+ * program without a verdict can write there, so that no walk trusts a chain to end.
  */
 export class HashMap implements VmMap {
   readonly spec: MapSpec;
   readonly address: number;
   readonly userValueSize: number;
-  private readonly memory: Memory;
-  private readonly cpus: number;
-  private readonly keyRoom: number;
-  private readonly stride: number;
-  private readonly entrySize: number;
-  private buckets: Int32Array;
-  private count = 0;
+  layout: MapLayout;
+  protected readonly memory: Memory;
+  protected readonly cpus: number;
+  protected readonly keyRoom: number;
+  protected readonly stride: number;
+  protected readonly entrySize: number;
+  private readonly heads: number;
+  private readonly mask: number;
+  /** Entries that there are. */
+  protected count = 0;
+  readonly special: readonly SpecialField[];
+  frozen = false;
+  onFree: ((value: number) => void) | undefined;
+  private readonly locked: boolean;
 
-  constructor(memory: Memory, spec: MapSpec, cpus: number | undefined) {
+  /** `tail`: bytes behind the values that a subclass wants in each entry; `flags`: more flags that it takes. */
+  constructor(
+    memory: Memory,
+    spec: MapSpec,
+    cpus: number | undefined,
+    special: readonly SpecialField[] = [],
+    tail = 0,
+    flags = BPF_F_NO_PREALLOC,
+  ) {
+    checkMapFlags(spec, BPF_F_ACCESS | flags | BPF_F_ZERO_SEED | (cpus === undefined ? BPF_F_NUMA_NODE : 0));
     if (spec.maxEntries === 0) throw badMap(spec.name, 'max_entries is 0');
     if (spec.keySize === 0) throw badMap(spec.name, 'its keys have no bytes');
     if (spec.valueSize === 0) throw badMap(spec.name, 'its values have no bytes');
-    // MAX_BPF_STACK bounds the key (htab_map_alloc_check).
-    if (spec.keySize > 512) throw badMap(spec.name, `its keys have ${spec.keySize} bytes, more than 512`);
+    // An entry is one allocation of the kernel's (htab_map_alloc_check).
+    if (spec.keySize + spec.valueSize >= KMALLOC_MAX - 48)
+      throw badMap(spec.name, `a key and a value of ${spec.keySize + spec.valueSize} bytes are too large`);
+    // PCPU_MIN_UNIT_SIZE.
+    if (cpus !== undefined && spec.valueSize > 32768)
+      throw badMap(spec.name, `values of ${spec.valueSize} bytes a CPU are too large`);
     this.memory = memory;
     this.spec = spec;
+    this.special = special;
+    this.locked = special.some((one) => one.kind === 'bpf_spin_lock');
     this.cpus = cpus ?? 1;
     this.keyRoom = roundUp8(spec.keySize);
     this.stride = roundUp8(spec.valueSize);
-    this.entrySize = HEAD + this.keyRoom + this.stride * this.cpus;
+    this.entrySize = HEAD + this.keyRoom + this.stride * this.cpus + tail;
     this.userValueSize = cpus === undefined ? spec.valueSize : this.stride * cpus;
     this.address = mapAddress(memory);
-    this.buckets = new Int32Array(16);
+    const buckets = 2 ** Math.ceil(Math.log2(Math.min(Math.max(spec.maxEntries, LEAST_HEADS), MOST_HEADS)));
+    this.mask = buckets - 1;
+    this.heads = memory.allocate(4 * buckets);
+    this.layout = {
+      kind: 'hash',
+      keySize: spec.keySize,
+      valueSize: spec.valueSize,
+      heads: this.heads,
+      mask: this.mask,
+      keyOffset: HEAD,
+      valueOffset: HEAD + this.keyRoom,
+      cpuStride: this.cpus > 1 ? this.stride : 0,
+      plain: special.length === 0,
+      touched: 0,
+    };
   }
 
   lookup(key: number, cpu: number): number {
@@ -50,25 +110,27 @@ export class HashMap implements VmMap {
     if (refused !== 0) return refused;
     if (entry === 0) entry = this.insert(key, hash);
     const to = entry + HEAD + this.keyRoom + (this.cpus > 1 ? cpu * this.stride : 0);
-    this.memory.bytes.copyWithin(to, value, value + this.spec.valueSize);
+    copyValue(this.memory, to, value, this.spec.valueSize, this.special);
     return 0;
   }
 
   delete(key: number): number {
     const hash = this.hash(key);
     const { view } = this.memory;
-    const bucket = hash & (this.buckets.length - 1);
-    let previous = 0;
-    for (let entry = this.buckets[bucket]!; entry !== 0; entry = view.getInt32(entry, true)) {
+    // The place that holds an entry's offset: the head of the chain, then the start of each entry.
+    let place = this.head(hash);
+    let steps = this.count;
+    for (let entry = view.getUint32(place, true); entry !== 0; entry = view.getUint32(place, true)) {
       if (this.matches(entry, key, hash)) {
-        const next = view.getInt32(entry, true);
-        if (previous === 0) this.buckets[bucket] = next;
-        else view.setInt32(previous, next, true);
+        view.setInt32(place, view.getInt32(entry, true), true);
+        this.onFree?.(entry + HEAD + this.keyRoom);
+        this.unlinked(entry);
         this.memory.release(entry, this.entrySize);
         this.count -= 1;
         return 0;
       }
-      previous = entry;
+      if (--steps < 0) throw this.damaged();
+      place = entry;
     }
     return ENOENT;
   }
@@ -79,7 +141,7 @@ export class HashMap implements VmMap {
     const values = entry + HEAD + this.keyRoom;
     for (let cpu = 0; cpu < this.cpus; cpu++) {
       const at = values + cpu * this.stride;
-      target.set(this.memory.bytes.subarray(at, at + this.spec.valueSize), cpu * this.stride);
+      getValue(this.memory, at, target, cpu * this.stride, this.spec.valueSize, this.special);
     }
     return 0;
   }
@@ -93,62 +155,74 @@ export class HashMap implements VmMap {
     const values = entry + HEAD + this.keyRoom;
     for (let cpu = 0; cpu < this.cpus; cpu++) {
       const at = cpu * this.stride;
-      this.memory.bytes.set(value.subarray(at, at + this.spec.valueSize), values + at);
+      setValue(this.memory, values + at, value.subarray(at, at + this.spec.valueSize), this.special);
     }
     return 0;
+  }
+
+  take(key: number, target: Uint8Array): number {
+    const result = this.userLookup(key, target);
+    return result === 0 ? this.delete(key) : result;
   }
 
   keys(): Uint8Array[] {
     const { bytes, view } = this.memory;
     const found: Uint8Array[] = [];
-    for (const head of this.buckets) {
-      for (let entry = head; entry !== 0; entry = view.getInt32(entry, true)) {
+    for (let bucket = 0; bucket <= this.mask && found.length < this.count; bucket++) {
+      let entry = view.getUint32(this.heads + 4 * bucket, true);
+      while (entry !== 0 && found.length < this.count) {
         found.push(bytes.slice(entry + HEAD, entry + HEAD + this.spec.keySize));
+        entry = view.getUint32(entry, true);
       }
     }
     return found;
   }
 
   private refuse(entry: number, flags: number): number {
-    if (flags > BPF_EXIST) return EINVAL;
-    if (entry !== 0) return flags === BPF_NOEXIST ? EEXIST : 0;
-    if (flags === BPF_EXIST) return ENOENT;
-    return this.count >= this.spec.maxEntries ? E2BIG : 0;
+    const rest = flags & ~BPF_F_LOCK;
+    if (rest > BPF_EXIST || (rest !== flags && !this.locked)) return EINVAL;
+    if (entry !== 0) return rest === BPF_NOEXIST ? EEXIST : 0;
+    if (rest === BPF_EXIST) return ENOENT;
+    return this.count >= this.spec.maxEntries && !this.makeRoom() ? E2BIG : 0;
   }
 
-  private insert(key: number, hash: number): number {
+  /** What a full map does for a new entry: nothing, but LRU maps drop an old one. */
+  protected makeRoom(): boolean {
+    return false;
+  }
+
+  /** An entry is about to go. */
+  protected unlinked(_entry: number): void {}
+
+  protected insert(key: number, hash: number): number {
     const entry = this.memory.allocate(this.entrySize);
     const { bytes, view } = this.memory;
-    if (this.count >= this.buckets.length) this.grow();
-    const bucket = hash & (this.buckets.length - 1);
-    view.setInt32(entry, this.buckets[bucket]!, true);
+    const head = this.head(hash);
+    view.setInt32(entry, view.getInt32(head, true), true);
     view.setInt32(entry + 4, hash, true);
     bytes.copyWithin(entry + HEAD, key, key + this.spec.keySize);
-    this.buckets[bucket] = entry;
+    view.setInt32(head, entry, true);
     this.count += 1;
     return entry;
   }
 
-  private grow(): void {
-    const { view } = this.memory;
-    const old = this.buckets;
-    this.buckets = new Int32Array(old.length * 2);
-    for (const head of old) {
-      for (let entry = head; entry !== 0; ) {
-        const next = view.getInt32(entry, true);
-        const bucket = view.getInt32(entry + 4, true) & (this.buckets.length - 1);
-        view.setInt32(entry, this.buckets[bucket]!, true);
-        this.buckets[bucket] = entry;
-        entry = next;
-      }
-    }
-  }
-
   private find(key: number, hash: number): number {
     const { view } = this.memory;
-    let entry = this.buckets[hash & (this.buckets.length - 1)]!;
-    while (entry !== 0 && !this.matches(entry, key, hash)) entry = view.getInt32(entry, true);
+    let entry = view.getUint32(this.head(hash), true);
+    let steps = this.count;
+    while (entry !== 0 && !this.matches(entry, key, hash)) {
+      if (--steps < 0) throw this.damaged();
+      entry = view.getUint32(entry, true);
+    }
     return entry;
+  }
+
+  private head(hash: number): number {
+    return this.heads + 4 * (hash & this.mask);
+  }
+
+  private damaged(): Fault {
+    return new Fault('map', `it has overwritten the entries of ${this.spec.name}`);
   }
 
   private matches(entry: number, key: number, hash: number): boolean {
@@ -173,5 +247,12 @@ export class HashMap implements VmMap {
   }
 }
 
+/** How many chains there are at least and at most; beyond, chains grow longer. */
+const LEAST_HEADS = 16;
+const MOST_HEADS = 1 << 20;
+
+/** `KMALLOC_MAX_SIZE`. */
+const KMALLOC_MAX = 4 << 20;
+
 /** Bytes before the key. */
-const HEAD = 8;
+export const HEAD = 8;

@@ -1,18 +1,49 @@
 import type { MapSpec } from '@skep/object';
+import { badMap } from '../diagnostics.ts';
 import type { Memory } from '../memory.ts';
 
 /** Linux error numbers that map operations return, negated (include/uapi/asm-generic/errno-base.h). */
+export const EPERM = -1;
 export const ENOENT = -2;
 export const E2BIG = -7;
+export const EBADF = -9;
+export const EAGAIN = -11;
+export const ENOMEM = -12;
+export const EACCES = -13;
 export const EFAULT = -14;
+export const EBUSY = -16;
 export const EEXIST = -17;
+export const ENODEV = -19;
 export const EINVAL = -22;
+export const ENOSPC = -28;
+export const ERANGE = -34;
+export const EDEADLK = -35;
+export const EOVERFLOW = -75;
+export const EOPNOTSUPP = -95;
 export const ENOTSUPP = -524;
 
 /** Flags of updates (include/uapi/linux/bpf.h). */
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
 export const BPF_EXIST = 2;
+export const BPF_F_LOCK = 4;
+
+/** Flags of map creation (include/uapi/linux/bpf.h). */
+export const BPF_F_NO_PREALLOC = 1;
+export const BPF_F_NO_COMMON_LRU = 2;
+export const BPF_F_NUMA_NODE = 4;
+export const BPF_F_RDONLY = 8;
+export const BPF_F_WRONLY = 0x10;
+export const BPF_F_STACK_BUILD_ID = 0x20;
+export const BPF_F_ZERO_SEED = 0x40;
+export const BPF_F_RDONLY_PROG = 0x80;
+export const BPF_F_WRONLY_PROG = 0x100;
+export const BPF_F_CLONE = 0x200;
+export const BPF_F_MMAPABLE = 0x400;
+export const BPF_F_PRESERVE_ELEMS = 0x800;
+export const BPF_F_INNER_MAP = 0x1000;
+/** `BPF_F_ACCESS_MASK` (kernel/bpf/syscall.c and others). */
+export const BPF_F_ACCESS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 
 /**
  * A map as programs and user space see it. Keys and values are offsets in the machine's memory. Results are those of
@@ -24,15 +55,170 @@ export interface VmMap {
   readonly address: number;
   /** Bytes of one entry as user space reads and writes it: of per-CPU maps, all CPUs' values, each rounded up to 8. */
   readonly userValueSize: number;
+  /** Where compiled code finds the entries without asking; maps that do not say are asked. */
+  readonly layout?: MapLayout;
   lookup(key: number, cpu: number): number;
   update(key: number, value: number, flags: number, cpu: number): number;
   delete(key: number): number;
   /** Reads an entry into `target`; ENOENT and the like when there is none. */
   userLookup(key: number, target: Uint8Array): number;
   userUpdate(key: number, value: Uint8Array, flags: number): number;
-  /** All keys, as bytes. */
+  /** All keys, as bytes, in the kernel's order where it has one. */
   keys(): Uint8Array[];
+
+  /** Set when user space may no longer write (`BPF_MAP_FREEZE`). */
+  frozen?: boolean;
+  /** Bytes of each value that updates leave alone and user space sees as zeroes: locks, timers, pointers. */
+  readonly special?: readonly SpecialField[];
+  /** What user space may do only, or gets other answers for than programs. */
+  userDelete?(key: number): number;
+  /** Maps without keys: what `bpf_map_push_elem` and its sisters do; offsets of values. */
+  push?(value: number, flags: number): number;
+  pop?(value: number): number;
+  peek?(value: number): number;
+  /** `BPF_MAP_LOOKUP_AND_DELETE_ELEM`; ENOTSUPP where it is not there. */
+  take?(key: number, target: Uint8Array): number;
+  /** Whether two keys mean the same entry, where that is not that of the same bytes. */
+  sameKey?(a: Uint8Array, b: Uint8Array): boolean;
+  /** Why keys cannot be walked: the error number of `BPF_MAP_GET_NEXT_KEY`. */
+  readonly noKeys?: number;
+  /** Told where a value lay that was deleted, so that its timers and pointers can be dropped. */
+  onFree?: ((value: number) => void) | undefined;
 }
+
+/** A field of map values that the kernel keeps for itself (`enum btf_field_type`, include/linux/bpf.h). */
+export interface SpecialField {
+  readonly kind: 'bpf_spin_lock' | 'bpf_timer' | 'bpf_wq' | 'kptr';
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What most of a map's operations are where its type does not have them; types put their own in place. */
+export class PlainMap implements VmMap {
+  readonly spec: MapSpec;
+  readonly address: number;
+  readonly userValueSize: number;
+  frozen = false;
+  protected readonly memory: Memory;
+
+  constructor(memory: Memory, spec: MapSpec, userValueSize = spec.valueSize) {
+    this.memory = memory;
+    this.spec = spec;
+    this.userValueSize = userValueSize;
+    this.address = mapAddress(memory);
+  }
+
+  lookup(_key: number, _cpu: number): number {
+    return 0;
+  }
+  update(_key: number, _value: number, _flags: number, _cpu: number): number {
+    return EINVAL;
+  }
+  delete(_key: number): number {
+    return EINVAL;
+  }
+  userLookup(_key: number, _target: Uint8Array): number {
+    return ENOTSUPP;
+  }
+  userUpdate(_key: number, _value: Uint8Array, _flags: number): number {
+    return EINVAL;
+  }
+  keys(): Uint8Array[] {
+    return [];
+  }
+}
+
+/** E4003 unless the flags are among those that the type has, and not both of the ways a program could be kept out. */
+export function checkMapFlags(spec: MapSpec, known: number): void {
+  const wrong = spec.flags & ~known;
+  if (wrong !== 0) throw badMap(spec.name, `its type has no flag 0x${(wrong >>> 0).toString(16)}`);
+  const both = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
+  if ((spec.flags & both) === both) throw badMap(spec.name, 'programs may neither read nor write it');
+}
+
+/** E4003 for the first demand that a spec does not meet. */
+export function demand(spec: MapSpec, ...rules: readonly (readonly [ok: boolean, why: string])[]): void {
+  for (const [ok, why] of rules) if (!ok) throw badMap(spec.name, why);
+}
+
+/** Copies a value, but for the fields that the kernel keeps for itself. */
+export function copyValue(
+  memory: Memory,
+  to: number,
+  from: number,
+  size: number,
+  special: readonly SpecialField[],
+): void {
+  const { bytes } = memory;
+  let at = 0;
+  for (const field of special) {
+    bytes.copyWithin(to + at, from + at, from + field.offset);
+    at = field.offset + field.size;
+  }
+  bytes.copyWithin(to + at, from + at, from + size);
+}
+
+/** The same from bytes of user space. */
+export function setValue(memory: Memory, to: number, value: Uint8Array, special: readonly SpecialField[]): void {
+  const { bytes } = memory;
+  let at = 0;
+  for (const field of special) {
+    bytes.set(value.subarray(at, field.offset), to + at);
+    at = field.offset + field.size;
+  }
+  bytes.set(value.subarray(at), to + at);
+}
+
+/** Into bytes of user space, which sees zeroes in place of locks and the like. */
+export function getValue(
+  memory: Memory,
+  from: number,
+  target: Uint8Array,
+  at: number,
+  size: number,
+  special: readonly SpecialField[],
+): void {
+  target.set(memory.bytes.subarray(from, from + size), at);
+  for (const field of special) target.fill(0, at + field.offset, at + field.offset + field.size);
+}
+
+/** A number as the four bytes of a key. */
+export function indexKey(i: number): Uint8Array {
+  return Uint8Array.of(i, i >>> 8, i >>> 16, i >>> 24);
+}
+
+/**
+ * How a map lies in memory. All numbers are bytes or offsets; `cpuStride` is 0 where CPUs share one value. Values of
+ * `plain` maps are copied whole, others have fields that updates leave alone.
+ */
+export type MapLayout =
+  | {
+      readonly kind: 'array';
+      readonly keySize: number;
+      readonly valueSize: number;
+      readonly values: number;
+      readonly stride: number;
+      readonly cpuStride: number;
+      readonly entries: number;
+      readonly plain: boolean;
+    }
+  /**
+   * Chains of entries: the next entry's offset or 0, the hash, then at `keyOffset` and `valueOffset` what they say.
+   * `heads` is an array of `mask + 1` offsets of first entries, by the hash. Lookups write 1 at `touched` of an entry,
+   * unless that is 0.
+   */
+  | {
+      readonly kind: 'hash';
+      readonly keySize: number;
+      readonly valueSize: number;
+      readonly heads: number;
+      readonly mask: number;
+      readonly keyOffset: number;
+      readonly valueOffset: number;
+      readonly cpuStride: number;
+      readonly plain: boolean;
+      readonly touched: number;
+    };
 
 /** Every map has a place of its own in memory, so that its pointer is an ordinary number that nobody can write through. */
 export function mapAddress(memory: Memory): number {

@@ -2,7 +2,7 @@ import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
 import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
-import { EINVAL, ENOTSUPP, mapAddress, roundUp8, type VmMap } from './map.ts';
+import { BPF_F_NUMA_NODE, checkMapFlags, ENOTSUPP, mapAddress, roundUp8, type VmMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_RINGBUF` (kernel/bpf/ringbuf.c), with the kernel's accounting to the byte: records start at
@@ -13,6 +13,7 @@ export class RingMap implements VmMap {
   readonly spec: MapSpec;
   readonly address: number;
   readonly userValueSize = 0;
+  readonly noKeys = ENOTSUPP;
   private readonly memory: Memory;
   private readonly data: number;
   private producer = 0;
@@ -21,6 +22,7 @@ export class RingMap implements VmMap {
   onSubmit: (() => void) | undefined;
 
   constructor(memory: Memory, spec: MapSpec) {
+    checkMapFlags(spec, BPF_F_NUMA_NODE);
     const size = spec.maxEntries;
     if (spec.keySize !== 0 || spec.valueSize !== 0)
       throw badMap(spec.name, 'a ring buffer has neither keys nor values');
@@ -108,7 +110,7 @@ export class RingMap implements VmMap {
     return ENOTSUPP;
   }
   userUpdate(): number {
-    return EINVAL;
+    return ENOTSUPP;
   }
   keys(): Uint8Array[] {
     return [];

@@ -1,0 +1,451 @@
+import { dated, MAP_TYPES, type MapTypeName } from '@skep/abi';
+import { type BpfMap, createMap, KernelError, permitted, possibleCpus } from '@skep/kernel';
+import type { MapSpec } from '@skep/object';
+import { Machine, UserMap } from '@skep/vm';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * The same operations on a map of the kernel and on one of the virtual machine give the same results, values and error
+ * numbers. Sequences are random; what the kernel leaves open (the order of a hash map's keys) is compared as a set.
+ */
+interface Shape {
+  readonly type: MapTypeName;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags?: number;
+  readonly mapExtra?: bigint;
+  /** Keys that sequences use. */
+  readonly keys: readonly Uint8Array[];
+  /** Values, of one CPU. */
+  readonly values?: readonly Uint8Array[];
+  /** The kernel fixes the order of keys. */
+  readonly ordered?: boolean;
+}
+
+const permission = permitted();
+const skip = permission.ok ? undefined : permission.message;
+const cpus = permission.ok ? possibleCpus() : 1;
+
+const u32 = (...words: number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);
+const prefix = (length: number, ...bytes: number[]): Uint8Array => Uint8Array.of(...u32(length), ...bytes);
+const some = (size: number): Uint8Array[] =>
+  Array.from({ length: 6 }, (_, i) => Uint8Array.from({ length: size }, (_, j) => (j === 0 ? i : (i * 7 + j) & 1)));
+const indices = [0, 1, 2, 3, 4, 0xffffffff].map((i) => u32(i));
+
+const BPF_F_NO_PREALLOC = 1;
+const shapes: Record<string, Shape> = {
+  hash: { type: 'BPF_MAP_TYPE_HASH', keySize: 4, valueSize: 8, maxEntries: 4, keys: some(4) },
+  'hash of odd sizes, not preallocated': {
+    type: 'BPF_MAP_TYPE_HASH',
+    keySize: 13,
+    valueSize: 5,
+    maxEntries: 3,
+    flags: BPF_F_NO_PREALLOC,
+    keys: some(13),
+  },
+  'read-only hash': { type: 'BPF_MAP_TYPE_HASH', keySize: 4, valueSize: 4, maxEntries: 4, flags: 8, keys: some(4) },
+  'write-only hash': { type: 'BPF_MAP_TYPE_HASH', keySize: 4, valueSize: 4, maxEntries: 4, flags: 16, keys: some(4) },
+  'per-CPU hash': { type: 'BPF_MAP_TYPE_PERCPU_HASH', keySize: 4, valueSize: 12, maxEntries: 4, keys: some(4) },
+  'LRU hash below its capacity': {
+    type: 'BPF_MAP_TYPE_LRU_HASH',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 1000,
+    keys: some(4),
+  },
+  'per-CPU LRU hash below its capacity': {
+    type: 'BPF_MAP_TYPE_LRU_PERCPU_HASH',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 1000,
+    keys: some(4),
+  },
+  array: { type: 'BPF_MAP_TYPE_ARRAY', keySize: 4, valueSize: 6, maxEntries: 4, keys: indices, ordered: true },
+  'per-CPU array': {
+    type: 'BPF_MAP_TYPE_PERCPU_ARRAY',
+    keySize: 4,
+    valueSize: 6,
+    maxEntries: 4,
+    keys: indices,
+    ordered: true,
+  },
+  'LPM trie of IPv4': {
+    type: 'BPF_MAP_TYPE_LPM_TRIE',
+    keySize: 8,
+    valueSize: 4,
+    maxEntries: 6,
+    flags: BPF_F_NO_PREALLOC,
+    ordered: true,
+    keys: [
+      prefix(0, 0, 0, 0, 0),
+      prefix(8, 10, 0, 0, 0),
+      prefix(8, 10, 1, 2, 3),
+      prefix(9, 10, 128, 0, 0),
+      prefix(16, 10, 1, 0, 0),
+      prefix(24, 10, 1, 2, 0),
+      prefix(32, 10, 1, 2, 3),
+      prefix(31, 10, 1, 2, 2),
+      prefix(4, 192, 0, 0, 0),
+      prefix(32, 192, 168, 0, 1),
+      prefix(33, 10, 0, 0, 0),
+    ],
+  },
+  'LPM trie of 3 bytes': {
+    type: 'BPF_MAP_TYPE_LPM_TRIE',
+    keySize: 7,
+    valueSize: 1,
+    maxEntries: 100,
+    flags: BPF_F_NO_PREALLOC,
+    ordered: true,
+    keys: Array.from({ length: 40 }, (_, i) => prefix((i * 5) % 25, (i * 37) & 0xff, (i * 11) & 0xff, i)),
+  },
+  queue: { type: 'BPF_MAP_TYPE_QUEUE', keySize: 0, valueSize: 5, maxEntries: 3, keys: [new Uint8Array()] },
+  stack: { type: 'BPF_MAP_TYPE_STACK', keySize: 0, valueSize: 8, maxEntries: 3, keys: [new Uint8Array()] },
+  'program array': {
+    type: 'BPF_MAP_TYPE_PROG_ARRAY',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0)],
+    ordered: true,
+  },
+  'stack trace': {
+    type: 'BPF_MAP_TYPE_STACK_TRACE',
+    keySize: 4,
+    valueSize: 64,
+    maxEntries: 3,
+    keys: indices,
+    ordered: true,
+  },
+  devmap: {
+    type: 'BPF_MAP_TYPE_DEVMAP',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0), u32(1)],
+    ordered: true,
+  },
+  'devmap with programs': {
+    type: 'BPF_MAP_TYPE_DEVMAP',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0, 0), u32(1, 0), u32(1, 0xffffffff), u32(0, 0xffffffff), u32(1, 0x7ffffff0), u32(0, 5)],
+    ordered: true,
+  },
+  'devmap hash': {
+    type: 'BPF_MAP_TYPE_DEVMAP_HASH',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 3,
+    keys: indices,
+    values: [u32(0), u32(1)],
+  },
+  cpumap: {
+    type: 'BPF_MAP_TYPE_CPUMAP',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices.filter((_, i) => i !== 2 && i !== 3),
+    values: [u32(0), u32(192), u32(20000)],
+    ordered: true,
+  },
+  sockmap: {
+    type: 'BPF_MAP_TYPE_SOCKMAP',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0, 0), u32(0, 1)],
+    ordered: true,
+  },
+  'sockmap of short values': {
+    type: 'BPF_MAP_TYPE_SOCKMAP',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0)],
+    ordered: true,
+  },
+  sockhash: {
+    type: 'BPF_MAP_TYPE_SOCKHASH',
+    keySize: 6,
+    valueSize: 8,
+    maxEntries: 4,
+    keys: some(6),
+    values: [u32(0x7ffffff0, 0)],
+  },
+  xskmap: {
+    type: 'BPF_MAP_TYPE_XSKMAP',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0)],
+    ordered: true,
+  },
+  'reuseport array': {
+    type: 'BPF_MAP_TYPE_REUSEPORT_SOCKARRAY',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0, 0), u32(0, 1)],
+    ordered: true,
+  },
+  'ring buffer': { type: 'BPF_MAP_TYPE_RINGBUF', keySize: 0, valueSize: 0, maxEntries: 4096, keys: [new Uint8Array()] },
+  'user ring buffer': {
+    type: 'BPF_MAP_TYPE_USER_RINGBUF',
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: 4096,
+    keys: [new Uint8Array()],
+  },
+};
+
+type Operation =
+  | { readonly do: 'lookup' | 'delete' | 'next'; readonly key: number }
+  | { readonly do: 'update'; readonly key: number; readonly value: number; readonly mode: 0 | 1 | 2 }
+  | { readonly do: 'pop' | 'keys' | 'first' };
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('lookup', 'delete', 'next'), key: fc.nat(200) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('update' as const),
+      key: fc.nat(200),
+      value: fc.nat(250),
+      mode: fc.constantFrom<0 | 1 | 2>(0, 0, 1, 2),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('pop', 'keys', 'first') }) },
+);
+
+interface Home {
+  lookup(key: Uint8Array): string;
+  update(key: Uint8Array, value: Uint8Array, mode: 0 | 1 | 2): string;
+  delete(key: Uint8Array): string;
+  next(key: Uint8Array | undefined): string;
+  pop(): string;
+  keys(): string[];
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+function kernelHome(map: BpfMap): Home {
+  const guarded = (run: () => string): string => {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof KernelError) return String(-error.errno);
+      throw error;
+    }
+  };
+  return {
+    lookup: (key) =>
+      guarded(() => {
+        const value = map.lookup(key);
+        return value ? hex(value) : '-2';
+      }),
+    update: (key, value, mode) =>
+      guarded(() =>
+        map.update(key, value, (['any', 'ifAbsent', 'ifPresent'] as const)[mode]) ? '0' : mode === 1 ? '-17' : '-2',
+      ),
+    delete: (key) => guarded(() => (map.delete(key) ? '0' : '-2')),
+    next: (key) =>
+      guarded(() => {
+        const next = map.nextKey(key);
+        return next ? hex(next) : '-2';
+      }),
+    pop: () =>
+      guarded(() => {
+        const value = map.pop();
+        return value ? hex(value) : '-2';
+      }),
+    keys: () => [...map.keys()].map(hex),
+  };
+}
+
+function machineHome(map: UserMap): Home {
+  const { spec, userValueSize } = map.map;
+  const value = () => new Uint8Array(userValueSize);
+  const outcome = (result: number, bytes: Uint8Array) => (result === 0 ? hex(bytes) : String(result));
+  return {
+    lookup: (key) => {
+      const target = value();
+      return outcome(map.lookup(key, target), target);
+    },
+    update: (key, bytes, mode) => String(map.update(key, bytes, mode)),
+    delete: (key) => String(map.delete(key)),
+    next: (key) => {
+      const target = new Uint8Array(spec.keySize);
+      return outcome(map.nextKey(key, target), target);
+    },
+    pop: () => {
+      const target = value();
+      return outcome(map.take(new Uint8Array(), target), target);
+    },
+    keys: () => map.map.keys().map(hex),
+  };
+}
+
+function play(home: Home, shape: Shape, operations: readonly Operation[]): string[] {
+  const perCpu = /PERCPU/.test(shape.type);
+  const stride = (shape.valueSize + 7) & ~7;
+  const valueOf = (n: number): Uint8Array => {
+    if (shape.values) return shape.values[n % shape.values.length]!;
+    if (!perCpu) return new Uint8Array(shape.valueSize).fill(n + 1);
+    const all = new Uint8Array(stride * cpus);
+    for (let cpu = 0; cpu < cpus; cpu++) all.fill(n + cpu, cpu * stride, cpu * stride + shape.valueSize);
+    return all;
+  };
+  const keyOf = (n: number) => shape.keys[n % shape.keys.length]!;
+  return operations.map((one): string => {
+    switch (one.do) {
+      case 'lookup':
+        return `lookup ${home.lookup(keyOf(one.key))}`;
+      case 'update':
+        return `update ${home.update(keyOf(one.key), valueOf(one.value), one.mode)}`;
+      case 'delete':
+        return `delete ${home.delete(keyOf(one.key))}`;
+      case 'next': {
+        const next = home.next(keyOf(one.key));
+        // Which key comes next in a hash map is its own business; an error or its absence is not.
+        return `next ${shape.ordered || next.startsWith('-') ? next : ''}`;
+      }
+      case 'first': {
+        const first = home.next(undefined);
+        return `first ${shape.ordered || first.startsWith('-') ? first : ''}`;
+      }
+      case 'pop':
+        return shape.keySize === 0 ? `pop ${home.pop()}` : '';
+      case 'keys': {
+        if (/QUEUE|STACK|RINGBUF/.test(shape.type) || shape.flags === 16) return '';
+        return `keys ${shape.ordered ? home.keys() : home.keys().sort()}`;
+      }
+    }
+  });
+}
+
+/** `next` of a hash map depends on its order when the key is there: only whether there is one at all is the same then. */
+const openNext = (shape: Shape, operations: readonly Operation[]): Operation[] =>
+  shape.ordered ? [...operations] : operations.filter((one) => one.do !== 'next');
+
+describe.skipIf(skip !== undefined)(`maps of both homes${skip ? ` (skipped: ${skip})` : ''}`, () => {
+  for (const [name, shape] of Object.entries(shapes)) {
+    it(`agree on results and error numbers: ${name}`, () => {
+      const { value: type } = dated(MAP_TYPES, shape.type);
+      let ran = 0;
+      fc.assert(
+        fc.property(fc.array(operation, { maxLength: 40 }), (all) => {
+          const operations = openNext(shape, all);
+          const options = { name: 'differential', type, flags: shape.flags ?? 0 };
+          const { keySize, valueSize, maxEntries } = shape;
+          const kernelMap = createMap({ ...options, keySize, valueSize, maxEntries });
+          try {
+            const machine = new Machine({ cpus });
+            const map = machine.createMap(specOf(type, shape));
+            const wanted = play(kernelHome(kernelMap), shape, operations);
+            const got = play(machineHome(new UserMap(machine, map)), shape, operations);
+            expect(got).toEqual(wanted);
+            ran += operations.length;
+          } finally {
+            kernelMap.close();
+          }
+        }),
+        { numRuns: 40 },
+      );
+      expect(ran).toBeGreaterThan(100);
+    });
+  }
+
+  it('are refused for the same shapes', () => {
+    const wrong: string[] = [];
+    const sizes = [0, 1, 4, 5, 8, 513];
+    for (const [name, { type, maxEntries, flags = 0 }] of Object.entries(shapes)) {
+      const { value } = dated(MAP_TYPES, type);
+      for (const keySize of sizes) {
+        for (const valueSize of [0, 4, 8, 20]) {
+          for (const more of [0, 1, 2, 0x40, 0x180, 0x400]) {
+            for (const entries of [0, maxEntries]) {
+              const shape = { type, keySize, valueSize, maxEntries: entries, flags: flags ^ more, keys: [] };
+              const kernel = accepts(() =>
+                createMap({
+                  name: 'shape',
+                  type: value,
+                  keySize,
+                  valueSize,
+                  maxEntries: entries,
+                  flags: flags ^ more,
+                }).close(),
+              );
+              const machine = accepts(() => new Machine({ cpus }).createMap(specOf(value, shape)));
+              if (kernel !== machine)
+                wrong.push(
+                  `${name}: key ${keySize} value ${valueSize} entries ${entries} flags ${flags ^ more}: kernel ${kernel}, machine ${machine}`,
+                );
+            }
+          }
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('drop old entries of a full LRU map, never the newest', () => {
+    const machine = new Machine();
+    const type = dated(MAP_TYPES, 'BPF_MAP_TYPE_LRU_HASH').value;
+    const shape = { type: 'BPF_MAP_TYPE_LRU_HASH' as const, keySize: 4, valueSize: 4, maxEntries: 64, keys: [] };
+    const kernelMap = createMap({ name: 'lru', type, keySize: 4, valueSize: 4, maxEntries: 64 });
+    try {
+      for (const home of [
+        kernelHome(kernelMap),
+        machineHome(new UserMap(machine, machine.createMap(specOf(type, shape)))),
+      ]) {
+        for (let i = 0; i < 500; i++) {
+          expect(home.update(u32(i), u32(i * 3), 0)).toBe('0');
+          expect(home.lookup(u32(i))).toBe(hex(u32(i * 3)));
+          expect(home.keys().length).toBeLessThanOrEqual(64);
+        }
+      }
+    } finally {
+      kernelMap.close();
+    }
+  });
+});
+
+function accepts(make: () => unknown): boolean {
+  try {
+    make();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function specOf(type: number, shape: Shape): MapSpec {
+  return {
+    name: 'differential',
+    type,
+    keySize: shape.keySize,
+    valueSize: shape.valueSize,
+    maxEntries: shape.maxEntries,
+    flags: shape.flags ?? 0,
+    keyType: 0,
+    valueType: 0,
+    pinByName: false,
+    numaNode: undefined,
+    mapExtra: shape.mapExtra ?? 0n,
+    inner: undefined,
+    initialSlots: new Map(),
+    initialValue: undefined,
+    data: undefined,
+  };
+}
