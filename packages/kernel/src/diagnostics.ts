@@ -60,17 +60,124 @@ export function notPermitted(call: string, errno: number, what: string): KernelE
   );
 }
 
-export function featureMissing(what: string, since: string, release: string, call: string, errno: number): KernelError {
+/** `instead`: what to use here. */
+export function featureMissing(
+  what: string,
+  since: string,
+  release: string,
+  call: string,
+  errno: number,
+  instead?: string,
+): KernelError {
+  const remedy = instead === undefined ? 'run in the virtual machine: --home vm' : `use ${instead}`;
   return new KernelError(
     error(
       'E5003',
       `this kernel (${release}) has no ${what}${call === '' ? '' : ` (${call}: ${errnoName(errno)})`}`,
-      `${what} came with Linux ${since}; run there, or in the virtual machine: --home vm`,
+      `${what} came with Linux ${since}; here, ${remedy}`,
     ),
     EXIT.kernelLacksFeature,
     call,
     errno,
   );
+}
+
+/** It is new enough, and was built without it. */
+export function notBuiltIn(
+  what: string,
+  config: string,
+  release: string,
+  call: string,
+  errno: number,
+  instead?: string,
+): KernelError {
+  const remedy = instead === undefined ? 'use a kernel that has it' : `use ${instead}`;
+  return new KernelError(
+    error(
+      'E5005',
+      `this kernel (${release}) was built without ${what}${call === '' ? '' : ` (${call}: ${errnoName(errno)})`}`,
+      `it takes ${config}; here, ${remedy}`,
+    ),
+    EXIT.kernelLacksFeature,
+    call,
+    errno,
+  );
+}
+
+export function lsmInactive(active: string): KernelError {
+  return new KernelError(
+    error(
+      'E5016',
+      'security hooks of programs are not active: the kernel would take the program and never run it',
+      `boot with bpf in the list of security modules: lsm=${active},bpf`,
+    ),
+    EXIT.kernelLacksFeature,
+  );
+}
+
+export function noSuchBinary(name: string, searched: readonly string[]): KernelError {
+  return new KernelError(
+    error(
+      'E5017',
+      `no program or library ${name}`,
+      searched.length === 0 ? 'name it by its path' : `searched in ${searched.join(', ')}; or name it by its path`,
+    ),
+    EXIT.error,
+    '',
+    ERRNO.ENOENT,
+  );
+}
+
+export function noSuchUserFunction(
+  binary: string,
+  name: string,
+  found: 'imported' | 'absent',
+  nearest: string | undefined,
+): KernelError {
+  const help =
+    found === 'imported'
+      ? 'it is only called there and comes from a library: name that library'
+      : nearest === undefined
+        ? 'the file may be stripped: install its debugging symbols, or give an address: PATH:0x1234'
+        : `did you mean ${nearest}?`;
+  return new KernelError(error('E5018', `${binary} has no function ${name}`, help), EXIT.error, '', ERRNO.ENOENT);
+}
+
+export function noSuchUsdt(binary: string, name: string, nearest: string | undefined): KernelError {
+  return new KernelError(
+    error(
+      'E5019',
+      `${binary} has no static probe ${name}`,
+      nearest === undefined ? 'it was built without probes: readelf -n lists them' : `did you mean ${nearest}?`,
+    ),
+    EXIT.error,
+    '',
+    ERRNO.ENOENT,
+  );
+}
+
+export function executableUnreadable(path: string, why: string): KernelError {
+  return new KernelError(
+    error('E5020', `${path} cannot be read as a program: ${why}`, 'probes need a 64-bit ELF program or library'),
+    EXIT.error,
+  );
+}
+
+export function cgroupUnusable(path: string, why: string): KernelError {
+  return new KernelError(
+    error(
+      'E5021',
+      `${path} is not a cgroup: ${why}`,
+      'name a directory of cgroup version 2; `skep doctor` says where it is mounted',
+    ),
+    EXIT.error,
+    'open',
+    ERRNO.ENOENT,
+  );
+}
+
+export function notAttachable(program: string, why: string, help: string): KernelError {
+  return new KernelError(error('E5022', `program ${program} cannot be attached: ${why}`, help), EXIT.error);
 }
 
 /** A call that failed for no reason that has a message of its own. */

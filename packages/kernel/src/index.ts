@@ -1,11 +1,24 @@
 export { loadBtf } from './bpf/btf-load.ts';
 export { KernelError, ProgramRefused } from './diagnostics.ts';
 export { doctor, type Permission, permitted, type Report } from './doctor.ts';
+export { Executable, findBinary, type UsdtPlace } from './executable.ts';
 export { cgroup2Root, FEATURES, type Feature, type FeatureName, type FeatureReport, probeFeature } from './features.ts';
 export * from './inspect.ts';
+export { interfaceIndex } from './interfaces.ts';
+export { findKernelSymbols, type KernelSymbol, kernelFunctions } from './kallsyms.ts';
 export { type Hook, type Kernel, kernel } from './kernel.ts';
 export { kernelBtf, kernelBtfBytes, moduleBtf, modulesWithBtf, rawTracepointNames } from './kernel-btf.ts';
+export { attachCgroup } from './link/cgroup.ts';
+export {
+  attachKprobe,
+  attachKprobeMulti,
+  type KprobeMultiOptions,
+  type KprobeOptions,
+  syscallFunction,
+} from './link/kprobe.ts';
 export { Link, type Via } from './link/link.ts';
+export { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
+export { attachNetns } from './link/netns.ts';
 export {
   attachPerfEvent,
   attachTracepoint,
@@ -13,8 +26,28 @@ export {
   type PerfEventName,
   type PerfEventOptions,
 } from './link/perf.ts';
-export { attachRawTracepoint, attachTarget, attachTracing } from './link/tracing.ts';
-export { attachXdp, interfaceIndex, type XdpOptions } from './link/xdp.ts';
+export { attachSocket } from './link/socket.ts';
+export { attachSockmap } from './link/sockmap.ts';
+export { attachNetkit, attachTc, type TcOptions } from './link/tc.ts';
+export {
+  attachIterator,
+  attachRawTracepoint,
+  attachTarget,
+  attachTracing,
+  findAttachTarget,
+  openIterator,
+  type TracingOptions,
+  type TracingTarget,
+} from './link/tracing.ts';
+export {
+  attachUprobe,
+  attachUprobeMulti,
+  type UprobeMultiOptions,
+  type UprobeOptions,
+  type UprobeTarget,
+} from './link/uprobe.ts';
+export { attachUsdt, type UsdtOptions } from './link/usdt.ts';
+export { attachXdp, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';

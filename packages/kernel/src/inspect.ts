@@ -138,6 +138,14 @@ export function listBtfs(): BtfInfo[] {
   return list('BPF_BTF_GET_NEXT_ID', 'BPF_BTF_GET_FD_BY_ID', btfInfo);
 }
 
+/** The types of the kernel (`vmlinux`) or of a module, by name. */
+export function openBtf(name: string): Handle {
+  const found = listBtfs().find((one) => one.kernel && one.name === name);
+  const fd = found === undefined ? -ERRNO.ENOENT : bpf('BPF_BTF_GET_FD_BY_ID', { id: found.id });
+  if (fd < 0) throw systemCallFailed('BPF_BTF_GET_FD_BY_ID', -fd, `the types of ${name}`);
+  return new Handle(fd, `types of ${name}`);
+}
+
 /** Run counts and times of all programs are kept until the handle is closed. Costs each run some 20 ns. */
 export function enableStats(): Handle {
   const BPF_STATS_RUN_TIME = 0;

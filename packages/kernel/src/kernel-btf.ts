@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Btf } from '@skep/object';
 import { kernelBtfAbsent } from './diagnostics.ts';
+import { openBtf } from './inspect.ts';
 import { listNames } from './sys/files.ts';
+import type { Handle } from './sys/handle.ts';
 
 const DIRECTORY = '/sys/kernel/btf';
 
@@ -28,6 +30,11 @@ export function moduleBtf(module: string): Btf {
   } catch {
     throw kernelBtfAbsent();
   }
+}
+
+/** The kernel's descriptor of a module's types, which loading a program on one of its functions takes. */
+export function openModuleBtf(module: string): Handle {
+  return openBtf(module);
 }
 
 /** Modules that have types of their own. */

@@ -3,9 +3,36 @@ import { loadBtf } from './bpf/btf-load.ts';
 import { doctor, type Permission, permitted, type Report } from './doctor.ts';
 import { type FeatureName, type FeatureReport, probeFeature } from './features.ts';
 import { kernelBtf } from './kernel-btf.ts';
+import { attachCgroup } from './link/cgroup.ts';
+import {
+  attachKprobe,
+  attachKprobeMulti,
+  type KprobeMultiOptions,
+  type KprobeOptions,
+  syscallFunction,
+} from './link/kprobe.ts';
 import type { Link } from './link/link.ts';
+import { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
+import { attachNetns } from './link/netns.ts';
 import { attachPerfEvent, attachTracepoint, type PerfEventOptions } from './link/perf.ts';
-import { attachRawTracepoint, attachTarget, attachTracing } from './link/tracing.ts';
+import { attachSocket } from './link/socket.ts';
+import { attachSockmap } from './link/sockmap.ts';
+import { attachNetkit, attachTc, type TcOptions } from './link/tc.ts';
+import {
+  attachIterator,
+  attachRawTracepoint,
+  attachTarget,
+  attachTracing,
+  type TracingOptions,
+} from './link/tracing.ts';
+import {
+  attachUprobe,
+  attachUprobeMulti,
+  type UprobeMultiOptions,
+  type UprobeOptions,
+  type UprobeTarget,
+} from './link/uprobe.ts';
+import { attachUsdt, type UsdtOptions } from './link/usdt.ts';
 import { attachXdp, type XdpOptions } from './link/xdp.ts';
 import { type BpfMap, createMap, type MapOptions } from './map.ts';
 import { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
@@ -20,7 +47,27 @@ export type Hook =
   | { readonly kind: 'tracepoint'; readonly category: string; readonly name: string; readonly cookie?: bigint }
   | { readonly kind: 'raw_tracepoint'; readonly name: string }
   /** Where it was loaded for: tp_btf, fentry, fexit, fmod_ret, lsm. */
-  | { readonly kind: 'tracing' }
+  | ({ readonly kind: 'tracing' } & TracingOptions)
+  | ({ readonly kind: 'kprobe'; readonly function: string } & KprobeOptions)
+  | ({ readonly kind: 'kprobe_multi'; readonly functions: string | readonly string[] } & KprobeMultiOptions)
+  /** A system call by its name: `openat`. */
+  | ({ readonly kind: 'ksyscall'; readonly name: string } & KprobeOptions)
+  | ({ readonly kind: 'uprobe' } & UprobeTarget & UprobeOptions)
+  | ({ readonly kind: 'uprobe_multi'; readonly binary: string; readonly functions: string } & UprobeMultiOptions)
+  | ({
+      readonly kind: 'usdt';
+      readonly binary: string;
+      readonly provider: string;
+      readonly name: string;
+    } & UsdtOptions)
+  | { readonly kind: 'iterator'; readonly map?: BpfMap }
+  | { readonly kind: 'cgroup'; readonly path: string; readonly attachType?: number | undefined }
+  | { readonly kind: 'netns'; readonly path?: string | undefined; readonly attachType?: number | undefined }
+  | { readonly kind: 'sockmap'; readonly map: BpfMap }
+  | { readonly kind: 'socket'; readonly fd: number }
+  | ({ readonly kind: 'tc'; readonly device: string | number } & TcOptions)
+  | { readonly kind: 'netkit'; readonly device: string | number; readonly end: 'primary' | 'peer' }
+  | ({ readonly kind: 'netfilter' } & NetfilterOptions)
   | ({ readonly kind: 'perf_event' } & PerfEventOptions)
   | ({ readonly kind: 'xdp'; readonly device: string | number } & XdpOptions);
 
@@ -65,7 +112,35 @@ const KERNEL: Kernel = {
       case 'raw_tracepoint':
         return attachRawTracepoint(program, hook.name);
       case 'tracing':
-        return attachTracing(program);
+        return attachTracing(program, hook);
+      case 'kprobe':
+        return attachKprobe(program, hook.function, hook);
+      case 'kprobe_multi':
+        return attachKprobeMulti(program, hook.functions, hook);
+      case 'ksyscall':
+        return attachKprobe(program, syscallFunction(hook.name), hook);
+      case 'uprobe':
+        return attachUprobe(program, hook, hook);
+      case 'uprobe_multi':
+        return attachUprobeMulti(program, hook.binary, hook.functions, hook);
+      case 'usdt':
+        return attachUsdt(program, hook.binary, hook.provider, hook.name, hook);
+      case 'iterator':
+        return attachIterator(program, hook);
+      case 'cgroup':
+        return attachCgroup(program, hook.path, hook.attachType);
+      case 'netns':
+        return attachNetns(program, hook.path, hook.attachType);
+      case 'sockmap':
+        return attachSockmap(program, hook.map);
+      case 'socket':
+        return attachSocket(program, hook.fd);
+      case 'tc':
+        return attachTc(program, hook.device, hook);
+      case 'netkit':
+        return attachNetkit(program, hook.device, hook.end);
+      case 'netfilter':
+        return attachNetfilter(program, hook);
       case 'perf_event':
         return attachPerfEvent(program, hook);
       case 'xdp':

@@ -7,7 +7,7 @@ import { sys } from './sys/syscalls.ts';
 /** What of `struct perf_event_attr` is used here. */
 export interface PerfAttributes {
   readonly type: number;
-  readonly config: number;
+  readonly config: number | bigint;
   /** `config1` and `config2`: name or path and offset of a probe. */
   readonly config1?: number;
   readonly config2?: number | bigint;

@@ -7,7 +7,7 @@ import { cBytes } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
 import { kernelVersionCode } from './sys/release.ts';
-import { missingProgramType } from './unsupported.ts';
+import { missingAttachType, missingProgramType } from './unsupported.ts';
 
 export interface ProgramOptions {
   readonly name: string;
@@ -148,9 +148,11 @@ export function loadProgram(options: ProgramOptions): Program {
   }
   if (result >= 0) return new Program(new Handle(result, `program ${options.name}`), options, level === 0 ? '' : log);
   if (result === -ERRNO.EPERM) throw notPermitted('BPF_PROG_LOAD', ERRNO.EPERM, `loading program ${options.name}`);
-  throw (
-    (log === '' ? missingProgramType(options.type, -result) : undefined) ?? programRefused(options.name, -result, log)
-  );
+  const tooOld =
+    log === ''
+      ? (missingProgramType(options.type, -result) ?? missingAttachType(options.expectedAttachType ?? 0, -result))
+      : undefined;
+  throw tooOld ?? programRefused(options.name, -result, log);
 }
 
 /** Makes a map, program or link outlive this process, as a file on a mounted bpffs. */

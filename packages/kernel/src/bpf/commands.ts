@@ -57,6 +57,8 @@ export const COMMANDS = {
   },
   BPF_OBJ_PIN: path(6),
   BPF_OBJ_GET: path(7),
+  BPF_PROG_ATTACH: attachment(8),
+  BPF_PROG_DETACH: attachment(9),
   BPF_PROG_TEST_RUN: {
     number: 10,
     fields: {
@@ -110,16 +112,37 @@ export const COMMANDS = {
     number: 28,
     fields: {
       prog_fd: [0, 'u32'],
-      /** Also `target_ifindex`. */
+      /** Also `target_ifindex`, and of struct_ops a map in `prog_fd`. */
       target_fd: [4, 'u32'],
       attach_type: [8, 'u32'],
       flags: [12, 'u32'],
-      /** `perf_event.bpf_cookie`. */
-      bpf_cookie: [16, 'u64'],
+      // From here on it depends on the attach type.
+      'perf_event.bpf_cookie': [16, 'u64'],
+      'tracing.target_btf_id': [16, 'u32'],
+      'tracing.cookie': [24, 'u64'],
+      iter_info: [16, 'ptr'],
+      iter_info_len: [24, 'u32'],
+      'kprobe_multi.flags': [16, 'u32'],
+      'kprobe_multi.cnt': [20, 'u32'],
+      'kprobe_multi.syms': [24, 'ptr'],
+      'kprobe_multi.addrs': [32, 'ptr'],
+      'kprobe_multi.cookies': [40, 'ptr'],
+      'uprobe_multi.path': [16, 'ptr'],
+      'uprobe_multi.offsets': [24, 'ptr'],
+      'uprobe_multi.ref_ctr_offsets': [32, 'ptr'],
+      'uprobe_multi.cookies': [40, 'ptr'],
+      'uprobe_multi.cnt': [48, 'u32'],
+      'uprobe_multi.flags': [52, 'u32'],
+      'uprobe_multi.pid': [56, 'u32'],
+      'netfilter.pf': [16, 'u32'],
+      'netfilter.hooknum': [20, 'u32'],
+      'netfilter.priority': [24, 'u32'],
+      'netfilter.flags': [28, 'u32'],
     },
   },
   BPF_LINK_GET_FD_BY_ID: byId(30),
   BPF_LINK_GET_NEXT_ID: nextId(31),
+  BPF_ITER_CREATE: { number: 33, fields: { link_fd: [0, 'u32'], flags: [4, 'u32'] } },
   BPF_ENABLE_STATS: { number: 32, fields: { type: [0, 'u32'] } },
 } as const satisfies Record<string, Command>;
 
@@ -163,6 +186,19 @@ function batch<const N extends number>(number: N) {
       map_fd: [36, 'u32'],
       elem_flags: [40, 'u64'],
       flags: [48, 'u64'],
+    },
+  } as const;
+}
+
+function attachment<const N extends number>(number: N) {
+  return {
+    number,
+    fields: {
+      target_fd: [0, 'u32'],
+      attach_bpf_fd: [4, 'u32'],
+      attach_type: [8, 'u32'],
+      attach_flags: [12, 'u32'],
+      replace_bpf_fd: [16, 'u32'],
     },
   } as const;
 }

@@ -2,11 +2,12 @@ import { type LinkInfo, linkInfo } from '../inspect.ts';
 import type { Handle } from '../sys/handle.ts';
 
 /** Which mechanism of the kernel holds the program there. */
-export type Via = 'bpf_link' | 'perf_ioctl' | 'netlink';
+export type Via = 'bpf_link' | 'perf_ioctl' | 'netlink' | 'prog_attach' | 'setsockopt' | 'map_update';
 
 /**
  * A program that is attached. It is detached by {@link close}, and by the end of this process: nothing is pinned, so the
- * kernel cleans up with the descriptors, also after SIGKILL (except {@link via} `netlink`, which an exit handler undoes).
+ * kernel cleans up with the descriptors, also after SIGKILL (except {@link via} `netlink`, which an exit handler undoes,
+ * and `setsockopt` and `map_update`, which end with the socket and the map).
  */
 export class Link {
   /** For people: `tracepoint syscalls/sys_enter_openat`. */
@@ -26,6 +27,12 @@ export class Link {
 
   get closed(): boolean {
     return this.ended;
+  }
+
+  /** Of the link itself; throws where the kernel has none. */
+  get fd(): number {
+    if (this.via !== 'bpf_link') throw new Error(`${this.what} has no descriptor: it is held by ${this.via}`);
+    return this.handles[0]!.fd;
   }
 
   /** What the kernel says of it; undefined where it has no link of its own. */

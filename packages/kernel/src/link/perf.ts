@@ -80,7 +80,7 @@ export function attachToPerfEvents(program: Program, events: Handle[], what: str
         prog_fd: program.fd,
         target_fd: event.fd,
         attach_type: ATTACH.BPF_PERF_EVENT,
-        bpf_cookie: options.cookie,
+        'perf_event.bpf_cookie': options.cookie,
       });
       if (link >= 0) links.push(new Handle(link, `link of ${what}`));
       else if (link === -ERRNO.EINVAL && options.cookie === undefined && links.length === 0) {

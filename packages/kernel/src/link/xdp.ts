@@ -1,22 +1,19 @@
-import { networkInterfaces } from 'node:os';
-import { suggest } from '@skep/base';
 import { bpf } from '../bpf/call.ts';
 import { ATTACH } from '../bpf/constants.ts';
-import { systemCallFailed, unknownInterface } from '../diagnostics.ts';
+import { systemCallFailed } from '../diagnostics.ts';
+import { interfaceIndex } from '../interfaces.ts';
 import { setXdp } from '../netlink.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
-import { allocate } from '../sys/memory.ts';
 import { releaseAtLeast } from '../sys/release.ts';
-import { sys } from '../sys/syscalls.ts';
-import { Link, type Via } from './link.ts';
+import { Link } from './link.ts';
 
 export interface XdpOptions {
   /** In the driver, in the stack, or on the card; the kernel picks driver or stack when not given. */
   readonly mode?: 'native' | 'generic' | 'offload';
   /** Forced for tests; a bpf_link where the kernel has it (5.9) otherwise. */
-  readonly via?: Exclude<Via, 'perf_ioctl'>;
+  readonly via?: 'bpf_link' | 'netlink';
 }
 
 /** Runs the program for each packet that `device` (a name or an index) receives. */
@@ -46,29 +43,6 @@ export function attachXdp(program: Program, device: string | number, options: Xd
   });
 }
 
-/** The index of a network interface in our own network namespace. */
-export function interfaceIndex(name: string): number {
-  const AF_INET = 2;
-  const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
-  const SIOCGIFINDEX = 0x8933;
-  const IFNAMSIZ = 16;
-  const bytes = new TextEncoder().encode(name);
-  if (bytes.length === 0 || bytes.length >= IFNAMSIZ) throw unknownInterface(name, nearestInterface(name));
-  const fd = sys('socket', AF_INET, SOCK_DGRAM_CLOEXEC, 0);
-  if (fd < 0) throw systemCallFailed('socket', -fd, `finding ${name}`);
-  const socket = new Handle(fd, 'socket');
-  const request = allocate(40);
-  try {
-    request.bytes.set(bytes);
-    if (sys('ioctl', socket.fd, SIOCGIFINDEX, request.address) < 0)
-      throw unknownInterface(name, nearestInterface(name));
-    return request.view.getInt32(IFNAMSIZ, true);
-  } finally {
-    request.free();
-    socket.close();
-  }
-}
-
 /** XDP_FLAGS_… of include/uapi/linux/if_link.h. */
 const XDP_FLAGS = { generic: 1 << 1, native: 1 << 2, offload: 1 << 3 } as const;
 
@@ -77,7 +51,3 @@ const XDP_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.EBUSY]: 'another program is attached there: detach it first',
   [ERRNO.EINVAL]: 'the driver does not take it as it is set up (MTU, receive offloads), or needs the other mode',
 };
-
-function nearestInterface(name: string): string | undefined {
-  return suggest(name, Object.keys(networkInterfaces()));
-}

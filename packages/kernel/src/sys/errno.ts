@@ -4,6 +4,7 @@ import { errnoOf } from '@skep/abi';
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
+  ESRCH: 3,
   EINTR: 4,
   E2BIG: 7,
   EBADF: 9,
@@ -13,10 +14,13 @@ export const ERRNO = {
   EBUSY: 16,
   EEXIST: 17,
   ENODEV: 19,
+  ENOTDIR: 20,
   EINVAL: 22,
   EMFILE: 24,
   ENOSPC: 28,
+  ERANGE: 34,
   ENOSYS: 38,
+  EADDRNOTAVAIL: 99,
   EOPNOTSUPP: 95,
   ENOTSUPP: 524,
 } as const;

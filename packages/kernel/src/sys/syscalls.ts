@@ -19,6 +19,7 @@ export type Syscall =
   | 'read'
   | 'recvfrom'
   | 'sendto'
+  | 'setsockopt'
   | 'socket'
   | 'write';
 
