@@ -6,6 +6,8 @@ export interface Command {
   readonly name: string;
   /** One line, without a full stop. */
   readonly summary: string;
+  /** More of it, in sentences. */
+  readonly description?: string;
   /** `<file>`, `[file]`, `<files...>`. */
   readonly argument?: {
     readonly name: string;
@@ -27,6 +29,8 @@ export interface Option {
   /** The name of its value; without one it is a switch. */
   readonly value?: string;
   readonly summary: string;
+  /** Has to be given. */
+  readonly required?: boolean;
   /** May be given several times. */
   readonly many?: boolean;
   readonly choices?: readonly string[];

@@ -32,11 +32,11 @@ export const chooseProgram = (names: readonly string[]): Diagnostic => ({
 });
 
 /** E7006 */
-export const severalOutputs = (): Diagnostic => ({
+export const severalOutputs = (emit: string): Diagnostic => ({
   code: 'E7006',
   severity: 'error',
-  message: 'several sources cannot be written to one file',
-  help: 'leave `-o` out: each object is then named after its source; linking objects is not possible yet',
+  message: `the ${emit} of several sources cannot be written to one file`,
+  help: 'leave `-o` out, or build the sources one by one; only objects can be linked into one',
 });
 
 /** E7007 */
@@ -44,4 +44,60 @@ export const cannotWrite = (path: string, why: string): Diagnostic => ({
   code: 'E7007',
   severity: 'error',
   message: `${path} cannot be written: ${why}`,
+});
+
+/** E7008 */
+export const notForBpf = (target: string): Diagnostic => ({
+  code: 'E7008',
+  severity: 'error',
+  message: `skep compiles for BPF, little endian, not for \`${target}\``,
+  help: 'leave `-target` out, or say `-target bpf`',
+});
+
+/** E7009 */
+export const notLlvm = (): Diagnostic => ({
+  code: 'E7009',
+  severity: 'error',
+  message: 'skep has no LLVM in it, so that `-emit-llvm` has nothing to emit',
+  help: 'leave `-emit-llvm` and `llc` out: `skep build` goes straight to the object; `--emit ir` shows its own form',
+});
+
+/** E7010 */
+export const nothingKnown = (path: string, what: string, help: string): Diagnostic => ({
+  code: 'E7010',
+  severity: 'error',
+  message: `${path} has no ${what}`,
+  help,
+});
+
+/** E7011 */
+export const noSuchType = (path: string, name: string, near: string | undefined): Diagnostic => ({
+  code: 'E7011',
+  severity: 'error',
+  message: `${path} has no type \`${name}\``,
+  help: near === undefined ? 'name a struct, union, enum or typedef' : `did you mean \`${near}\`?`,
+});
+
+/** E7012 */
+export const warningsAreErrors = (count: number): Diagnostic => ({
+  code: 'E7012',
+  severity: 'error',
+  message: `${count} warning${count === 1 ? '' : 's'}, and \`--werror\` makes them errors`,
+  help: 'mend what they say, or leave `-Werror` out',
+});
+
+/** E7013 */
+export const emptyAssembly = (path: string): Diagnostic => ({
+  code: 'E7013',
+  severity: 'error',
+  message: `${path} has no instructions`,
+  help: 'the least program is `r0 = 0` and `exit`',
+});
+
+/** E7014 */
+export const nothingToShow = (): Diagnostic => ({
+  code: 'E7014',
+  severity: 'error',
+  message: 'neither a file nor `--kernel` says whose types are meant',
+  help: 'name an object or C source, or `--kernel` and a type: `skep types --kernel task_struct`',
 });

@@ -1,4 +1,5 @@
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
+import { fromClang } from './clang-options.ts';
 import type { Call, Command } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { processIo } from './io.ts';
@@ -20,7 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       io.out(program.helpInformation());
       return EXIT.ok;
     }
-    await program.parseAsync([...own], { from: 'user' });
+    const [name, ...rest] = own;
+    const compiles = COMMANDS.find((one) => one.name === name)?.options.some((one) => one.flags === '--cpu') ?? false;
+    await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
     const { execute } = await call.command.load();
     return await execute(call.call);

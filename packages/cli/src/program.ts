@@ -43,7 +43,7 @@ function addCommand(
   const sub = program
     .command(command.name)
     .summary(command.summary)
-    .description(`${command.summary}.`)
+    .description([`${command.summary}.`, command.description].filter((text) => text !== undefined).join('\n'))
     .helpOption('-h, --help', 'show this help')
     .exitOverride()
     .showHelpAfterError('(see --help)');
@@ -87,6 +87,7 @@ function commanderOption(option: Option): CommanderOption {
   } else if (option.many) made.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   else if (option.kind === 'integer') made.argParser((value: string) => integer(option.flags, value));
   else if (option.kind === 'duration') made.argParser((value: string) => milliseconds(option.flags, value));
+  if (option.required) made.makeOptionMandatory();
   if (option.fallback !== undefined) made.default(option.fallback);
   return made;
 }

@@ -19,6 +19,7 @@ export * from './insn/disassemble.ts';
 export * from './insn/encode.ts';
 export * from './insn/model.ts';
 export * from './insn/slots.ts';
+export * from './link/assembled.ts';
 export * from './link/link.ts';
 export * from './open/open.ts';
 export type * from './spec.ts';

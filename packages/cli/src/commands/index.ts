@@ -15,17 +15,24 @@ const home: Option = {
   fallback: 'auto',
 };
 
-/** What the compiler takes, as clang spells it. */
+/** What the compiler takes; clang's way of writing it is understood too (clang-options.ts). */
 const compiling: readonly Option[] = [
   { flags: '-I, --include', value: 'dir', summary: 'look for included files here too', many: true },
   { flags: '-D, --define', value: 'name[=value]', summary: 'define a macro', many: true },
   { flags: '-U, --undefine', value: 'name', summary: 'take a macro back', many: true },
+  { flags: '--preinclude', value: 'file', summary: 'include this file before the first line (-include)', many: true },
   {
     flags: '--btf',
     value: 'file',
     summary: 'kernel types that vmlinux.h means (default: the running kernel, else bundled ones)',
   },
-  { flags: '--cpu', value: 'version', summary: 'instruction set', choices: ['v1', 'v2', 'v3', 'v4'], fallback: 'v3' },
+  {
+    flags: '--cpu',
+    value: 'version',
+    summary: 'instruction set (-mcpu=)',
+    choices: ['v1', 'v2', 'v3', 'v4'],
+    fallback: 'v3',
+  },
   { flags: '-O, --optimise', value: 'level', summary: 'how much to optimise', choices: ['0', '1', '2'], fallback: '2' },
 ];
 
@@ -61,16 +68,28 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'build',
     summary: 'Compile C to an ELF object that any loader takes',
+    description:
+      'Several sources, or objects among them, are linked when -o names one file. Options of clang are understood ' +
+      '(-target bpf -g -c -Wall -MD -isystem …), so that a Makefile can call `skep build` in its place.',
     argument: { name: 'files', summary: 'C sources', required: true, many: true },
     options: [
       { flags: '-o, --output', value: 'file', summary: 'the object (default: the source with .o for .c; - is stdout)' },
       {
         flags: '--emit',
         value: 'what',
-        summary: 'what to write',
-        choices: ['ast', 'ir', 'asm', 'obj'],
+        summary: 'what to write: preprocessed C (-E), typed tree, intermediate form, instructions (-S), object',
+        choices: ['c', 'ast', 'ir', 'asm', 'obj'],
         fallback: 'obj',
       },
+      { flags: '--watch', summary: 'build again whenever a file that was read changes, until Ctrl-C' },
+      { flags: '--werror', summary: 'take warnings for errors (-Werror)' },
+      { flags: '--no-warnings', summary: 'show no warnings (-w)' },
+      { flags: '--deps', summary: 'write only the rule for make that names the files read (-M, -MM)' },
+      { flags: '--write-deps', summary: 'write that rule besides the object (-MD, -MMD)' },
+      { flags: '--depfile', value: 'file', summary: 'where to (-MF; default: the object with .d for .o)' },
+      { flags: '--deptarget', value: 'name', summary: 'what the rule makes (-MT; default: the object)' },
+      { flags: '--phony-deps', summary: 'a rule for each header too, so that make survives its removal (-MP)' },
+      { flags: '--no-system-deps', summary: 'leave out the files of the system (-MM, -MMD)' },
       { flags: '--timings', summary: 'say how long each stage took' },
       ...compiling,
     ],
@@ -80,8 +99,27 @@ export const COMMANDS: readonly Command[] = [
         does: 'code, BTF, line information, CO-RE relocations',
       },
       { line: 'skep build examples/xdp_drop.bpf.c --emit asm -o -', does: 'the instructions, with their source lines' },
+      { line: 'skep build main.bpf.c maps.bpf.c -o all.bpf.o', does: 'two sources, one object' },
+      {
+        line: "make CLANG='npx skep build'",
+        does: 'in a project whose Makefile says $(CLANG) -g -O2 -target bpf -c x.bpf.c -o x.bpf.o',
+      },
     ],
     load: () => import('./build.ts'),
+  },
+  {
+    name: 'link',
+    summary: 'Link objects, of any compiler, into one',
+    description:
+      'As `bpftool gen object`: weak definitions give way, maps and types that are the same are there once. What does ' +
+      'not fit together is said with the names of both files.',
+    argument: { name: 'objects', summary: 'ELF objects', required: true, many: true },
+    options: [
+      { flags: '-o, --output', value: 'file', summary: 'the linked object (- is stdout)', required: true },
+      { flags: '--partial', summary: 'leave what no object defines to a later link' },
+    ],
+    examples: [{ line: 'skep link main.bpf.o maps.bpf.o -o all.bpf.o', does: 'one object out of two' }],
+    load: () => import('./link.ts'),
   },
   {
     name: 'disasm',
@@ -94,6 +132,62 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [{ line: 'skep disasm examples/xdp_count.bpf.c', does: "in the kernel's own syntax" }],
     load: () => import('./disasm.ts'),
+  },
+  {
+    name: 'asm',
+    summary: 'Assemble instructions to an object with one program',
+    description: "The text is what the kernel's verifier and `skep disasm` print, with labels; - reads stdin.",
+    argument: { name: 'file', summary: 'text of instructions', required: true },
+    options: [
+      { flags: '-o, --output', value: 'file', summary: 'the object (default: the text with .o for .s; - is stdout)' },
+      { flags: '--section', value: 'name', summary: 'what the program is, as SEC() says', fallback: 'socket' },
+      { flags: '--name', value: 'name', summary: 'its name (default: that of the file)' },
+      { flags: '--license', value: 'text', summary: 'its license', fallback: 'GPL' },
+      {
+        flags: '--emit',
+        value: 'what',
+        summary: 'an object, the bytes of each instruction, or the instructions as they are read',
+        choices: ['obj', 'hex', 'json', 'text'],
+        fallback: 'obj',
+      },
+    ],
+    examples: [
+      { line: "printf 'r0 = 2; exit' | skep asm - --section xdp -o pass.o", does: 'a program that lets packets pass' },
+      { line: 'skep asm prog.s --emit hex', does: 'the bytes of each instruction' },
+    ],
+    load: () => import('./asm.ts'),
+  },
+  {
+    name: 'types',
+    summary: 'Print types: of an object, of a source, or of the kernel',
+    description: 'As C by default. With `--ts`, as declarations of the values that the API gives for maps and records.',
+    argument: {
+      name: 'names',
+      summary: 'an object or C source, then types; only types with --kernel',
+      required: false,
+      many: true,
+    },
+    options: [
+      { flags: '--kernel', summary: "the running kernel's types (else bundled ones)" },
+      { flags: '--ts', summary: 'as TypeScript' },
+      {
+        flags: '--format',
+        value: 'format',
+        summary: 'C, TypeScript, BTF line by line, or JSON',
+        choices: ['c', 'ts', 'raw', 'json'],
+      },
+      { flags: '-o, --output', value: 'file', summary: 'where to (default: stdout); .ts means --ts' },
+      ...compiling,
+    ],
+    examples: [
+      { line: 'skep types --kernel task_struct', does: 'a structure of the kernel, with all that it holds' },
+      {
+        line: 'skep types examples/opens.bpf.c -o opens.d.ts',
+        does: 'TypeScript declarations of its maps and records',
+      },
+      { line: 'skep types --kernel > vmlinux.h', does: 'the header that other compilers need' },
+    ],
+    load: () => import('./types.ts'),
   },
   {
     name: 'test-run',

@@ -11,6 +11,7 @@ export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
   const btf = options.text('btf');
   return {
     includePaths: options.list('include'),
+    includes: options.list('preinclude'),
     defines: options.list('define'),
     undefines: options.list('undefine'),
     cpu: options.text('cpu') as 'v1' | 'v2' | 'v3' | 'v4',
@@ -27,7 +28,7 @@ export function openArgument(call: Call): Opened {
 }
 
 /** Raw BTF, or an ELF file that has it in a section. */
-function readBtf(path: string): Btf {
+export function readBtf(path: string): Btf {
   const bytes = readBytes(path);
   if (!isElf(bytes)) return Btf.parse(bytes);
   return Btf.parse(readElf(bytes).sections.find((one) => one.name === '.BTF')?.data ?? new Uint8Array(0));
