@@ -1,4 +1,5 @@
 import {
+  FRAME_REGISTER,
   type MachineBlock,
   type MachineFunction,
   type MachineInst,
@@ -82,6 +83,12 @@ export function rangesOf(fn: MachineFunction): Ranges {
           close(reg, position + 1);
         }
         for (let reg = 1; reg <= inst.imm; reg++) use(reg, position);
+      } else if (inst.asm !== undefined) {
+        for (const reg of inst.asm.writes) {
+          if (end[reg] === -1) end[reg] = position + 2;
+          close(reg, position + 1);
+        }
+        for (const reg of inst.asm.reads) use(reg, position);
       } else if (inst.op === 'exit') {
         if (inst.imm !== 0) use(0, position);
       }
@@ -163,13 +170,13 @@ function isPure(inst: MachineInst): boolean {
   }
 }
 
-/** Registers that some block reads before it writes them: only those are ever live between blocks. */
+/** Registers that some block reads before it writes them: those live between blocks, and parameters at the entry. */
 function exposedRegisters(fn: MachineFunction): number[] {
   const definedIn = new Int32Array(fn.registers).fill(-1);
   const exposed = new Uint8Array(fn.registers);
   const names: number[] = [];
   const use = (reg: number, block: number) => {
-    if (reg > 10 && definedIn[reg] !== block && exposed[reg] === 0) {
+    if (reg >= 0 && reg !== FRAME_REGISTER && definedIn[reg] !== block && exposed[reg] === 0) {
       exposed[reg] = 1;
       names.push(reg);
     }
