@@ -15,14 +15,15 @@ import { Fault } from './fault.ts';
 export class Memory {
   view: DataView;
   bytes: Uint8Array;
-  private readonly memory: WebAssembly.Memory;
+  /** What compiled code imports. */
+  readonly shared: WebAssembly.Memory;
   private top = FIRST_FREE;
   private readonly free = new Map<number, number[]>();
 
   constructor() {
-    this.memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
-    this.view = new DataView(this.memory.buffer);
-    this.bytes = new Uint8Array(this.memory.buffer);
+    this.shared = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
+    this.view = new DataView(this.shared.buffer);
+    this.bytes = new Uint8Array(this.shared.buffer);
   }
 
   get size(): number {
@@ -67,16 +68,36 @@ export class Memory {
     return at;
   }
 
+  /** A copy of what is in use, to go back to. */
+  save(): SavedMemory {
+    return { bytes: this.bytes.slice(0, this.top), free: [...this.free].map(([size, list]) => [size, list.slice()]) };
+  }
+
+  /** Makes everything as it was then; it never shrinks, so that views stay valid. */
+  restore({ bytes, free }: SavedMemory): void {
+    this.bytes.set(bytes);
+    if (this.top > bytes.length) this.bytes.fill(0, bytes.length, this.top);
+    this.top = bytes.length;
+    this.free.clear();
+    for (const [size, list] of free) this.free.set(size, list.slice());
+  }
+
   private grow(end: number): void {
     const want = Math.min(MAXIMUM_PAGES * PAGE, Math.max(end, this.size * 2));
     try {
-      this.memory.grow(Math.ceil((want - this.size) / PAGE));
+      this.shared.grow(Math.ceil((want - this.size) / PAGE));
     } catch {
       throw outOfMemory(end);
     }
-    this.view = new DataView(this.memory.buffer);
-    this.bytes = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.shared.buffer);
+    this.bytes = new Uint8Array(this.shared.buffer);
   }
+}
+
+/** See {@link Memory.save}. */
+export interface SavedMemory {
+  readonly bytes: Uint8Array;
+  readonly free: readonly (readonly [size: number, offsets: readonly number[]])[];
 }
 
 const PAGE = 65536;
