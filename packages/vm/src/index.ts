@@ -1,3 +1,19 @@
+export {
+  type Breakpoint,
+  Debugger,
+  type DebuggerOptions,
+  type Frame,
+  type Instruction,
+  type Location,
+  type Place,
+  type PlaceBreakpoint,
+  type Register,
+  type Stop,
+  type WatchBreakpoint,
+  type WatchTarget,
+} from './debug/debugger.ts';
+export type { Meaning } from './debug/pointer.ts';
+export type { Standing } from './debug/timeline.ts';
 export { Fault, type FaultKind } from './fault.ts';
 export type { Fields } from './hooks/fields.ts';
 export { Socket, type SocketOptions } from './hooks/socket.ts';
