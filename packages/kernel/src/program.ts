@@ -148,10 +148,10 @@ export function loadProgram(options: ProgramOptions): Program {
   }
   if (result >= 0) return new Program(new Handle(result, `program ${options.name}`), options, level === 0 ? '' : log);
   if (result === -ERRNO.EPERM) throw notPermitted('BPF_PROG_LOAD', ERRNO.EPERM, `loading program ${options.name}`);
-  const tooOld =
-    log === ''
-      ? (missingProgramType(options.type, -result) ?? missingAttachType(options.expectedAttachType ?? 0, -result))
-      : undefined;
+  // The verifier ends its log with what it processed: nothing, when the kernel refused the kind of program.
+  const tooOld = !/^processed [1-9]/m.test(log)
+    ? (missingProgramType(options.type, -result) ?? missingAttachType(options.expectedAttachType ?? 0, -result))
+    : undefined;
   throw tooOld ?? programRefused(options.name, -result, log);
 }
 

@@ -4,6 +4,7 @@ import { EXIT } from '@skep/base';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleChecks, parseOutcomes } from './attach/bundle.ts';
 import { CHECKS } from './attach/checks.ts';
+import { expected, LINKS } from './attach/links.ts';
 import type { Outcome } from './attach/main.ts';
 import { noKernel } from './support/host.ts';
 
@@ -13,11 +14,20 @@ const noNamespace = noKernel || (spawnSync('unshare', ['-n', 'true']).status ===
 
 describe.skipIf(noNamespace)('attached on this kernel, in a network namespace of our own', () => {
   let outcomes = new Map<string, Outcome>();
+  let links = new Map<string, Outcome>();
   beforeAll(async () => {
     const bundle = await bundleChecks('host');
-    const { stdout } = await run('unshare', ['--net', process.execPath, '--enable-source-maps', bundle, 'host']);
-    outcomes = parseOutcomes(stdout);
+    const inNamespace = async (mode: string): Promise<Map<string, Outcome>> => {
+      const { stdout } = await run('unshare', ['--net', process.execPath, '--enable-source-maps', bundle, mode]);
+      return parseOutcomes(stdout);
+    };
+    outcomes = await inNamespace('host');
+    links = await inNamespace('links');
   });
+
+  for (const { name } of [...LINKS.filter((one) => expected(one, 'host') !== undefined), { name: 'killed' }]) {
+    it(`link: ${name}`, () => expect(links.get(name)).toMatchObject({ name, result: 'ok' }));
+  }
 
   for (const { name } of CHECKS.filter((check) => !check.guestOnly)) {
     it(name, () => expect(outcomes.get(name)).toEqual({ name, result: 'ok' }));

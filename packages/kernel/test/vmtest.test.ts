@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { boot, fetchKernel, whyNotBoot } from '../../../vmtest/index.mjs';
 import { bundleChecks, parseOutcomes, REPOSITORY } from './attach/bundle.ts';
 import { CHECKS, WITHOUT_TRACEFS } from './attach/checks.ts';
+import { LINKS } from './attach/links.ts';
 import type { Outcome } from './attach/main.ts';
 
 /** `SKEP_KERNELS=5.10,7.3` boots others. */
@@ -14,6 +15,7 @@ if (why !== undefined) console.warn(`guests are not booted: ${why}`);
 describe.skipIf(why !== undefined).each(SERIES)('in a guest with Linux %s', (series) => {
   let unavailable: string | undefined;
   let outcomes = new Map<string, Outcome>();
+  let links = new Map<string, Outcome>();
   let withoutTracefs = new Map<string, Outcome>();
 
   beforeAll(async () => {
@@ -32,10 +34,14 @@ describe.skipIf(why !== undefined).each(SERIES)('in a guest with Linux %s', (ser
       return parseOutcomes(result.output);
     };
     outcomes = await run('guest', true);
+    links = await run('links', true);
     withoutTracefs = await run('no-tracefs', false);
   }, 9 * MINUTES);
 
   for (const check of CHECKS) it(check.name, (ctx) => expectOk(outcomes, check.name, ctx.skip));
+  for (const { name } of [...LINKS, { name: 'killed' }]) {
+    it(`link: ${name}`, (ctx) => expectOk(links, name, ctx.skip));
+  }
   for (const check of WITHOUT_TRACEFS) {
     it(`without tracefs: ${check.name}`, (ctx) => expectOk(withoutTracefs, check.name, ctx.skip));
   }
@@ -44,6 +50,6 @@ describe.skipIf(why !== undefined).each(SERIES)('in a guest with Linux %s', (ser
     if (unavailable !== undefined) skip(unavailable);
     const outcome = found.get(name);
     if (outcome?.result === 'left out') skip(`Linux ${series} does not have it`);
-    expect(outcome).toEqual({ name, result: 'ok' });
+    expect(outcome).toMatchObject({ name, result: 'ok' });
   }
 });

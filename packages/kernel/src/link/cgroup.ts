@@ -1,4 +1,4 @@
-import { openSync, statSync } from 'node:fs';
+import { constants, openSync, statSync } from 'node:fs';
 import { cgroupUnusable } from '../diagnostics.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
@@ -33,8 +33,7 @@ export function openCgroup(path: string): Handle {
       : 'there is no such directory';
     throw cgroupUnusable(path, why);
   }
-  const O_RDONLY_DIRECTORY_CLOEXEC = 0o200000 | 0o2000000;
-  return new Handle(openSync(path, O_RDONLY_DIRECTORY_CLOEXEC), `cgroup ${path}`);
+  return new Handle(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), `cgroup ${path}`);
 }
 
 const CGROUP_HINTS: Readonly<Record<number, string>> = {

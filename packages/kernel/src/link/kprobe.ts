@@ -85,7 +85,7 @@ export function attachKprobeMulti(
     for (const event of events) event.close();
     throw error;
   }
-  return attachToPerfEvents(program, events, what, {});
+  return attachToPerfEvents(program, events, what, {}, 'a probe for each function');
 }
 
 const BPF_F_KPROBE_MULTI_RETURN = 1;

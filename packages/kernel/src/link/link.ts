@@ -13,16 +13,19 @@ export class Link {
   /** For people: `tracepoint syscalls/sys_enter_openat`. */
   readonly what: string;
   readonly via: Via;
+  /** What was done in place of what this kernel lacks: `a probe for each function`. */
+  readonly fallback: string | undefined;
   /** In the order of closing. */
   private readonly handles: readonly Handle[];
   private readonly undo: (() => void) | undefined;
   private ended = false;
 
-  constructor(what: string, via: Via, handles: readonly Handle[], undo?: () => void) {
+  constructor(what: string, via: Via, handles: readonly Handle[], undo?: () => void, fallback?: string) {
     this.what = what;
     this.via = via;
     this.handles = handles;
     this.undo = undo;
+    this.fallback = fallback;
   }
 
   get closed(): boolean {

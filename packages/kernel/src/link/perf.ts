@@ -72,7 +72,13 @@ export function attachPerfEvent(program: Program, options: PerfEventOptions): Li
 }
 
 /** A bpf_link where the kernel has it (5.15), the ioctl before; takes the events over, also when it fails. */
-export function attachToPerfEvents(program: Program, events: Handle[], what: string, options: CookieOptions): Link {
+export function attachToPerfEvents(
+  program: Program,
+  events: Handle[],
+  what: string,
+  options: CookieOptions,
+  fallback?: string,
+): Link {
   const links: Handle[] = [];
   try {
     for (const event of events) {
@@ -92,5 +98,5 @@ export function attachToPerfEvents(program: Program, events: Handle[], what: str
     for (const handle of [...links, ...events]) handle.close();
     throw error;
   }
-  return new Link(what, links.length > 0 ? 'bpf_link' : 'perf_ioctl', [...links, ...events]);
+  return new Link(what, links.length > 0 ? 'bpf_link' : 'perf_ioctl', [...links, ...events], undefined, fallback);
 }

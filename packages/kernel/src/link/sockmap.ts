@@ -1,3 +1,4 @@
+import { ATTACH_TYPES } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
 import { ATTACH, PROG } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
@@ -5,6 +6,7 @@ import type { BpfMap } from '../map.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
+import { unmet } from '../unsupported.ts';
 import { Link } from './link.ts';
 
 /**
@@ -20,7 +22,13 @@ export function attachSockmap(program: Program, map: BpfMap): Link {
   if (link >= 0) return new Link(what, 'bpf_link', [new Handle(link, what)]);
   if (link !== -ERRNO.EINVAL) throw systemCallFailed('BPF_LINK_CREATE', -link, what, SOCKMAP_HINTS[-link]);
   const result = bpf('BPF_PROG_ATTACH', { target_fd: map.fd, attach_bpf_fd: program.fd, attach_type: attachType });
-  if (result < 0) throw systemCallFailed('BPF_PROG_ATTACH', -result, what, SOCKMAP_HINTS[-result]);
+  if (result < 0) {
+    const { name, since } = ATTACH_TYPES.find((one) => one.value === attachType)!;
+    throw (
+      unmet({ what: name, since, instead: 'sk_skb/stream_verdict' }, 'BPF_PROG_ATTACH', -result) ??
+      systemCallFailed('BPF_PROG_ATTACH', -result, what, SOCKMAP_HINTS[-result])
+    );
+  }
   return new Link(what, 'prog_attach', [], () => {
     // The map may be closed already, and its programs with it.
     try {

@@ -44,10 +44,16 @@ export function attachTc(program: Program, device: string | number, options: TcO
   };
   // Nothing else of ours outlives the process; this would.
   process.once('exit', remove);
-  return new Link(what, 'netlink', [], () => {
-    process.off('exit', remove);
-    remove();
-  });
+  return new Link(
+    what,
+    'netlink',
+    [],
+    () => {
+      process.off('exit', remove);
+      remove();
+    },
+    via === undefined ? 'a filter of clsact' : undefined,
+  );
 }
 
 /** On a netkit device, at the end of the host (`primary`) or at that of the container (`peer`); named by its primary. */

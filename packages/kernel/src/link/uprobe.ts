@@ -94,7 +94,7 @@ export function attachUprobeMulti(
     for (const event of events) event.close();
     throw error;
   }
-  return attachToPerfEvents(program, events, what, {});
+  return attachToPerfEvents(program, events, what, {}, 'a probe for each function');
 }
 
 const SESSION: Need = { what: 'uprobe.session', since: '6.13', instead: 'uprobe and uretprobe' };

@@ -1,6 +1,5 @@
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync } from 'node:fs';
 import { EXIT } from '@skep/base';
 import {
@@ -36,6 +35,7 @@ import {
   shiftRight,
   store,
 } from '../support/code.ts';
+import { network, sendPackets } from './network.ts';
 
 /** One thing that must work on a real kernel. It throws when it does not. */
 export interface Check {
@@ -391,20 +391,6 @@ class Probe {
   }
 }
 
-/** `skep0` and `skep1`, connected, in this network namespace, which is ours alone. */
-function network(): void {
-  if (spawnSync('ip', ['link', 'show', 'skep0']).status === 0) return;
-  const ip = (...args: string[]): void => {
-    const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
-    equal(status, 0, `ip ${args.join(' ')}: ${stderr}`);
-  };
-  ip('link', 'add', 'skep0', 'type', 'veth', 'peer', 'name', 'skep1');
-  ip('addr', 'add', '10.77.0.1/24', 'dev', 'skep1');
-  ip('neigh', 'add', '10.77.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'skep1');
-  ip('link', 'set', 'skep0', 'up');
-  ip('link', 'set', 'skep1', 'up');
-}
-
 /** Drops and counts frames with our EtherType-independent mark: 14 + 20 + 8 + 333 bytes long. */
 async function xdp(attach: (program: Program, device: string) => Link, via: Link['via'] = 'bpf_link'): Promise<void> {
   network();
@@ -433,17 +419,6 @@ async function xdp(attach: (program: Program, device: string) => Link, via: Link
   link.close();
   await sendPackets(3, PAYLOAD);
   equal(probe.count(), 5);
-}
-
-async function sendPackets(count: number, size: number): Promise<void> {
-  const socket = createSocket('udp4');
-  for (let i = 0; i < count; i++) {
-    await new Promise<void>((resolve, reject) =>
-      socket.send(new Uint8Array(size), 9, '10.77.0.2', (error) => (error ? reject(error) : resolve())),
-    );
-  }
-  socket.close();
-  await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 function thrown(run: () => unknown): KernelError {

@@ -1,5 +1,8 @@
 import { openHandles, releaseAtLeast } from '../../src/index.ts';
 import { CHECKS, hold, unprivileged, WITHOUT_TRACEFS } from './checks.ts';
+import { heldLinks, holdLinks, linkOutcome } from './link-contract.ts';
+import { expected, LINKS } from './links.ts';
+import { network } from './network.ts';
 
 /** One line of the output: what became of a check. */
 export interface Outcome {
@@ -9,8 +12,17 @@ export interface Outcome {
 }
 
 const [mode] = process.argv.slice(2);
+const series = process.env['VMTEST'] ?? 'host';
 if (mode === 'hold') hold();
-else if (mode === 'unprivileged') unprivileged();
+else if (mode === 'hold-links') await holdLinks(series);
+else if (mode === 'links') {
+  network();
+  for (const one of LINKS) {
+    if (expected(one, series) === undefined) tell({ name: one.name, result: 'left out' });
+    else tell({ name: one.name, ...(await linkOutcome(one, series)) });
+  }
+  tell({ name: 'killed', ...(await heldLinks(series)) });
+} else if (mode === 'unprivileged') unprivileged();
 else {
   const checks = mode === 'no-tracefs' ? WITHOUT_TRACEFS : CHECKS;
   for (const check of checks) {

@@ -133,15 +133,22 @@ export function perfWriter(events: number, counters: number, size = 16): Uint8Ar
   );
 }
 
-/** Counts runs in the first eight bytes of `counter`, when process `pid` is the current one; 0 otherwise at once. */
-export function countFor(pid: number, counter: number): Uint8Array {
+/** Counts all runs in the first eight bytes of `counter`, and returns `result`. */
+export function countAll(counter: number, result: number): Uint8Array {
+  return code(mapValue(1, counter), set(2, 1), { ...fetchAdd(1, 0, 2), fetch: false } as Insn, set(0, result), exit);
+}
+
+/** Counts runs in the first eight bytes of `counter`, when process `pid` is the current one, and returns `result`; 0 otherwise. */
+export function countFor(pid: number, counter: number, result = 0): Uint8Array {
   return code(
     call(HELPER.get_current_pid_tgid),
     shiftRight(0, 32),
-    jump('ne', 0, pid, 4),
+    jump('ne', 0, pid, 6),
     mapValue(1, counter),
     set(2, 1),
     { ...fetchAdd(1, 0, 2), fetch: false } as Insn, // atomics that fetch came with 5.12
+    set(0, result),
+    exit,
     set(0, 0),
     exit,
   );
