@@ -18,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       call = { command, call: made };
     });
     if (own.length === 0) {
-      io.out(program.helpInformation());
+      program.outputHelp();
       return EXIT.ok;
     }
     const [name, ...rest] = own;

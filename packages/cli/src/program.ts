@@ -19,13 +19,13 @@ export function buildProgram(
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
-    .addHelpText(
-      'after',
-      `\nExit codes: 0 ok, 1 error, 2 usage, 3 refused by a verifier, 4 not permitted, 5 the kernel lacks a feature.`,
-    );
+    .addHelpText('after', EXIT_CODES);
   for (const command of commands) addCommand(program, command, io, trailing, chosen);
   return program;
 }
+
+const EXIT_CODES =
+  '\nExit codes: 0 ok, 1 error, 2 usage, 3 refused by a verifier, 4 not permitted, 5 the kernel lacks a feature.';
 
 /** What commander found wrong, as ours: its texts are good, its exit codes are not the documented ones. */
 export function usageExit(error: unknown): number | undefined {
@@ -55,6 +55,7 @@ function addCommand(
   if (command.trailing) sub.usage(`[options] <${argument?.name}> [-- ${command.trailing.name}...]`);
   for (const option of command.options) sub.addOption(commanderOption(option));
   const examples = command.examples.map((one) => `  ${one.line}\n      ${one.does}`).join('\n');
+  sub.addHelpText('after', EXIT_CODES);
   sub.addHelpText('before', `Examples:\n${examples}\n`);
   sub.action((...given: unknown[]) => {
     const values = given.at(-2) as { readonly [name: string]: unknown };

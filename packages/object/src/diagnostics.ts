@@ -9,6 +9,19 @@ function error(code: string, message: string, help?: string): SkepError {
   return new SkepError(diagnostic);
 }
 
+/** Says which file it is about, where only its contents were known. */
+export function aboutFile<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (caught) {
+    if (!(caught instanceof SkepError)) throw caught;
+    const named = caught.diagnostics.map((one) =>
+      one.message.includes(name) ? one : { ...one, message: `${name}: ${one.message}` },
+    );
+    throw new SkepError(named, caught.exitCode);
+  }
+}
+
 const REBUILD = 'compile the object again; the file was cut off or damaged on its way here';
 
 // ELF

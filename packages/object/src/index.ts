@@ -9,6 +9,7 @@ export * from './btf/print-raw.ts';
 export * from './btf/sanitize.ts';
 export { POISON_HELPER } from './core/patch.ts';
 export * from './core/relocate.ts';
+export { aboutFile } from './diagnostics.ts';
 export * from './elf/constants.ts';
 export type * from './elf/model.ts';
 export * from './elf/read.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { renderDiagnostics, SkepError } from '@skep/base';
-import { Btf, readElf } from '@skep/object';
+import { aboutFile, Btf, readElf } from '@skep/object';
 import { type CompileOptions, isElf, type Opened, openFile, readBytes } from 'skep';
 import type { Call } from '../command.ts';
-import { badAssignment, badData } from '../diagnostics.ts';
+import { badAssignment, badData, nothingKnown } from '../diagnostics.ts';
 
 /** The compiler's options, from the command line's. */
 export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
@@ -30,8 +30,15 @@ export function openArgument(call: Call): Opened {
 /** Raw BTF, or an ELF file that has it in a section. */
 export function readBtf(path: string): Btf {
   const bytes = readBytes(path);
-  if (!isElf(bytes)) return Btf.parse(bytes);
-  return Btf.parse(readElf(bytes).sections.find((one) => one.name === '.BTF')?.data ?? new Uint8Array(0));
+  const isObject = isElf(bytes);
+  return aboutFile(path, () => {
+    const types = isObject ? readElf(bytes, path).sections.find((one) => one.name === '.BTF')?.data : bytes;
+    if (types === undefined)
+      throw new SkepError(
+        nothingKnown(path, 'BTF', 'give raw BTF, as /sys/kernel/btf/vmlinux is, or an ELF file with it'),
+      );
+    return Btf.parse(types);
+  });
 }
 
 /** `--set name=1`, decimal or 0x…, negative too. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -66,6 +66,8 @@ export class Cli {
         },
       ],
     });
+    // Others than root must be able to read it, too.
+    chmodSync(folder, 0o755);
     const main = join(folder, 'skep.mjs');
     writeFileSync(main, `import { main } from './main.mjs';\nprocess.exitCode = await main(process.argv.slice(2));\n`);
     return new Cli(folder, main);

@@ -49,6 +49,8 @@ export type AsmOperand = Operand | { readonly kind: 'label'; readonly name: stri
 export interface StatementOptions extends Pick<AssembleOptions, 'symbol'> {
   /** The meaning of `%[name]` (`name`) or `%0` (`0`); `modifier` is the letter after the percent sign, if any. */
   readonly operand?: (name: string, modifier: string) => AsmOperand | undefined;
+  /** Immediates that do not fit lose their upper half, as in clang's assembler; otherwise they are refused. */
+  readonly cutImmediates?: boolean;
 }
 
 /**
@@ -686,6 +688,7 @@ class StatementParser {
 
   private fit(value: bigint, width: Width, token: Token): number {
     const most = width === 32 ? 2n ** 32n : 2n ** 31n;
+    if (this.options.cutImmediates) return Number(BigInt.asIntN(32, value));
     if (value < -(2n ** 31n) || value >= most) {
       this.range(
         token,

@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import { linkNothing } from '../diagnostics.ts';
+import { aboutFile, linkNothing } from '../diagnostics.ts';
 import { EM_BPF } from '../elf/constants.ts';
 import type { ElfSection } from '../elf/model.ts';
 import { writeElf } from '../elf/write.ts';
@@ -28,7 +28,7 @@ export interface LinkOptions {
  */
 export function linkObjects(objects: readonly ObjectFile[], options: LinkOptions = {}): Uint8Array {
   if (objects.length === 0) throw linkNothing();
-  const inputs = objects.map((one, index) => new LinkInput(one.name, one.bytes, index));
+  const inputs = objects.map((one, index) => aboutFile(one.name, () => new LinkInput(one.name, one.bytes, index)));
   const sections = placeSections(inputs);
   const symbols = resolveSymbols(inputs, sections);
   const types = mergeTypes(inputs, sections, symbols);

@@ -1,7 +1,7 @@
 import { cString } from '@skep/base';
 import { Btf } from '../btf/btf.ts';
 import { parseBtfExt } from '../btf/ext.ts';
-import { elfUnsupported, objectBigEndian, sectionUnsupported } from '../diagnostics.ts';
+import { aboutFile, elfUnsupported, objectBigEndian, sectionUnsupported } from '../diagnostics.ts';
 import { EM_BPF } from '../elf/constants.ts';
 import { readElf } from '../elf/read.ts';
 import type { MapSpec, ObjectSpec } from '../spec.ts';
@@ -17,6 +17,10 @@ import { ObjectSymbols } from './symbols.ts';
  * @throws SkepError E30xx, E31xx and E34xx for what is damaged or not supported
  */
 export function openObject(bytes: Uint8Array, options: { readonly name: string }): ObjectSpec {
+  return aboutFile(options.name, () => read(bytes, options));
+}
+
+function read(bytes: Uint8Array, options: { readonly name: string }): ObjectSpec {
   const file = readElf(bytes, options.name);
   if (!file.littleEndian) throw objectBigEndian(options.name);
   if (file.machine !== EM_BPF)

@@ -106,8 +106,10 @@ export class Preprocessor {
         this.readAll();
       }
       this.frames.length = 0;
+      const included = this.dependencies.filter((file) => !preludes.includes(file));
       this.dependencies.length = 0;
       this.enter(lex(main), main.name, -1);
+      this.dependencies.push(...included);
       this.readAll();
     } catch (error) {
       if (!(error instanceof Stop)) throw error;
