@@ -103,8 +103,14 @@ function body(
   };
   // The buffer's address goes on to subprograms in r1.
   push(insn(0xbf, 6, 1, 0, 0));
+  // The kernel takes no function that nobody calls.
+  for (let callee = 0; main && shape.tame && callee < callees; callee++) {
+    push(insn(0xbf, 1, 6, 0, 0));
+    calls.push({ at: words.length, callee });
+    push(insn(0x85, 0, 1, 0, 0));
+  }
   for (const register of VALUES) {
-    if (!main && random.chance(60)) continue;
+    if (!main && !shape.tame && random.chance(60)) continue;
     const value = random.next();
     push(insn(0x18, register, 0, 0, random.immediate()), [0, random.chance(50) ? value : (value >> 31) | 0]);
   }
@@ -121,6 +127,7 @@ function body(
         push(insn(0xbf, 1, 6, 0, 0));
         calls.push({ at: words.length, callee: random.below(callees) });
         push(insn(0x85, 0, 1, 0, 0));
+        if (shape.tame) for (let r = 1; r <= 5; r++) push(insn(0xb7, r, 0, 0, random.immediate()));
       } else if (shape.maps.length > 0 && random.chance(8)) push(...mapCall(random, shape));
       else push(instruction(random, shape));
     }
@@ -137,7 +144,7 @@ function body(
           register ? 0 : random.immediate(),
         ),
       );
-    } else if (random.chance(30)) {
+    } else if (!shape.tame && random.chance(30)) {
       jumps.push({ at: words.length, from: block });
       push(random.chance(50) ? insn(0x05, 0, 0, 0, 0) : insn(0x06, 0, 0, 0, 0));
     }
@@ -232,6 +239,7 @@ function instruction(random: Random, shape: Shape): Word {
           ? insn(0xc3 | SIZE_BITS[size]!, dst, base, offset, 0x100)
           : insn(0xc3 | SIZE_BITS[size]!, base, src, offset, 0x110);
       }
+      if (shape.tame && base === 6) return insn(eight ? 0xdb : 0xc3, 10, src, -8 * (1 + random.below(30)), 0x01);
       const operation = random.pick([0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1]);
       return insn(eight ? 0xdb : 0xc3, base, src, at, operation);
     }
