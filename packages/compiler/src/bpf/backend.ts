@@ -58,6 +58,7 @@ export function emitFunctions(module: Module, version: CpuVersion): Map<Func, Em
 
 function compileFunction(func: Func, cpu: Cpu, taken: ReadonlySet<Func>, diagnostics: Diagnostics): EmittedFunction {
   const fn = selectFunction(func, cpu, taken, diagnostics);
+  if (func.naked) return emitFunction(fn, cpu, 0, diagnostics);
   orderBlocks(fn);
   allocateRegisters(fn, diagnostics);
   tidy(fn);

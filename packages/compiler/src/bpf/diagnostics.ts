@@ -54,6 +54,23 @@ export const needsMoreRegisters = (name: string, span: Span | undefined) =>
     'split the function; please report this program',
   );
 
+export const badAsm = (message: string, help: string | undefined, span: Span | undefined) =>
+  error('E1308', `in the inline assembly: ${message}`, span, help ?? "write it as clang and the kernel's log do");
+export const asmNeedsConstant = (name: string, span: Span | undefined) =>
+  error(
+    'E1309',
+    `operand '${name}' of the inline assembly must be a constant, and its value is not known at compile time`,
+    span,
+    'use the constraint "r", or make the function __always_inline when a constant comes in as a parameter',
+  );
+export const asmNeedsRegisters = (span: Span | undefined) =>
+  error(
+    'E1310',
+    'the inline assembly has more operands than its clobbers leave registers for',
+    span,
+    'eBPF has r0 to r9 for all of them',
+  );
+
 function error(
   code: string,
   message: string,

@@ -1,5 +1,5 @@
-import type { Diagnostics, Span } from '@skep/base';
-import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf } from '@skep/object';
+import type { Diagnostic, Diagnostics, Span } from '@skep/base';
+import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf, withOffset } from '@skep/object';
 import type { CoreInst, Func, Global } from '../ir/ir.ts';
 import { jumpTooFar } from './diagnostics.ts';
 import {
@@ -73,7 +73,8 @@ class Emitter {
     }
     for (const { index, slot, to } of this.jumps) {
       const insn = this.insns[index]!;
-      if (insn.kind !== 'jump' && insn.kind !== 'goto') throw new Error('a jump became something else');
+      if (insn.kind !== 'jump' && insn.kind !== 'goto' && insn.kind !== 'may_goto')
+        throw new Error('a jump became something else');
       this.insns[index] = { ...insn, off: blockSlots[to.index]! - slot - 1 };
     }
     return {
@@ -99,6 +100,7 @@ class Emitter {
       for (const inst of block.insts) {
         if (inst.op === 'jump' || inst.op === 'branch' || inst.op === 'branchi')
           this.leave(inst, block, blocks[b + 1], long);
+        else if (inst.op === 'asm') this.asm(inst, block, blocks[b + 1], long);
         else this.inst(inst);
       }
     }
@@ -110,6 +112,36 @@ class Emitter {
     this.spans.push(span);
     this.starts.push(this.slot);
     this.slot += slotsOf(insn);
+  }
+
+  private asm(inst: MachineInst, block: MachineBlock, next: MachineBlock | undefined, long: boolean): void {
+    const { code } = inst.asm!;
+    const { span } = inst;
+    const starts: number[] = [];
+    let end = this.slot;
+    for (const { insn } of code) {
+      starts.push(end);
+      end += slotsOf(insn);
+    }
+    starts.push(end);
+    const problems: Diagnostic[] = [];
+    for (const { insn, to } of code) {
+      const { slot } = this;
+      const index = this.insns.length;
+      if (to === undefined) this.push(insn, span);
+      else if (to.kind === 'line') {
+        this.push(withOffset(insn, starts[to.line]! - slot - 1, span ?? NOWHERE, problems) ?? insn, span);
+      } else if (to.kind === 'label') {
+        this.jumps.push({ index, slot, to: block.successors[to.label + 1]! });
+        this.push(insn, span);
+      } else {
+        const kind = insn.kind === 'ld_imm64' ? 'address' : 'call';
+        this.fixups.push({ kind, slot, index, symbol: to.symbol, addend: 0 });
+        this.push(insn.kind === 'ld_imm64' ? { ...insn, imm: { kind: 'value', value: 0n } } : insn, span);
+      }
+    }
+    for (const problem of problems) this.diagnostics.add(problem);
+    if (inst === block.insts.at(-1) && block.successors.length > 0) this.goto(block.successors[0]!, next, long, span);
   }
 
   private leave(inst: MachineInst, block: MachineBlock, next: MachineBlock | undefined, long: boolean): void {
@@ -237,6 +269,8 @@ class Emitter {
     this.push({ kind: 'call', target: { kind: 'local', off: -1 } }, inst.span);
   }
 }
+
+const NOWHERE: Span = { file: { name: '<inline assembly>', text: '' }, start: 0, end: 0 };
 
 function isNear(off: number): boolean {
   return off >= -0x8000 && off <= 0x7fff;

@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { AccessSize, AluOp, Atomic, JumpOp, Width } from '@skep/object';
+import type { AccessSize, AluOp, Atomic, Insn, JumpOp, Width } from '@skep/object';
 import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
 
 /**
@@ -37,6 +37,8 @@ export function cpuOf(version: CpuVersion): Cpu {
  * - `load`: dst = *(a + off) · `store`: *(a + off) = b · `storei`: *(a + off) = imm
  * - `atomic`: *(a + off) op= dst, the old value to dst when `fetch`; for cmpxchg b is stored and r0 is the expected value
  * - `call`: r0 = callee(r1 …), `imm` arguments · `exit`
+ * - `asm`: instructions of the source, with real registers; at the end of a block it falls into the first successor or
+ *   jumps to one of the others
  * - `branch`, `branchi`: if a op b (imm) goto the block's first successor, else its second · `jump`
  *
  * `load`, `store` and `atomic` with `slot` have no `a`: the address is on the stack.
@@ -57,6 +59,7 @@ export type MachineOp =
   | 'storei'
   | 'atomic'
   | 'call'
+  | 'asm'
   | 'jump'
   | 'branch'
   | 'branchi'
@@ -65,6 +68,23 @@ export type MachineOp =
 export type CallTarget =
   | { readonly kind: 'helper'; readonly id: number }
   | { readonly kind: 'func'; readonly func: Func };
+
+/** Inline assembly once its operands have registers. */
+export interface MachineAsm {
+  readonly code: readonly AsmLine[];
+  /** Registers that it reads, r0 … r9. */
+  readonly reads: readonly number[];
+  /** Registers that it writes or may destroy. */
+  readonly writes: readonly number[];
+}
+/** `to`: a line of the same code, a symbol, or the number of a label of `asm goto`. */
+export interface AsmLine {
+  readonly insn: Insn;
+  readonly to?:
+    | { readonly kind: 'line'; readonly line: number }
+    | { readonly kind: 'symbol'; readonly symbol: Func | Global }
+    | { readonly kind: 'label'; readonly label: number };
+}
 
 /** One shape for all, so that passes over it stay fast; the fields that an op does not name keep their defaults. */
 export class MachineInst {
@@ -89,6 +109,7 @@ export class MachineInst {
   /** CO-RE: the loader patches `off` of loads and stores, `imm` of everything else. */
   core: CoreInst | undefined = undefined;
   target: CallTarget | undefined = undefined;
+  asm: MachineAsm | undefined = undefined;
   span: Span | undefined;
 
   constructor(op: MachineOp, span: Span | undefined) {

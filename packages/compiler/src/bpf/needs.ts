@@ -95,6 +95,8 @@ export function hasEffect(inst: Inst): boolean {
       return inst.volatile;
     case 'barrier':
       return inst.value !== undefined;
+    case 'asm':
+      return true;
     default:
       return false;
   }
@@ -206,6 +208,10 @@ function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Val
       look(term.value);
       for (const one of term.cases) flow(one.target);
       flow(term.otherwise);
+    } else if (term.kind === 'asm-goto') {
+      for (const input of term.asm.inputs) look(input);
+      for (const target of term.targets) flow(target);
+      flow(term.otherwise);
     } else forEachOperand(term, look);
   }
   const work = [...whole];
@@ -273,6 +279,7 @@ function needTerminator(term: Terminator, need: (value: Value) => void, needCond
       for (const arg of term.else.args) need(arg);
       return;
     case 'switch':
+    case 'asm-goto':
     case 'return':
       forEachOperand(term, need);
       return;

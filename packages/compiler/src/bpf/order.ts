@@ -13,6 +13,8 @@ export function orderBlocks(fn: MachineFunction): void {
   const order = postOrder(entry, (block) => {
     const { successors } = block;
     if (successors.length < 2) return successors;
+    // `asm goto`: it falls into the first.
+    if (block.insts.at(-1)?.op === 'asm') return successors.toReversed();
     // The one that is visited last follows its block.
     const [taken, other] = successors as [MachineBlock, MachineBlock];
     const follow = taken.depth !== other.depth ? (taken.depth > other.depth ? 0 : 1) : (block.likely ?? 1);

@@ -23,6 +23,7 @@ import type {
 import { targetsOf } from '../ir/uses.ts';
 import { selectBinary, selectCast } from './arithmetic.ts';
 import { atomicNeedsV3, copyTooLarge, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
+import { selectAsm } from './inline-asm.ts';
 import {
   type Cpu,
   createMachineBlock,
@@ -66,6 +67,7 @@ export class Selector {
   private readonly slotOf = new Map<AllocaInst, FrameSlot>();
   /** Addresses of data that are in a register already, from here to the end of the block or the next call. */
   private readonly addresses = new Map<Global | Func, VReg>();
+  private readonly asmResults = new Map<Value, readonly VReg[]>();
   private needs: Needs = { registers: new Set(), patched: new Set(), low: new Set() };
   private current: MachineBlock = createMachineBlock();
   private next: VReg = FIRST_VIRTUAL;
@@ -81,6 +83,7 @@ export class Selector {
 
   run(): MachineFunction {
     const order = reversePostOrder(this.func);
+    if (this.func.naked) return this.naked(order);
     this.needs = needsOf(order);
     for (const block of order) this.blocks.set(block, createMachineBlock());
     const onlyEntry = singlePredecessors(order);
@@ -96,7 +99,18 @@ export class Selector {
     return { func: this.func, blocks: this.out, slots: this.slots, registers: this.next };
   }
 
-  // Building blocks, also for arithmetic.ts.
+  /** Only what the source wrote in assembly. */
+  private naked(order: readonly Block[]): MachineFunction {
+    this.enter(this.current);
+    for (const block of order) {
+      for (const inst of block.insts) {
+        if (inst.kind === 'asm') selectAsm(this, inst, this.func, this.diagnostics);
+      }
+    }
+    return { func: this.func, blocks: this.out, slots: [], registers: this.next };
+  }
+
+  // Building blocks, also for arithmetic.ts and inline-asm.ts.
 
   /** Where in the source the instruction that is being selected stands. */
   get position(): Span | undefined {
@@ -304,6 +318,12 @@ export class Selector {
       case 'switch':
         this.switch(term);
         return;
+      case 'asm-goto': {
+        const successors = [term.otherwise, ...term.targets].map((target) => this.edge(target));
+        selectAsm(this, term.asm, this.func, this.diagnostics);
+        this.current.successors = successors;
+        return;
+      }
       case 'return': {
         const { value } = term;
         if (value !== undefined) this.result(value);
@@ -542,6 +562,13 @@ export class Selector {
         return;
       case 'barrier':
         if (inst.value !== undefined) this.values.set(inst, this.reg(inst.value));
+        return;
+      case 'asm':
+        this.asmResults.set(inst, selectAsm(this, inst, this.func, this.diagnostics));
+        if (inst.type !== 'void') this.values.set(inst, this.asmResults.get(inst)![0]!);
+        return;
+      case 'asm-result':
+        this.values.set(inst, this.asmResults.get(inst.asm)![inst.index]!);
         return;
     }
   }

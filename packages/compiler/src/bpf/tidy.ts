@@ -78,6 +78,8 @@ function removeRepeats(block: MachineBlock): void {
     const { dst } = inst;
     if (inst.op === 'call') {
       for (let i = 0; i <= 5; i++) forget(i);
+    } else if (inst.op === 'asm') {
+      for (let i = 0; i <= 9; i++) forget(i);
     } else if (inst.op === 'set' && inst.core === undefined) {
       const value = inst.width === 32 ? inst.imm >>> 0 : inst.imm;
       if (known[dst] === value) continue;

@@ -50,6 +50,8 @@ export interface DeclAttributes {
   section: string | undefined;
   alwaysInline: boolean;
   noinline: boolean;
+  /** No code before and behind the body, which is inline assembly alone. */
+  naked: boolean;
   weak: boolean;
   hidden: boolean;
   /** `__attribute__((used))`: emitted though nobody refers to it. */
@@ -119,8 +121,31 @@ export type Stmt =
   | { readonly kind: 'return'; readonly value: Expr | undefined; readonly span: Span }
   | { readonly kind: 'goto'; readonly label: string; readonly span: Span }
   | { readonly kind: 'label'; readonly label: string; readonly body: Stmt; readonly span: Span }
-  /** `asm volatile("" ::: "memory")` and `asm volatile("" : "+r"(x))`; other templates are refused by the parser. */
-  | { readonly kind: 'barrier'; readonly places: readonly Expr[]; readonly span: Span };
+  /** `asm volatile("" ::: "memory")` and `asm volatile("" : "+r"(x))`: a template without instructions. */
+  | { readonly kind: 'barrier'; readonly places: readonly Expr[]; readonly span: Span }
+  | AsmStmt;
+
+/** Inline assembly with instructions. */
+export interface AsmStmt {
+  readonly kind: 'asm';
+  readonly template: string;
+  /** Places. */
+  readonly outputs: readonly AsmArgument[];
+  readonly inputs: readonly AsmArgument[];
+  /** `memory`, `r0` … `r10`, `w0` …, `cc`. */
+  readonly clobbers: readonly string[];
+  /** Of `asm goto`: the names in the template, and the labels of the function that they mean. */
+  readonly labels: readonly { readonly name: string; readonly label: string }[];
+  /** Functions and variables that the template names itself. */
+  readonly symbols: readonly { readonly name: string; readonly entity: FunctionDecl | VariableDecl }[];
+  readonly isGoto: boolean;
+  readonly span: Span;
+}
+export interface AsmArgument {
+  readonly name: string | undefined;
+  readonly constraint: string;
+  readonly expr: Expr;
+}
 
 export interface CompoundStmt {
   readonly kind: 'compound-stmt';

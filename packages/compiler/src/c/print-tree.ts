@@ -113,6 +113,10 @@ function printStmt(out: Lines, s: Stmt, depth: number): void {
       out.add(depth, 'barrier', s.span);
       for (const place of s.places) printExpr(out, place, inner);
       return;
+    case 'asm':
+      out.add(depth, `asm ${JSON.stringify(s.template)}`, s.span);
+      for (const { expr } of [...s.outputs, ...s.inputs]) printExpr(out, expr, inner);
+      return;
     default:
       out.add(depth, s.kind, s.span);
   }

@@ -3,6 +3,7 @@ import type { BtfId, CoreKind } from '@skep/object';
 import { bytesOf, constant, typeOf } from './constant.ts';
 import type {
   AllocaInst,
+  AsmInst,
   AtomicInst,
   BinaryOp,
   Block,
@@ -21,7 +22,7 @@ import type {
 
 /** What a function is before it has a body. */
 export type FuncOptions = Partial<
-  Pick<Func, 'linkage' | 'hidden' | 'section' | 'inline' | 'type' | 'declTags' | 'span'>
+  Pick<Func, 'linkage' | 'hidden' | 'section' | 'inline' | 'naked' | 'type' | 'declTags' | 'span'>
 > & { readonly params?: readonly Param[]; readonly result?: IrType };
 
 /** A function without blocks: a declaration until a {@link FunctionBuilder} is set on it. */
@@ -33,6 +34,7 @@ export function createFunc(name: string, options: FuncOptions = {}): Func {
     hidden: options.hidden ?? false,
     section: options.section,
     inline: options.inline ?? 'auto',
+    ...(options.naked && { naked: true }),
     params: [...(options.params ?? [])],
     result: options.result ?? 'void',
     type: options.type ?? 0,
@@ -230,6 +232,25 @@ export class FunctionBuilder {
       kind: 'barrier',
       type: value === undefined ? 'void' : scalar(value),
       value,
+      span: this.span,
+    });
+  }
+
+  asm(inst: AsmInst): AsmInst {
+    return this.emit(inst);
+  }
+
+  /** Result `index` of inline assembly; result 0 is the instruction itself. */
+  asmResult(asm: AsmInst, index: number): Inst {
+    return this.emit({ kind: 'asm-result', type: 'i64', asm, index, span: this.span });
+  }
+
+  asmGoto(asm: AsmInst, labels: readonly Block[], otherwise: Block): void {
+    this.terminate({
+      kind: 'asm-goto',
+      asm,
+      targets: labels.map((block) => target(block)),
+      otherwise: target(otherwise),
       span: this.span,
     });
   }

@@ -35,6 +35,8 @@ export interface Func {
   /** `SEC("…")`: an entry program; undefined for subprograms, which go to `.text`, and for externs outside `.ksyms`. */
   readonly section: string | undefined;
   readonly inline: 'always' | 'never' | 'auto';
+  /** The body is inline assembly alone, without anything before or behind it. */
+  readonly naked?: boolean | undefined;
   readonly params: Param[];
   /** The names of the parameters, for BTF. */
   readonly result: IrType;
@@ -113,7 +115,9 @@ export type Inst =
   | MemSetInst
   | CallInst
   | CoreInst
-  | BarrierInst;
+  | BarrierInst
+  | AsmInst
+  | AsmResultInst;
 
 interface InstBase {
   /** `void` when it makes no value. */
@@ -267,6 +271,43 @@ export interface BarrierInst extends InstBase {
   value: Value | undefined;
 }
 
+/**
+ * Inline assembly with instructions, which nobody looks into before registers are known. Its value is its first result
+ * (`type` is void when it has none), all as whole registers: i64.
+ */
+export interface AsmInst extends InstBase {
+  readonly kind: 'asm';
+  /** With `%0`, `%[name]`, `%w0`, `%l[label]`, as the source wrote it. */
+  readonly template: string;
+  /** In the order of the numbers. */
+  readonly operands: readonly AsmOperand[];
+  /** Registers that it overwrites. */
+  readonly clobbers: readonly number[];
+  /** The names behind `goto` labels' numbers, which follow those of the operands. */
+  readonly labels: readonly string[];
+  /** Functions and variables that the template itself names. */
+  readonly names: readonly string[];
+  /** The operands' values, then what {@link names} name. */
+  inputs: Value[];
+}
+export interface AsmOperand {
+  readonly name: string | undefined;
+  /** `memory`: the input is an address, the operand what lies there. `any`: a number where it is one, else a register. */
+  readonly place: 'register' | 'immediate' | 'any' | 'memory';
+  /** Its index in `inputs`; undefined for what is only written. */
+  readonly input: number | undefined;
+  /** Its index among the results. */
+  readonly result: number | undefined;
+  /** Written before all inputs are read (`&`). */
+  readonly early: boolean;
+}
+/** A further result of inline assembly; the first one is the value of `asm` itself. */
+export interface AsmResultInst extends InstBase {
+  readonly kind: 'asm-result';
+  asm: Value;
+  readonly index: number;
+}
+
 export type Terminator =
   | {
       readonly kind: 'jump';
@@ -290,6 +331,14 @@ export type Terminator =
       readonly kind: 'switch';
       value: Value;
       cases: { readonly value: bigint; readonly target: Target }[];
+      otherwise: Target;
+      span: Span | undefined;
+    }
+  /** `asm goto`, without results: goes on at `otherwise`, or at the target of one of its labels. */
+  | {
+      readonly kind: 'asm-goto';
+      readonly asm: AsmInst;
+      readonly targets: readonly Target[];
       otherwise: Target;
       span: Span | undefined;
     }

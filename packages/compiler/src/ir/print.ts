@@ -1,6 +1,19 @@
 import { hex } from '@skep/base';
 import { bytesOf, typeOf } from './constant.ts';
-import type { Block, Callee, Func, Global, Inst, Module, Param, ScalarType, Target, Terminator, Value } from './ir.ts';
+import type {
+  AsmInst,
+  Block,
+  Callee,
+  Func,
+  Global,
+  Inst,
+  Module,
+  Param,
+  ScalarType,
+  Target,
+  Terminator,
+  Value,
+} from './ir.ts';
 
 /** The module as text, which `parse.ts` reads back. Spans and the table of types are left out. */
 export function printModule(module: Module): string {
@@ -130,7 +143,25 @@ function printBody(names: Names, inst: Inst): string {
       return `core ${inst.relocation} ${inst.root} ${quote(inst.access)} ${inst.value}`;
     case 'barrier':
       return inst.value === undefined ? 'barrier' : `barrier ${inst.type} ${bare(inst.value)}`;
+    case 'asm':
+      return printAsm(names, inst);
+    case 'asm-result':
+      return `asm-result ${bare(inst.asm)}, ${inst.index}`;
   }
+}
+
+function printAsm(names: Names, inst: AsmInst): string {
+  const operands = inst.operands.map(({ name, place, input, result, early }) => {
+    const parts = [
+      name === undefined ? '' : `[${name}]`,
+      result === undefined ? '' : `=${early ? '&' : ''}`,
+      place,
+      input === undefined ? '' : operand(names, inst.inputs[input]!, true),
+    ];
+    return parts.filter((part) => part !== '').join(' ');
+  });
+  const clobbers = inst.clobbers.map((reg) => `r${reg}`).join(' ');
+  return `asm ${quote(inst.template)} (${operands.join(', ')})${clobbers === '' ? '' : ` clobbers ${clobbers}`}`;
 }
 
 function printCallee(names: Names, callee: Callee): string {
@@ -155,6 +186,8 @@ function printTerminator(names: Names, func: Func, term: Terminator): string {
       const value = operand(names, term.value, false);
       return `switch ${typeOf(term.value)} ${value}, ${to(term.otherwise)} [${cases}]`;
     }
+    case 'asm-goto':
+      return `asm-goto ${to(term.otherwise)} [${term.targets.map(to).join(', ')}] ${printAsm(names, term.asm)}`;
     case 'return':
       return term.value === undefined ? 'return' : `return ${operand(names, term.value, func.result === 'void')}`;
     case 'unreachable':

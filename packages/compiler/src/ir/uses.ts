@@ -49,6 +49,17 @@ export function forEachOperand(user: Inst | Terminator, visit: (value: Value) =>
     case 'return':
       if (user.value !== undefined) visit(user.value);
       return;
+    case 'asm':
+      for (const input of user.inputs) visit(input);
+      return;
+    case 'asm-result':
+      visit(user.asm);
+      return;
+    case 'asm-goto':
+      for (const input of user.asm.inputs) visit(input);
+      for (const target of user.targets) for (const arg of target.args) visit(arg);
+      for (const arg of user.otherwise.args) visit(arg);
+      return;
     case 'jump':
       for (const arg of user.target.args) visit(arg);
       return;
@@ -121,6 +132,17 @@ export function mapOperands(user: Inst | Terminator, map: (value: Value) => Valu
     case 'return':
       if (user.value !== undefined) user.value = map(user.value);
       return;
+    case 'asm':
+      mapList(user.inputs, map);
+      return;
+    case 'asm-result':
+      user.asm = map(user.asm);
+      return;
+    case 'asm-goto':
+      mapList(user.asm.inputs, map);
+      for (const target of user.targets) mapList(target.args, map);
+      mapList(user.otherwise.args, map);
+      return;
     case 'jump':
       mapList(user.target.args, map);
       return;
@@ -154,6 +176,8 @@ export function targetsOf(term: Terminator): readonly Target[] {
       return [term.then, term.else];
     case 'switch':
       return [...term.cases.map((one) => one.target), term.otherwise];
+    case 'asm-goto':
+      return [...term.targets, term.otherwise];
     case 'return':
     case 'unreachable':
       return [];
@@ -218,6 +242,7 @@ export function isRemovable(inst: Inst): boolean {
     case 'memset':
     case 'call':
     case 'barrier':
+    case 'asm':
       return false;
     default:
       return true;
@@ -226,7 +251,8 @@ export function isRemovable(inst: Inst): boolean {
 
 /** A copy with the same operands; lists are copied. */
 export function cloneInst(inst: Inst): Inst {
-  return inst.kind === 'call' ? { ...inst, args: [...inst.args] } : { ...inst };
+  if (inst.kind === 'call') return { ...inst, args: [...inst.args] };
+  return inst.kind === 'asm' ? { ...inst, inputs: [...inst.inputs] } : { ...inst };
 }
 
 /** A copy with the same operands and blocks; targets and lists are copied. */
@@ -241,6 +267,13 @@ export function cloneTerminator(term: Terminator): Terminator {
       return {
         ...term,
         cases: term.cases.map((one) => ({ value: one.value, target: cloneTarget(one.target) })),
+        otherwise: cloneTarget(term.otherwise),
+      };
+    case 'asm-goto':
+      return {
+        ...term,
+        asm: { ...term.asm, inputs: [...term.asm.inputs] },
+        targets: term.targets.map(cloneTarget),
         otherwise: cloneTarget(term.otherwise),
       };
     case 'return':

@@ -74,7 +74,7 @@ export function verifyFunction(func: Func): string[] {
   return problems;
 }
 
-const TERMINATORS = { jump: 0, branch: 0, switch: 0, return: 0, unreachable: 0 };
+const TERMINATORS = { jump: 0, branch: 0, switch: 0, 'asm-goto': 0, return: 0, unreachable: 0 };
 
 function checkInst(inst: Inst): string | undefined {
   switch (inst.kind) {
@@ -119,6 +119,12 @@ function checkInst(inst: Inst): string | undefined {
       return inst.type === 'i64' ? undefined : `makes ${inst.type}`;
     case 'barrier':
       return inst.value === undefined ? undefined : same(inst.type, inst.value);
+    case 'asm':
+      return inst.type === (inst.operands.some((one) => one.result !== undefined) ? 'i64' : 'void')
+        ? undefined
+        : `makes ${inst.type}`;
+    case 'asm-result':
+      return typeof inst.asm === 'object' && inst.asm.kind === 'asm' && inst.index > 0 ? undefined : 'is of no asm';
   }
 }
 

@@ -17,6 +17,7 @@ export function eliminateDeadCode(func: Func): boolean {
     for (const inst of block.insts) if (!isRemovable(inst)) mark(inst);
     const { term } = block;
     if (term.kind === 'branch') mark(term.condition);
+    else if (term.kind === 'asm-goto') for (const input of term.asm.inputs) mark(input);
     else if ((term.kind === 'switch' || term.kind === 'return') && term.value !== undefined) mark(term.value);
     for (const target of targetsOf(term)) {
       const list = sources.get(target.block);

@@ -73,6 +73,8 @@ export class MemoryModel {
         return this.writtenBy(inst);
       case 'barrier':
         return inst.value === undefined ? this.everything : [];
+      case 'asm':
+        return this.everything;
       default:
         return [];
     }

@@ -1,4 +1,6 @@
 import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
+import type { CType } from '../ctype.ts';
+import { printType } from '../types.ts';
 
 // What is well-formed C but cannot become eBPF: E135x are limits of the machine, E145x is C that eBPF has no room for.
 
@@ -113,5 +115,32 @@ export function incompleteObject(name: string, span: Span): Diagnostic {
     `'${name}' has no size that is known here`,
     span,
     'complete its type, or give the array a constant length',
+  );
+}
+
+export function asmConstraint(constraint: string, span: Span): Diagnostic {
+  return error(
+    'E1455',
+    `the constraint "${constraint}" of the inline assembly is not known`,
+    span,
+    'there are "r" and "w" (a register), "i" (a constant), "m" (memory), "0" (the place of operand 0), with "=" and "+"',
+  );
+}
+
+export function asmType(type: CType, span: Span): Diagnostic {
+  return error(
+    'E1456',
+    `a value of type '${printType(type)}' does not fit a register of the inline assembly`,
+    span,
+    'give its address, or its members one by one',
+  );
+}
+
+export function asmGotoResults(span: Span): Diagnostic {
+  return error(
+    'E1457',
+    "'asm goto' with outputs is not supported",
+    span,
+    'store the result through a pointer that goes in as an input, or jump by C',
   );
 }

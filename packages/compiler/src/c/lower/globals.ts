@@ -2,7 +2,7 @@ import type { Global, Linkage } from '../../ir/ir.ts';
 import type { InitPart, VariableDecl } from '../ast.ts';
 import { alignOf, isConst, isVolatile, sizeOf, strip } from '../types.ts';
 import { incompleteObject, notStatic, sectionMismatch, tooLarge } from './diagnostics.ts';
-import { staticPlace, staticValue } from './static-value.ts';
+import { staticNumber, staticPlace, staticValue } from './static-value.ts';
 import type { Unit } from './unit.ts';
 
 /** The global of a variable with all but its contents, which may refer to the variable itself. */
@@ -78,6 +78,16 @@ export function openString(name: string, bytes: Uint8Array): Global {
     constant: true,
     span: undefined,
   };
+}
+
+/** The bytes of an object whose initialiser holds numbers only; undefined otherwise. */
+export function constantBytes(unit: Unit, variable: VariableDecl): Uint8Array | undefined {
+  const bytes = new Uint8Array(Math.max(sizeOf(variable.type) ?? 0, variable.init?.size ?? 0));
+  for (const part of variable.init?.parts ?? []) {
+    if (part.value.kind !== 'string' && staticNumber(unit, part.value) === undefined) return undefined;
+    fillPart(unit, variable, part, bytes, []);
+  }
+  return bytes;
 }
 
 function fillPart(

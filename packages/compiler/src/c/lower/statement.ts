@@ -2,6 +2,7 @@ import { constant, typeOf } from '../../ir/constant.ts';
 import type { Block, ScalarType, Value } from '../../ir/ir.ts';
 import type { Expr, Stmt, Unroll } from '../ast.ts';
 import { integerOf } from '../types.ts';
+import { lowerAsm } from './asm.ts';
 import { lowerAggregate, lowerBranch, lowerDiscard, lowerValue } from './expression.ts';
 import { initialise } from './initialise.ts';
 import { copy, load, lowerPlace, placeOfVariable, plain, store } from './place.ts';
@@ -138,6 +139,9 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
       return;
     case 'barrier':
       lowerBarrier(fn, s.places);
+      return;
+    case 'asm':
+      lowerAsm(fn, s, (label) => labelled(fn, label));
       return;
   }
 }

@@ -2,7 +2,7 @@ import type { Diagnostics } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { createFunc, createParam } from '../../ir/build.ts';
 import type { Func, Global, Linkage, Module, Param } from '../../ir/ir.ts';
-import type { FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
+import type { DeclAttributes, FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
 import { asFunction } from '../types.ts';
 import { BtfTypes } from './btf-types.ts';
 import { lowerFunction } from './function.ts';
@@ -80,7 +80,8 @@ class UnitLowering implements Unit {
       linkage: linkageOf(decl),
       hidden: attributes.hidden,
       section: attributes.section,
-      inline: attributes.alwaysInline || mustInline ? 'always' : attributes.noinline ? 'never' : 'auto',
+      inline: inliningOf(attributes, mustInline),
+      naked: attributes.naked,
       params,
       result,
       declTags: [
@@ -208,6 +209,12 @@ class UnitLowering implements Unit {
     for (const variable of this.variables.keys()) place(variable);
     globals.unshift(...named);
   }
+}
+
+function inliningOf(attributes: DeclAttributes, must: boolean): Func['inline'] {
+  if (attributes.naked) return 'never';
+  if (attributes.alwaysInline || must) return 'always';
+  return attributes.noinline ? 'never' : 'auto';
 }
 
 function linkageOf(decl: FunctionDecl): Linkage {

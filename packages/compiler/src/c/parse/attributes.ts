@@ -33,6 +33,7 @@ export function noAttributes(): DeclAttributes {
     section: undefined,
     alwaysInline: false,
     noinline: false,
+    naked: false,
     weak: false,
     hidden: false,
     used: false,
@@ -48,6 +49,7 @@ export function newAttributes(): Attributes {
     section: undefined,
     alwaysInline: false,
     noinline: false,
+    naked: false,
     weak: false,
     hidden: false,
     used: false,
@@ -74,6 +76,7 @@ export function mergeAttributes(into: DeclAttributes, from: DeclAttributes): voi
   into.section ??= from.section;
   into.alwaysInline ||= from.alwaysInline;
   into.noinline ||= from.noinline;
+  into.naked ||= from.naked;
   into.weak ||= from.weak;
   into.hidden ||= from.hidden;
   into.used ||= from.used;
@@ -147,7 +150,7 @@ const HARMLESS = new Set(
 );
 /** What changes the meaning in ways that are not there yet. */
 const REFUSED = new Set(
-  `address_space cleanup naked vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
+  `address_space cleanup vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
   ms_struct ms_abi sysv_abi interrupt target_clones scalar_storage_order`.split(/\s+/),
 );
 const MODES: Record<string, number | undefined> = { QI: 1, HI: 2, SI: 4, DI: 8, TI: 16, word: 8, pointer: 8, byte: 1 };
@@ -213,6 +216,9 @@ function attribute(p: Parser, into: Attributes): void {
       break;
     case 'noinline':
       into.noinline = true;
+      break;
+    case 'naked':
+      into.naked = true;
       break;
     case 'weak':
       into.weak = true;

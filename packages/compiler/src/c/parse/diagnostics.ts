@@ -167,15 +167,6 @@ export const wrongKindOfTag = (span: Span, tag: string, before: Span | undefined
 
 export const unsupported = (span: Span, what: string, help?: string): Diagnostic =>
   error('E1401', span, `${what} is not supported`, { help });
-export const unsupportedAsm = (span: Span, text: string): Diagnostic =>
-  error(
-    'E1402',
-    span,
-    `inline assembly with instructions is not supported: "${text.length > 40 ? `${text.slice(0, 40)}…` : text}"`,
-    {
-      help: 'only empty templates, which keep the compiler from moving values (`asm volatile("" : "+r"(x))`), are taken',
-    },
-  );
 export const floatArithmetic = (span: Span, what = 'floating-point arithmetic'): Diagnostic =>
   error('E1403', span, `${what} does not exist in eBPF`, { help: 'scale to integers, and do the rest in user space' });
 export const int128Arithmetic = (span: Span, op: string): Diagnostic =>

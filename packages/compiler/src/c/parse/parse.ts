@@ -28,6 +28,7 @@ export function parseC(tokens: TokenList, options: ParseOptions): TranslationUni
   const parser = new Parser(tokens, diagnostics, types, helpers);
   try {
     translationUnit(parser);
+    parser.resolveAsmNames();
     finishVariables(parser);
     parser.reportDeferred();
   } catch (error) {

@@ -95,6 +95,11 @@ export class Parser {
   private readonly pushedVisibility: string[] = [];
   private unroll: { readonly at: number; readonly unroll: Unroll } | undefined;
   private pragmasDone = -1;
+  /** Names in inline assembly, which may mean what is declared later; and where that is noted. */
+  readonly asmNames: {
+    readonly name: string;
+    readonly symbols: { name: string; entity: FunctionDecl | VariableDecl }[];
+  }[] = [];
   private readonly deferred: { readonly decl: FunctionDecl; readonly diagnostic: Diagnostic }[] = [];
   /** Names that neither BTF nor the helpers know. */
   private readonly unknown = new Set<number>();
@@ -327,6 +332,17 @@ export class Parser {
     const origin = this.tokens.origins[at]!;
     const macro = origin < 0 ? this.tokens.expansions[-origin]?.definition : undefined;
     return code === 'W1204' && macro !== undefined && macro.file !== span?.file;
+  }
+
+  /** At the end of the file: what inline assembly names is used by that. */
+  resolveAsmNames(): void {
+    for (const { name, symbols } of this.asmNames) {
+      const entity = this.lookup(this.idOf(name));
+      if (entity === undefined || entity.kind === 'typedef' || entity.kind === 'enumerator') continue;
+      if (entity.kind === 'function' && entity.helper !== undefined) continue;
+      entity.used = true;
+      symbols.push({ name, entity });
+    }
   }
 
   /** What static functions do that is not supported counts only when somebody calls them: headers are full of them. */

@@ -1,10 +1,10 @@
 import type { Span } from '@skep/base';
-import type { CompoundStmt, Expr, Stmt, VariableDecl } from '../ast.ts';
+import type { AsmArgument, AsmStmt, CompoundStmt, Expr, FunctionDecl, Stmt, VariableDecl } from '../ast.ts';
 import { integerConstant } from '../constant.ts';
 import type { IntType } from '../ctype.ts';
 import { T } from '../token.ts';
 import { fits, INT, integerOf, isConst, isInteger, isScalar, isVoid, strip, unqualified, wrap } from '../types.ts';
-import { attributes, newAttributes, stringLiteral } from './attributes.ts';
+import { attributes, newAttributes, plainString } from './attributes.ts';
 import { assignTo, errorExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
 import { declaration } from './declarations.ts';
 import {
@@ -16,7 +16,6 @@ import {
   returnMismatch,
   tooDeep,
   unsupported,
-  unsupportedAsm,
 } from './diagnostics.ts';
 import { constantExpression, discard, expression } from './expressions.ts';
 import { condition } from './operators.ts';
@@ -433,7 +432,6 @@ function labelName(p: Parser, name: string): string {
 
 // ── asm ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Only templates without instructions: they keep the compiler from moving or knowing values. */
 function asmStatement(p: Parser): Stmt {
   const start = p.at;
   p.next();
@@ -445,54 +443,79 @@ function asmStatement(p: Parser): Stmt {
   const opened = p.at;
   p.expect(T.LParen, "'('");
   if (p.kind !== T.String) p.fail('a string');
-  const { bytes } = stringLiteral(p);
-  const template = new TextDecoder().decode(bytes.subarray(0, bytes.length - 1)).trim();
-  if (template !== '' || isGoto) {
-    p.report(unsupportedAsm(p.from(opened + 1), isGoto && template === '' ? 'asm goto' : template));
-    p.reset(opened);
-    p.skipBalanced();
-    p.expect(T.Semicolon, "';'");
-    return { kind: 'empty', span: p.from(start) };
-  }
-  const places: Expr[] = [];
-  const values: Stmt[] = [];
-  for (let section = 0; section < 3 && p.accept(T.Colon); section++) {
+  const template = plainString(p);
+  const outputs: AsmArgument[] = [];
+  const inputs: AsmArgument[] = [];
+  const clobbers: string[] = [];
+  const labels: { name: string; label: string }[] = [];
+  for (let section = 0; section < 4 && p.accept(T.Colon); section++) {
     if (p.is(T.Colon) || p.is(T.RParen)) continue;
     do {
-      if (section === 2) {
-        if (p.kind !== T.String) p.fail('a string');
-        stringLiteral(p);
-        continue;
+      if (section === 0) asmArgument(p, outputs, true);
+      else if (section === 1) asmArgument(p, inputs, false);
+      else if (section === 2) {
+        if (!p.is(T.String)) p.fail('a string');
+        clobbers.push(plainString(p));
+      } else {
+        if (!p.is(T.Identifier)) p.fail('a label');
+        const label = labelName(p, p.text());
+        p.fn?.gotos.push({ label, span: p.span() });
+        labels.push({ name: p.text(), label });
+        p.next();
       }
-      asmOperand(p, section === 0, places, values);
     } while (p.accept(T.Comma));
   }
   p.expect(T.RParen, "')'", opened);
   p.expect(T.Semicolon, "';'");
   const span = p.from(start);
-  const barrier: Stmt = { kind: 'barrier', places, span };
-  return values.length === 0 ? barrier : { kind: 'compound-stmt', body: [...values, barrier], span };
+  if (template.trim() === '' && !isGoto) return barrier(outputs, inputs, span);
+  const symbols: { name: string; entity: FunctionDecl | VariableDecl }[] = [];
+  for (const name of namesIn(template)) p.asmNames.push({ name, symbols });
+  return { kind: 'asm', template, outputs, inputs, clobbers, labels, symbols, isGoto, span };
 }
 
-function asmOperand(p: Parser, output: boolean, places: Expr[], values: Stmt[]): void {
+function asmArgument(p: Parser, list: AsmArgument[], output: boolean): void {
+  let name: string | undefined;
   if (p.accept(T.LBracket)) {
     if (p.kind !== T.Identifier) p.fail('a name');
+    name = p.text();
     p.next();
     p.expect(T.RBracket, "']'");
   }
   if (p.kind !== T.String) p.fail('a constraint');
-  stringLiteral(p);
+  const constraint = plainString(p);
   const opened = p.at;
   p.expect(T.LParen, "'('");
   const expr = expression(p);
   p.expect(T.RParen, "')'", opened);
   if (isError(expr)) return;
-  // An input that is a variable may be changed in place (`"+r"` among the inputs); anything else is only evaluated.
-  if (isPlace(expr) && isScalar(expr.type) && (output || (expr.kind === 'var' && !isConst(expr.type)))) {
-    const same = places.some((one) => one.kind === 'var' && expr.kind === 'var' && one.variable === expr.variable);
-    if (!same) places.push(expr);
-  } else {
-    const value = rvalue(p, expr);
-    values.push({ kind: 'expression', expr: value, span: value.span });
+  // What may be changed in place ("+r" even among the inputs) and what is a place in memory stays one.
+  const stays = output || /[+m]/.test(constraint);
+  if (stays && isPlace(expr)) list.push({ name, constraint, expr });
+  else list.push({ name, constraint, expr: rvalue(p, expr) });
+}
+
+/** A template without instructions keeps the compiler from moving or knowing values. */
+function barrier(outputs: readonly AsmArgument[], inputs: readonly AsmArgument[], span: Span): Stmt {
+  const places: Expr[] = [];
+  const values: Stmt[] = [];
+  for (const [i, { expr: given }] of [...outputs, ...inputs].entries()) {
+    const output = i < outputs.length;
+    // An input that is a variable may be changed in place; anything else is only evaluated.
+    const expr = given.kind === 'cast' && given.op === 'load' && given.operand.kind === 'var' ? given.operand : given;
+    if (isPlace(expr) && isScalar(expr.type) && (output || (expr.kind === 'var' && !isConst(expr.type)))) {
+      const same = places.some((one) => one.kind === 'var' && expr.kind === 'var' && one.variable === expr.variable);
+      if (!same) places.push(expr);
+    } else values.push({ kind: 'expression', expr, span: expr.span });
   }
+  const made: Stmt = { kind: 'barrier', places, span };
+  return values.length === 0 ? made : { kind: 'compound-stmt', body: [...values, made], span };
+}
+
+/** Functions that are called and variables whose address is loaded by name. They may be declared further down. */
+function namesIn(template: string): string[] {
+  const found = new Set<string>();
+  for (const match of template.matchAll(/\bcall\s+([A-Za-z_]\w*)|=\s*([A-Za-z_]\w*)\s+ll\b/g))
+    found.add(match[1] ?? match[2]!);
+  return [...found];
 }

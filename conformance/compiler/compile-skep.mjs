@@ -1,0 +1,116 @@
+// @ts-check
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { build } from 'esbuild';
+import { cacheDir } from './corpus.mjs';
+
+/** @typedef {import('./corpus.mjs').Suite} Suite */
+/**
+ * @typedef {object} SkepBuilt
+ * @property {string} [object] path
+ * @property {string} [error] the first diagnostic
+ * @property {string} [code] its code; `crash` and `timeout` where there is none
+ * @property {string} [details] all of them, or the stack
+ * @property {number} ms
+ */
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+/** Milliseconds for one file. */
+const PATIENCE = 30_000;
+
+/** The compiler as its sources are now, in one file: what others change during the run does not matter. */
+export async function snapshot() {
+  const result = await build({
+    stdin: {
+      contents: `export { compile } from '@skep/compiler'; export { renderDiagnostics } from '@skep/base';
+        export { Btf } from '@skep/object';`,
+      resolveDir: join(REPOSITORY, 'packages/cli'),
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['skep-source'],
+    sourcemap: 'inline',
+    write: false,
+    logLevel: 'error',
+  });
+  const [output] = result.outputFiles;
+  if (output === undefined) throw new Error('esbuild gave no output');
+  const hash = createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
+  const path = join(cacheDir(), 'snapshots', `skep-${hash}.mjs`);
+  if (!existsSync(path)) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.part`, output.contents);
+    renameSync(`${path}.part`, path);
+  }
+  return path;
+}
+
+/** Compiles in worker threads; a file that takes too long costs its worker. */
+export class SkepCompiler {
+  /** @type {Worker | undefined} */
+  #worker;
+  #snapshot;
+  #options;
+
+  /** @param {string} snapshotPath @param {{cpu?: string, optimise?: number}} [options] */
+  constructor(snapshotPath, options = {}) {
+    this.#snapshot = snapshotPath;
+    this.#options = options;
+  }
+
+  /** @returns {Promise<SkepBuilt>} */
+  compile(/** @type {Suite} */ suite, /** @type {string} */ file) {
+    const object = join(cacheDir(), 'objects', `skep.${process.pid}`, suite.name, `${file}.o`);
+    mkdirSync(dirname(object), { recursive: true });
+    this.#worker ??= new Worker(new URL('worker.mjs', import.meta.url), {
+      workerData: { snapshot: this.#snapshot },
+    });
+    const worker = this.#worker;
+    const job = {
+      path: join(suite.root, file),
+      object,
+      options: {
+        ...this.#options,
+        defines: suite.defines,
+        includePaths: [...suite.includes, ...suite.skepIncludes],
+      },
+    };
+    return new Promise((done) => {
+      const finish = (/** @type {SkepBuilt} */ built) => {
+        clearTimeout(timer);
+        worker.off('message', finish);
+        worker.off('error', crash);
+        done(built);
+      };
+      const drop = (/** @type {SkepBuilt} */ built) => {
+        this.#worker = undefined;
+        void worker.terminate();
+        finish(built);
+      };
+      const crash = (/** @type {Error} */ error) =>
+        drop({ code: 'crash', error: String(error), details: error.stack ?? '', ms: 0 });
+      const timer = setTimeout(
+        () => drop({ code: 'timeout', error: `not done after ${PATIENCE / 1000} s`, ms: PATIENCE }),
+        PATIENCE,
+      );
+      worker.on('message', finish);
+      worker.on('error', crash);
+      worker.postMessage(job);
+    });
+  }
+
+  async close() {
+    await this.#worker?.terminate();
+  }
+}
+
+export function skepObjects() {
+  return join(cacheDir(), 'objects', `skep.${process.pid}`);
+}
+
+export const knownFailuresPath = join(dirname(fileURLToPath(import.meta.url)), 'known-failures.json');
+export const knownFailures = () => JSON.parse(readFileSync(knownFailuresPath, 'utf8'));

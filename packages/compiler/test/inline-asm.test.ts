@@ -1,0 +1,100 @@
+import { decode, disassemble, openObject } from '@skep/object';
+import { describe, expect, it } from 'vitest';
+import { compile } from '../src/compile.ts';
+
+const PRELUDE = `
+typedef unsigned int __u32; typedef unsigned long long __u64;
+#define SEC(name) __attribute__((section(name), used))
+`;
+
+function built(text: string) {
+  return compile({ name: 'asm.bpf.c', text: PRELUDE + text }, { debug: true });
+}
+
+/** The instructions of the first program, one a line. */
+function code(text: string): string[] {
+  const result = built(text);
+  if (!result.ok) throw new Error(result.diagnostics.map((one) => `${one.code}: ${one.message}`).join('\n'));
+  const [program] = openObject(result.object, { name: 'asm' }).programs;
+  return disassemble(decode(program!.code))
+    .split('\n')
+    .map((line) => line.replace(/^\s*\d+:\s*/, '').trim())
+    .filter((line) => line !== '');
+}
+
+function refused(text: string): string[] {
+  const result = built(text);
+  return result.ok ? [] : result.diagnostics.map((one) => one.code);
+}
+
+describe('inline assembly', () => {
+  it('keeps a naked function as it is written', () => {
+    expect(
+      code(`SEC("socket") __attribute__((naked)) void f(void) {
+        asm volatile("r2 = %[two];\\n if r2 s> 1 goto l%=; r0 = 0; exit; l%=: r0 = *(u32*)(r1 + %[off]); exit"
+          : : [two]"i"(2), [off]"i"(4 * 4) : "r0", "r2", "memory"); }`),
+    ).toEqual(['r2 = 2', 'if r2 s> 0x1 goto pc+2', 'r0 = 0', 'exit', 'r0 = *(u32 *)(r1 +16)', 'exit']);
+  });
+
+  it('moves operands in and results out', () => {
+    const lines = code(`SEC("socket") int f(__u32 *ctx) {
+      __u64 x = ctx[0], y;
+      asm volatile("%[y] = %[x]; %[y] *= 7; %w[x] += 1" : [y]"=&r"(y), [x]"+r"(x));
+      return x + y; }`);
+    const start = lines.findIndex((line) => line.includes('*= 7'));
+    const copy = /^(r\d) = (r\d)$/.exec(lines[start - 1]!)!;
+    expect(copy[1]).not.toBe(copy[2]);
+    expect(lines[start]).toBe(`${copy[1]} *= 7`);
+    expect(lines[start + 1]).toBe(`w${copy[2]!.slice(1)} += 1`);
+  });
+
+  it('leaves clobbered registers to the template', () => {
+    const lines = code(`SEC("socket") int f(__u32 *ctx) {
+      __u64 x = ctx[0];
+      asm volatile("r1 = %0; r2 = 0; r3 = 0; r4 = 0; r5 = 0; call 6" : : "r"(x) : "r0", "r1", "r2", "r3", "r4", "r5");
+      return x; }`);
+    expect(lines).toContain('call bpf_trace_printk#6');
+    const moved = lines.find((line) => /^r1 = r[6-9]$/.test(line));
+    expect(moved).toBeDefined();
+  });
+
+  it('jumps out by asm goto', () => {
+    const lines = code(`SEC("socket") int f(__u32 *ctx) {
+      __u64 x = ctx[0];
+      asm goto("if %0 > %1 goto %l[big]" : : "r"(x), "ri"(10) : : big);
+      return 1;
+      big: return 2; }`);
+    expect(lines.some((line) => /^if r\d > 0xa goto pc\+\d$/.test(line))).toBe(true);
+    expect(lines).toEqual(expect.arrayContaining(['r0 = 1', 'r0 = 2']));
+  });
+
+  it('takes instructions as numbers', () => {
+    expect(
+      code(`struct insn { unsigned char code; unsigned char regs; short off; int imm; };
+        SEC("socket") __attribute__((naked)) void f(void) {
+          asm volatile(".8byte %0; .byte 0x95, 0; .short 0; .long 0"
+            : : "i"(*(long *)&((struct insn){ .code = 0xb7, .regs = 0, .imm = 5 })) : "r0"); }`),
+    ).toEqual(['r0 = 5', 'exit']);
+  });
+
+  it('calls functions that are declared later', () => {
+    const result = built(`
+      SEC("socket") __attribute__((naked)) int f(void) { asm volatile("call later; r0 = 0; exit" ::: "r0"); }
+      static __attribute__((naked, noinline, used)) int later(void) { asm volatile("r0 = 3; exit" ::: "r0"); }`);
+    expect(result.ok && result.functions.map((one) => [one.name, one.insns])).toEqual([
+      ['f', 3],
+      ['later', 2],
+    ]);
+  });
+
+  it('refuses what it cannot mean', () => {
+    const f = (body: string) => refused(`SEC("socket") int f(__u32 *ctx) { __u64 x = ctx[0]; ${body} return x; }`);
+    expect(f('asm volatile("r1 = ; exit");')).toEqual(['E1308']);
+    expect(f('asm volatile("call nothing");')).toEqual(['E1308']);
+    expect(f('asm volatile("r1 = %0" : : "i"(x));')).toEqual(['E1309']);
+    expect(f('asm volatile("r1 = %0" : : "Q!"(x));')).toEqual(['E1455']);
+    expect(f('asm volatile("%0 += 1" : "+r"(x) : : "r0","r1","r2","r3","r4","r5","r6","r7","r8","r9");')).toEqual([
+      'E1310',
+    ]);
+  });
+});
