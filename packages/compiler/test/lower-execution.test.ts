@@ -49,6 +49,7 @@ const CASES: readonly string[] = [
   'switch (s8) { case -100 ... -1: r = 5; break; default: r = 6; } switch (u64) { case 0xfedcba9876543210ull: r += 7; }',
   'r = 1; goto in; out: r *= 7; goto done; in: r += seven; goto out; done: r++;',
   'struct bits b = { 5, 100, -3, 0x1ffffffffull, 2, 1 }; b.b += three; b.c--; b.d ^= u32; r = b.a + b.b * 10 + b.c * 1000 + b.d + b.e + b.f;',
+  'struct bits b = { .a = u32 }; r = (s32 < (__u32)b.a) + 2 * (s32 < b.a) + 4 * ((__u32)b.a - 8 > 0) + 8 * (b.a - 8 > 0);',
   'struct bits b = {}; b.a = u32; b.c = s8; b.f = u8; r = (b.a = 9) + b.c * 16 + b.f * 4096 + (b.c = seven * 3);',
   'struct odd o = { 1, 0x54321, 0x6789, u64 }; o.b += three; o.c ^= u16; r = o.a + o.b * 3 + o.c * 5 + o.d;',
   'union both u = { .whole = u64 }; u.bytes[3] ^= 0x55 + zero; r = u.low * 3ull + u.high;',

@@ -141,6 +141,8 @@ export function convert(value: Expr, type: CType, implicit = true, span: Span = 
 
 /** The same representation under another name: literals change their type, other values need no cast unless one was written. */
 function sameBits(value: Expr, type: CType, implicit: boolean, span: Span): Expr {
+  // What is cast to its own type is no bit-field any more, and is promoted by its type.
+  if (!implicit && bitWidthOf(value) !== undefined) return cast('int', value, type, false, span);
   if (value.type === type) return value;
   if (value.kind === 'int') return { ...value, type, span };
   const bare = strip(type);
