@@ -101,3 +101,11 @@ export const nothingToShow = (): Diagnostic => ({
   message: 'neither a file nor `--kernel` says whose types are meant',
   help: 'name an object or C source, or `--kernel` and a type: `skep types --kernel task_struct`',
 });
+
+/** E7020: a line that was typed into the debugger. */
+export const badDebugCommand = (message: string, help?: string): Diagnostic => ({
+  code: 'E7020',
+  severity: 'error',
+  message,
+  help,
+});

@@ -216,6 +216,27 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./test-run.ts'),
   },
   {
+    name: 'debug',
+    summary: 'Step a program in the virtual machine, forwards and backwards',
+    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    options: [
+      { flags: '--program', value: 'name', summary: 'which program, when there are several' },
+      { flags: '--data', value: 'file', summary: 'the packet: a file, or hex:0a0b0c' },
+      { flags: '--ctx', value: 'file', summary: 'the context: a file, or hex:0a0b0c' },
+      { flags: '--replay', value: 'file', summary: 'step through all runs of this recording' },
+      { flags: '--set', value: 'name=number', summary: 'first value of a global variable', many: true },
+      ...compiling,
+    ],
+    examples: [
+      { line: 'skep debug examples/xdp_count.bpf.c', does: "gdb's commands; help lists them" },
+      {
+        line: 'skep debug examples/opens.bpf.c --replay examples/opens.skep',
+        does: 'what a recorded machine did, as often as you like',
+      },
+    ],
+    load: () => import('./debug.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'Say what this machine allows, and what to do about what it does not',
     options: [{ ...output, summary: 'table or json' }],
