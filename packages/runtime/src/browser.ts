@@ -1,4 +1,5 @@
 export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
+export { Debugger, type DebuggerOptions, SimulatedWorld, type World } from '@skep/vm';
 export type * from './host.ts';
 export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
 export { Attached, Loaded, LoadedProgram } from './loaded.ts';
