@@ -1,5 +1,6 @@
 import type { Recording } from '@skep/capture';
 import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+import type { PlainContext } from '@skep/vm';
 
 /**
  * A home for programs: the Linux kernel or the virtual machine. Both do the same to the same objects; what one cannot
@@ -23,6 +24,8 @@ export interface Host {
   countRuns?(): { close(): void } | undefined;
   /** Asks for the lines of `bpf_trace_printk`, where the host has them to itself. */
   onTrace?(take: (text: string) => void): void;
+  /** Hands over what of that is there already. */
+  drainTrace?(): void;
   close(): void;
 }
 
@@ -91,25 +94,44 @@ export interface HostProgram {
 }
 
 export interface AttachOptions {
-  /** XDP: the network interface. */
+  /** XDP, tc, netkit: the network interface. */
   readonly interface?: string;
+  /** tc: in place of what the section says. */
+  readonly direction?: 'ingress' | 'egress';
+  /** Programs on cgroups: a directory of cgroup version 2. */
+  readonly cgroup?: string;
+  /** sk_lookup, flow_dissector: a file of a network namespace; our own when not given. */
+  readonly netns?: string;
+  /** netfilter. */
+  readonly netfilter?: {
+    readonly family?: 'ipv4' | 'ipv6';
+    readonly hook: 'pre_routing' | 'input' | 'forward' | 'output' | 'post_routing';
+    readonly priority?: number;
+  };
+  /** sk_msg, sk_skb, iterators over maps: which map of the object. */
+  readonly map?: string;
+  /** Socket filters and sk_reuseport: the descriptor of the socket. */
+  readonly socket?: number;
   /** XDP: which of the driver's ways; the kernel chooses when not given. */
   readonly mode?: 'native' | 'generic' | 'offload';
   /** perf events: samples per second. */
   readonly frequency?: number;
-  /** perf events: one process instead of all CPUs. */
+  /** perf events, uprobes, static probes: one process instead of all. */
   readonly pid?: number;
 }
 
 export interface HostLink {
   /** How it is attached: `tracepoint, by bpf_link`. */
   readonly via: string;
+  /** Iterators: what the program prints, from the start; each call walks anew. */
+  readonly read?: () => string;
   close(): void;
 }
 
 export interface HostTestRun {
   readonly data?: Uint8Array | undefined;
-  readonly context?: Uint8Array | undefined;
+  /** As bytes, or as plain values: the members of the UAPI struct, `args`, registers. */
+  readonly context?: Uint8Array | PlainContext | undefined;
   readonly repeat?: number | undefined;
 }
 

@@ -132,6 +132,10 @@ export class LoadedProgram {
   run(options: HostTestRun = {}): HostTestResult {
     return this.host.testRun(options);
   }
+  /** The value that program arrays take for this program. */
+  get handle(): number {
+    return this.host.handle;
+  }
   stats(): { readonly runs: bigint; readonly ns: bigint } | undefined {
     return this.host.stats();
   }

@@ -15,8 +15,10 @@ export {
 export type { Meaning } from './debug/pointer.ts';
 export type { Standing } from './debug/timeline.ts';
 export { Fault, type FaultKind } from './fault.ts';
+export { decodeContext, encodeContext, type PlainContext } from './hooks/context.ts';
 export type { Fields } from './hooks/fields.ts';
 export { Socket, type SocketOptions } from './hooks/socket.ts';
+export { parseTraceFormat, type TraceField, type TraceFormat } from './hooks/trace-format.ts';
 export { hookKey, Machine, type MachineOptions, type Outcome, requireHook } from './machine.ts';
 export type { SpecialField, VmMap } from './maps/map.ts';
 export { PerfEventMap } from './maps/perf.ts';

@@ -161,7 +161,20 @@ export class Run {
             break;
           }
           case 0: {
-            if (op !== 0x18) throw illegal(op);
+            if (op !== 0x18) {
+              if (this.packetLoad(op, s, imm)) break;
+              // Beyond the packet: the function ends with 0 (bpf_gen_ld_abs, net/core/filter.c).
+              r[0] = 0;
+              r[1] = 0;
+              if (frame === 0) {
+                machine.fuel = fuel;
+                return;
+              }
+              frame -= 1;
+              ({ pc, code } = this.back(frame, code));
+              slots = code.length >> 1;
+              break;
+            }
             // Map addresses, callbacks and constants are all numbers by now: references were resolved at load.
             r[d] = imm;
             r[d + 1] = code[2 * pc + 1]!;
@@ -213,17 +226,8 @@ export class Run {
                   return;
                 }
                 frame -= 1;
-                const at = frame * SAVED;
-                pc = saved[at]!;
-                // The callee may have gone on in another program.
-                const caller = this.callers[frame]!;
-                if (caller.code !== code) {
-                  code = caller.code;
-                  slots = code.length >> 1;
-                  machine.running = caller.program;
-                }
-                for (let i = 0; i < 18; i++) r[2 + i] = saved[at + 1 + i]!;
-                r[20] = stack + (frame + 1) * FRAME_SIZE;
+                ({ pc, code } = this.back(frame, code));
+                slots = code.length >> 1;
                 break;
               }
               case 0xe5:
@@ -256,6 +260,42 @@ export class Run {
   private enter(frame: number): void {
     const at = this.stack + frame * FRAME_SIZE;
     this.machine.memory.bytes.fill(0, at, at + FRAME_SIZE);
+  }
+
+  /** Registers and place of the caller in a frame, whose callee may have gone on in another program. */
+  private back(frame: number, code: Int32Array): { pc: number; code: Int32Array } {
+    const { machine, r, saved } = this;
+    const at = frame * SAVED;
+    for (let i = 0; i < 18; i++) r[2 + i] = saved[at + 1 + i]!;
+    r[20] = this.stack + (frame + 1) * FRAME_SIZE;
+    const caller = this.callers[frame]!;
+    if (caller.code !== code) machine.running = caller.program;
+    return { pc: saved[at]!, code: caller.code };
+  }
+
+  /** The loads of classic BPF from the packet, whose context is in r6: big endian, to r0; false beyond its end. */
+  private packetLoad(op: number, s: number, imm: number): boolean {
+    const { r, machine } = this;
+    const { skb } = machine;
+    const mode = op >> 5;
+    const size = SIZES[(op >> 3) & 3]!;
+    if ((mode !== 1 && mode !== 2) || size === 8) throw illegal(op);
+    if (skb === undefined || r[12] !== skb.context || r[13] !== 0)
+      throw new Fault('instruction', 'it loads from a packet, and r6 is no packet');
+    const offset = (mode === 2 ? imm + r[s]! : imm) | 0;
+    const at =
+      offset >= 0
+        ? skb.data + offset
+        : offset >= SKF_NET_OFF
+          ? skb.network + offset - SKF_NET_OFF
+          : offset >= SKF_LL_OFF
+            ? skb.mac + offset - SKF_LL_OFF
+            : -1;
+    if (at < 0 || at + size > skb.end) return false;
+    const { view } = machine.memory;
+    r[0] = size === 4 ? view.getInt32(at) : size === 2 ? view.getUint16(at) : view.getUint8(at);
+    r[1] = 0;
+    return true;
   }
 
   private alu64(op: number, d: number, s: number, off: number, imm: number): void {
@@ -618,6 +658,10 @@ export function outside(machine: Machine, low: number, high: number, off: number
   memory.bytes.set(bytes.subarray(0, size), scratch);
   return scratch;
 }
+
+/** Offsets from the network and the link-layer header (include/uapi/linux/filter.h). */
+const SKF_NET_OFF = -0x100000;
+const SKF_LL_OFF = -0x200000;
 
 /** Bytes, by the size bits of the opcode. */
 const SIZES = [4, 2, 1, 8];

@@ -60,6 +60,8 @@ export class Machine {
   packet: XdpPacket | undefined;
   /** The packet that a program over `__sk_buff` runs on. */
   skb: SkBuff | undefined;
+  /** What is known of the hook that the program runs for. */
+  hook: HookState = {};
   /** What the program asked for beside its verdict: where a packet is to go, answers to the hook, signals. */
   outcome: Outcome = {};
   /** A helper asks that another program goes on in place of the running one; see {@link enterTail}. */
@@ -246,6 +248,21 @@ export class Machine {
 
 /** Compiling takes about as long as interpreting so many instructions. */
 const COMPILE_AFTER = 20_000;
+
+/** See {@link Machine.hook}. */
+export interface HookState {
+  /** How many arguments the context of a traced function has; a result stands behind them when it `returns`. */
+  readonly args?: number;
+  readonly returns?: boolean;
+  /** `bpf_get_func_ip`. */
+  readonly address?: bigint;
+  /** `bpf_get_attach_cookie`. */
+  readonly cookie?: bigint;
+  /** The socket that a cgroup, sock_ops or sk_msg program runs for. */
+  readonly socket?: Socket;
+  /** What the hook would return but for the program (`bpf_get_retval`). */
+  readonly retval?: number;
+}
 
 /** See {@link Machine.outcome}. */
 export interface Outcome {

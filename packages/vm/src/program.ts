@@ -3,6 +3,7 @@ import { SkepError } from '@skep/base';
 import { type CodeReference, decode, type ProgramSpec } from '@skep/object';
 import { badProgram, stopped, unsupportedHelper } from './diagnostics.ts';
 import type { Fault } from './fault.ts';
+import type { Compiled } from './jit/compile.ts';
 import type { Machine } from './machine.ts';
 import { ArrayMap } from './maps/array.ts';
 import type { VmMap } from './maps/map.ts';
@@ -12,6 +13,10 @@ export interface VmProgram {
   readonly spec: ProgramSpec;
   /** See {@link interpret}. */
   readonly code: Int32Array;
+  /** The program as WebAssembly; null when only the interpreter takes it. */
+  compiled: Compiled | null | undefined;
+  /** Instructions that the interpreter has run of it. */
+  heat: number;
 }
 
 /** High half of a callback's "address": no memory is there, so that a program can only pass it on. */
@@ -26,7 +31,7 @@ export function loadProgram(machine: Machine, spec: ProgramSpec, maps: ReadonlyM
   checkInstructions(machine, spec);
   const code = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
   for (const reference of spec.references) fill(code, spec, reference, maps);
-  return { spec, code };
+  return { spec, code, compiled: undefined, heat: 0 };
 }
 
 function checkInstructions(machine: Machine, spec: ProgramSpec): void {
@@ -103,6 +108,16 @@ function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, map
     case 'kfunc':
       throw badProgram(spec.name, `it calls the kernel function \`${reference.name}\` (kfunc)`);
   }
+}
+
+/** Whether the program takes the address of a function at a slot. */
+export function isCallback({ code }: VmProgram, slot: number): boolean {
+  for (let at = 0; at < code.length; at += 2) {
+    if ((code[at]! & 0xff) !== 0x18) continue;
+    if (code[at + 1] === slot && code[at + 3] === (CALLBACK | 0)) return true;
+    at += 2;
+  }
+  return false;
 }
 
 /** Also clears the pseudo register that said what the immediate stood for. */

@@ -1,63 +1,219 @@
+import { uapiField, uapiRecord } from '@skep/abi';
 import { badTestRun } from './diagnostics.ts';
+import { contextSize, decodeContext, encodeContext, layoutOf, type PlainContext } from './hooks/context.ts';
+import type { Fields } from './hooks/fields.ts';
+import { ETH_HLEN, MAX_SKB, SkBuff, type SkbView } from './hooks/skb.ts';
+import type { Socket } from './hooks/socket.ts';
 import { MAX_PACKET, XdpPacket } from './hooks/xdp.ts';
-import type { Machine } from './machine.ts';
+import type { HookState, Machine, Outcome } from './machine.ts';
 import type { VmProgram } from './program.ts';
 
 export interface TestRunOptions {
-  /** The packet, for XDP. */
+  /** The packet; of sk_msg and sk_skb the bytes of the stream, of sockopt the option's value. */
   readonly data?: Uint8Array;
-  /** The context, byte for byte, for everything else. */
-  readonly context?: Uint8Array;
+  /** The context, byte for byte or as plain values. */
+  readonly context?: Uint8Array | PlainContext;
   readonly repeat?: number;
+  /** The socket that the program runs for: `sk` of its context. */
+  readonly socket?: Socket;
+  /** What helpers tell of the hook: the traced function's address, the cookie of the link, the result so far. */
+  readonly hook?: Pick<HookState, 'address' | 'cookie' | 'retval'>;
 }
 
 export interface TestRunResult {
   /** r0, as unsigned 32-bit number. */
   readonly retval: number;
-  /** The packet as the last run left it. */
+  /** The packet as the last run left it; of a flow dissector its `struct bpf_flow_keys`. */
   readonly dataOut: Uint8Array | undefined;
   readonly contextOut: Uint8Array | undefined;
+  /** The same as plain values, where the context is a record of the UAPI. */
+  readonly fields: Fields | undefined;
+  /** What the program asked for beside its verdict: redirects, clones, sockets, signals. */
+  readonly outcome: Outcome;
   /** Average over all runs. */
   readonly nsPerRun: number;
 }
 
-/** What `BPF_PROG_TEST_RUN` does in the kernel, for any program whose context is given. Throws E4007, E4010. */
+/** What `BPF_PROG_TEST_RUN` does in the kernel, for programs of any type. Throws E4007, E4010. */
 export function testRun(machine: Machine, program: VmProgram, options: TestRunOptions): TestRunResult {
   const repeat = options.repeat ?? 1;
-  if (!Number.isInteger(repeat) || repeat < 1)
-    throw badTestRun(program.spec.name, `it cannot be repeated ${repeat} times`);
-  return program.spec.hook?.programType === 'BPF_PROG_TYPE_XDP'
-    ? packetRun(machine, program, options.data ?? new Uint8Array(64), repeat)
-    : contextRun(machine, program, options.context, repeat);
-}
-
-function packetRun(machine: Machine, program: VmProgram, data: Uint8Array, repeat: number): TestRunResult {
-  const { name } = program.spec;
-  if (data.length < 14)
-    throw badTestRun(name, `a packet has at least 14 bytes (an Ethernet header), not ${data.length}`);
-  if (data.length > MAX_PACKET) throw badTestRun(name, `a packet has at most ${MAX_PACKET} bytes, not ${data.length}`);
-  machine.packet ??= new XdpPacket(machine.memory);
-  const packet = machine.packet;
-  packet.fill(data, 1, 0);
-  const { retval, nsPerRun } = timed(machine, program, packet.context, repeat);
-  return { retval, nsPerRun, dataOut: packet.bytes(), contextOut: undefined };
-}
-
-function contextRun(
-  machine: Machine,
-  program: VmProgram,
-  context: Uint8Array | undefined,
-  repeat: number,
-): TestRunResult {
-  const bytes = context ?? new Uint8Array(64);
-  const at = machine.memory.allocate(bytes.length);
-  machine.memory.bytes.set(bytes, at);
+  const { name, hook } = program.spec;
+  if (!Number.isInteger(repeat) || repeat < 1) throw badTestRun(name, `it cannot be repeated ${repeat} times`);
+  machine.hook = { ...options.hook, ...(options.socket && { socket: options.socket }) };
   try {
-    const { retval, nsPerRun } = timed(machine, program, at, repeat);
-    return { retval, nsPerRun, dataOut: undefined, contextOut: machine.memory.bytes.slice(at, at + bytes.length) };
+    const layout = layoutOf(hook)?.layout;
+    if (hook?.programType === 'BPF_PROG_TYPE_XDP') return xdpRun(machine, program, options, repeat);
+    if (layout?.kind === 'uapi' && layout.struct === '__sk_buff') return skbRun(machine, program, options, repeat);
+    return contextRun(machine, program, options, repeat);
+  } catch (error) {
+    if (error instanceof RangeError) throw badTestRun(name, error.message);
+    throw error;
   } finally {
-    machine.memory.release(at, bytes.length);
+    machine.hook = {};
+    machine.skb = undefined;
   }
+}
+
+function xdpRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
+  const { spec } = program;
+  const data = options.data ?? new Uint8Array(64);
+  if (data.length < ETH_HLEN) throw tooShort(spec.name, data.length);
+  if (data.length > MAX_PACKET)
+    throw badTestRun(spec.name, `a packet has at most ${MAX_PACKET} bytes, not ${data.length}`);
+  machine.packet ??= new XdpPacket(machine.memory);
+  const given = decodeContext(spec.hook, contextBytes(program, options.context)) ?? {};
+  machine.packet.fill(data, Number(given['ingress_ifindex'] || 1), Number(given['rx_queue_index']));
+  const { context } = machine.packet;
+  const run = timed(machine, program, context, repeat);
+  const contextOut = machine.packet.record();
+  return { ...run, dataOut: machine.packet.withMetadata(), contextOut, fields: decodeContext(spec.hook, contextOut) };
+}
+
+/** What program types see of a packet (bpf_prog_test_run_skb, net/bpf/test_run.c). */
+const VIEWS: Readonly<Record<string, SkbView>> = {
+  BPF_PROG_TYPE_SCHED_CLS: { layer2: true, direct: true },
+  BPF_PROG_TYPE_SCHED_ACT: { layer2: true, direct: true },
+  BPF_PROG_TYPE_SOCKET_FILTER: { layer2: false, direct: false },
+  BPF_PROG_TYPE_SK_SKB: { layer2: true, direct: true },
+  BPF_PROG_TYPE_FLOW_DISSECTOR: { layer2: true, direct: true },
+};
+
+/** Fields of `__sk_buff` that a test may set (convert___skb_to_skb), and those that say where and how a packet came. */
+const GIVEN = new Set([
+  ...['mark', 'priority', 'ingress_ifindex', 'ifindex', 'cb', 'tstamp', 'wire_len', 'gso_segs', 'gso_size'],
+  ...['hwtstamp', 'tc_index', 'queue_mapping', 'hash', 'tc_classid', 'napi_id', 'pkt_type', 'protocol', 'family'],
+  ...['remote_ip4', 'local_ip4', 'remote_ip6', 'local_ip6', 'remote_port', 'local_port'],
+  ...['vlan_present', 'vlan_tci', 'vlan_proto', 'tstamp_type'],
+]);
+
+function skbRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
+  const { name, hook } = program.spec;
+  const data = options.data ?? new Uint8Array(64);
+  const stream = hook!.programType === 'BPF_PROG_TYPE_SK_SKB';
+  if (!stream && data.length < ETH_HLEN) throw tooShort(name, data.length);
+  if (data.length > MAX_SKB) throw badTestRun(name, `a packet has at most ${MAX_SKB} bytes, not ${data.length}`);
+  const skb = new SkBuff(machine.memory);
+  try {
+    const view = VIEWS[hook!.programType] ?? { layer2: false, direct: true };
+    skb.fill(data, view, skbFields(program, options.context), options.socket);
+    machine.skb = skb;
+    const flow = hook!.programType === 'BPF_PROG_TYPE_FLOW_DISSECTOR' ? new FlowKeys(machine, skb) : undefined;
+    const run = timed(machine, program, skb.context, repeat);
+    const contextOut = skb.record();
+    const dataOut = flow ? flow.bytes() : skb.packet();
+    // The kernel makes a new link-layer header for programs that do not see it.
+    if (!view.layer2) dataOut.fill(0, 0, ETH_HLEN);
+    flow?.free();
+    return { ...run, dataOut, contextOut, fields: decodeContext(hook, contextOut) };
+  } finally {
+    skb.free();
+  }
+}
+
+/** Only what a test may set: of bytes the rest is left out, of plain values it is an error. */
+function skbFields(program: VmProgram, context: TestRunOptions['context']): Fields {
+  if (context === undefined) return {};
+  if (!(context instanceof Uint8Array)) {
+    const wrong = Object.keys(context).find((name) => !GIVEN.has(name) && uapiField(SKB, name) !== undefined);
+    if (wrong !== undefined) throw new RangeError(`\`${wrong}\` follows from the packet and cannot be set`);
+    return context as Fields;
+  }
+  const all = decodeContext(program.spec.hook, context) ?? {};
+  const set = Object.entries(all).filter(
+    ([name, value]) => GIVEN.has(name) && !(value === 0 || value === 0n) && name !== 'protocol' && name !== 'pkt_type',
+  );
+  return Object.fromEntries(set);
+}
+
+const SKB = uapiRecord('__sk_buff')!;
+
+/** `struct bpf_flow_keys` of a flow dissector, which starts behind the Ethernet header. */
+class FlowKeys {
+  private readonly machine: Machine;
+  private readonly at: number;
+
+  constructor(machine: Machine, skb: SkBuff) {
+    const record = uapiRecord('bpf_flow_keys')!;
+    this.machine = machine;
+    this.at = machine.memory.allocate(record.size);
+    const { view } = machine.memory;
+    const offset = (name: string) => this.at + uapiField(record, name)!.offset;
+    view.setUint16(offset('nhoff'), ETH_HLEN, true);
+    view.setUint16(offset('thoff'), ETH_HLEN, true);
+    view.setUint16(offset('n_proto'), view.getUint16(skb.mac + 12, true), true);
+    view.setUint32(skb.context + uapiField(SKB, 'flow_keys')!.offset, this.at, true);
+  }
+
+  bytes(): Uint8Array {
+    return this.machine.memory.bytes.slice(this.at, this.at + 56);
+  }
+
+  free(): void {
+    this.machine.memory.release(this.at, 56);
+  }
+}
+
+/** Members of contexts that point at `data` and behind its end, by struct. */
+const DATA_POINTERS: Readonly<Record<string, readonly [string, string]>> = {
+  sk_msg_md: ['data', 'data_end'],
+  sk_reuseport_md: ['data', 'data_end'],
+  bpf_sockopt: ['optval', 'optval_end'],
+};
+
+function contextRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
+  const { memory } = machine;
+  const { hook } = program.spec;
+  const bytes = contextBytes(program, options.context);
+  const layout = layoutOf(hook)?.layout;
+  const record = layout?.kind === 'uapi' ? uapiRecord(layout.struct) : undefined;
+  const pointers = record && DATA_POINTERS[record.name];
+  const data = pointers ? (options.data ?? new Uint8Array()) : undefined;
+  const at = memory.allocate(bytes.length);
+  const dataAt = data ? memory.allocate(data.length) : 0;
+  memory.bytes.set(bytes, at);
+  const set = (name: string, value: number) =>
+    memory.view.setUint32(at + uapiField(record!, name)!.offset, value, true);
+  if (data) {
+    memory.bytes.set(data, dataAt);
+    set(pointers![0], dataAt);
+    set(pointers![1], dataAt + data.length);
+    if (record!.name === 'bpf_sockopt' && optionLength(options.context) === 0) set('optlen', data.length);
+    if (record!.name === 'sk_msg_md') set('size', data.length);
+  }
+  if (options.socket && record && uapiField(record, 'sk')) set('sk', options.socket.address);
+  if (layout?.kind === 'args') {
+    const plain = options.context instanceof Uint8Array ? undefined : options.context;
+    const count = (plain?.['args'] as readonly unknown[] | undefined)?.length ?? bytes.length / 8;
+    machine.hook = { ...machine.hook, args: count, returns: plain?.['ret'] !== undefined };
+  }
+  try {
+    const run = timed(machine, program, at, repeat);
+    const contextOut = memory.bytes.slice(at, at + bytes.length);
+    const fields = decodeContext(hook, contextOut);
+    return { ...run, dataOut: data && memory.bytes.slice(dataAt, dataAt + data.length), contextOut, fields };
+  } finally {
+    memory.release(at, bytes.length);
+    if (data) memory.release(dataAt, data.length);
+  }
+}
+
+function optionLength(context: TestRunOptions['context']): number {
+  return context instanceof Uint8Array ? 1 : Number(context?.['optlen'] ?? 0);
+}
+
+function contextBytes(program: VmProgram, context: TestRunOptions['context']): Uint8Array {
+  const { hook } = program.spec;
+  if (context === undefined) return new Uint8Array(contextSize(hook));
+  if (!(context instanceof Uint8Array)) return encodeContext(hook, context);
+  const least = layoutOf(hook)?.layout.kind === 'uapi' ? contextSize(hook) : 0;
+  if (context.length >= least) return context;
+  const whole = new Uint8Array(least);
+  whole.set(context);
+  return whole;
+}
+
+function tooShort(name: string, length: number) {
+  return badTestRun(name, `a packet has at least 14 bytes (an Ethernet header), not ${length}`);
 }
 
 function timed(
@@ -65,9 +221,9 @@ function timed(
   program: VmProgram,
   context: number,
   repeat: number,
-): { retval: number; nsPerRun: number } {
+): Pick<TestRunResult, 'retval' | 'nsPerRun' | 'outcome'> {
   const start = performance.now();
-  let r0 = 0;
-  for (let i = 0; i < repeat; i++) r0 = machine.run(program, context);
-  return { retval: r0 >>> 0, nsPerRun: ((performance.now() - start) * 1e6) / repeat };
+  const r0 = machine.repeat(program, context, repeat);
+  const nsPerRun = ((performance.now() - start) * 1e6) / repeat;
+  return { retval: r0 >>> 0, nsPerRun, outcome: machine.outcome };
 }

@@ -158,11 +158,12 @@ class VmHostProgram implements HostProgram {
   }
 
   testRun(options: HostTestRun): HostTestResult {
-    return testRun(this.machine, this.program, {
+    const result = testRun(this.machine, this.program, {
       ...(options.data && { data: options.data }),
       ...(options.context && { context: options.context }),
       ...(options.repeat !== undefined && { repeat: options.repeat }),
     });
+    return { ...result, contextOut: options.context && result.contextOut };
   }
 
   get handle(): number {

@@ -26,6 +26,11 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
     this.perCpu = perCpuTypes.has(host.spec.type);
   }
 
+  /** The value that maps of maps take for this map. */
+  get handle(): number {
+    return this.host.handle;
+  }
+
   get(key: Encodable): Value | undefined {
     const bytes = this.host.lookup(this.key.encode(key));
     return bytes === undefined ? undefined : this.decodeValue(bytes);

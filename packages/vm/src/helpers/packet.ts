@@ -1,30 +1,20 @@
-import { EINVAL } from '../maps/map.ts';
+import type { Machine } from '../machine.ts';
+import { EFAULT, EINVAL } from '../maps/map.ts';
+import { add, fold, subtract } from './checksum.ts';
 import { give, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers of packet programs; pointers into the packet are read again by the program afterwards. */
 export const packetHelpers: Record<number, Helper> = {
-  // bpf_csum_diff(from, from_size, to, to_size, seed)
+  // bpf_csum_diff(from, from_size, to, to_size, seed): 16 bits since Linux 6.13
   28: (machine, r) => {
     const [fromSize, toSize] = [r[4]! >>> 0, r[8]! >>> 0];
-    if (fromSize % 4 !== 0 || toSize % 4 !== 0) {
-      give(r, EINVAL);
-      return;
-    }
     let sum = r[10]! >>> 0;
-    const add = (word: number) => {
-      sum += word;
-      if (sum > 0xffffffff) sum -= 0xffffffff;
-    };
-    const { view } = machine.memory;
-    if (fromSize > 0) {
-      const at = machine.memory.check(r[2]!, r[3]!, fromSize, 'the old bytes of a checksum');
-      for (let i = 0; i < fromSize; i += 4) add(~view.getUint32(at + i, true) >>> 0);
-    }
-    if (toSize > 0) {
-      const at = machine.memory.check(r[6]!, r[7]!, toSize, 'the new bytes of a checksum');
-      for (let i = 0; i < toSize; i += 4) add(view.getUint32(at + i, true));
-    }
-    giveUnsigned(r, sum);
+    const from = fromSize === 0 ? 0 : machine.memory.check(r[2]!, r[3]!, fromSize, 'the old bytes of a checksum');
+    const to = toSize === 0 ? 0 : machine.memory.check(r[6]!, r[7]!, toSize, 'the new bytes of a checksum');
+    if (fromSize > 0 && toSize > 0) sum = subtract(sumOf(machine, to, toSize, sum), sumOf(machine, from, fromSize, 0));
+    else if (toSize > 0) sum = sumOf(machine, to, toSize, sum);
+    else if (fromSize > 0) sum = ~sumOf(machine, from, fromSize, ~sum >>> 0) >>> 0;
+    giveUnsigned(r, ~fold(sum) & 0xffff);
   },
   // bpf_xdp_adjust_head(ctx, delta)
   44: (machine, r) => give(r, machine.packet?.adjustHead(r[4]!) ?? EINVAL),
@@ -32,4 +22,35 @@ export const packetHelpers: Record<number, Helper> = {
   54: (machine, r) => give(r, machine.packet?.adjustMeta(r[4]!) ?? EINVAL),
   // bpf_xdp_adjust_tail(ctx, delta)
   65: (machine, r) => give(r, machine.packet?.adjustTail(r[4]!) ?? EINVAL),
+  // bpf_xdp_get_buff_len(ctx)
+  188: (machine, r) => give(r, machine.packet?.length ?? 0),
+  // bpf_xdp_load_bytes(ctx, offset, to, length), bpf_xdp_store_bytes(ctx, offset, from, length)
+  189: (machine, r) => copyPacket(machine, r, false),
+  190: (machine, r) => copyPacket(machine, r, true),
 };
+
+/** `csum_partial`: bytes behind the last whole word count as if zeroes followed. */
+function sumOf(machine: Machine, at: number, size: number, start: number): number {
+  const { view, bytes } = machine.memory;
+  let sum = start;
+  let i = 0;
+  for (; i + 4 <= size; i += 4) sum = add(sum, view.getUint32(at + i, true));
+  let rest = 0;
+  for (let j = size - 1; j >= i; j--) rest = (rest << 8) | bytes[at + j]!;
+  return add(sum, rest >>> 0);
+}
+
+function copyPacket(machine: Machine, r: Int32Array, store: boolean): void {
+  const { packet, memory } = machine;
+  const offset = r[4]! >>> 0;
+  const length = r[8]! >>> 0;
+  const other = memory.check(r[6]!, r[7]!, length, 'the bytes of a packet');
+  if (offset > 0xffff || length > 0xffff) give(r, EFAULT);
+  else if (packet === undefined || offset + length > packet.length) give(r, EINVAL);
+  else {
+    const own = packet.start + offset;
+    if (store) memory.bytes.copyWithin(own, other, other + length);
+    else memory.bytes.copyWithin(other, own, own + length);
+    give(r, 0);
+  }
+}

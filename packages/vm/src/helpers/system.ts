@@ -2,7 +2,6 @@ import type { MemoryPiece } from '@skep/capture';
 import type { Machine } from '../machine.ts';
 import { EFAULT, EINVAL } from '../maps/map.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
-import { formatPrintk } from './printk.ts';
 
 /** Helpers that ask for time, task and memory of the outside: answered by the machine's world. */
 export const systemHelpers: Record<number, Helper> = {
@@ -18,27 +17,7 @@ export const systemHelpers: Record<number, Helper> = {
   125: (machine, r) => give64(r, machine.world.time(125)),
   160: (machine, r) => give64(r, machine.world.time(160)),
   208: (machine, r) => give64(r, machine.world.time(208)),
-  // bpf_trace_printk(fmt, size, a, b, c)
-  6: (machine, r) => {
-    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format');
-    const text = formatPrintk(machine, format, [argument64(r, 3), argument64(r, 4), argument64(r, 5)]);
-    machine.onTrace?.(text);
-    give(r, text.length);
-  },
-  // bpf_trace_vprintk(fmt, size, data, length)
-  177: (machine, r) => {
-    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format').slice();
-    const length = r[8]! >>> 0;
-    if (length % 8 !== 0 || length > 96) {
-      give(r, EINVAL);
-      return;
-    }
-    const data = length === 0 ? 0 : machine.memory.check(r[6]!, r[7]!, length, 'the arguments of a format');
-    const args = Array.from({ length: length / 8 }, (_, i) => machine.memory.view.getBigUint64(data + 8 * i, true));
-    const text = formatPrintk(machine, format, args);
-    machine.onTrace?.(text);
-    give(r, text.length);
-  },
+  118: (machine, r) => give64(r, machine.world.time(118) / NANOSECONDS_PER_JIFFY),
   // bpf_get_prandom_u32
   7: (machine, r) => giveUnsigned(r, machine.world.random()),
   // bpf_get_smp_processor_id, bpf_get_numa_node_id
@@ -87,9 +66,12 @@ export const systemHelpers: Record<number, Helper> = {
       difference = a[i]! - machine.memory.bytes[at + i]!;
       if (a[i] === 0) break;
     }
-    give(r, difference);
+    give(r, Math.sign(difference));
   },
 };
+
+/** HZ is 250. */
+const NANOSECONDS_PER_JIFFY = 4_000_000n;
 
 /** BPF_MAX_LOOPS (include/linux/bpf.h). */
 const MAX_LOOPS = 8 << 20;

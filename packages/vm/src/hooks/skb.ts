@@ -52,16 +52,20 @@ export class SkBuff {
     this.start = view.layer2 ? this.mac : this.network;
     this.stop = this.mac + packet.length;
     bytes.fill(0, this.context, this.context + RECORD.size);
-    this.set(PROTOCOL, words.getUint16(this.mac + 12, true));
+    this.set(PROTOCOL, this.protocolAt(this.mac + 12));
     this.set(PKT_TYPE, packetType(packet));
     this.set(IFINDEX, 1);
     writeFields(words, this.context, RECORD, fields);
     this.publish();
-    if (this.get(WIRE_LEN) === 0) this.set(WIRE_LEN, this.length);
     if (socket) {
       words.setUint32(this.context + SK, socket.address, true);
       bytes.copyWithin(this.context + FAMILY, socket.address + 4, socket.address + 8);
     }
+  }
+
+  free(): void {
+    this.memory.release(this.area, AREA);
+    this.memory.release(this.context, RECORD.size);
   }
 
   get data(): number {
@@ -88,6 +92,13 @@ export class SkBuff {
     view.setUint32(DATA_META, 0, true);
     view.setBigUint64(SK, 0n, true);
     return record;
+  }
+
+  /** What an Ethernet type says (eth_type_trans): lengths of IEEE 802.3 stand where others have a type. */
+  protocolAt(type: number): number {
+    const { view } = this.memory;
+    if (view.getUint16(type) >= 0x600) return view.getUint16(type, true);
+    return view.getUint16(type + 2) === 0xffff ? ETH_P_802_3 : ETH_P_802_2;
   }
 
   get(field: number): number {
@@ -165,10 +176,12 @@ export const DATA_END = at('data_end');
 export const DATA_META = at('data_meta');
 export const FAMILY = at('family');
 export const TSTAMP = at('tstamp');
-export const WIRE_LEN = at('wire_len');
 export const SK = at('sk');
 export const TSTAMP_TYPE = at('tstamp_type');
 
+/** As they lie in memory, read as little endian. */
+const ETH_P_802_3 = 0x0100;
+const ETH_P_802_2 = 0x0400;
 export const ETH_HLEN = 14;
 const HEADROOM = 512;
 const TAILROOM = 2048;

@@ -36,9 +36,32 @@ export class XdpPacket {
     view.setUint32(this.context + 20, 0, true);
   }
 
+  /** Where the packet starts in memory, and how many bytes it has. */
+  get start(): number {
+    return this.data;
+  }
+  get length(): number {
+    return this.end - this.data;
+  }
+
   /** A copy of the packet as it is now. */
   bytes(): Uint8Array {
     return this.memory.bytes.slice(this.data, this.end);
+  }
+
+  /** The packet with what `bpf_xdp_adjust_meta` put before it, as test runs of the kernel give it. */
+  withMetadata(): Uint8Array {
+    return this.memory.bytes.slice(this.meta, this.end);
+  }
+
+  /** `struct xdp_md` with pointers as offsets from the metadata, as test runs of the kernel give it. */
+  record(): Uint8Array {
+    const record = this.memory.bytes.slice(this.context, this.context + 24);
+    const view = new DataView(record.buffer);
+    view.setUint32(0, this.data - this.meta, true);
+    view.setUint32(4, this.end - this.meta, true);
+    view.setUint32(8, 0, true);
+    return record;
   }
 
   /** bpf_xdp_adjust_head (net/core/filter.c). */

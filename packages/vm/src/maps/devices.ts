@@ -27,6 +27,8 @@ import {
  * above 0 exists; a value of zeroes empties the slot.
  */
 export class TargetArrayMap extends PlainMap {
+  /** Of network devices, not of CPUs. */
+  readonly devices: boolean;
   private readonly objects: Objects;
   private readonly cpus: number | undefined;
   private readonly values: number;
@@ -38,6 +40,7 @@ export class TargetArrayMap extends PlainMap {
     super(memory, spec);
     this.objects = objects;
     this.cpus = cpus;
+    this.devices = cpus === undefined;
     this.values = memory.allocate(spec.maxEntries * 8);
   }
 

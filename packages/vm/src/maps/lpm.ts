@@ -12,6 +12,7 @@ import {
   EINVAL,
   ENOENT,
   ENOSPC,
+  type MapLayout,
   PlainMap,
   roundUp8,
 } from './map.ts';
@@ -29,6 +30,7 @@ export class LpmTrieMap extends PlainMap {
   private readonly nodeSize: number;
   /** The word that holds the root, as a node's words hold its children. */
   readonly root: number;
+  readonly layout: MapLayout;
   private count = 0;
 
   constructor(memory: Memory, spec: MapSpec) {
@@ -46,6 +48,16 @@ export class LpmTrieMap extends PlainMap {
     this.valueAt = roundUp8(DATA + this.dataBytes);
     this.nodeSize = this.valueAt + roundUp8(spec.valueSize);
     this.root = memory.allocate(8);
+    this.layout = {
+      kind: 'trie',
+      keySize: spec.keySize,
+      valueSize: spec.valueSize,
+      root: this.root,
+      joinOffset: JOIN,
+      lengthOffset: LENGTH,
+      bitsOffset: DATA,
+      valueOffset: this.valueAt,
+    };
   }
 
   override lookup(key: number): number {

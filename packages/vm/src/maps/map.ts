@@ -218,6 +218,17 @@ export type MapLayout =
       readonly cpuStride: number;
       readonly plain: boolean;
       readonly touched: number;
+    }
+  /** A trie of nodes; see {@link LpmTrieMap}. `root` is the word with the first node, `bits` those of a key. */
+  | {
+      readonly kind: 'trie';
+      readonly keySize: number;
+      readonly valueSize: number;
+      readonly root: number;
+      readonly joinOffset: number;
+      readonly lengthOffset: number;
+      readonly bitsOffset: number;
+      readonly valueOffset: number;
     };
 
 /** Every map has a place of its own in memory, so that its pointer is an ordinary number that nobody can write through. */

@@ -1,0 +1,121 @@
+import type { Machine } from '../machine.ts';
+import { EINVAL } from '../maps/map.ts';
+
+/**
+ * The text of `bpf_trace_printk`, `bpf_trace_vprintk` and `bpf_snprintf` (bpf_bprintf_prepare in kernel/bpf/helpers.c):
+ * `%d %i %u %x %X` with `l` or `ll`, `%c %s %p %px %pK %ps %pS %pks %pus %pB %pi4 %pI4 %pi6 %pI6`, flags `0 + - space`
+ * and a width. EINVAL for everything else, as in the kernel: no precision, no `#`, no `%o`. The result holds one
+ * character a byte.
+ */
+export function formatText(machine: Machine, format: Uint8Array, args: readonly bigint[]): string | typeof EINVAL {
+  const text = byteString(format);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 126 || (code < 32 && (code < 9 || code > 13))) return EINVAL;
+  }
+  let out = '';
+  let used = 0;
+  let at = 0;
+  while (at < text.length) {
+    const percent = text.indexOf('%', at);
+    if (percent < 0) break;
+    out += text.slice(at, percent);
+    if (text[percent + 1] === '%') {
+      out += '%';
+      at = percent + 2;
+      continue;
+    }
+    const found = DIRECTIVE.exec(text.slice(percent));
+    if (found === null || used >= args.length) return EINVAL;
+    const [whole, flags = '', width = '', body = ''] = found;
+    out += pad(convert(machine, args[used++]!, body, flags), flags, Number(width || 0), body);
+    at = percent + whole.length;
+  }
+  return out + text.slice(at);
+}
+
+/** `%p` alone must be followed by a space, punctuation or the end. */
+const DIRECTIVE = /^%([-+ 0]*)([1-9]\d*)?(p(?:[ku]s|[KxsSB]|[iI][46]|(?![A-Za-z0-9]))|s|c|(?:ll|l)?[diuxX])/;
+
+function convert(machine: Machine, value: bigint, body: string, flags: string): string {
+  const bits = body.startsWith('l') ? 64 : 32;
+  switch (body.at(-1)) {
+    case 'd':
+    case 'i':
+      if (body.startsWith('p')) return address(machine, value, body);
+      return signed(BigInt.asIntN(bits, value), flags);
+    case 'u':
+      return String(BigInt.asUintN(bits, value));
+    case 'x':
+      if (body === 'px') return pointer(value);
+      return BigInt.asUintN(bits, value).toString(16);
+    case 'X':
+      return BigInt.asUintN(bits, value).toString(16).toUpperCase();
+    case 'c':
+      return String.fromCharCode(Number(value & 0xffn));
+    case 's':
+      return body === 'ps' ? symbol(value) : string(machine, value, body === 'pus');
+    case 'S':
+    case 'B':
+      return symbol(value);
+    case '4':
+    case '6':
+      return address(machine, value, body);
+    default:
+      return pointer(value);
+  }
+}
+
+function pad(text: string, flags: string, width: number, body: string): string {
+  if (flags.includes('-')) return text.padEnd(width);
+  const numeric = /[diuxX]$/.test(body) && !body.startsWith('p');
+  if (!flags.includes('0') || !numeric) return text.padStart(width);
+  const sign = /^[-+ ]/.exec(text)?.[0] ?? '';
+  return sign + text.slice(sign.length).padStart(width - sign.length, '0');
+}
+
+function signed(value: bigint, flags: string): string {
+  if (value < 0n) return String(value);
+  return (flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '') + String(value);
+}
+
+/** Kernels hash the pointers of `%p`; here every run prints the same. */
+function pointer(value: bigint): string {
+  return value.toString(16).padStart(16, '0');
+}
+
+/** What kallsyms cannot name is a number there too. */
+function symbol(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+function address(machine: Machine, value: bigint, body: string): string {
+  const size = body.endsWith('4') ? 4 : 16;
+  const bytes = bytesAt(machine, value, size) ?? new Uint8Array(size);
+  if (size === 4) return [...bytes].map((byte) => (body === 'pi4' ? String(byte).padStart(3, '0') : byte)).join('.');
+  const words = Array.from({ length: 8 }, (_, i) =>
+    ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16).padStart(4, '0'),
+  );
+  return words.join(body === 'pi6' ? '' : ':');
+}
+
+function string(machine: Machine, at: bigint, user: boolean): string {
+  const { memory, world } = machine;
+  if (!user && at >= 0x10000n && at < BigInt(memory.size))
+    return byteString(memory.bytes.subarray(Number(at), Number(at) + 511));
+  const bytes = world.readString(at, 512, user ? 'user' : 'kernel');
+  return bytes === undefined ? '' : byteString(bytes);
+}
+
+function bytesAt(machine: Machine, at: bigint, size: number): Uint8Array | undefined {
+  const { memory, world } = machine;
+  if (at >= 0x10000n && at + BigInt(size) <= BigInt(memory.size))
+    return memory.bytes.subarray(Number(at), Number(at) + size);
+  return world.read(at, size, 'kernel');
+}
+
+/** Up to the NUL. */
+function byteString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return String.fromCharCode(...bytes.subarray(0, end < 0 ? undefined : end));
+}

@@ -1,0 +1,146 @@
+import type { Socket } from '../hooks/socket.ts';
+import type { Machine } from '../machine.ts';
+import { EINVAL } from '../maps/map.ts';
+import { give, give64, giveUnsigned, type Helper } from './helper.ts';
+
+/** Helpers about sockets; those that programs find are the machine's own ({@link Machine.createSocket}). */
+export const socketHelpers: Record<number, Helper> = {
+  // bpf_sk_lookup_tcp(context, tuple, size, netns, flags), bpf_sk_lookup_udp, bpf_skc_lookup_tcp
+  84: (machine, r) => lookup(machine, r, 'tcp'),
+  85: (machine, r) => lookup(machine, r, 'udp'),
+  99: (machine, r) => lookup(machine, r, 'tcp'),
+  // bpf_sk_release(socket)
+  86: (machine, r) => give(r, socketAt(machine, r, 1) === undefined ? EINVAL : 0),
+  // bpf_sk_fullsock(socket): neither a request nor in TIME_WAIT
+  95: (machine, r) => {
+    const socket = socketAt(machine, r, 1);
+    const state = socket === undefined ? 0 : stateOf(machine, socket);
+    giveUnsigned(r, socket === undefined || state === TIME_WAIT || state === NEW_SYN_RECV ? 0 : socket.address);
+  },
+  // bpf_tcp_sock(socket)
+  96: (machine, r) => giveUnsigned(r, socketAt(machine, r, 1)?.tcpAddress ?? 0),
+  // bpf_get_listener_sock(socket)
+  98: (machine, r) => {
+    const socket = socketAt(machine, r, 1);
+    giveUnsigned(r, socket && stateOf(machine, socket) === LISTEN ? socket.address : 0);
+  },
+  // bpf_sk_assign(context, socket, flags)
+  124: (machine, r) => {
+    const socket = socketAt(machine, r, 2);
+    const lookup = machine.running?.spec.hook?.programType === 'BPF_PROG_TYPE_SK_LOOKUP';
+    const flags = r[6]!;
+    if (r[7] !== 0 || (flags & ~(lookup ? 3 : 0)) !== 0 || (!lookup && socket === undefined)) give(r, EINVAL);
+    else if (lookup && machine.outcome.socket !== undefined && (flags & 1) === 0) give(r, -17);
+    else {
+      if (socket === undefined) delete machine.outcome.socket;
+      else machine.outcome.socket = socket;
+      give(r, 0);
+    }
+  },
+  // bpf_get_socket_cookie(context or socket), bpf_get_netns_cookie(context)
+  46: (machine, r) => give64(r, (socketAt(machine, r, 1) ?? machine.skb?.socket ?? machine.hook.socket)?.cookie ?? 0n),
+  122: (machine, r) => give64(r, machine.world.netnsCookie ?? 1n),
+  // bpf_sk_cgroup_id(socket), bpf_sk_ancestor_cgroup_id(socket, level)
+  128: (machine, r) => give64(r, socketAt(machine, r, 1)?.cgroup ?? 0n),
+  129: (machine, r) => give64(r, r[4] === 0 ? (socketAt(machine, r, 1)?.cgroup ?? 0n) : 0n),
+  // bpf_setsockopt(context, level, name, value, length), bpf_getsockopt
+  49: (machine, r) => {
+    const socket = machine.hook.socket ?? socketAt(machine, r, 1);
+    const length = r[10]!;
+    const at = machine.memory.check(r[8]!, r[9]!, Math.max(0, length), 'the value of a socket option');
+    if (socket === undefined || length < 4) give(r, EINVAL);
+    else {
+      socket.options.set(`${r[4]}:${r[6]}`, machine.memory.view.getInt32(at, true));
+      give(r, 0);
+    }
+  },
+  57: (machine, r) => {
+    const socket = machine.hook.socket ?? socketAt(machine, r, 1);
+    const length = r[10]!;
+    const target = machine.memory.slice(r[8]!, r[9]!, Math.max(0, length), 'the place of a socket option');
+    const value = socket?.options.get(`${r[4]}:${r[6]}`);
+    target.fill(0);
+    if (value === undefined || length < 4) give(r, EINVAL);
+    else {
+      machine.memory.view.setInt32(r[8]!, value, true);
+      give(r, 0);
+    }
+  },
+  // bpf_sock_ops_cb_flags_set(context, flags): gives the flags that the kernel does not know
+  59: (machine, r) => {
+    const socket = machine.hook.socket;
+    if (socket === undefined) give(r, EINVAL);
+    else {
+      socket.callbackFlags = r[4]! & ALL_CALLBACKS;
+      give(r, r[4]! & ~ALL_CALLBACKS);
+    }
+  },
+  // bpf_msg_apply_bytes, bpf_msg_cork_bytes: how the kernel cuts the stream
+  61: (_, r) => give(r, 0),
+  62: (_, r) => give(r, 0),
+  // bpf_msg_pull_data(message, start, end, flags): a message is in one piece here
+  63: (machine, r) => {
+    const { view } = machine.memory;
+    const context = machine.memory.check(r[2]!, r[3]!, 16, 'a message');
+    const data = view.getUint32(context, true);
+    const end = view.getUint32(context + 8, true);
+    const [from, to] = [r[4]! >>> 0, r[6]! >>> 0];
+    if ((r[8]! | r[9]!) !== 0 || from >= to || to > end - data) give(r, EINVAL);
+    else {
+      view.setUint32(context, data + from, true);
+      view.setUint32(context + 8, data + to, true);
+      give(r, 0);
+    }
+  },
+  // bpf_bind(context, address, length)
+  64: (machine, r) => {
+    const length = r[6]!;
+    const address = machine.memory.slice(r[4]!, r[5]!, Math.max(0, length), 'an address');
+    const family = length >= 2 ? address[0]! | (address[1]! << 8) : 0;
+    if (family !== 2 && family !== 10) give(r, -97);
+    else if (length < (family === 2 ? 8 : 24)) give(r, EINVAL);
+    else {
+      machine.outcome.bind = address.slice();
+      give(r, 0);
+    }
+  },
+};
+
+function lookup(machine: Machine, r: Int32Array, protocol: 'tcp' | 'udp'): void {
+  const size = r[6]! >>> 0;
+  const at = machine.memory.check(r[4]!, r[5]!, size, 'the addresses of a connection');
+  const netns = (BigInt(r[9]!) << 32n) | BigInt(r[8]! >>> 0);
+  // struct bpf_sock_tuple: 12 bytes for IPv4, 36 for IPv6.
+  if ((size !== 12 && size !== 36) || (r[10]! | r[11]!) !== 0 || !(netns < 0n || netns <= 0x7fffffffn)) {
+    giveUnsigned(r, 0);
+    return;
+  }
+  const { bytes, view } = machine.memory;
+  const width = size === 12 ? 4 : 16;
+  const socket = machine.world.findSocket?.({
+    protocol,
+    family: width === 4 ? 'inet' : 'inet6',
+    source: bytes.slice(at, at + width),
+    target: bytes.slice(at + width, at + 2 * width),
+    sourcePort: view.getUint16(at + 2 * width, false),
+    targetPort: view.getUint16(at + 2 * width + 2, false),
+    netns,
+  });
+  giveUnsigned(r, socket?.address ?? 0);
+}
+
+function socketAt(machine: Machine, r: Int32Array, n: number): Socket | undefined {
+  const object = r[2 * n + 1] === 0 ? machine.objects.get(machine.objects.numberOf(r[2 * n]! >>> 0)) : undefined;
+  return object?.kind === 'socket' ? object.socket : undefined;
+}
+
+function stateOf(machine: Machine, socket: Socket): number {
+  return machine.memory.view.getUint32(socket.address + 72, true);
+}
+
+/** `TCP_TIME_WAIT`, `TCP_LISTEN`, `TCP_NEW_SYN_RECV`. */
+const TIME_WAIT = 6;
+const LISTEN = 10;
+const NEW_SYN_RECV = 12;
+/** `BPF_SOCK_OPS_ALL_CB_FLAGS`. */
+const ALL_CALLBACKS = 0x7f;

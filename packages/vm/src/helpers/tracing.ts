@@ -1,0 +1,183 @@
+import { utf8Bytes } from '@skep/base';
+import { Fault } from '../fault.ts';
+import type { Machine } from '../machine.ts';
+import { EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
+import { StackTraceMap } from '../maps/stack-trace.ts';
+import { argument64, give, give64, type Helper } from './helper.ts';
+import { mapOf } from './maps.ts';
+
+/** Helpers of programs that trace: stacks, arguments, tasks; what only a kernel knows is asked of the world. */
+export const tracingHelpers: Record<number, Helper> = {
+  // bpf_get_stackid(context, map, flags)
+  27: (machine, r) => {
+    const map = mapOf(machine, r, 2);
+    if (!(map instanceof StackTraceMap)) throw new Fault('map', `${map.spec.name} is no map of stacks`);
+    const flags = r[6]! >>> 0;
+    if (r[7] !== 0 || (flags & ~(0xff | USER_STACK | FAST_STACK_CMP | REUSE_STACKID)) !== 0) give(r, EINVAL);
+    else give(r, map.store(machine.world.stack?.((flags & USER_STACK) !== 0) ?? [], flags));
+  },
+  // bpf_get_stack(context, buffer, size, flags), bpf_get_task_stack(task, buffer, size, flags)
+  67: stack,
+  141: stack,
+  // bpf_perf_event_read(map, flags), bpf_perf_event_read_value(map, flags, buffer, size)
+  22: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    const found = machine.world.perfCounter?.(map.spec.name, indexOf(machine, r[4]!));
+    if (found) give64(r, found.counter);
+    else give(r, ENOENT);
+  },
+  55: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    const size = r[8]! >>> 0;
+    const at = machine.memory.check(r[6]!, r[7]!, size, 'the place of a counter');
+    const found = machine.world.perfCounter?.(map.spec.name, indexOf(machine, r[4]!));
+    machine.memory.bytes.fill(0, at, at + size);
+    if (size !== 24) give(r, EINVAL);
+    else if (found === undefined) give(r, ENOENT);
+    else {
+      for (const [i, one] of [found.counter, found.enabled, found.running].entries())
+        machine.memory.view.setBigUint64(at + 8 * i, one, true);
+      give(r, 0);
+    }
+  },
+  // bpf_override_return(regs, result)
+  58: (machine, r) => {
+    machine.outcome.override = argument64(r, 2);
+    give(r, 0);
+  },
+  // bpf_send_signal(signal), bpf_send_signal_thread
+  109: (machine, r) => signal(machine, r, false),
+  117: (machine, r) => signal(machine, r, true),
+  // bpf_read_branch_records, bpf_get_branch_snapshot: no such hardware
+  119: (_, r) => give(r, ENOENT),
+  176: (_, r) => give(r, ENOENT),
+  // bpf_probe_write_user(target, source, length): nothing to write to
+  36: (_, r) => give(r, EFAULT),
+  // bpf_get_ns_current_pid_tgid(device, inode, target, size)
+  120: (machine, r) => {
+    const size = r[8]! >>> 0;
+    const target = machine.memory.check(r[6]!, r[7]!, size, 'the place of process ids');
+    const namespace = machine.world.pidNamespace;
+    machine.memory.bytes.fill(0, target, target + size);
+    const same = namespace?.device === argument64(r, 1) && namespace?.inode === argument64(r, 2);
+    if (size !== 8 || !same) give(r, EINVAL);
+    else {
+      const ids = machine.world.pidTgid();
+      machine.memory.view.setUint32(target, Number(ids & 0xffffffffn), true);
+      machine.memory.view.setUint32(target + 4, Number(ids >> 32n), true);
+      give(r, 0);
+    }
+  },
+  // bpf_get_current_ancestor_cgroup_id(level)
+  123: (machine, r) => {
+    const cgroups = machine.world.cgroups?.() ?? [machine.world.cgroupId()];
+    give64(r, cgroups[r[2]!] ?? 0n);
+  },
+  // bpf_d_path(path, buffer, size): the length with its NUL
+  147: (machine, r) => {
+    const size = r[6]! >>> 0;
+    const target = machine.memory.slice(r[4]!, r[5]!, size, 'the place of a path');
+    const path = machine.world.path?.(argument64(r, 1));
+    const bytes = path === undefined ? undefined : utf8Bytes(path);
+    if (bytes === undefined) give(r, EINVAL);
+    else if (bytes.length + 1 > size) give(r, ENAMETOOLONG);
+    else {
+      target.set(bytes);
+      target[bytes.length] = 0;
+      give(r, bytes.length + 1);
+    }
+  },
+  // bpf_copy_from_user(target, size, address), bpf_copy_from_user_task(target, size, address, task, flags)
+  148: (machine, r) => copyFromUser(machine, r),
+  191: (machine, r) => ((r[10]! | r[11]!) !== 0 ? give(r, EINVAL) : copyFromUser(machine, r)),
+  // bpf_kallsyms_lookup_name(name, size, flags, result)
+  179: (machine, r) => {
+    const size = r[4]!;
+    const at = machine.memory.check(r[2]!, r[3]!, Math.max(0, size), 'the name of a symbol');
+    const result = machine.memory.check(r[8]!, r[9]!, 8, 'the place of an address');
+    const { bytes, view } = machine.memory;
+    view.setBigUint64(result, 0n, true);
+    if ((r[6]! | r[7]!) !== 0 || size <= 1 || bytes[at + size - 1] !== 0) {
+      give(r, EINVAL);
+      return;
+    }
+    let end = at;
+    while (bytes[end] !== 0) end += 1;
+    const found = machine.world.symbol?.(String.fromCharCode(...bytes.subarray(at, end)));
+    if (found !== undefined) view.setBigUint64(result, found, true);
+    give(r, found === undefined ? ENOENT : 0);
+  },
+  // bpf_get_func_ip(context), bpf_get_attach_cookie(context)
+  173: (machine, r) => give64(r, machine.hook.address ?? 0n),
+  174: (machine, r) => give64(r, machine.hook.cookie ?? 0n),
+  // bpf_get_func_arg(context, n, value), bpf_get_func_ret(context, value), bpf_get_func_arg_cnt(context)
+  183: (machine, r) => {
+    const n = r[4]! >>> 0;
+    const { args } = machine.hook;
+    const target = machine.memory.check(r[6]!, r[7]!, 8, 'the place of an argument');
+    if (args === undefined || n >= args) {
+      machine.memory.view.setBigUint64(target, 0n, true);
+      give(r, EINVAL);
+    } else slot(machine, r, n, target);
+  },
+  184: (machine, r) => {
+    const { args, returns } = machine.hook;
+    const target = machine.memory.check(r[4]!, r[5]!, 8, 'the place of a result');
+    if (args === undefined || !returns) give(r, EOPNOTSUPP);
+    else slot(machine, r, args, target);
+  },
+  185: (machine, r) => give(r, machine.hook.args ?? 0),
+};
+
+function stack(machine: Machine, r: Int32Array): void {
+  const size = r[6]! >>> 0;
+  const flags = r[8]! >>> 0;
+  const at = machine.memory.check(r[4]!, r[5]!, size, 'the place of a stack');
+  const found = machine.world.stack?.((flags & USER_STACK) !== 0);
+  machine.memory.bytes.fill(0, at, at + size);
+  // Build ids (BPF_F_USER_BUILD_ID) are not here.
+  if (r[9] !== 0 || (flags & ~(0xff | USER_STACK)) !== 0 || size % 8 !== 0) give(r, EINVAL);
+  else if (found === undefined || found.length < (flags & 0xff)) give(r, EFAULT);
+  else {
+    const cut = found.slice(flags & 0xff, (flags & 0xff) + size / 8);
+    for (const [i, address] of cut.entries()) machine.memory.view.setBigUint64(at + 8 * i, address, true);
+    give(r, cut.length * 8);
+  }
+}
+
+/** BPF_F_CURRENT_CPU means the slot of this CPU. */
+function indexOf(machine: Machine, low: number): number {
+  return low === -1 ? machine.world.cpu : low >>> 0;
+}
+
+function signal(machine: Machine, r: Int32Array, thread: boolean): void {
+  const number = r[2]! >>> 0;
+  if (number < 1 || number > 64) {
+    give(r, EINVAL);
+    return;
+  }
+  machine.outcome.signals ??= [];
+  machine.outcome.signals.push({ signal: number, thread });
+  give(r, 0);
+}
+
+function copyFromUser(machine: Machine, r: Int32Array): void {
+  const size = r[4]! >>> 0;
+  const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a read');
+  const found = size === 0 ? new Uint8Array() : machine.world.read(argument64(r, 3), size, 'user');
+  if (found === undefined) target.fill(0);
+  else target.set(found);
+  give(r, found === undefined ? EFAULT : 0);
+}
+
+/** A 64-bit slot of the context. */
+function slot(machine: Machine, r: Int32Array, n: number, target: number): void {
+  const from = machine.memory.check(r[2]! + 8 * n, r[3]!, 8, 'an argument');
+  machine.memory.bytes.copyWithin(target, from, from + 8);
+  give(r, 0);
+}
+
+const USER_STACK = 1 << 8;
+const FAST_STACK_CMP = 1 << 9;
+const REUSE_STACKID = 1 << 10;
+const ENAMETOOLONG = -36;
