@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Starts the command. The bundle's compiled code is kept between runs: most of a short run would be compiling it.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 
@@ -39,6 +39,12 @@ function save(script, store) {
     mkdirSync(dirname(store), { recursive: true });
     writeFileSync(`${store}.${process.pid}`, script.createCachedData());
     renameSync(`${store}.${process.pid}`, store);
+    // What older bundles of this place left.
+    const ours = basename(store).slice(0, 'code-'.length + 12);
+    for (const name of readdirSync(dirname(store))) {
+      if (name.startsWith(ours) && name.endsWith('.bin') && name !== basename(store))
+        rmSync(join(dirname(store), name));
+    }
   } catch {
     // A read-only home costs only time.
   }
