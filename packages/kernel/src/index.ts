@@ -1,3 +1,4 @@
+export { btfFeatures } from './bpf/btf-features.ts';
 export { loadBtf } from './bpf/btf-load.ts';
 export { KernelError, ProgramRefused } from './diagnostics.ts';
 export { doctor, type Permission, permitted, type Report } from './doctor.ts';
@@ -6,8 +7,16 @@ export { cgroup2Root, FEATURES, type Feature, type FeatureName, type FeatureRepo
 export * from './inspect.ts';
 export { interfaceIndex } from './interfaces.ts';
 export { findKernelSymbols, type KernelSymbol, kernelFunctions } from './kallsyms.ts';
+export { kernelSetting } from './kconfig.ts';
 export { type Hook, type Kernel, kernel } from './kernel.ts';
-export { kernelBtf, kernelBtfBytes, moduleBtf, modulesWithBtf, rawTracepointNames } from './kernel-btf.ts';
+export {
+  kernelBtf,
+  kernelBtfBytes,
+  moduleBtf,
+  modulesWithBtf,
+  openModuleBtf,
+  rawTracepointNames,
+} from './kernel-btf.ts';
 export { attachCgroup } from './link/cgroup.ts';
 export {
   attachKprobe,
@@ -36,6 +45,7 @@ export {
   attachTracing,
   findAttachTarget,
   openIterator,
+  readIterator,
   type TracingOptions,
   type TracingTarget,
 } from './link/tracing.ts';
@@ -64,5 +74,7 @@ export type { BatchOptions, Decode, ReadOnlyView } from './reading.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
 export { onlineCpus, possibleCpus } from './sys/cpus.ts';
 export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
+export { pageSize } from './sys/memory.ts';
 export { kernelRelease, releaseAtLeast } from './sys/release.ts';
+export { TraceLines } from './trace-lines.ts';
 export { tracefsRoot, tracepointFormat, tracepointId, tracepointNames } from './tracefs.ts';

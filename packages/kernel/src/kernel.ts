@@ -23,7 +23,9 @@ import {
   attachRawTracepoint,
   attachTarget,
   attachTracing,
+  findAttachTarget,
   type TracingOptions,
+  type TracingTarget,
 } from './link/tracing.ts';
 import {
   attachUprobe,
@@ -83,6 +85,8 @@ export interface Kernel {
   loadProgram(options: ProgramOptions): Program;
   /** The `attachBtfId` to load a tracing program with, by its attach type and the kernel's name of the target. */
   attachTarget(attachType: number, name: string): number;
+  /** The same, in modules too. */
+  findAttachTarget(attachType: number, name: string): TracingTarget;
   attach(program: Program, hook: Hook): Link;
   openRing(map: BpfMap): RingBuffer;
   openPerfBuffer(map: BpfMap, options?: PerfBufferOptions): PerfBuffer;
@@ -105,6 +109,7 @@ const KERNEL: Kernel = {
   createMap,
   loadProgram,
   attachTarget,
+  findAttachTarget,
   attach(program, hook) {
     switch (hook.kind) {
       case 'tracepoint':

@@ -93,6 +93,38 @@ export const noRecording = (): Diagnostic => ({
   help: 'give it a recording with `--replay FILE`; `skep run … --record FILE` makes one where the kernel is open to you',
 });
 
+/** E8012: a program for something that the section does not name. */
+export const optionNeeded = (program: string, what: string, option: string): Diagnostic => ({
+  code: 'E8012',
+  severity: 'error',
+  message: `program \`${program}\` ${what}`,
+  help: `name it with ${option.startsWith('--') ? `\`${option}\`` : option}`,
+});
+
+/** E8013 */
+export const notByItself = (program: string, section: string): Diagnostic => ({
+  code: 'E8013',
+  severity: 'error',
+  message: `program \`${program}\` of SEC("${section}") cannot be attached by itself`,
+  help: 'leave it out with `--program` for the others, or attach it with the tool that its kind is for',
+});
+
+/** E8015 */
+export const noSuchSetting = (name: string): Diagnostic => ({
+  code: 'E8015',
+  severity: 'error',
+  message: `the program asks for ${name}, which the configuration of this kernel does not have`,
+  help: 'declare it `__weak` to have 0 then; the configuration is read from /proc/config.gz or /boot/config-RELEASE',
+});
+
+/** E8016 */
+export const settingMismatch = (name: string, text: string, wanted: string): Diagnostic => ({
+  code: 'E8016',
+  severity: 'error',
+  message: `${name} is ${text} in the configuration of this kernel, and the program declares ${wanted}`,
+  help: 'change the type of the variable',
+});
+
 /** E8014 */
 export const alreadyObject = (path: string): Diagnostic => ({
   code: 'E8014',

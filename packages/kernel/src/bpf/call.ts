@@ -9,7 +9,7 @@ import { type Arguments, COMMANDS, type Command, type CommandName } from './comm
  * Longer than any attribute written here. Kernels accept a longer attribute than they know as long as the rest of it is
  * zero (kernel/bpf/syscall.c, bpf_check_uarg_tail_zero).
  */
-const ATTR_SIZE = 128;
+const ATTR_SIZE = 152;
 
 let attr: Memory | undefined;
 

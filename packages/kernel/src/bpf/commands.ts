@@ -53,6 +53,7 @@ export const COMMANDS = {
       line_info_cnt: [104, 'u32'],
       attach_btf_id: [108, 'u32'],
       attach_prog_fd: [112, 'u32'],
+      fd_array: [120, 'ptr'],
     },
   },
   BPF_OBJ_PIN: path(6),

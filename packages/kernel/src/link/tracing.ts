@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { suggest } from '@skep/base';
 import { bpf } from '../bpf/call.ts';
 import { ATTACH, PROG } from '../bpf/constants.ts';
@@ -95,6 +96,18 @@ export function openIterator(link: Link): Handle {
   const fd = bpf('BPF_ITER_CREATE', { link_fd: link.fd });
   if (fd < 0) throw systemCallFailed('BPF_ITER_CREATE', -fd, link.what);
   return new Handle(fd, link.what);
+}
+
+/** All that the program prints, from the start, as text. */
+export function readIterator(link: Link): string {
+  using reader = openIterator(link);
+  const chunk = Buffer.alloc(1 << 16);
+  const parts: Buffer[] = [];
+  for (;;) {
+    const count = readSync(reader.fd, chunk, 0, chunk.length, null);
+    if (count === 0) return Buffer.concat(parts).toString();
+    parts.push(Buffer.from(chunk.subarray(0, count)));
+  }
 }
 
 /** Throws where programs on security hooks would be taken and never run. */

@@ -1,4 +1,5 @@
-import { release } from 'node:os';
+import { release, version } from 'node:os';
+import { readText } from './files.ts';
 
 /** `6.1.0-56-cloud-amd64`. */
 export function kernelRelease(): string {
@@ -15,9 +16,14 @@ export function releaseAtLeast(version: string): boolean {
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
-/** LINUX_VERSION_CODE, as kprobe programs before 5.0 had to give it. */
+/**
+ * LINUX_VERSION_CODE. Distributions hide it behind releases of their own (`6.1.0-56-cloud-amd64` is 6.1.192): Debian tells it
+ * in the version, Ubuntu in a file.
+ */
 export function kernelVersionCode(): number {
-  const [major, minor, patch] = numbers(kernelRelease());
+  const debian = /\bDebian (\d+\.\d+\.\d+)/.exec(version())?.[1];
+  const ubuntu = readText('/proc/version_signature')?.trim().split(' ').at(-1);
+  const [major, minor, patch] = numbers(debian ?? ubuntu ?? kernelRelease());
   return (major << 16) | (minor << 8) | Math.min(patch, 255);
 }
 

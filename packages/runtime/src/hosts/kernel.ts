@@ -2,16 +2,29 @@ import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
   type BpfMap,
+  btfFeatures,
   enableStats,
   type Handle,
-  type Hook,
   type Kernel,
+  KernelError,
   kernel as openKernel,
   type Program,
+  pageSize,
   possibleCpus,
+  readIterator,
+  TraceLines,
 } from '@skep/kernel';
-import { type Btf, BtfBuilder, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
-import { notInThisHome, unknownSection } from '../diagnostics.ts';
+import {
+  type Btf,
+  BtfBuilder,
+  kernelMapName,
+  type MapSpec,
+  type ObjectSpec,
+  type ProgramSpec,
+  sanitizeBtf,
+} from '@skep/object';
+import { encodeContext } from '@skep/vm';
+import { notByItself, unknownSection } from '../diagnostics.ts';
 import type {
   AttachOptions,
   Host,
@@ -24,6 +37,9 @@ import type {
   HostTestRun,
   UpdateMode,
 } from '../host.ts';
+import { fillCode, prints } from './kernel-code.ts';
+import { kconfigValue } from './kernel-config.ts';
+import { hookOf } from './kernel-hook.ts';
 
 /** The running Linux kernel as a home. Throws E50xx where there is none, or where it may not be used. */
 export function kernel(): Host {
@@ -34,6 +50,8 @@ class KernelHost implements Host {
   readonly kind = 'kernel';
   readonly replay = undefined;
   private readonly kernel: Kernel;
+  private take: ((text: string) => void) | undefined;
+  private trace: TraceLines | undefined;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -49,7 +67,13 @@ class KernelHost implements Host {
     return this.kernel.btf();
   }
   prepare(object: ObjectSpec): HostObject {
-    return new KernelObject(this.kernel, object);
+    return new KernelObject(this.kernel, object, () => this.startTrace());
+  }
+  onTrace(take: (text: string) => void): void {
+    this.take = take;
+  }
+  drainTrace(): void {
+    this.trace?.drain();
   }
   countRuns(): { close(): void } | undefined {
     try {
@@ -59,7 +83,15 @@ class KernelHost implements Host {
       return undefined;
     }
   }
-  close(): void {}
+  close(): void {
+    this.trace?.close();
+    this.trace = undefined;
+  }
+
+  /** Not before a program is there that prints: reading takes a place in tracefs. */
+  private startTrace(): void {
+    if (this.take) this.trace ??= TraceLines.open(this.take);
+  }
 }
 
 class KernelObject implements HostObject {
@@ -69,17 +101,23 @@ class KernelObject implements HostObject {
   private readonly programs: Program[] = [];
   private readonly strings = new Map<string, number>();
   private readonly btf: Handle | undefined;
+  private readonly startTrace: () => void;
 
-  constructor(kernel: Kernel, object: ObjectSpec) {
+  constructor(kernel: Kernel, object: ObjectSpec, startTrace: () => void) {
     this.kernel = kernel;
     this.object = object;
-    if (object.btf) this.btf = kernel.loadBtf(this.btfBytes(object.btf));
+    this.startTrace = startTrace;
+    if (object.btf) this.btf = this.loadBtf(object.btf);
   }
 
   createMap(spec: MapSpec): HostMap {
     const map = this.create(spec);
     this.maps.set(spec.name, map);
-    if (spec.initialValue) map.update(new Uint8Array(4), spec.initialValue);
+    if (spec.data === 'kconfig' && this.object.btf) {
+      const globals = this.object.globals.filter((one) => one.map === spec.name);
+      map.update(new Uint8Array(4), kconfigValue(spec.valueSize, globals, this.object.btf));
+      map.freeze();
+    } else if (spec.initialValue) map.update(new Uint8Array(4), spec.initialValue);
     for (const [slot, name] of spec.initialSlots) {
       const inner = this.maps.get(name);
       if (inner) map.update(u32(slot), u32(inner.fd));
@@ -93,23 +131,39 @@ class KernelObject implements HostObject {
     const attachType =
       hook.attachType === undefined ? undefined : ATTACH_TYPES.find((one) => one.name === hook.attachType)!.value;
     const traced = hook.programType === 'BPF_PROG_TYPE_TRACING' || hook.programType === 'BPF_PROG_TYPE_LSM';
-    const program = this.kernel.loadProgram({
-      name: spec.name,
-      type: PROG_TYPES.find((one) => one.name === hook.programType)!.value,
-      code: this.fill(spec),
-      license: this.object.license,
-      kernelVersion: this.object.kernelVersion,
-      expectedAttachType: attachType,
-      flags: (hook.sleepable ? BPF_F_SLEEPABLE : 0) | (hook.flags.includes('xdp.frags') ? BPF_F_XDP_HAS_FRAGS : 0),
-      attachBtfId:
-        traced && attachType !== undefined && hook.target
-          ? this.kernel.attachTarget(attachType, hook.target)
-          : undefined,
-      ...(this.btf &&
-        spec.funcInfo.length > 0 && { btf: this.btf, funcInfo: this.funcInfo(spec), lineInfo: this.lineInfo(spec) }),
-    });
+    if (hook.programType === 'BPF_PROG_TYPE_EXT' || hook.programType === 'BPF_PROG_TYPE_STRUCT_OPS') {
+      throw new SkepError(notByItself(spec.name, spec.section));
+    }
+    if (prints(spec.code)) this.startTrace();
+    const { code, modules } = fillCode(this.kernel, spec, this.maps);
+    const target =
+      traced && attachType !== undefined && hook.target
+        ? this.kernel.findAttachTarget(attachType, hook.target)
+        : undefined;
+    let program: Program;
+    try {
+      program = this.kernel.loadProgram({
+        name: spec.name,
+        type: PROG_TYPES.find((one) => one.name === hook.programType)!.value,
+        code,
+        modules,
+        license: this.object.license,
+        kernelVersion: this.object.kernelVersion,
+        expectedAttachType: attachType,
+        flags:
+          (hook.sleepable ? BPF_F_SLEEPABLE : 0) |
+          (hook.flags.includes('BPF_F_XDP_HAS_FRAGS') ? BPF_F_XDP_HAS_FRAGS : 0),
+        attachBtfId: target?.attachBtfId,
+        attachTo: target?.module,
+        ...(this.btf &&
+          spec.funcInfo.length > 0 && { btf: this.btf, funcInfo: this.funcInfo(spec), lineInfo: this.lineInfo(spec) }),
+      });
+    } finally {
+      target?.module?.close();
+      for (const module of modules) module.close();
+    }
     this.programs.push(program);
-    return new KernelHostProgram(this.kernel, spec, program);
+    return new KernelHostProgram(this.kernel, spec, program, this.maps);
   }
 
   close(): void {
@@ -124,12 +178,11 @@ class KernelObject implements HostObject {
       const typed = this.btf && spec.keyType !== 0 && spec.valueType !== 0;
       const data = spec.data !== undefined;
       return this.kernel.createMap({
-        // Data sections are named after their object, as libbpf does.
-        name: data ? `${this.object.name.slice(0, 8)}${spec.name}` : spec.name,
+        name: data ? kernelMapName(this.object.name, spec.name) : spec.name,
         type: spec.type,
         keySize: spec.keySize,
         valueSize: spec.valueSize,
-        maxEntries: spec.maxEntries === 0 && spec.type === PERF_EVENT_ARRAY ? possibleCpus() : spec.maxEntries,
+        maxEntries: entriesOf(spec),
         flags: spec.flags,
         inner,
         numaNode: spec.numaNode,
@@ -144,9 +197,21 @@ class KernelObject implements HostObject {
     }
   }
 
-  /** The object's types with the strings of its line information, all of which the kernel keeps in one table. */
-  private btfBytes(btf: Btf): Uint8Array {
-    const builder = BtfBuilder.from(btf);
+  /** As they are, or, where the kernel is too old for some kinds of types, with older ones in their place. */
+  private loadBtf(btf: Btf): Handle {
+    try {
+      return this.kernel.loadBtf(this.btfBytes(BtfBuilder.from(btf)));
+    } catch (error) {
+      if (!(error instanceof KernelError && error.code === 'E5031')) throw error;
+      const features = btfFeatures();
+      if (Object.values(features).every(Boolean)) throw error;
+      this.strings.clear();
+      return this.kernel.loadBtf(this.btfBytes(sanitizeBtf(btf, features)));
+    }
+  }
+
+  /** With the strings of line information, all of which the kernel keeps in one table. */
+  private btfBytes(builder: BtfBuilder): Uint8Array {
     for (const program of this.object.programs) {
       for (const line of program.lineInfo) {
         for (const text of [line.file, line.text])
@@ -170,51 +235,6 @@ class KernelObject implements HostObject {
     }
     return writer.toBytes();
   }
-
-  /** Descriptors and kernel addresses take the places that the object left for them. */
-  private fill(spec: ProgramSpec): Uint8Array {
-    const code = spec.code.slice();
-    const view = new DataView(code.buffer);
-    for (const reference of spec.references) {
-      const at = reference.slot * 8;
-      switch (reference.kind) {
-        case 'map':
-          setPseudo(view, at, BPF_PSEUDO_MAP_FD);
-          view.setInt32(at + 4, this.maps.get(reference.map)!.fd, true);
-          break;
-        case 'map-value':
-          setPseudo(view, at, BPF_PSEUDO_MAP_VALUE);
-          view.setInt32(at + 4, this.maps.get(reference.map)!.fd, true);
-          view.setInt32(at + 12, reference.offset, true);
-          break;
-        case 'func':
-          setPseudo(view, at, BPF_PSEUDO_FUNC);
-          break;
-        case 'kfunc':
-        case 'ksym': {
-          const id = this.kernel.btf().find(reference.name, reference.kind === 'kfunc' ? 'func' : 'var');
-          if (id === undefined && !reference.weak) {
-            throw new SkepError(
-              notInThisHome(
-                `\`${reference.name}\`, which program \`${spec.name}\` asks for,`,
-                `kernel ${this.kernel.release}`,
-              ),
-              5,
-            );
-          }
-          if (reference.kind === 'kfunc') {
-            setPseudo(view, at, BPF_PSEUDO_KFUNC_CALL);
-            view.setInt32(at + 4, id ?? 0, true);
-          } else {
-            setPseudo(view, at, id === undefined ? 0 : BPF_PSEUDO_BTF_ID);
-            view.setInt32(at + 4, id ?? 0, true);
-            view.setInt32(at + 12, 0, true);
-          }
-        }
-      }
-    }
-    return code;
-  }
 }
 
 class KernelHostProgram implements HostProgram {
@@ -222,19 +242,31 @@ class KernelHostProgram implements HostProgram {
   private readonly kernel: Kernel;
   private readonly program: Program;
 
-  constructor(kernel: Kernel, spec: ProgramSpec, program: Program) {
+  private readonly maps: ReadonlyMap<string, BpfMap>;
+
+  constructor(kernel: Kernel, spec: ProgramSpec, program: Program, maps: ReadonlyMap<string, BpfMap>) {
     this.kernel = kernel;
     this.spec = spec;
     this.program = program;
+    this.maps = maps;
   }
 
   attach(options: AttachOptions): HostLink {
-    const link = this.kernel.attach(this.program, hookOf(this.spec, options));
-    return { via: `${link.what}, by ${link.via}`, close: () => link.close() };
+    const hook = hookOf(this.spec, options, this.maps);
+    if (hook === undefined) return { via: 'nothing: it is not run by an event', close: () => {} };
+    const link = this.kernel.attach(this.program, hook);
+    const fallback = link.fallback === undefined ? '' : ` (${link.fallback})`;
+    return {
+      via: `${link.what}, by ${link.via}${fallback}`,
+      close: () => link.close(),
+      ...(hook.kind === 'iterator' && { read: () => readIterator(link) }),
+    };
   }
 
   testRun(options: HostTestRun): HostTestResult {
-    const result = this.program.testRun({ data: options.data, context: options.context, repeat: options.repeat ?? 1 });
+    const { context: given } = options;
+    const context = given === undefined || given instanceof Uint8Array ? given : encodeContext(this.spec.hook, given);
+    const result = this.program.testRun({ data: options.data, context, repeat: options.repeat ?? 1 });
     return {
       retval: result.retval,
       dataOut: options.data && result.data,
@@ -250,43 +282,6 @@ class KernelHostProgram implements HostProgram {
   stats(): { readonly runs: bigint; readonly ns: bigint } {
     const { runs, nanoseconds } = this.program.info();
     return { runs, ns: nanoseconds };
-  }
-}
-
-/** What a section name and the user's options say about where to attach. */
-function hookOf(spec: ProgramSpec, options: AttachOptions): Hook {
-  const { programType, target } = spec.hook!;
-  switch (programType) {
-    case 'BPF_PROG_TYPE_TRACEPOINT': {
-      const [category, name] = (target ?? '').split('/');
-      if (category && name) return { kind: 'tracepoint', category, name };
-      throw new SkepError(unknownSection(spec.name, spec.section, 'tracepoint/CATEGORY/NAME'));
-    }
-    case 'BPF_PROG_TYPE_RAW_TRACEPOINT':
-    case 'BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE':
-      if (target) return { kind: 'raw_tracepoint', name: target };
-      throw new SkepError(unknownSection(spec.name, spec.section, 'raw_tp/NAME'));
-    case 'BPF_PROG_TYPE_TRACING':
-    case 'BPF_PROG_TYPE_LSM':
-      return { kind: 'tracing' };
-    case 'BPF_PROG_TYPE_PERF_EVENT':
-      return {
-        kind: 'perf_event',
-        event: 'cpu-clock',
-        frequency: options.frequency ?? 99,
-        ...(options.pid !== undefined && { pid: options.pid }),
-      };
-    case 'BPF_PROG_TYPE_XDP':
-      if (options.interface)
-        return { kind: 'xdp', device: options.interface, ...(options.mode && { mode: options.mode }) };
-      throw new SkepError({
-        code: 'E8012',
-        severity: 'error',
-        message: `program \`${spec.name}\` is for packets, and no network interface was named`,
-        help: 'name it with `--interface NAME`, or try the program on a packet with `skep test-run`',
-      });
-    default:
-      throw new SkepError(notInThisHome(`attaching programs of SEC("${spec.section}")`, 'kernel yet'));
   }
 }
 
@@ -349,22 +344,27 @@ class KernelHostMap implements HostMap {
   }
 }
 
-/** One of no size gets a slot for each CPU, as with libbpf. */
-const PERF_EVENT_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PERF_EVENT_ARRAY')!.value;
-
-function setPseudo(view: DataView, at: number, source: number): void {
-  view.setUint8(at + 1, (view.getUint8(at + 1) & 0x0f) | (source << 4));
+/**
+ * As other loaders do: perf event arrays of no size get a slot for each CPU, and rings grow to a power of two of whole pages,
+ * which are larger on some machines than on that of the author.
+ */
+function entriesOf(spec: MapSpec): number {
+  if (spec.type === PERF_EVENT_ARRAY && spec.maxEntries === 0) return possibleCpus();
+  if (!RINGS.has(spec.type)) return spec.maxEntries;
+  let size = pageSize();
+  while (size < spec.maxEntries && size < 2 ** 31) size *= 2;
+  return size;
 }
+
+const RINGS: ReadonlySet<number> = new Set(
+  MAP_TYPES.filter((one) => one.name.endsWith('RINGBUF')).map((one) => one.value),
+);
+
+const PERF_EVENT_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PERF_EVENT_ARRAY')!.value;
 
 function u32(value: number): Uint8Array {
   return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
 
-/** `src_reg` of instructions that the kernel resolves (include/uapi/linux/bpf.h). */
-const BPF_PSEUDO_MAP_FD = 1;
-const BPF_PSEUDO_MAP_VALUE = 2;
-const BPF_PSEUDO_BTF_ID = 3;
-const BPF_PSEUDO_FUNC = 4;
-const BPF_PSEUDO_KFUNC_CALL = 2;
 const BPF_F_SLEEPABLE = 1 << 4;
 const BPF_F_XDP_HAS_FRAGS = 1 << 5;

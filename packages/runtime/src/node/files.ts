@@ -28,8 +28,13 @@ export interface FileOptions extends CompileOptions {
 }
 
 function compileOptions({ btf, ...rest }: FileOptions): CompileOptions {
-  return { vmlinux: btf ?? compileTypes, readFile: readText, ...rest };
+  const defines = rest.defines ?? [];
+  // The registers of probed functions are those of this machine, unless another was meant.
+  const target = defines.some((one) => one.startsWith('__TARGET_ARCH_')) ? [] : [TARGET_ARCH];
+  return { vmlinux: btf ?? compileTypes, readFile: readText, ...rest, defines: [...target, ...defines] };
 }
+
+const TARGET_ARCH = `__TARGET_ARCH_${process.arch === 'arm64' ? 'arm64' : 'x86'}`;
 
 /** Compiles the C source at a path to an object. */
 export function compileFile(path: string, options: FileOptions = {}): Compiled {

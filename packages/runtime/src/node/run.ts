@@ -43,7 +43,7 @@ export interface RunObserver {
   }): void;
   /** Records of one ring, in order. */
   records(batch: readonly Value[], ring: string): void;
-  /** What `bpf_trace_printk` wrote (virtual machine only). */
+  /** What `bpf_trace_printk` wrote; in the kernel, that of all programs of the machine. Also what iterators print. */
   trace?(text: string): void;
   /** Detached, with the maps still there to be read. */
   ended?(loaded: Loaded): void;
@@ -108,6 +108,8 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const attachMs = performance.now() - beforeAttach;
     observer.started?.({ loaded, ring: rings[0]?.[0], types: rings[0]?.[1].types ?? [] });
 
+    for (const { link } of attached.links) if (link.read) observer.trace?.(link.read());
+
     const progress = new Progress(options.count);
     const take = (ring: string, batch: readonly Value[]) => {
       const wanted = progress.take(batch);
@@ -122,6 +124,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
         take(name, batch);
       }
       recorder?.drain();
+      host.drainTrace?.();
     };
     let replayed: { runs: number; ms: number } | undefined;
     let exitCode: number | undefined;

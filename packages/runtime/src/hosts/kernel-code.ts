@@ -1,0 +1,153 @@
+import { SkepError } from '@skep/base';
+import {
+  type BpfMap,
+  findKernelSymbols,
+  type Handle,
+  type Kernel,
+  moduleBtf,
+  modulesWithBtf,
+  openModuleBtf,
+} from '@skep/kernel';
+import type { ProgramSpec } from '@skep/object';
+import { notInThisHome } from '../diagnostics.ts';
+
+/** Instructions as the kernel takes them. */
+export interface FilledCode {
+  readonly code: Uint8Array;
+  /** Types of modules that calls refer to by index, from 1 on; to be closed after the load. */
+  readonly modules: readonly Handle[];
+}
+
+/** Descriptors and kernel addresses take the places that the object left for them. */
+export function fillCode(kernel: Kernel, spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>): FilledCode {
+  const code = spec.code.slice();
+  const view = new DataView(code.buffer);
+  const modules = new Modules();
+  try {
+    for (const reference of spec.references) {
+      const at = reference.slot * 8;
+      switch (reference.kind) {
+        case 'map':
+          setPseudo(view, at, BPF_PSEUDO_MAP_FD);
+          view.setInt32(at + 4, maps.get(reference.map)!.fd, true);
+          break;
+        case 'map-value':
+          setPseudo(view, at, BPF_PSEUDO_MAP_VALUE);
+          view.setInt32(at + 4, maps.get(reference.map)!.fd, true);
+          view.setInt32(at + 12, reference.offset, true);
+          break;
+        case 'func':
+          setPseudo(view, at, BPF_PSEUDO_FUNC);
+          break;
+        case 'kfunc': {
+          const found = findTyped(kernel, modules, reference.name, 'func');
+          if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
+          setPseudo(view, at, BPF_PSEUDO_KFUNC_CALL);
+          view.setInt16(at + 2, found?.module === undefined ? 0 : modules.indexOf(found.module), true);
+          view.setInt32(at + 4, found?.id ?? 0, true);
+          break;
+        }
+        case 'ksym': {
+          if (reference.btfId === 0) {
+            const address = findKernelSymbols(reference.name)[0]?.address;
+            if (address === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
+            setPseudo(view, at, 0);
+            view.setUint32(at + 4, Number(BigInt.asUintN(32, address ?? 0n)), true);
+            view.setUint32(at + 12, Number((address ?? 0n) >> 32n), true);
+            break;
+          }
+          const found = findTyped(kernel, modules, reference.name, 'var');
+          if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
+          setPseudo(view, at, found === undefined ? 0 : BPF_PSEUDO_BTF_ID);
+          view.setInt32(at + 4, found?.id ?? 0, true);
+          view.setInt32(at + 12, found?.module === undefined ? 0 : modules.open(found.module).fd, true);
+        }
+      }
+    }
+  } catch (error) {
+    modules.close();
+    throw error;
+  }
+  return { code, modules: modules.handles };
+}
+
+/** Whether the code calls a helper that prints to the kernel's trace. */
+export function prints(code: Uint8Array): boolean {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (let at = 0; at + 8 <= code.length; at += 8) {
+    const opcode = view.getUint8(at);
+    if (opcode === OP_LD_IMM64) at += 8;
+    else if (opcode === OP_CALL && view.getUint8(at + 1) >> 4 === 0 && PRINTERS.has(view.getInt32(at + 4, true))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+const OP_LD_IMM64 = 0x18;
+const OP_CALL = 0x85;
+/** bpf_trace_printk, bpf_trace_vprintk. */
+const PRINTERS: ReadonlySet<number> = new Set([6, 177]);
+
+interface Typed {
+  readonly id: number;
+  /** Undefined for the kernel itself. */
+  readonly module: string | undefined;
+}
+
+function findTyped(kernel: Kernel, modules: Modules, name: string, kind: 'func' | 'var'): Typed | undefined {
+  const id = kernel.btf().find(name, kind);
+  if (id !== undefined) return { id, module: undefined };
+  for (const module of modules.names) {
+    const found = moduleBtf(module).find(name, kind);
+    if (found !== undefined) return { id: found, module };
+  }
+  return undefined;
+}
+
+/** Types of modules that the code of one program refers to. */
+class Modules {
+  readonly handles: Handle[] = [];
+  private readonly opened: string[] = [];
+
+  get names(): readonly string[] {
+    return modulesWithBtf();
+  }
+
+  open(module: string): Handle {
+    return this.handles[this.indexOf(module) - 1]!;
+  }
+
+  /** As calls name it: 0 is the kernel itself. */
+  indexOf(module: string): number {
+    let index = this.opened.indexOf(module);
+    if (index < 0) {
+      this.handles.push(openModuleBtf(module));
+      index = this.opened.push(module) - 1;
+    }
+    return index + 1;
+  }
+
+  close(): void {
+    for (const handle of this.handles) handle.close();
+  }
+}
+
+function absent(kernel: Kernel, spec: ProgramSpec, name: string): SkepError {
+  return new SkepError(
+    notInThisHome(`\`${name}\`, which program \`${spec.name}\` asks for,`, `kernel ${kernel.release}`),
+    5,
+  );
+}
+
+/** The meaning of an immediate stands where the source register would. */
+function setPseudo(view: DataView, at: number, source: number): void {
+  view.setUint8(at + 1, (view.getUint8(at + 1) & 0x0f) | (source << 4));
+}
+
+/** `src_reg` of instructions that the kernel resolves (include/uapi/linux/bpf.h). */
+const BPF_PSEUDO_MAP_FD = 1;
+const BPF_PSEUDO_MAP_VALUE = 2;
+const BPF_PSEUDO_BTF_ID = 3;
+const BPF_PSEUDO_FUNC = 4;
+const BPF_PSEUDO_KFUNC_CALL = 2;
