@@ -47,7 +47,13 @@ const insn = (op: number, dst: number, src: number, off: number, imm: number): W
 
 export interface Shape {
   /** Addresses of maps that calls may name, with the size of key and value. */
-  readonly maps: readonly { readonly address: number; readonly keySize: number; readonly valueSize: number }[];
+  readonly maps: readonly {
+    readonly address: number;
+    readonly keySize: number;
+    readonly valueSize: number;
+    /** Keys are prefixes: a length in bits, then an address. */
+    readonly trie: boolean;
+  }[];
   /** Whether programs may do what faults: wild pointers, endless loops. */
   readonly wild: boolean;
   /** The kernel's verifier is to accept it: no pointers in arithmetic, nothing but the packet's buffer. */
@@ -166,6 +172,10 @@ function mapCall(random: Random, shape: Shape): Word[] {
   const map = random.pick(shape.maps);
   const words: Word[] = [];
   for (let i = 0; i < map.keySize; i += 4) words.push(insn(0x62, 10, 0, -64 + i, random.below(i === 0 ? 12 : 2)));
+  if (map.trie) {
+    // Prefixes of few addresses, so that they meet.
+    words.push(insn(0x62, 10, 0, -64, random.below(34)), insn(0x62, 10, 0, -60, random.pick(ADDRESSES)));
+  }
   for (let i = 0; i < map.valueSize; i += 4) {
     words.push(random.chance(50) ? insn(0x62, 10, 0, -128 + i, random.next()) : insn(0x63, 10, 0, -128 + i, 0));
   }
@@ -185,6 +195,8 @@ function mapCall(random: Random, shape: Shape): Word[] {
   words.push(insn(0xb7, 1, 0, 0, 1), insn(0xb7, 2, 0, 0, 2), insn(0xb7, 3, 0, 0, 3));
   return words;
 }
+
+const ADDRESSES = [0, 0x0100000a, 0x0200000a, 0x8000000a, 0x0001a8c0, 0xff01a8c0, 0x01000000, -1];
 
 const SIZES = [1, 2, 4, 8];
 const SIZE_BITS: Record<number, number> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 };

@@ -48,6 +48,8 @@ const mapSpec = (type: number, keySize: number, valueSize: number, maxEntries: n
 const HASH = 1;
 const ARRAY = 2;
 const PERCPU_ARRAY = 6;
+const LRU = 9;
+const LPM = 11;
 
 /** A machine with maps and a buffer; two made alike have everything at the same addresses. */
 class Side {
@@ -65,6 +67,8 @@ class Side {
       this.machine.createMap(mapSpec(HASH, 4, 16, 6)),
       this.machine.createMap(mapSpec(HASH, 12, 24, 32)),
       this.machine.createMap(mapSpec(HASH, 8, 100, 32)),
+      this.machine.createMap(mapSpec(LRU, 4, 8, 6)),
+      this.machine.createMap({ ...mapSpec(LPM, 8, 4, 64), flags: 1 }),
     ];
     this.buffer = this.machine.memory.allocate(BUFFER);
   }
@@ -72,7 +76,12 @@ class Side {
   shape(wild: boolean): Shape {
     return {
       wild,
-      maps: this.maps.map(({ address, spec }) => ({ address, keySize: spec.keySize, valueSize: spec.valueSize })),
+      maps: this.maps.map(({ address, spec }) => ({
+        address,
+        keySize: spec.keySize,
+        valueSize: spec.valueSize,
+        trie: spec.type === LPM,
+      })),
     };
   }
 

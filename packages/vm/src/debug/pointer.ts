@@ -129,7 +129,7 @@ function findEntry(
 ): { key: Uint8Array; offset: number; cpu: number } | undefined {
   const { layout } = map;
   const { memory, cpus } = machine;
-  if (layout === undefined) return undefined;
+  if (layout === undefined || layout.kind === 'trie') return undefined;
   const copies = layout.cpuStride === 0 ? 1 : cpus;
   if (layout.kind === 'array') {
     for (let cpu = 0; cpu < copies; cpu++) {

@@ -109,7 +109,7 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     const first = site.known(1);
     const map = first?.kind === 'number' ? machine.mapsByAddress.get(first.value) : undefined;
     const layout = map?.layout;
-    if (id === LOOKUP && layout !== undefined) maps.lookup(site, layout);
+    if (id === LOOKUP && layout !== undefined && MapOperations.looksUp(layout)) maps.lookup(site, layout);
     else if (id === UPDATE && layout !== undefined && MapOperations.updates(layout)) maps.update(site, layout);
     else if (id === GET_CPU) {
       out.op1(w.GLOBAL_GET, cpu);

@@ -39,6 +39,7 @@ export function buildFunctions(code: Int32Array): Functions | undefined {
   const scans = new Map<number, Scan>();
   const work = [0, ...callbacks];
   const slots = code.length >> 1;
+  if (slots > MAX_SLOTS) return undefined;
   let budget = 4 * slots + 1024;
   while (work.length > 0) {
     const entry = work.pop()!;
@@ -65,6 +66,9 @@ export function buildFunctions(code: Int32Array): Functions | undefined {
   }
   return { graphs, callbacks, depth: frames(scans) };
 }
+
+/** Larger programs would take seconds to compile, and longer than that to pay for it. */
+const MAX_SLOTS = 1 << 17;
 
 /** Slots looked at, all functions together: a program of a million instructions has at most some hundred functions. */
 const MAX_SCANNED = 1 << 28;

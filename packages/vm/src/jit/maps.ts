@@ -27,6 +27,11 @@ export class MapOperations {
     this.into = into;
   }
 
+  /** Whether {@link lookup} can do anything for a map: of tries, those of IPv4 addresses. */
+  static looksUp(layout: MapLayout): boolean {
+    return layout.kind !== 'trie' || layout.keySize === 8;
+  }
+
   /** bpf_map_lookup_elem(map, key) into r0. */
   lookup(site: HelperSite, layout: MapLayout): void {
     const { code } = site;
@@ -40,7 +45,7 @@ export class MapOperations {
     else {
       this.save(site);
       this.pointer(site, 2);
-      code.op1(w.CALL, this.find(layout));
+      code.op1(w.CALL, layout.kind === 'hash' ? this.find(layout) : this.longestPrefix(layout));
       code.op(w.I64_EXTEND_U);
       this.restore(site);
     }
@@ -54,7 +59,7 @@ export class MapOperations {
 
   /** Whether {@link update} can do anything for a map. */
   static updates(layout: MapLayout): boolean {
-    return layout.plain && (layout.kind === 'array' || layout.touched === 0);
+    return layout.kind !== 'trie' && layout.plain && (layout.kind === 'array' || layout.touched === 0);
   }
 
   /** bpf_map_update_elem(map, key, value, flags) into r0. */
@@ -83,6 +88,7 @@ export class MapOperations {
       code.op(w.I32_EQZ);
       code.op1(w.BR_IF, 0);
     }
+    if (layout.kind === 'trie') throw new Error('tries are updated in JavaScript');
     this.save(site);
     this.pointer(site, 2);
     this.pointer(site, 3);
@@ -220,17 +226,7 @@ export class MapOperations {
     code.op1(w.LOCAL_GET, entry);
     code.access(w.I32_LOAD, 0);
     code.op1(w.LOCAL_SET, entry);
-    if (this.into.trust === 'unverified') {
-      code.op1(w.GLOBAL_GET, this.into.fuel);
-      code.i32(1);
-      code.op(w.I32_SUB);
-      code.op1(w.LOCAL_TEE, 3);
-      code.op1(w.GLOBAL_SET, this.into.fuel);
-      code.op1(w.LOCAL_GET, 3);
-      code.i32(0);
-      code.op(w.I32_GE_S);
-      code.op1(w.BR_IF, 0);
-    } else code.op1(w.BR, 0);
+    this.again(code, 3);
     code.op(w.END);
     code.i32(0);
     code.op(w.END);
@@ -238,8 +234,118 @@ export class MapOperations {
     return index;
   }
 
+  /** The next turn of a loop over entries, unless the budget is used up. */
+  private again(code: w.Code, temporary: number): void {
+    if (this.into.trust !== 'unverified') {
+      code.op1(w.BR, 0);
+      return;
+    }
+    code.op1(w.GLOBAL_GET, this.into.fuel);
+    code.i32(1);
+    code.op(w.I32_SUB);
+    code.op1(w.LOCAL_TEE, temporary);
+    code.op1(w.GLOBAL_SET, this.into.fuel);
+    code.op1(w.LOCAL_GET, temporary);
+    code.i32(0);
+    code.op(w.I32_GE_S);
+    code.op1(w.BR_IF, 0);
+  }
+
+  /** `(key) → address of the value or 0`, for prefixes of 32 bits. */
+  private longestPrefix(layout: Extract<MapLayout, { kind: 'trie' }>): number {
+    const known = this.finds.get(layout);
+    if (known !== undefined) return known;
+    const { module } = this.into;
+    const index = module.declare({ params: [w.I32], results: [w.I32] });
+    this.finds.set(layout, index);
+    const code = new w.Code();
+    const [key, length, bits, node, own, match, found, temporary] = [0, 1, 2, 3, 4, 5, 6, 7];
+    code.op1(w.LOCAL_GET, key);
+    code.access(w.I32_LOAD, 0);
+    code.op1(w.LOCAL_TEE, length);
+    code.i32(32);
+    code.op(w.I32_GT_U);
+    code.op(w.IF);
+    code.op(w.VOID);
+    code.i32(0);
+    code.op(w.RETURN);
+    code.op(w.END);
+    code.op1(w.LOCAL_GET, key);
+    code.access(w.I32_LOAD, 4);
+    w.emitReverse(code, temporary);
+    code.op1(w.LOCAL_SET, bits);
+    code.i32(0);
+    code.access(w.I32_LOAD, layout.root);
+    code.op1(w.LOCAL_SET, node);
+    code.op(w.BLOCK);
+    code.op(w.VOID);
+    code.op(w.LOOP);
+    code.op(w.VOID);
+    code.op1(w.LOCAL_GET, node);
+    code.op(w.I32_EQZ);
+    code.op1(w.BR_IF, 1);
+    // match = the leading bits that are the same, at most the shorter of both lengths
+    code.op1(w.LOCAL_GET, node);
+    code.access(w.I32_LOAD, layout.lengthOffset);
+    code.op1(w.LOCAL_SET, own);
+    code.op1(w.LOCAL_GET, node);
+    code.access(w.I32_LOAD, layout.bitsOffset);
+    w.emitReverse(code, temporary);
+    code.op1(w.LOCAL_GET, bits);
+    code.op(w.I32_XOR);
+    code.op(w.I32_CLZ);
+    code.op1(w.LOCAL_SET, match);
+    for (const limit of [own, length]) {
+      code.op1(w.LOCAL_GET, limit);
+      code.op1(w.LOCAL_GET, match);
+      code.op1(w.LOCAL_GET, limit);
+      code.op1(w.LOCAL_GET, match);
+      code.op(w.I32_LT_U);
+      code.op(w.SELECT);
+      code.op1(w.LOCAL_SET, match);
+    }
+    code.op1(w.LOCAL_GET, match);
+    code.op1(w.LOCAL_GET, own);
+    code.op(w.I32_LT_U);
+    code.op1(w.BR_IF, 1);
+    // A joint has no value of its own.
+    code.op1(w.LOCAL_GET, found);
+    code.op1(w.LOCAL_GET, node);
+    code.op1(w.LOCAL_GET, node);
+    code.access(w.I32_LOAD, layout.joinOffset);
+    code.op(w.SELECT);
+    code.op1(w.LOCAL_SET, found);
+    code.op1(w.LOCAL_GET, match);
+    code.i32(32);
+    code.op(w.I32_EQ);
+    code.op1(w.BR_IF, 1);
+    code.op1(w.LOCAL_GET, node);
+    code.op1(w.LOCAL_GET, bits);
+    code.op1(w.LOCAL_GET, own);
+    code.op(w.I32_SHL);
+    code.i32(29);
+    code.op(w.I32_SHR_U);
+    code.i32(4);
+    code.op(w.I32_AND);
+    code.op(w.I32_ADD);
+    code.access(w.I32_LOAD, 0);
+    code.op1(w.LOCAL_SET, node);
+    this.again(code, temporary);
+    code.op(w.END);
+    code.op(w.END);
+    code.op1(w.LOCAL_GET, found);
+    code.i32(layout.valueOffset);
+    code.op(w.I32_ADD);
+    code.i32(0);
+    code.op1(w.LOCAL_GET, found);
+    code.op(w.SELECT);
+    code.op(w.END);
+    module.define(index, new Array<number>(7).fill(w.I32), code);
+    return index;
+  }
+
   /** `(key, value) → 1 when an entry was overwritten`. */
-  private overwrite(layout: MapLayout): number {
+  private overwrite(layout: Exclude<MapLayout, { kind: 'trie' }>): number {
     const known = this.updates.get(layout);
     if (known !== undefined) return known;
     const { module } = this.into;

@@ -605,19 +605,7 @@ class Translator {
         code.i32(0xffff);
         code.op(w.I32_AND);
       }
-    } else if (reverse) {
-      code.op1(w.LOCAL_TEE, this.t32);
-      code.i32(8);
-      code.op(w.I32_ROTL);
-      code.i32(0x00ff00ff);
-      code.op(w.I32_AND);
-      code.op1(w.LOCAL_GET, this.t32);
-      code.i32(24);
-      code.op(w.I32_ROTL);
-      code.i32(0xff00ff00);
-      code.op(w.I32_AND);
-      code.op(w.I32_OR);
-    }
+    } else if (reverse) w.emitReverse(code, this.t32);
     this.set32(d);
   }
 

@@ -72,6 +72,21 @@ export class Code {
   }
 }
 
+/** Reverses the bytes of the i32 on the stack. */
+export function emitReverse(code: Code, temporary: number): void {
+  code.op1(LOCAL_TEE, temporary);
+  code.i32(8);
+  code.op(I32_ROTL);
+  code.i32(0x00ff00ff);
+  code.op(I32_AND);
+  code.op1(LOCAL_GET, temporary);
+  code.i32(24);
+  code.op(I32_ROTL);
+  code.i32(0xff00ff00);
+  code.op(I32_AND);
+  code.op(I32_OR);
+}
+
 export interface Signature {
   readonly params: readonly number[];
   readonly results: readonly number[];
@@ -306,6 +321,7 @@ export const I64_LE_S = 0x57;
 export const I64_LE_U = 0x58;
 export const I64_GE_S = 0x59;
 export const I64_GE_U = 0x5a;
+export const I32_CLZ = 0x67;
 export const I32_ADD = 0x6a;
 export const I32_SUB = 0x6b;
 export const I32_MUL = 0x6c;
