@@ -39,13 +39,6 @@ export const tooManyParameters = (name: string, count: number, span: Span | unde
     span,
     'pass a pointer to a struct, or make the function __always_inline',
   );
-export const copyTooLarge = (what: string, size: number, span: Span | undefined) =>
-  error(
-    'E1306',
-    `${what} of ${size} bytes is too large to be written out`,
-    span,
-    'copy in a bounded loop, or with a helper such as bpf_probe_read_kernel',
-  );
 export const needsMoreRegisters = (name: string, span: Span | undefined) =>
   error(
     'E1307',

@@ -1,5 +1,6 @@
 import type { Diagnostics, Span } from '@skep/base';
 import type { AccessSize, AluOp, JumpOp } from '@skep/object';
+import { stackAlign } from '../ir/alignment.ts';
 import { bitsOf, bytesOf, evaluateCompare, INVERSE, SWAPPED, typeOf } from '../ir/constant.ts';
 import { reversePostOrder } from '../ir/graph.ts';
 import type {
@@ -12,8 +13,6 @@ import type {
   Func,
   Global,
   Inst,
-  MemCopyInst,
-  MemSetInst,
   ScalarType,
   SelectInst,
   Target,
@@ -22,7 +21,7 @@ import type {
 } from '../ir/ir.ts';
 import { targetsOf } from '../ir/uses.ts';
 import { selectBinary, selectCast } from './arithmetic.ts';
-import { atomicNeedsV3, copyTooLarge, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
+import { atomicNeedsV3, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
 import { selectAsm } from './inline-asm.ts';
 import {
   type Cpu,
@@ -50,9 +49,6 @@ export function selectFunction(
 ): MachineFunction {
   return new Selector(func, cpu, addressTaken, diagnostics).run();
 }
-
-/** More accesses than this are not written out for one copy. */
-const MAX_COPY_ACCESSES = 1024;
 
 /** The state of selecting one function; {@link selectBinary} and its like write through it. */
 export class Selector {
@@ -549,11 +545,8 @@ export class Selector {
         this.atomic(inst);
         return;
       case 'memcpy':
-        this.memcpy(inst);
-        return;
       case 'memset':
-        this.memset(inst);
-        return;
+        throw new Error(`${this.func.name}: a ${inst.kind} that was not expanded`);
       case 'call':
         this.call(inst);
         return;
@@ -648,7 +641,7 @@ export class Selector {
     let slot = this.slotOf.get(alloca);
     if (slot === undefined) {
       const { size } = alloca;
-      slot = { size, align: slotAlign(alloca), alloca, offset: 0 };
+      slot = { size, align: stackAlign(alloca), alloca, offset: 0 };
       this.slotOf.set(alloca, slot);
       this.slots.push(slot);
     }
@@ -732,68 +725,6 @@ export class Selector {
       atomic.dst = this.reg(inst.value);
     }
     this.emit(atomic);
-  }
-
-  private memcpy(inst: MemCopyInst): void {
-    const target = addressOf(inst.target, this.needs.patched);
-    const source = addressOf(inst.source, this.needs.patched);
-    const unit = Math.max(inst.align, Math.min(alignmentOf(target, inst.align), alignmentOf(source, inst.align)));
-    const pieces = piecesOf(inst.size, unit);
-    if (pieces.length > MAX_COPY_ACCESSES) {
-      this.diagnostics.add(copyTooLarge('a copy', inst.size, inst.span));
-      return;
-    }
-    const load = (offset: number, size: AccessSize) => {
-      const one = new MachineInst('load', this.span);
-      one.size = size;
-      this.accessAt(one, { ...source, offset: source.offset + offset });
-      one.dst = this.fresh();
-      this.emit(one);
-      return one.dst;
-    };
-    const store = (offset: number, size: AccessSize, reg: VReg) => {
-      const one = new MachineInst('store', this.span);
-      one.size = size;
-      one.b = reg;
-      this.accessAt(one, { ...target, offset: target.offset + offset });
-      this.emit(one);
-    };
-    if (inst.overlap) {
-      const loaded = pieces.map(({ offset, size }) => load(offset, size));
-      for (const [i, { offset, size }] of pieces.entries()) store(offset, size, loaded[i]!);
-    } else {
-      for (const { offset, size } of pieces) store(offset, size, load(offset, size));
-    }
-  }
-
-  private memset(inst: MemSetInst): void {
-    const at = addressOf(inst.target, this.needs.patched);
-    const pieces = piecesOf(inst.size, Math.max(inst.align, alignmentOf(at, inst.align)));
-    if (pieces.length > MAX_COPY_ACCESSES) {
-      this.diagnostics.add(copyTooLarge('a memset', inst.size, inst.span));
-      return;
-    }
-    const byte = inst.value.kind === 'const' ? Number(BigInt.asUintN(8, inst.value.value)) : undefined;
-    const uniform = byte === 0 || byte === 0xff;
-    let filled = NONE;
-    if (byte === undefined || !uniform || !takesImmediateStore(at.root)) {
-      filled = this.fresh();
-      if (byte !== undefined) this.set(filled, 'i64', BigInt(byte) * 0x0101010101010101n);
-      else {
-        const ones = this.fresh();
-        this.set(ones, 'i64', 0x0101010101010101n);
-        this.into(filled, inst.value);
-        this.alu('mul', filled, ones);
-      }
-    }
-    for (const { offset, size } of pieces) {
-      const one = new MachineInst(filled === NONE ? 'storei' : 'store', this.span);
-      one.size = size;
-      if (filled === NONE) one.imm = byte === 0 ? 0 : -1;
-      else one.b = filled;
-      this.accessAt(one, { ...at, offset: at.offset + offset });
-      this.emit(one);
-    }
   }
 
   private call(inst: CallInst): void {
@@ -912,31 +843,4 @@ function addressRoot(value: Value): Value {
   let at = value;
   while (at.kind === 'ptradd') at = at.base;
   return at;
-}
-
-/** Larger than C asks for where it costs nothing, so that copies and fills can go by eight bytes. */
-function slotAlign(alloca: AllocaInst): number {
-  const natural = alloca.size >= 8 ? 8 : alloca.size >= 4 ? 4 : alloca.size >= 2 ? 2 : 1;
-  return Math.min(8, Math.max(alloca.align, natural));
-}
-
-function alignmentOf(at: Address, promised: number): number {
-  const base = at.root.kind === 'alloca' ? slotAlign(at.root) : at.root.kind === 'global' ? at.root.align : undefined;
-  if (base === undefined) return promised;
-  let align = Math.min(8, base);
-  while (align > 1 && at.offset % align !== 0) align >>= 1;
-  return align;
-}
-
-function piecesOf(size: number, align: number): { offset: number; size: AccessSize }[] {
-  const out: { offset: number; size: AccessSize }[] = [];
-  const widest = Math.min(8, align);
-  for (let offset = 0; offset < size; ) {
-    let piece = widest;
-    while (piece > size - offset) piece >>= 1;
-    out.push({ offset, size: piece as AccessSize });
-    offset += piece;
-    if (out.length > MAX_COPY_ACCESSES) break;
-  }
-  return out;
 }

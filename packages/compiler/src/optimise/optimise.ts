@@ -11,7 +11,7 @@ import { inlineFunctions } from './inline.ts';
 import { promoteAllocas } from './mem2reg.ts';
 import { propagateConstants } from './sccp.ts';
 import { simplifyInstructions } from './simplify.ts';
-import { splitUnaligned } from './split-unaligned.ts';
+import { splitAccesses } from './split-access.ts';
 import { splitAllocas } from './sroa.ts';
 import { unrollLoops } from './unroll.ts';
 import { removeUnusedFunctions, removeUnusedGlobals } from './unused.ts';
@@ -96,7 +96,7 @@ function settle(func: Func, passes: readonly Pass[], rounds: number, options: Op
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
   const late: readonly Pass[] = [
     ['expand-memory', (one) => expandMemory(one, report)],
-    ['split-unaligned', splitUnaligned],
+    ['split-access', splitAccesses],
   ];
   run(func, late, options);
   run(

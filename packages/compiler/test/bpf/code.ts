@@ -1,12 +1,15 @@
 import { SkepError } from '@skep/base';
 import { BtfBuilder, disassemble, type Insn } from '@skep/object';
+import { expect } from 'vitest';
 import { emitFunctions } from '../../src/bpf/backend.ts';
 import type { CpuVersion } from '../../src/bpf/machine.ts';
 import { parseModule } from '../../src/ir/parse.ts';
+import { expandMemory } from '../../src/optimise/expand-memory.ts';
 
 /** The instructions of the last function of an IR text; `module "m"` is put in front. */
 export function insnsOf(ir: string, cpu: CpuVersion = 'v3'): Insn[] {
   const module = parseModule({ name: 'test.ir', text: `module "m"\n${ir}` }, new BtfBuilder());
+  for (const func of module.functions) expandMemory(func, (one) => expect.fail(one.message));
   return emitFunctions(module, cpu).get(module.functions.at(-1)!)!.insns;
 }
 

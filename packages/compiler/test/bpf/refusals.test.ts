@@ -62,13 +62,4 @@ b0:
 }`);
     expect(codes).toEqual(['E1305', 'E1304']);
   });
-
-  it('E1306: copies that are too large to be written out', () => {
-    const { codes } = refusal(`func @f(%a: ptr, %b: ptr): i64 static {
-b0:
-  memcpy %a, %b, 4096 align 1
-  return 0
-}`);
-    expect(codes).toEqual(['E1306']);
-  });
 });

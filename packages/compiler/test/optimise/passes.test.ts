@@ -12,6 +12,7 @@ import { promoteAllocas } from '../../src/optimise/mem2reg.ts';
 import { optimise } from '../../src/optimise/optimise.ts';
 import { propagateConstants } from '../../src/optimise/sccp.ts';
 import { simplifyInstructions } from '../../src/optimise/simplify.ts';
+import { splitAccesses } from '../../src/optimise/split-access.ts';
 import { splitAllocas } from '../../src/optimise/sroa.ts';
 import { unrollLoops } from '../../src/optimise/unroll.ts';
 
@@ -249,7 +250,7 @@ describe('memory operations', () => {
       return }`;
     expect(after(text, report([]))).toBe(
       lines(
-        '%s = alloca 14 align 8',
+        '%s = alloca 14 align 1',
         'store i64 0, %s',
         'store i32 0, %s + 8',
         'store i16 0, %s + 12',
@@ -264,14 +265,50 @@ describe('memory operations', () => {
     );
   });
 
-  it('are refused by size beyond 128 stores', () => {
+  it('become loops beyond 128 stores', () => {
+    const diagnostics: unknown[] = [];
+    const text = 'func @f(%p: ptr, %q: ptr): void global { b0: memcpy %p, %q, 259 align 2 return }';
+    expect(after(text, report(diagnostics))).toBe(
+      lines(
+        'jump b1(i64 0)',
+        'b1(%0: i64):',
+        '%1 = ptradd %q, %0',
+        '%2 = load i16 %1',
+        '%3 = ptradd %p, %0',
+        'store i16 %2, %3',
+        '%4 = add i64 %0, 2',
+        '%5 = ult i64 %4, 258',
+        'branch %5, b1(%4), b2',
+        'b2:',
+        '%6 = load i8 %q + 258',
+        'store i8 %6, %p + 258',
+        'return',
+      ),
+    );
+    expect(diagnostics).toEqual([]);
+  });
+
+  it('are refused when what may overlap is too much to be read first', () => {
     const diagnostics: { code: string; message: string }[] = [];
     after(
-      'func @f(%p: ptr, %q: ptr): void global { b0: memcpy %p, %q, 129 align 1 memset %p, 0, 1024 align 8 return }',
+      'func @f(%p: ptr, %q: ptr): void global { b0: memcpy %p, %q, 129 align 1 overlap memset %p, 0, 1024 align 8 return }',
       report(diagnostics),
     );
     expect(diagnostics).toHaveLength(1);
     expect(diagnostics[0]).toMatchObject({ code: 'E1373', message: expect.stringContaining('129 bytes') });
+  });
+
+  it('are split where the stack is not aligned', () => {
+    const text = `func @f(%packet: ptr): i32 global { b0:
+      %s = alloca 8 align 1
+      store i32 7, %s + 2
+      %0 = load i64 %packet + 1
+      %1 = load i32 %s + 4
+      return %1 }`;
+    expect(after(text, splitAccesses)).toContain('load i32 %s + 4');
+    expect(after(text, splitAccesses)).toContain('load i64 %packet + 1');
+    expect(after(text, splitAccesses)).not.toContain('store i32');
+    expect(after(text, splitAccesses).match(/store i16/g)).toHaveLength(2);
   });
 
   it('read everything first when the areas may overlap', () => {
