@@ -56,6 +56,17 @@ export class SkepError extends Error {
   }
 }
 
+function isSame(a: Diagnostic, b: Diagnostic): boolean {
+  return (
+    a.code === b.code &&
+    a.message === b.message &&
+    a.span !== undefined &&
+    a.span.file === b.span?.file &&
+    a.span.start === b.span.start &&
+    a.span.end === b.span.end
+  );
+}
+
 /** Collects diagnostics of one piece of work and stops it when there are too many. */
 export class Diagnostics {
   readonly list: Diagnostic[] = [];
@@ -67,6 +78,8 @@ export class Diagnostics {
   }
 
   add(diagnostic: Diagnostic): void {
+    // A macro that expands its argument several times makes one mistake several.
+    if (this.list.some((one) => isSame(one, diagnostic))) return;
     this.list.push(diagnostic);
     if (diagnostic.severity === 'error') {
       this.errors += 1;

@@ -1,4 +1,4 @@
-import { type Diagnostic, Diagnostics, SkepError, type SourceFile } from '@skep/base';
+import { type Diagnostic, type DiagnosticNote, Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
 import type { Btf } from '@skep/object';
 import { emitObject } from './bpf/backend.ts';
 import type { TranslationUnit } from './c/ast.ts';
@@ -18,6 +18,8 @@ export interface CompileOptions {
   readonly includes?: readonly string[];
   /** Directories searched for `#include`, before the built-in headers. */
   readonly includePaths?: readonly string[];
+  /** Directories searched behind the built-in headers, as after `-idirafter`. */
+  readonly includePathsAfter?: readonly string[];
   /** The text of a file, undefined when there is none. Without it, programs can include built-in headers only. */
   readonly readFile?: (path: string) => string | SourceFile | undefined;
   /** The kernel's types, which `#include "vmlinux.h"` means; asked for when a program includes it. */
@@ -111,6 +113,7 @@ export function compileToIr(source: SourceFile, options: CompileOptions = {}): S
 class Compilation {
   readonly timings = { preprocess: 0, parse: 0, lower: 0, optimise: 0, emit: 0 };
   files: string[] = [];
+  private includedAt: ReadonlyMap<SourceFile, Span> = new Map();
   private readonly source: SourceFile;
   private readonly options: CompileOptions;
   private readonly diagnostics = new Diagnostics();
@@ -124,6 +127,7 @@ class Compilation {
     const { source, options, diagnostics } = this;
     const preprocessed = this.timed('preprocess', () => preprocess(source, { ...options, diagnostics }));
     this.files = preprocessed.dependencies.map((file) => file.name);
+    this.includedAt = preprocessed.includedAt;
     diagnostics.check();
     return preprocessed;
   }
@@ -167,13 +171,28 @@ class Compilation {
   attempt<T>(work: () => T): StageResult<T> {
     try {
       const value = work();
-      return { ok: true, value, warnings: this.diagnostics.list };
+      return { ok: true, value, warnings: this.traced(this.diagnostics.list) };
     } catch (error) {
       if (!(error instanceof SkepError)) throw error;
       const { list } = this.diagnostics;
       // Some stages throw what they found, others add it to the list first: nothing is said twice.
       const thrown = error.diagnostics.filter((one) => !list.includes(one));
-      return { ok: false, diagnostics: [...list, ...thrown] };
+      return { ok: false, diagnostics: this.traced([...list, ...thrown]) };
     }
+  }
+
+  /** With notes that say how the file in which something is wrong came to be read. */
+  private traced(list: readonly Diagnostic[]): Diagnostic[] {
+    return list.map((one) => {
+      const notes: DiagnosticNote[] = [];
+      const seen = new Set<SourceFile>();
+      for (let file = one.span?.file; file !== undefined && !seen.has(file); file = notes.at(-1)!.span!.file) {
+        seen.add(file);
+        const span = this.includedAt.get(file);
+        if (span === undefined) break;
+        notes.push({ message: `${file.name} is included here`, span });
+      }
+      return notes.length === 0 ? one : { ...one, notes: [...(one.notes ?? []), ...notes] };
+    });
   }
 }

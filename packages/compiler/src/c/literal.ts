@@ -286,7 +286,10 @@ function decode(text: string, at: number, end: number, encoding: Encoding, units
         return { kind: 'error', message: 'not a Unicode character', at: start };
       encode(value, encoding, units);
     } else {
-      return { kind: 'error', message: `unknown escape '\\${letter}'`, at: start };
+      // The preprocessor has warned: as with other compilers, the character stands for itself.
+      const point = text.codePointAt(at - 1) ?? 0;
+      encode(point, encoding, units);
+      if (point > 0xffff) at += 1;
     }
   }
   return undefined;

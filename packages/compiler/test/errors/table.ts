@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { bundledBtfUrl } from '@skep/abi';
 import { type Diagnostic, positionOf } from '@skep/base';
@@ -85,4 +85,16 @@ let types: Btf | undefined;
 function kernelTypes(): Btf {
   types ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl))));
   return types;
+}
+
+/** The tables with what the compiler says now: for the author of a diagnostic, who reads the difference before it is kept. */
+export function rewriteTables(): void {
+  const tables = new Map<string, string>();
+  for (const { table, name, files } of wrongPrograms()) {
+    let text = `--- ${name}\n`;
+    for (const [file, source] of files) text += (file === MAIN ? '' : `@@ ${file}\n`) + source;
+    for (const line of describeDiagnostics(diagnose(files))) text += `=> ${line}\n`;
+    tables.set(table, (tables.get(table) ?? '') + text);
+  }
+  for (const [table, text] of tables) writeFileSync(new URL(table, FOLDER), text);
 }

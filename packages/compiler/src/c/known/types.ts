@@ -48,6 +48,14 @@ export class KnownTypes {
     this.btf = btf;
   }
 
+  /** The tags of all structs and unions. */
+  *tagNames(): Generator<string> {
+    for (const id of this.btf.ids()) {
+      const kind = this.btf.kind(id);
+      if (kind === 'struct' || kind === 'union') yield this.btf.name(id);
+    }
+  }
+
   /** A struct, union or enum by its tag. */
   tag(kind: 'struct' | 'union' | 'enum', name: string): Tag | undefined {
     const id = kind === 'enum' ? this.btf.find(name, 'enum', 'enum64') : this.btf.find(name, kind);

@@ -64,6 +64,15 @@ export function sectionMismatch(name: string, section: string, span: Span): Diag
   );
 }
 
+export function dataAmongCode(name: string, section: string, func: string, span: Span | undefined): Diagnostic {
+  return error(
+    'E1374',
+    `'${name}' is data, but section '${section}' holds the code of '${func}'`,
+    span,
+    'leave SEC() out, or name a section of data such as .data.name',
+  );
+}
+
 export function relocatedBitField(name: string, span: Span): Diagnostic {
   return error(
     'E1357',

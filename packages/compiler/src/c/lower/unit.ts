@@ -5,6 +5,7 @@ import type { Func, Global, Linkage, Module, Param } from '../../ir/ir.ts';
 import type { DeclAttributes, FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
 import { asFunction } from '../types.ts';
 import { BtfTypes } from './btf-types.ts';
+import { dataAmongCode } from './diagnostics.ts';
 import { lowerFunction } from './function.ts';
 import { fillGlobal, openGlobal, openString } from './globals.ts';
 import { refuseRecursion } from './recursion.ts';
@@ -76,7 +77,7 @@ class UnitLowering implements Unit {
     const { params, sret } = this.paramsOf(decl);
     const result = sret ? 'void' : (irTypeOf(type.result) ?? 'void');
     const mustInline = body !== undefined && this.mustInline(decl, params.length, sret);
-    const func = createFunc(decl.name, {
+    const func = createFunc(attributes.symbol ?? decl.name, {
       linkage: linkageOf(decl),
       hidden: attributes.hidden,
       section: attributes.section,
@@ -112,7 +113,8 @@ class UnitLowering implements Unit {
     const variable = this.canonical(declaration);
     const known = this.variables.get(variable);
     if (known !== undefined) return known;
-    const wanted = owner === undefined ? variable.name : `${owner}.${variable.name}`;
+    const plain = variable.attributes.symbol ?? variable.name;
+    const wanted = owner === undefined ? plain : `${owner}.${plain}`;
     const global = openGlobal(this, variable, this.unique(wanted));
     this.variables.set(variable, global);
     fillGlobal(this, variable, global);
@@ -208,6 +210,18 @@ class UnitLowering implements Unit {
     for (const decl of this.tree.functions) if (this.funcs.has(decl)) decl.locals.forEach(place);
     for (const variable of this.variables.keys()) place(variable);
     globals.unshift(...named);
+    this.refuseMixedSections();
+  }
+
+  /** A section holds code or data: no linker and no loader takes both. */
+  private refuseMixedSections(): void {
+    const code = new Map<string, string>();
+    for (const { section, name, blocks } of this.module.functions)
+      if (section !== undefined && blocks.length > 0 && !code.has(section)) code.set(section, name);
+    for (const { name, section, span, linkage } of this.module.globals) {
+      const func = linkage === 'extern' ? undefined : code.get(section);
+      if (func !== undefined) this.diagnostics.add(dataAmongCode(name, section, func, span));
+    }
   }
 }
 

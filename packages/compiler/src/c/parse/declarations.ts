@@ -18,12 +18,12 @@ import {
 } from '../types.ts';
 import {
   type Attributes,
+  asmLabel,
   attributes,
   declAttributes,
   mergeAttributes,
   mergeSpecifiers,
   newAttributes,
-  refuseAsmLabel,
 } from './attributes.ts';
 import { takesRecords } from './calls.ts';
 import { assignTo, isError, rvalue } from './conversions.ts';
@@ -101,7 +101,7 @@ export function declaration(p: Parser, locals: VariableDecl[] | undefined): void
   for (let first = true; ; first = false) {
     const own = newAttributes();
     const found = declarator(p, specs.type, 'required', own);
-    refuseAsmLabel(p);
+    asmLabel(p, own);
     attributes(p, own);
     mergeSpecifiers(own, specs.attributes);
     if (specs.storage === 'typedef') typedef(p, found, own);
@@ -189,7 +189,7 @@ function declareFunction(
     } else before.type = composite(before.type, found.type);
     if (specs.storage === 'static' && before.storage !== 'static') {
       if (before.body === undefined && !known)
-        p.report(badDeclaration(found.span, `'${name}' was declared without 'static' before`));
+        p.report(badDeclaration(found.span, `'${name}' was declared without 'static' before`, undefined, before.span));
       before.storage = 'static';
     }
     mergeAttributes(before.attributes, own2);
@@ -211,6 +211,8 @@ function declareFunction(
     used: false,
     span: found.span,
   };
+  // vmlinux.h declares every kfunc of the kernel as weak, and declarations add up.
+  if (own2.section === '.ksyms' && p.types?.find(name)?.kind === 'function') own2.weak = true;
   p.scope.names.set(found.id, decl);
   if (!p.linked.has(name)) p.linked.set(name, decl);
   p.functions.push(decl);
@@ -254,7 +256,9 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
 }
 
 function declareParameter(p: Parser, param: VariableDecl): void {
-  if (!isComplete(param.type)) p.report(incompleteType(param.span, param.type, `parameter '${param.name}'`));
+  if (isVoid(param.type)) p.report(badDeclaration(param.span, "'void' means no parameters, and stands alone"));
+  else if (!isComplete(param.type))
+    p.report(incompleteType(param.span, param.type, param.name === '' ? 'a parameter' : `parameter '${param.name}'`));
   if (param.name === '') return;
   p.scope.names.set(p.idOf(param.name), param);
 }
@@ -265,13 +269,11 @@ function checkSignature(p: Parser, decl: FunctionDecl, type: FunctionType): void
   if (type.params.length > 5 && decl.storage !== 'static' && !decl.attributes.alwaysInline)
     p.report(tooManyParameters(span, name, type.params.length));
   const result = strip(type.result);
-  const records = takesRecords(decl);
+  // A parameter is a pointer to the caller's copy, which works for everyone whom the same compiler compiles.
+  const records = takesRecords(decl) || decl.storage === 'static';
   if (result.kind === 'record' && !records) p.report(recordByValue(span, `'${name}' returns`));
   else if (!isVoid(type.result) && !isComplete(type.result))
     p.report(incompleteType(span, type.result, `the result of '${name}'`));
-  for (const param of decl.params)
-    if (strip(param.type).kind === 'record' && !records)
-      p.report(recordByValue(param.span, `parameter '${param.name}' of '${name}' takes`));
 }
 
 function checkLabels(p: Parser, state: FunctionState): void {
@@ -294,7 +296,8 @@ function variable(
   for (const tag of own.typeTags)
     if (type.kind === 'pointer') type = { kind: 'pointer', to: { kind: 'tagged', tag, type: type.to } };
   if (own.packed) p.report(misplacedAttribute(found.span, 'packed', 'it belongs to a struct, union, enum or member'));
-  if (isVoid(type)) {
+  // `extern const void symbol __ksym`: only its address means something.
+  if (isVoid(type) && specs.storage !== 'extern') {
     p.report(badDeclaration(found.span, `'${name}' cannot have the type 'void'`));
     type = INT;
   }

@@ -187,7 +187,12 @@ function arraySuffix(p: Parser, base: CType): CType {
       );
   }
   if (count !== undefined && count * (sizeOf(element) ?? 1) > MAX_OBJECT) {
-    p.report(badArray(p.from(opened), `an array of ${count} elements is too large`));
+    p.report(
+      badArray(
+        p.from(opened),
+        `an array of ${count > 0xffff_ffff ? 'more than 4294967295' : count} elements is too large`,
+      ),
+    );
     count = 0;
   }
   return arrayOf(element, count);

@@ -72,6 +72,14 @@ export const noMember = (span: Span, type: CType, name: string, near?: string, d
     ...declaredHere(`'${printType(type)}'`, declared),
     ...didYouMean(near),
   });
+export const strayElse = (span: Span): Diagnostic =>
+  error('E1109', span, "this 'else' belongs to no 'if'", {
+    help: "an 'if' takes one statement: put several into braces, without ';' behind the condition",
+  });
+export const statementOutside = (span: Span, name: string): Diagnostic =>
+  error('E1108', span, `'${name}' begins a statement, and statements stand in functions only`, {
+    help: 'give a variable its first value where it is declared, or move this into a function',
+  });
 export const redefinition = (span: Span, name: string, before: Span | undefined): Diagnostic =>
   error(
     'E1204',
@@ -92,13 +100,11 @@ export const redefinesKnown = (span: Span, name: string): Diagnostic =>
   error('E1206', span, `'${name}' is already known from vmlinux.h`, {
     help: 'give it another name, with a suffix `___mine` if it should be matched with the kernel’s by CO-RE, or define it before its first use',
   });
-export const incompleteType = (span: Span, type: CType, what: string, declared?: Span): Diagnostic =>
-  error(
-    'E1207',
-    span,
-    `${what} has the incomplete type ${describeType(type)}`,
-    declaredHere(`'${printType(type)}'`, declared),
-  );
+export const incompleteType = (span: Span, type: CType, what: string, declared?: Span, near?: string): Diagnostic =>
+  error('E1207', span, `${what} has the incomplete type ${describeType(type)}`, {
+    ...declaredHere(`'${printType(type)}'`, declared),
+    ...didYouMean(near),
+  });
 export const badOperands = (span: Span, op: string, left: CType, right: CType): Diagnostic =>
   error('E1208', span, `'${op}' cannot take ${describeType(left)} and ${describeType(right)}`);
 export const badOperand = (span: Span, op: string, type: CType, help?: string): Diagnostic =>
@@ -144,15 +150,21 @@ export const duplicateCase = (span: Span, what: string, before: Span): Diagnosti
   error('E1219', span, `${what} appears twice in this switch`, { notes: [{ message: 'first here', span: before }] });
 export const labelProblem = (span: Span, message: string, near?: string): Diagnostic =>
   error('E1220', span, message, didYouMean(near));
-export const assertionFailed = (span: Span, message: string | undefined): Diagnostic =>
-  error('E1221', span, message === undefined ? 'static assertion failed' : `static assertion failed: ${message}`);
-export const excessElements = (span: Span, type: CType): Diagnostic =>
-  error('E1222', span, `more values than ${describeType(type)} has room for`);
+export const assertionFailed = (span: Span, message: string | undefined, values?: string): Diagnostic =>
+  error(
+    'E1221',
+    span,
+    message === undefined ? 'static assertion failed' : `static assertion failed: ${message}`,
+    values === undefined ? {} : { notes: [{ message: `it comes to ${values}` }] },
+  );
 export const badInitializer = (span: Span, message: string, help?: string): Diagnostic =>
   error('E1223', span, message, { help });
 export const badBitField = (span: Span, message: string): Diagnostic => error('E1224', span, message);
-export const badDeclaration = (span: Span, message: string, help?: string): Diagnostic =>
-  error('E1225', span, message, { help });
+export const badDeclaration = (span: Span, message: string, help?: string, before?: Span): Diagnostic =>
+  error('E1225', span, message, {
+    help,
+    ...(before && { notes: [{ message: 'declared before here', span: before }] }),
+  });
 export const badArray = (span: Span, message: string): Diagnostic => error('E1226', span, message);
 export const returnMismatch = (span: Span, message: string): Diagnostic => error('E1227', span, message);
 export const badBuiltin = (span: Span, message: string, help?: string): Diagnostic =>
@@ -190,7 +202,11 @@ export const recordByValue = (span: Span, what: string): Diagnostic =>
 export const unsupportedAttribute = (span: Span, name: string): Diagnostic =>
   error('E1409', span, `attribute '${name}' is not supported`);
 export const unsupportedBuiltin = (span: Span, name: string): Diagnostic =>
-  error('E1410', span, `'${name}' is not supported`);
+  error('E1410', span, `'${name}' is not supported`, {
+    help: name.includes('alloca')
+      ? 'give a constant size that is large enough, or keep the data in a per-CPU array map'
+      : undefined,
+  });
 
 // ── warnings ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,5 +235,9 @@ export const divisionByZero = (span: Span, op: string): Diagnostic =>
   warning('W1210', span, `'${op}' by zero: eBPF gives ${op === '/' ? '0' : 'the left operand'}`);
 export const misplacedAttribute = (span: Span, name: string, why: string): Diagnostic =>
   warning('W1211', span, `attribute '${name}' is ignored: ${why}`);
+export const excessElements = (span: Span, type: CType): Diagnostic =>
+  warning('W1213', span, `more values than ${describeType(type)} has room for: what is too much is left out`);
+export const stringTooLong = (span: Span, count: number, type: CType): Diagnostic =>
+  warning('W1214', span, `a string of ${count} characters is too long for '${printType(type)}' and is cut off`);
 export const literalTooLarge = (span: Span): Diagnostic =>
   warning('W1212', span, 'this decimal literal fits no signed type and is taken as unsigned');

@@ -20,7 +20,7 @@ import {
 } from '../types.ts';
 import { noAttributes } from './attributes.ts';
 import { assignTo, isError, isPlace, rvalue } from './conversions.ts';
-import { badInitializer, excessElements, incompleteType, noMember, notConstant } from './diagnostics.ts';
+import { badInitializer, excessElements, incompleteType, noMember, notConstant, stringTooLong } from './diagnostics.ts';
 import { assignment, constantExpression } from './expressions.ts';
 import type { Parser } from './parser.ts';
 
@@ -169,10 +169,7 @@ function string(sink: Sink, type: CType, offset: number, text: StringPlace): CTy
   const unit = sizeOf(array.of)!;
   const units = text.bytes.length / unit;
   const count = array.count ?? units;
-  if (units - 1 > count)
-    sink.p.report(
-      badInitializer(text.span, `a string of ${units - 1} characters is too long for '${printType(type)}'`),
-    );
+  if (units - 1 > count) sink.p.report(stringTooLong(text.span, units - 1, type));
   const own = arrayOf(array.of, count);
   const bytes = text.bytes.slice(0, Math.min(text.bytes.length, count * unit));
   const whole = qualify(own, qualifiersOf(type));

@@ -1,7 +1,7 @@
 import { type Span, suggest } from '@skep/base';
 import type { BinaryExpr, Expr, Stmt, VariableDecl } from '../ast.ts';
 import { integerConstant, truthOf } from '../constant.ts';
-import type { CType } from '../ctype.ts';
+import type { CType, RecordType } from '../ctype.ts';
 import {
   asArray,
   asRecord,
@@ -307,7 +307,7 @@ export function member(p: Parser, object: Expr, name: string, arrow: boolean, sp
   }
   if (!isPlace(place)) place = materialise(p, place);
   if (!isComplete(record)) {
-    p.report(incompleteType(nameSpan, record, `what '${name}' is looked for in`, record.span));
+    p.report(incompleteType(nameSpan, record, `what '${name}' is looked for in`, record.span, nearTag(p, record)));
     return errorExpr(span);
   }
   const way = findField(record, name);
@@ -534,4 +534,10 @@ function merge(a: CType, b: CType) {
   const left = qualifiersOf(a);
   const right = qualifiersOf(b);
   return { const: left.const || right.const, volatile: left.volatile || right.volatile, restrict: false };
+}
+
+/** What the tag of a record that nobody defined was probably meant to be. */
+function nearTag(p: Parser, record: RecordType): string | undefined {
+  const near = record.tag === undefined ? undefined : p.nearTag(record.tag);
+  return near && `${record.union ? 'union' : 'struct'} ${near}`;
 }

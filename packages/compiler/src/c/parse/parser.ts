@@ -4,7 +4,7 @@ import type { CType, EnumType, FunctionType, IntType, RecordType } from '../ctyp
 import type { KnownHelpers } from '../known/helpers.ts';
 import type { KnownTypes } from '../known/types.ts';
 import { nameId, nameText } from '../names.ts';
-import { type Pragma, T, type TokenKind } from '../token.ts';
+import { LINE_START, type Pragma, T, type TokenKind } from '../token.ts';
 import type { TokenList } from '../token-list.ts';
 import { expected, tooDeep, unbalancedPragma, unsupported } from './diagnostics.ts';
 
@@ -351,6 +351,12 @@ export class Parser {
       if (decl.used || decl.attributes.used) this.diagnostics.add(diagnostic);
   }
 
+  /** Whether the token before ends a body, and the current one stands on another line. */
+  endsRecord(): boolean {
+    const last = this.lastTaken();
+    return this.tokens.kinds[last] === T.RBrace && (this.tokens.flags[this.at]! & LINE_START) !== 0;
+  }
+
   private behind(): Span {
     const last = this.tokens.span(this.lastTaken());
     return { file: last.file, start: last.end, end: last.end };
@@ -426,6 +432,14 @@ export class Parser {
       for (const [id, entity] of scope.names) if (wanted(entity)) names.push(nameText(id));
     if (this.helpers !== undefined && name.startsWith('bpf_')) names.push(...this.helpers.names());
     return suggest(name, names);
+  }
+
+  /** The nearest tag of a record in scope or of the kernel. */
+  nearTag(name: string): string | undefined {
+    const names: string[] = [];
+    for (let scope: Scope | undefined = this.scope; scope !== undefined; scope = scope.parent)
+      for (const id of scope.tags.keys()) names.push(nameText(id));
+    return suggest(name, names) ?? (this.types && suggest(name, this.types.tagNames()));
   }
 
   // ── pragmas ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,5 @@
 import type { Span } from '@skep/base';
+import type { Expr } from '../ast.ts';
 import { integerConstant } from '../constant.ts';
 import type { CType, EnumType, IntType, RecordType } from '../ctype.ts';
 import { layOut, type MemberSpec } from '../layout.ts';
@@ -397,5 +398,13 @@ export function staticAssert(p: Parser): void {
   p.expect(T.Semicolon, "';'");
   const value = integerConstant(expr);
   if (value === undefined) p.report(notConstant(expr.span, 'what a static assertion asks'));
-  else if (value === 0n) p.report(assertionFailed(expr.span, message));
+  else if (value === 0n) p.report(assertionFailed(expr.span, message, valuesOf(expr)));
+}
+
+/** Of a comparison, both sides: `16 == 12`. */
+function valuesOf(expr: Expr): string | undefined {
+  if (expr.kind === 'cast') return valuesOf(expr.operand);
+  if (expr.kind !== 'binary') return undefined;
+  const [left, right] = [integerConstant(expr.left), integerConstant(expr.right)];
+  return left === undefined || right === undefined ? undefined : `${left} ${expr.op} ${right}`;
 }

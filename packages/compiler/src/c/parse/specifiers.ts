@@ -1,4 +1,4 @@
-import type { Span } from '@skep/base';
+import { type Span, suggest } from '@skep/base';
 import type { CType, IntType } from '../ctype.ts';
 import { nameText } from '../names.ts';
 import { T } from '../token.ts';
@@ -28,7 +28,14 @@ import {
 } from '../types.ts';
 import { type Attributes, alignment, atStandardAttribute, attributes, newAttributes } from './attributes.ts';
 import { typeName } from './declarators.ts';
-import { badSpecifiers, emptyDeclaration, undeclared, unknownType, unsupported } from './diagnostics.ts';
+import {
+  badSpecifiers,
+  emptyDeclaration,
+  statementOutside,
+  undeclared,
+  unknownType,
+  unsupported,
+} from './diagnostics.ts';
 import { expression } from './expressions.ts';
 import { type Parser, Recover } from './parser.ts';
 import { enumSpecifier, recordSpecifier } from './records.ts';
@@ -159,6 +166,8 @@ export function specifiers(p: Parser, what: 'declaration' | 'member' | 'type-nam
       case T.Double:
       case T.Int128:
         if (type !== undefined) {
+          // The body of a record, and the next declaration on the next line: what is missing is clear.
+          if (tagged && p.endsRecord()) p.fail("';'");
           p.report(badSpecifiers(p.span(), `'${p.text()}' after another type`));
           p.next();
           continue;
@@ -266,11 +275,13 @@ function missingType(p: Parser, start: number, what: string): CType {
       return INT;
     }
     p.report(
-      unknownType(
-        p.span(),
-        name,
-        p.near(name, (entity) => entity.kind === 'typedef'),
-      ),
+      p.fn === undefined && next >= T.Assign && next <= T.OrAssign && p.lookup(p.nameId()) !== undefined
+        ? statementOutside(p.span(), name)
+        : unknownType(
+            p.span(),
+            name,
+            p.near(name, (entity) => entity.kind === 'typedef'),
+          ),
     );
     throw new Recover();
   }
@@ -382,14 +393,34 @@ function typeofSpecifier(p: Parser): CType {
   return at;
 }
 
+/** Words that begin statements, for those who mistype them. */
+const STATEMENTS = ['return', 'break', 'continue', 'switch', 'while', 'else', 'goto'];
+
+/** What to write for functions of the C library that programs of other kinds have. */
+function insteadOf(name: string): string | undefined {
+  if (/^(f|s|sn|v)?printf$|^f?puts$|^perror$|^print[dk]$/.test(name))
+    return name.startsWith('s') ? 'use BPF_SNPRINTF()' : 'use bpf_printk(), which writes to the trace pipe';
+  if (/^(m|c|re)alloc$|^k[mz]alloc$|^free$|^kfree$|^new$/.test(name))
+    return 'there is no heap: keep the data in a map, or reserve a record of a ring buffer';
+  if (/^mem(cpy|set|move|cmp)$/.test(name)) return `use __builtin_${name}(), with a constant size`;
+  if (/^str(n?cpy|n?cmp|n?cat|n?len|chr|str)$/.test(name))
+    return 'there is no C library: use bpf_probe_read_kernel_str(), bpf_strncmp(), or a loop with a constant bound';
+  if (/^u?sleep$|^nanosleep$/.test(name)) return 'programs cannot sleep: use a timer (bpf_timer_start)';
+  if (/^(exit|abort|_exit|longjmp|setjmp|assert)$/.test(name)) return 'return from the program instead';
+  if (/^p?thread_|^mutex_|^spin_lock$/.test(name)) return 'use bpf_spin_lock(), or an atomic operation';
+  return undefined;
+}
+
 /** Tells a name that is not declared at all. */
 export function reportUndeclared(p: Parser, id: number, span: Span, called: boolean): void {
   const name = nameText(id);
   const help =
     called && name.startsWith('bpf_') && p.helpers === undefined
       ? 'include <bpf/bpf_helpers.h> for the helper functions'
-      : undefined;
-  p.report(
-    undeclared(span, name, help === undefined ? p.near(name, (entity) => entity.kind !== 'typedef') : undefined, help),
-  );
+      : called
+        ? insteadOf(name)
+        : undefined;
+  const near = () =>
+    p.near(name, (entity) => entity.kind !== 'typedef') ?? (called ? undefined : suggest(name, STATEMENTS));
+  p.report(undeclared(span, name, help === undefined ? near() : undefined, help));
 }

@@ -14,6 +14,7 @@ import {
   notConstant,
   outsideOf,
   returnMismatch,
+  strayElse,
   tooDeep,
   unsupported,
 } from './diagnostics.ts';
@@ -174,8 +175,9 @@ function parse(p: Parser): Stmt {
       if (p.peek() === T.Colon) return labelStatement(p);
       break;
     case T.Else:
-      p.fail("a statement: this 'else' has no 'if'");
-      break;
+      p.report(strayElse(p.span()));
+      p.next();
+      return statement(p);
     default:
       if (startsType(p) && p.kind !== T.Extension) p.fail('a statement: a declaration needs a block { … } around it');
   }

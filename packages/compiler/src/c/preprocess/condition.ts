@@ -92,12 +92,12 @@ class Evaluator {
     return this.toks[this.at]?.kind ?? T.Eof;
   }
 
-  private fail(message: string): never {
+  private fail(message: string, help?: string): never {
     const tok = this.toks[this.at];
     throw new Malformed(
       tok === undefined
         ? conditionMalformed(message, this.context.whole)
-        : conditionMalformed(message, this.context.span(tok), this.context.notes(tok)),
+        : conditionMalformed(message, this.context.span(tok), this.context.notes(tok), help),
     );
   }
 
@@ -223,7 +223,10 @@ class Evaluator {
         this.at--;
         if (!isName(tok.kind)) this.fail(`'${this.context.text(tok)}' is no operand of a preprocessor expression`);
         if (this.toks[this.at + 1]?.kind === T.LParen)
-          this.fail(`'${this.context.text(tok)}' is not a macro that takes arguments`);
+          this.fail(
+            `'${this.context.text(tok)}' is not a macro that takes arguments`,
+            'define it, or include the header that does, before this line',
+          );
         this.at++;
         value = ZERO;
       }

@@ -41,7 +41,7 @@ export function includeMalformed(directive: string, span: Span): Diagnostic {
     'error',
     `#${directive} needs "FILE" or <FILE>`,
     span,
-    `write #${directive} "file.h" or #${directive} <file.h>`,
+    `write #${directive} "file.h" or #${directive} <file.h>, all on one line`,
   );
 }
 
@@ -59,8 +59,13 @@ export function conditionalAfterElse(directive: string, span: Span, before: Span
   ]);
 }
 
-export function conditionMalformed(message: string, span: Span, notes: readonly DiagnosticNote[] = []): Diagnostic {
-  return make('E1007', 'error', message, span, 'write an integer constant expression', notes);
+export function conditionMalformed(
+  message: string,
+  span: Span,
+  notes: readonly DiagnosticNote[] = [],
+  help = 'write an integer constant expression',
+): Diagnostic {
+  return make('E1007', 'error', message, span, help, notes);
 }
 
 export function conditionDivision(span: Span, notes: readonly DiagnosticNote[] = []): Diagnostic {

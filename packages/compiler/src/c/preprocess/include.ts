@@ -16,12 +16,14 @@ export interface Found {
 /** Finds headers: beside the including file, in the directories given, at last among the built-in ones. */
 export class IncludeResolver {
   private readonly paths: readonly string[];
+  private readonly later: readonly string[];
   private readonly read: (path: string) => string | SourceFile | undefined;
   private readonly builtin: boolean;
   private readonly files = new Map<string, SourceFile | undefined>();
 
   constructor(options: PreprocessOptions) {
     this.paths = options.includePaths ?? [];
+    this.later = options.includePathsAfter ?? [];
     this.read = options.readFile ?? (() => undefined);
     this.builtin = options.builtinHeaders ?? true;
   }
@@ -37,11 +39,18 @@ export class IncludeResolver {
       const found = this.at(join(this.paths[i]!, name), i);
       if (found !== undefined) return found;
     }
-    if (!this.builtin || (after !== undefined && after >= this.paths.length)) return undefined;
-    const virtual = VIRTUAL[name];
-    const file = builtinHeader(normalize(name));
-    if (file === undefined && virtual === undefined) return undefined;
-    return { file, virtual, path: `<built-in>/${name}`, index: this.paths.length };
+    const builtinAt = this.paths.length;
+    if (this.builtin && (after === undefined || after < builtinAt)) {
+      const virtual = VIRTUAL[name];
+      const file = builtinHeader(normalize(name));
+      if (file !== undefined || virtual !== undefined)
+        return { file, virtual, path: `<built-in>/${name}`, index: builtinAt };
+    }
+    for (let i = Math.max((after ?? -1) + 1, builtinAt + 1); i <= builtinAt + this.later.length; i++) {
+      const found = this.at(join(this.later[i - builtinAt - 1]!, name), i);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   exists(name: string, angled: boolean, from: string, after: number | undefined): boolean {
@@ -53,7 +62,7 @@ export class IncludeResolver {
     const searched = [...this.paths];
     if (!angled && !from.startsWith('<')) searched.unshift(directoryOf(from) || '.');
     if (!this.builtin) return { searched, meant: undefined };
-    searched.push('the built-in headers');
+    searched.push('the built-in headers', ...this.later);
     const names = [...builtinHeaderNames(), ...Object.keys(VIRTUAL)];
     const base = name.slice(name.lastIndexOf('/') + 1);
     const meant = suggest(name, names) ?? names.find((known) => known.endsWith(`/${base}`));

@@ -117,7 +117,7 @@ export function isName(kind: TokenKind): boolean {
 function read(lexed: LexedFile, start: number, end: number): Macro | Diagnostic {
   const { kinds, values, flags } = lexed;
   if (start >= end || !isName(kinds[start]!))
-    return macroMalformed('#define needs the name of a macro', spanAt(lexed, Math.min(start, end)));
+    return macroMalformed('#define needs the name of a macro', spanAt(lexed, start < end ? start : start - 1));
   const name = values[start]!;
   if (name === DEFINED || name === VA_ARGS || name === VA_OPT)
     return macroMalformed(`'${nameText(name)}' cannot be a macro`, spanAt(lexed, start), 'choose another name');

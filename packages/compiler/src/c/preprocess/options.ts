@@ -1,4 +1,4 @@
-import type { Diagnostics, SourceFile } from '@skep/base';
+import type { Diagnostics, SourceFile, Span } from '@skep/base';
 import type { TokenList } from '../token-list.ts';
 
 /** What {@link preprocess} is given besides the file. */
@@ -12,6 +12,8 @@ export interface PreprocessOptions {
   readonly includes?: readonly string[];
   /** Directories searched for `#include`, in order; a file's own directory comes first for `"…"`. */
   readonly includePaths?: readonly string[];
+  /** Directories searched behind the built-in headers, as after `-idirafter`. */
+  readonly includePathsAfter?: readonly string[];
   /** The text of a file, undefined when there is none. Not asked for at all when left out: only built-in headers then. */
   readonly readFile?: (path: string) => string | SourceFile | undefined;
   /** Headers of libbpf, of the UAPI and of the C library in skep's own words, searched last. Default true. */
@@ -28,6 +30,8 @@ export interface PreprocessResult {
   readonly features: Features;
   /** Every file that was read, built-in headers included, in order of first reading, the main file first. */
   readonly dependencies: readonly SourceFile[];
+  /** Where each included file was included first. */
+  readonly includedAt: ReadonlyMap<SourceFile, Span>;
 }
 
 export interface Features {

@@ -21,6 +21,7 @@ export function preprocess(file: SourceFile, options: PreprocessOptions): Prepro
     tokens: preprocessor.out,
     features: preprocessor.features,
     dependencies: preprocessor.dependencies,
+    includedAt: preprocessor.includedAt,
   };
 }
 

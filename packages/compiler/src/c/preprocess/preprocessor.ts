@@ -68,6 +68,8 @@ export class Preprocessor {
   readonly out = new TokenList();
   readonly features: Features = { vmlinux: false, helpers: false };
   readonly dependencies: SourceFile[] = [];
+  /** Where each file was included first. */
+  readonly includedAt = new Map<SourceFile, Span>();
 
   private readonly options: PreprocessOptions;
   private readonly resolver: IncludeResolver;
@@ -827,8 +829,11 @@ export class Preprocessor {
       const toks: Tok[] = [];
       for (let i = at + 1; i < end; i++) toks.push(this.tokAt(frame, i));
       this.inDirective = true;
+      const { errors } = this.options.diagnostics;
       const expanded = this.expandList(toks, true);
       this.inDirective = false;
+      // What is left of a question that was malformed is no expression.
+      if (this.options.diagnostics.errors > errors) return false;
       return evaluateCondition(expanded, {
         text: (tok) => tokText(this.out, tok),
         whole: spanOfLine(lexed, at, end),
@@ -841,7 +846,12 @@ export class Preprocessor {
     const wanted = word === IFDEF || word === ELIFDEF;
     if (name >= end || !isName(lexed.kinds[name]!)) {
       this.report(
-        say.conditionMalformed(`#${textAt(lexed, at)} needs the name of a macro`, spanOfLine(lexed, at, end)),
+        say.conditionMalformed(
+          `#${textAt(lexed, at)} needs the name of a macro`,
+          spanOfLine(lexed, at, end),
+          [],
+          `write the name of one macro; #if takes expressions`,
+        ),
       );
       return !wanted;
     }
@@ -955,6 +965,7 @@ export class Preprocessor {
     if (included.guard >= 0 && this.macros[included.guard] !== undefined) return;
     if (this.frames.length > MAX_INCLUDE_DEPTH) this.stop(say.includeTooDeep(header.span, MAX_INCLUDE_DEPTH));
     if (++this.includes > MAX_INCLUDES) this.stop(say.tooManyFiles(header.span, MAX_INCLUDES));
+    if (!this.includedAt.has(included.file)) this.includedAt.set(included.file, header.span);
     this.enter(included, found.path, found.index);
   }
 
