@@ -30,3 +30,26 @@ export const brokenGzip = (name: string, why: string): Diagnostic => ({
   message: `${name} cannot be unpacked: ${why}`,
   help: 'the file is damaged; fetch or record it again',
 });
+
+/** E6005 */
+export const notPackets = (name: string, why: string): Diagnostic => ({
+  code: 'E6005',
+  severity: 'error',
+  message: `${name} is no packet capture that can be read: ${why}`,
+  help: 'pcap and pcapng files can be read, compressed with gzip or not: `tcpdump -w FILE`, `dumpcap -w FILE`',
+});
+
+/** E6006 */
+export const damagedPackets = (name: string, offset: number, why: string, what: string): Diagnostic => ({
+  code: 'E6006',
+  severity: 'warning',
+  message: `${name} is damaged at byte ${offset}: ${why}; ${what}`,
+});
+
+/** E6007 */
+export const notScap = (name: string, why: string): Diagnostic => ({
+  code: 'E6007',
+  severity: 'error',
+  message: `${name} is no Sysdig capture that can be read: ${why}`,
+  help: 'captures of sysdig and Falco (.scap) can be read, compressed with gzip or not',
+});
