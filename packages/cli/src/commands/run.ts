@@ -1,6 +1,7 @@
 import { renderDiagnostics } from '@skep/base';
 import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
 import {
+  type AttachOptions,
   type HomeName,
   isZero,
   type Loaded,
@@ -12,7 +13,7 @@ import {
   type TypedMap,
   type Value,
 } from 'skep';
-import type { Call, Io } from '../command.ts';
+import type { Call, Io, Options } from '../command.ts';
 import { globalsOf, openArgument } from './shared.ts';
 
 /** `skep run FILE [-- COMMAND]` */
@@ -41,7 +42,7 @@ export async function execute(call: Call): Promise<number> {
       count: options.number('count'),
       programs: options.list('program').length > 0 ? options.list('program') : undefined,
       globals: globalsOf(call),
-      ...(options.text('interface') !== undefined && { interface: options.text('interface')! }),
+      ...attachOptions(options),
       signal: io.signal,
     },
     {
@@ -72,6 +73,19 @@ export async function execute(call: Call): Promise<number> {
   if (people) for (const text of maps) io.out(text);
   if (format.kind !== 'json') printSummary(io, summary, opened.time);
   return 0;
+}
+
+/** Where programs go whose sections do not say it. */
+function attachOptions(options: Options): AttachOptions {
+  const named = ['interface', 'cgroup', 'netns', 'direction'] as const;
+  const texts = named.filter((name) => options.text(name) !== undefined).map((name) => [name, options.text(name)!]);
+  const pid = options.number('pid');
+  const hook = options.text('hook') as NonNullable<AttachOptions['netfilter']>['hook'] | undefined;
+  return {
+    ...(Object.fromEntries(texts) as AttachOptions),
+    ...(pid !== undefined && { pid }),
+    ...(hook !== undefined && { netfilter: { hook } }),
+  };
 }
 
 /** The columns: the members of the ring's record type; raw bytes when its type is not known. */
