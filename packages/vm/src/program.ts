@@ -112,13 +112,20 @@ function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, map
 
 /** Whether the program takes the address of a function at a slot. */
 export function isCallback({ code }: VmProgram, slot: number): boolean {
-  for (let at = 0; at < code.length; at += 2) {
-    if ((code[at]! & 0xff) !== 0x18) continue;
-    if (code[at + 1] === slot && code[at + 3] === (CALLBACK | 0)) return true;
-    at += 2;
+  let known = callbacks.get(code);
+  if (known === undefined) {
+    known = new Set();
+    for (let at = 0; at < code.length; at += 2) {
+      if ((code[at]! & 0xff) !== 0x18) continue;
+      if (code[at + 3] === (CALLBACK | 0)) known.add(code[at + 1]!);
+      at += 2;
+    }
+    callbacks.set(code, known);
   }
-  return false;
+  return known.has(slot);
 }
+
+const callbacks = new WeakMap<Int32Array, Set<number>>();
 
 /** Also clears the pseudo register that said what the immediate stood for. */
 function setImm64(code: Int32Array, at: number, low: number, high: number): void {

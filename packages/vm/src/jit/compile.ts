@@ -3,7 +3,7 @@ import { illegal, interpret, located, outOfFuel, outside, tooDeep, wild } from '
 import type { Machine } from '../machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
-import { buildFunctions, opcode, TAIL_CALL, width } from './graph.ts';
+import { buildFunctions, LOOP, opcode, TAIL_CALL, width } from './graph.ts';
 import { argumentCount } from './liveness.ts';
 import { MapOperations } from './maps.ts';
 import { type HelperSite, parameters, type Shared, STOP, type Translated, type Trust, translate } from './translate.ts';
@@ -31,7 +31,7 @@ export function compileProgram(
   program: VmProgram,
   trust: Trust = 'unverified',
 ): Compiled | undefined {
-  const translation = translateProgram(machine, program.code, trust);
+  const translation = translateProgram(machine, program, trust);
   if (translation === undefined) return undefined;
   return instantiate(machine, program.code, translation, new WebAssembly.Module(translation.bytes));
 }
@@ -42,7 +42,7 @@ export async function compileProgramAsync(
   program: VmProgram,
   trust: Trust = 'unverified',
 ): Promise<Compiled | undefined> {
-  const translation = translateProgram(machine, program.code, trust);
+  const translation = translateProgram(machine, program, trust);
   if (translation === undefined) return undefined;
   return instantiate(machine, program.code, translation, await WebAssembly.compile(translation.bytes));
 }
@@ -59,7 +59,8 @@ export interface Translation {
 /** V8 takes functions of at most 7,654,321 bytes. */
 const LARGEST_FUNCTION = 7_000_000;
 
-export function translateProgram(machine: Machine, code: Int32Array, trust: Trust): Translation | undefined {
+export function translateProgram(machine: Machine, program: VmProgram, trust: Trust): Translation | undefined {
+  const { code } = program;
   const functions = buildFunctions(code);
   if (functions === undefined) return undefined;
   const module = new w.ModuleBuilder();
@@ -96,6 +97,7 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     out.i32(0);
     out.access(w.I64_LOAD, machine.cells);
   };
+  const declared = new Map<number, { readonly index: number; readonly params: readonly number[] }>();
   const maps = new MapOperations({ module, trust, fuel, cpu, slow });
   const helper = (site: HelperSite): void => {
     const { code: out, id } = site;
@@ -109,8 +111,11 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     const first = site.known(1);
     const map = first?.kind === 'number' ? machine.mapsByAddress.get(first.value) : undefined;
     const layout = map?.layout;
+    const callback = site.known(2);
     if (id === LOOKUP && layout !== undefined && MapOperations.looksUp(layout)) maps.lookup(site, layout);
     else if (id === UPDATE && layout !== undefined && MapOperations.updates(layout)) maps.update(site, layout);
+    else if (id === LOOP && callback?.kind === 'function' && declared.has(callback.value))
+      loop(site, declared.get(callback.value)!, slow);
     else if (id === GET_CPU) {
       out.op1(w.GLOBAL_GET, cpu);
       out.op(w.I64_EXTEND_U);
@@ -137,7 +142,6 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     }
   };
 
-  const declared = new Map<number, { index: number; params: readonly number[] }>();
   for (const graph of functions.graphs) {
     const params = parameters(code, graph);
     const index = module.declare({ params: [...params.map(() => w.I64), w.I32], results: [w.I64] });
@@ -153,6 +157,7 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     stop,
     outside: outside64,
     wild: wild64,
+    kernelLoads: !PACKET_PROGRAMS.has(program.spec.hook?.programType ?? ''),
     deep: functions.depth === undefined || functions.depth > MAX_FRAMES,
     helper,
   };
@@ -164,13 +169,28 @@ export function translateProgram(machine: Machine, code: Int32Array, trust: Trus
     module.define(index, one.locals, one.code);
     translated.set(index, one);
   }
-  entries(module, machine, declared, functions.callbacks, fuel, cpu);
+  entries(module, machine, declared, functions.callbacks, fuel, cpu, trust);
   const bytes = module.toBytes();
   const sources = new Map(
     [...translated].map(([index, { marks }]) => [index, { start: module.startOf(index), marks }]),
   );
   return { bytes, helpers: [...helperImports.keys()], callbacks: functions.callbacks, sources };
 }
+
+/** Types of program that see nothing of the kernel's memory but their context, packets and maps. */
+const PACKET_PROGRAMS: ReadonlySet<string> = new Set([
+  'BPF_PROG_TYPE_SOCKET_FILTER',
+  'BPF_PROG_TYPE_SCHED_CLS',
+  'BPF_PROG_TYPE_SCHED_ACT',
+  'BPF_PROG_TYPE_XDP',
+  'BPF_PROG_TYPE_CGROUP_SKB',
+  'BPF_PROG_TYPE_LWT_IN',
+  'BPF_PROG_TYPE_LWT_OUT',
+  'BPF_PROG_TYPE_LWT_XMIT',
+  'BPF_PROG_TYPE_SK_SKB',
+  'BPF_PROG_TYPE_SK_MSG',
+  'BPF_PROG_TYPE_FLOW_DISSECTOR',
+]);
 
 const LOOKUP = 1;
 const UPDATE = 2;
@@ -186,6 +206,70 @@ function helpersOf(machine: Machine, code: Int32Array): Set<number> {
   }
   return found;
 }
+
+/** bpf_loop(count, callback, context, flags) with a callback that is known: a loop around a call. */
+function loop(
+  site: HelperSite,
+  callback: { readonly index: number; readonly params: readonly number[] },
+  slow: (site: HelperSite) => void,
+): void {
+  const { code, temporary: turn } = site;
+  const count = (): void => {
+    code.op1(w.LOCAL_GET, site.local(1));
+    code.op(w.I32_WRAP);
+  };
+  code.op1(w.LOCAL_GET, site.local(4));
+  code.op(w.I64_EQZ);
+  count();
+  code.i32(MAX_LOOPS);
+  code.op(w.I32_LE_U);
+  code.op(w.I32_AND);
+  code.op(w.IF);
+  code.op(w.VOID);
+  site.checkDepth();
+  site.save();
+  code.i32(0);
+  code.op1(w.LOCAL_SET, turn);
+  code.op(w.BLOCK);
+  code.op(w.VOID);
+  code.op(w.LOOP);
+  code.op(w.VOID);
+  code.op1(w.LOCAL_GET, turn);
+  count();
+  code.op(w.I32_EQ);
+  code.op1(w.BR_IF, 1);
+  for (const register of callback.params) {
+    if (register === 1) {
+      code.op1(w.LOCAL_GET, turn);
+      code.op(w.I64_EXTEND_U);
+    } else if (register === 2) code.op1(w.LOCAL_GET, site.local(3));
+    else code.i64(0, 0);
+  }
+  code.op1(w.LOCAL_GET, site.frame);
+  code.i32(site.depth * FRAME_SIZE);
+  code.op(w.I32_ADD);
+  code.op1(w.CALL, callback.index);
+  code.op1(w.LOCAL_GET, turn);
+  code.i32(1);
+  code.op(w.I32_ADD);
+  code.op1(w.LOCAL_SET, turn);
+  code.op(w.I32_WRAP);
+  code.op(w.I32_EQZ);
+  code.op1(w.BR_IF, 0);
+  code.op(w.END);
+  code.op(w.END);
+  site.restore();
+  code.op1(w.LOCAL_GET, turn);
+  code.op(w.I64_EXTEND_U);
+  code.op1(w.LOCAL_SET, site.local(0));
+  code.op(w.ELSE);
+  slow(site);
+  code.op1(w.LOCAL_SET, site.local(0));
+  code.op(w.END);
+}
+
+/** BPF_MAX_LOOPS (include/linux/bpf.h). */
+const MAX_LOOPS = 8 << 20;
 
 /** A function that hands an i64 on to an import as two halves, followed by `rest` i32s. */
 function splitting(module: w.ModuleBuilder, index: number, target: number, rest: number): void {
@@ -213,6 +297,7 @@ function entries(
   callbacks: readonly number[],
   fuel: number,
   cpu: number,
+  trust: Trust,
 ): void {
   const main = declared.get(0)!;
   const callMain = (code: w.Code): void => {
@@ -239,9 +324,13 @@ function entries(
   add(module, 'run', { params: [w.I32, w.I32, w.I32, w.I32], results: [w.I32] }, [], run);
 
   const repeat = new w.Code();
+  setGlobals(repeat, 2);
   repeat.op(w.LOOP);
   repeat.op(w.VOID);
-  setGlobals(repeat, 2);
+  if (trust !== 'verified') {
+    repeat.op1(w.LOCAL_GET, 2);
+    repeat.op1(w.GLOBAL_SET, fuel);
+  }
   callMain(repeat);
   repeat.op1(w.LOCAL_SET, 5);
   repeat.op1(w.LOCAL_GET, 4);

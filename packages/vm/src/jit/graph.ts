@@ -64,7 +64,7 @@ export function buildFunctions(code: Int32Array): Functions | undefined {
       }
     }
   }
-  return { graphs, callbacks, depth: frames(scans) };
+  return { graphs, callbacks, depth: frames(scans, callbacks) };
 }
 
 /** Larger programs would take seconds to compile, and longer than that to pay for it. */
@@ -81,6 +81,8 @@ interface Scan {
   readonly slots: Int32Array;
   readonly count: number;
   readonly calls: readonly number[];
+  /** It runs callbacks in its own frames (bpf_loop). */
+  readonly repeats: boolean;
   /** It ends by going on in another program, perhaps. */
   readonly tails: boolean;
 }
@@ -92,12 +94,13 @@ export function isLocalCall(code: Int32Array, slot: number): boolean {
   return opcode(code, slot) === 0x85 && ((code[2 * slot]! >>> 12) & 15) === 1;
 }
 
-/** A call of bpf_tail_call. */
-function isTailCall(code: Int32Array, slot: number): boolean {
-  return opcode(code, slot) === 0x85 && (code[2 * slot]! & 0xf000) === 0 && code[2 * slot + 1] === TAIL_CALL;
+function isHelper(code: Int32Array, slot: number, id: number): boolean {
+  return opcode(code, slot) === 0x85 && (code[2 * slot]! & 0xf000) === 0 && code[2 * slot + 1] === id;
 }
 
+/** bpf_tail_call, bpf_loop. */
 export const TAIL_CALL = 12;
+export const LOOP = 181;
 
 function isJump(op: number): boolean {
   if (op === 0x05 || op === 0x06) return true;
@@ -128,6 +131,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const calls = new Set<number>();
   const work = [entry];
   let tails = false;
+  let repeats = false;
   leaders[entry] = 1;
   let count = 0;
   while (work.length > 0) {
@@ -151,7 +155,8 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
         work.push(to);
         if (slot + 1 < slots) leaders[slot + 1] = 1;
       }
-      if (isTailCall(code, slot)) tails = true;
+      if (isHelper(code, slot, TAIL_CALL)) tails = true;
+      if (isHelper(code, slot, LOOP)) repeats = true;
       if (isLocalCall(code, slot)) calls.add(slot + 1 + code[2 * slot + 1]!);
       slot += width(code, slot);
     }
@@ -159,7 +164,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const list = new Int32Array(count);
   let n = 0;
   for (let slot = 0; slot < slots && n < count; slot++) if (seen[slot] === 1) list[n++] = slot;
-  return { leaders, first: entry, slots: list, count, calls: [...calls], tails };
+  return { leaders, first: entry, slots: list, count, calls: [...calls], tails, repeats };
 }
 
 /** No verifier takes a write to r10; translated code keeps the frame apart from the registers. */
@@ -231,6 +236,7 @@ function instantiate(code: Int32Array, entry: number, scans: ReadonlyMap<number,
             context === 0 &&
             callee.calls.length === 0 &&
             !callee.tails &&
+            !callee.repeats &&
             callee.count <= INLINE_SIZE &&
             depth.length < MAX_CONTEXTS &&
             inlined + callee.count <= MAX_INLINED
@@ -275,8 +281,8 @@ function instantiate(code: Int32Array, entry: number, scans: ReadonlyMap<number,
   return { entry, blocks, depth };
 }
 
-/** The longest chain of calls, in frames; callbacks count as called by everybody that takes their address. */
-function frames(scans: ReadonlyMap<number, Scan>): number | undefined {
+/** The longest chain of calls, in frames; a function that runs callbacks is taken to run all that there are. */
+function frames(scans: ReadonlyMap<number, Scan>, callbacks: readonly number[]): number | undefined {
   const known = new Map<number, number>();
   const open = new Set<number>();
   const stack = [...scans.keys()];
@@ -286,7 +292,8 @@ function frames(scans: ReadonlyMap<number, Scan>): number | undefined {
       stack.pop();
       continue;
     }
-    const { calls } = scans.get(entry)!;
+    const scan = scans.get(entry)!;
+    const calls = scan.repeats ? [...scan.calls, ...callbacks] : scan.calls;
     const missing = calls.filter((one) => !known.has(one));
     if (missing.length === 0) {
       known.set(entry, 1 + greatest(calls.map((one) => known.get(one)!)));

@@ -1,4 +1,5 @@
 import { FRAME_SIZE, NULL_END } from '../memory.ts';
+import { CALLBACK } from '../program.ts';
 import { analyse, findLoops } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, width } from './graph.ts';
 import { liveAtEntry } from './liveness.ts';
@@ -33,6 +34,8 @@ export interface Shared {
   readonly outside: number;
   /** `wild(address, offset, slot)`: throws. */
   readonly wild: number;
+  /** Loads may be of the recorded kernel's memory, whose addresses have high halves. */
+  readonly kernelLoads: boolean;
   /** Calls may reach the ninth frame. */
   readonly deep: boolean;
   /** Emits a call of a helper. */
@@ -48,6 +51,10 @@ export interface HelperSite {
   readonly local: (register: number) => number;
   /** What a register holds for certain. */
   readonly known: (register: number) => Known | undefined;
+  /** How many frames lie between that frame and one for a function that the site calls. */
+  readonly depth: number;
+  /** Stops the program when there is no frame left for a function that the site calls. */
+  readonly checkDepth: () => void;
   /** The local with the address of the function's frame, to which known offsets count. */
   readonly frame: number;
   /** A free i32 and a free i64 local. */
@@ -58,8 +65,10 @@ export interface HelperSite {
   readonly restore: () => void;
 }
 
-/** A 32-bit number, or an address by its offset from the start of the function's own frame. */
-export type Known = { readonly kind: 'number' | 'frame'; readonly value: number };
+/**
+ * A 32-bit number, an address by its offset from the start of the function's own frame, or a callback by its slot.
+ */
+export type Known = { readonly kind: 'number' | 'frame' | 'function'; readonly value: number };
 
 /** Reasons that compiled code gives to `stop`. */
 export const STOP = { fuel: 0, frames: 1, illegal: 2, call: 3, chain: 4 } as const;
@@ -235,7 +244,10 @@ class Translator {
     this.context = block.context;
     if (block.before !== undefined) this.crossing(block, block.before);
     this.charge(node, block.from);
-    for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) this.instruction(slot);
+    for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) {
+      if (slot + 1 < block.to && this.extension(slot)) slot += 1;
+      else this.instruction(slot);
+    }
     if (block.end !== 'exit') return;
     this.saveFuel();
     code.op1(w.LOCAL_GET, this.reg(0));
@@ -354,11 +366,31 @@ class Translator {
           this.code.i64(imm, code[2 * slot + 3]!);
           this.set(d);
           if (code[2 * slot + 3] === 0) this.known[d] = { kind: 'number', value: imm };
+          else if (code[2 * slot + 3] === (CALLBACK | 0)) this.known[d] = { kind: 'function', value: imm };
         }
         return;
       default:
         this.call(slot, op, s, imm);
     }
+  }
+
+  /** `r <<= 32; r >>= 32` and its signed form, which is how older instruction sets extend 32 bits. */
+  private extension(slot: number): boolean {
+    const { code } = this.shared;
+    const [first, second] = [code[2 * slot]!, code[2 * slot + 2]!];
+    const d = (first >>> 8) & 15;
+    if (code[2 * slot + 1] !== 32 || code[2 * slot + 3] !== 32 || (first & 0xff) !== 0x67) return false;
+    const signed = (second & 0xff) === 0xc7;
+    if ((!signed && (second & 0xff) !== 0x77) || ((second >>> 8) & 15) !== d) return false;
+    if (signed) {
+      this.get(d);
+      this.code.op(w.I64_EXTEND32_S);
+      this.set(d);
+    } else {
+      this.get32(d);
+      this.set32(d);
+    }
+    return true;
   }
 
   /** An instruction that the interpreter refuses as well, with the same words. */
@@ -406,6 +438,10 @@ class Translator {
         return register === 10 ? this.knownOf(10) : known[register];
       },
       frame: this.frame,
+      depth: this.graph.depth[context]! + 1,
+      checkDepth: () => {
+        if (shared.deep && shared.trust === 'unverified') this.checkDepth(slot, this.graph.depth[context]!);
+      },
       temporary: this.t32,
       temporary64: this.t64,
       save: this.saveFuel,
@@ -636,7 +672,7 @@ class Translator {
       code.op1(w.LOCAL_GET, this.frame);
       return known.value + off;
     }
-    if (this.shared.trust === 'unverified') {
+    if (this.shared.trust === 'unverified' || (load && this.shared.kernelLoads)) {
       this.mark(slot);
       this.get(register);
       code.i64(off - NULL_END, -1);
