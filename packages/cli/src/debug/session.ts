@@ -376,11 +376,10 @@ function mapText(loaded: Loaded, text: string): string {
   return shown.map(([one, value]) => `${one}: ${value}`).join('\n') || (key ? 'No entry.' : 'Empty.');
 }
 
-function packetText({ debugger: debugging, host }: SessionParts): string {
-  const { packet } = host.machine;
-  const runs = debugging.programs.some((one) => one.hook?.programType === 'BPF_PROG_TYPE_XDP');
-  if (packet === undefined || !runs) throw problem('there is no packet');
-  return dumpText(0, packet.bytes());
+function packetText({ debugger: debugging }: SessionParts): string {
+  const { packet } = debugging;
+  if (packet === undefined) throw problem('there is no packet');
+  return dumpText(0, packet);
 }
 
 function helpText(): string {

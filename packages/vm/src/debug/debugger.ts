@@ -84,7 +84,7 @@ export class Debugger {
 
   /** One instruction back. */
   back(): Stop {
-    return this.backward(() => true, false);
+    return this.goTo(this.moment - 1);
   }
 
   /** To the instruction of this function (or its caller) before this one; calls are undone as one. */
@@ -196,6 +196,12 @@ export class Debugger {
   /** Bytes of the machine's memory, fewer where it ends. */
   memory(address: number, size: number): Uint8Array {
     return this.machine.memory.bytes.slice(Math.max(0, address), Math.max(0, address + size));
+  }
+
+  /** The packet that the program runs on; undefined when there is none. */
+  get packet(): Uint8Array | undefined {
+    const range = new Pointers(this.timeline).packetRange;
+    return range && this.machine.memory.bytes.slice(range.data, range.end);
   }
 
   /** The instructions around a slot of the running program, the one that comes next marked. */

@@ -84,14 +84,22 @@ export class Pointers {
     return { kind: 'context', offset, ...(field !== undefined && { field }) };
   }
 
-  private packet(at: number): Meaning | undefined {
+  /** From its first byte to behind its last one, by the context of XDP and `__sk_buff` programs. */
+  get packetRange(): { readonly data: number; readonly end: number } | undefined {
     const first = this.struct && uapiField(this.struct, 'data');
     const behind = this.struct && uapiField(this.struct, 'data_end');
+    // Other contexts have pointers of 8 bytes of these names.
     if (first?.size !== 4 || behind?.size !== 4) return undefined;
     const { view } = this.machine.memory;
     const data = view.getUint32(this.context + first.offset, true);
     const end = view.getUint32(this.context + behind.offset, true);
-    return data <= at && at <= end ? { kind: 'packet', offset: at - data, end: at === end } : undefined;
+    return data === 0 || end < data ? undefined : { data, end };
+  }
+
+  private packet(at: number): Meaning | undefined {
+    const range = this.packetRange;
+    if (range === undefined || at < range.data || at > range.end) return undefined;
+    return { kind: 'packet', offset: at - range.data, end: at === range.end };
   }
 
   private map(at: number): Meaning | undefined {

@@ -100,13 +100,19 @@ export class Timeline implements Observer {
     // Helpers may write after their callback returned.
     this.wrote = before === undefined || nesting !== this.nesting || mayWrite(before);
     this.nesting = nesting;
+    const program = machine.running!;
     let level = this.levels[nesting - 1];
     if (level === undefined) {
-      level = { run, program: machine.running!, code, slot: pc, frame };
+      level = { run, program, lines: this.linesOf(program), code, slot: pc, frame };
       this.levels[nesting - 1] = level;
     } else {
+      if (level.program !== program) {
+        level.lines = this.linesOf(program);
+        // Programs number their lines by themselves.
+        this.places.fill(-1);
+      }
       level.run = run;
-      level.program = machine.running!;
+      level.program = program;
       level.code = code;
       level.slot = pc;
       level.frame = frame;
@@ -156,9 +162,9 @@ export class Timeline implements Observer {
     const { places } = this;
     if (depth > this.depth) places[depth] = -1;
     this.depth = depth;
-    const lines = this.linesOf(level.program);
-    const place = lines.placeAt(level.slot);
-    this.lineStart = place !== places[depth] && lines.startsAt(level.slot);
+    const { lines, slot } = level;
+    const place = lines.placeAt(slot);
+    this.lineStart = place !== places[depth] && lines.startsAt(slot);
     if (this.lineStart) places[depth] = place;
   }
 }
@@ -167,6 +173,7 @@ export class Timeline implements Observer {
 export interface Level {
   run: Run;
   program: VmProgram;
+  lines: Lines;
   code: Int32Array;
   slot: number;
   frame: number;

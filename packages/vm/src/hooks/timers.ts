@@ -10,7 +10,7 @@ export class Timers {
   private readonly machine: Machine;
   /** By the address of the timer. */
   private readonly timers = new Map<number, Timer>();
-  private readonly heard = new WeakSet<VmMap>();
+  private readonly heard = new Set<VmMap>();
   private current: Timer | undefined;
   private started = 0;
 
@@ -78,6 +78,7 @@ export class Timers {
 
   forget(map: VmMap): void {
     for (const [at, timer] of this.timers) if (timer.map === map) this.timers.delete(at);
+    this.heard.delete(map);
   }
 
   private run(timer: Timer): void {
