@@ -1,9 +1,11 @@
+export { type CapturedPacket, type PacketCapture, readPackets, writePcap, writePcapng } from '@skep/capture';
 export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 export { Debugger, type DebuggerOptions, SimulatedWorld, type World } from '@skep/vm';
 export type * from './host.ts';
 export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
 export { Attached, Loaded, LoadedProgram } from './loaded.ts';
 export { isElf, type Opened, open } from './open.ts';
+export { type PacketTotals, playPackets } from './packets.ts';
 export { type LoadOptions, Spec } from './spec.ts';
 export { declarationsOf, typeDeclarations } from './typed/declarations.ts';
 export type { Value } from './typed/decode.ts';

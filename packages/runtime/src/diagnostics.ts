@@ -132,3 +132,26 @@ export const alreadyObject = (path: string): Diagnostic => ({
   message: `${path} is an object already, not source`,
   help: 'look at it with `skep disasm`, or run it with `skep run`',
 });
+
+/** E8017 */
+export const noPacketProgram = (object: string): Diagnostic => ({
+  code: 'E8017',
+  severity: 'error',
+  message: `${object} holds no program that packets of a file can be given to`,
+  help: 'XDP, tc, cgroup_skb and socket filter programs take them, for example SEC("xdp")',
+});
+
+/** E8018 */
+export const unknownLink = (linkType: number): Diagnostic => ({
+  code: 'E8018',
+  severity: 'error',
+  message: `the packets were captured on a link of type ${linkType}, which is neither Ethernet (1) nor plain IP (101)`,
+  help: 'capture on one interface instead of `any`',
+});
+
+/** E8019 */
+export const unwritableFile = (path: string, why: string): Diagnostic => ({
+  code: 'E8019',
+  severity: 'error',
+  message: `${path} cannot be written: ${why}`,
+});

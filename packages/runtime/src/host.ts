@@ -20,6 +20,8 @@ export interface Host {
   readonly recording?: Recording | undefined;
   /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
   readonly replay: (() => Generator<number, void, void>) | undefined;
+  /** Moves the clock that programs see to so many nanoseconds, running timers on the way; the kernel's goes by itself. */
+  advance?(time: bigint): void;
   /** Has runs and their time counted until it is closed; undefined where the host cannot. */
   countRuns?(): { close(): void } | undefined;
   /** Asks for the lines of `bpf_trace_printk`, where the host has them to itself. */

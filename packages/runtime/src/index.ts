@@ -1,6 +1,15 @@
 export * from './browser.ts';
 export { kernel } from './hosts/kernel.ts';
-export { compileFile, type FileOptions, openFile, readBytes, readRecording, recordingBeside } from './node/files.ts';
+export {
+  compileFile,
+  type FileOptions,
+  openFile,
+  readBytes,
+  readPacketFile,
+  readRecording,
+  recordingBeside,
+  writePacketFile,
+} from './node/files.ts';
 export { chooseHome, HOMES, type Home, type HomeName } from './node/home.ts';
 export { bundledBtf, bundledTypes, compileTypes } from './node/kernel-types.ts';
 export { type RunObserver, type RunOptions, type RunSummary, run } from './node/run.ts';

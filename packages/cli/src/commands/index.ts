@@ -46,6 +46,8 @@ export const COMMANDS: readonly Command[] = [
     options: [
       home,
       { flags: '--replay', value: 'file', summary: 'run in the virtual machine on this recording' },
+      { flags: '--pcap', value: 'file', summary: 'run on the packets of this file (pcap, pcapng)' },
+      { flags: '--write', value: 'file', summary: 'with --pcap: write the packets that go on' },
       { flags: '--record', value: 'file', summary: 'write what the programs see to this recording (kernel only)' },
       { flags: '--duration', value: 'time', summary: 'end after this time (5s, 500ms, 2m)', kind: 'duration' },
       { flags: '--count', value: 'n', summary: 'end after so many events', kind: 'integer' },

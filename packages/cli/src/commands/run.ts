@@ -2,16 +2,20 @@ import { renderDiagnostics } from '@skep/base';
 import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
 import {
   type AttachOptions,
+  type CapturedPacket,
   type HomeName,
   isZero,
   type Loaded,
+  type PacketTotals,
   type RecordType,
   type RunSummary,
+  readPacketFile,
   readRecording,
   recordingBeside,
   run,
   type TypedMap,
   type Value,
+  writePacketFile,
 } from 'skep';
 import type { Call, Io, Options } from '../command.ts';
 import { globalsOf, openArgument } from './shared.ts';
@@ -27,6 +31,11 @@ export async function execute(call: Call): Promise<number> {
   const recordingPath = named ?? (wanted === 'kernel' ? undefined : recordingBeside(file));
   const recording = recordingPath === undefined ? undefined : () => readRecording(recordingPath);
 
+  const pcap = options.text('pcap');
+  const packets = pcap === undefined ? undefined : await readPacketFile(pcap);
+  if (packets && packets.warnings.length > 0) io.err(`${renderDiagnostics(packets.warnings, { color: io.color })}\n`);
+  const forwarded: CapturedPacket[] = [];
+
   let writer: RowWriter | undefined;
   const people = format.kind === 'table' || format.kind === 'wide' || format.kind === 'columns';
   let maps: string[] = [];
@@ -36,6 +45,8 @@ export async function execute(call: Call): Promise<number> {
       home: wanted,
       recording,
       replay: named !== undefined,
+      packets,
+      ...(options.text('write') !== undefined && { forward: (one: CapturedPacket) => forwarded.push(one) }),
       record: options.text('record'),
       command: call.trailing,
       duration: options.number('duration'),
@@ -50,7 +61,9 @@ export async function execute(call: Call): Promise<number> {
         const where =
           host.kind === 'kernel'
             ? `the kernel, Linux ${host.release}`
-            : `the virtual machine, replaying ${recordingPath} (Linux ${host.release})`;
+            : pcap !== undefined
+              ? `the virtual machine, playing ${pcap}`
+              : `the virtual machine, replaying ${recordingPath} (Linux ${host.release})`;
         io.err(`home: ${where}: ${why}\n`);
         const warnings = host.recording?.warnings ?? [];
         if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
@@ -68,6 +81,8 @@ export async function execute(call: Call): Promise<number> {
       },
     },
   );
+  const write = options.text('write');
+  if (packets && write !== undefined) writePacketFile(write, packets.interfaces, forwarded);
   const report = { ...reportOf(summary), compileMs: opened.time };
   writer?.end(report);
   if (people) for (const text of maps) io.out(text);
@@ -145,6 +160,23 @@ function printSummary(io: Io, summary: RunSummary, compileMs: number): void {
   ];
   if (summary.nsPerEvent !== undefined) parts.push(`${duration(summary.nsPerEvent)} per event`);
   io.err(`\n${parts.join(' · ')}\n`);
+  if (summary.packets) io.err(`${packetText(summary.packets)}\n`);
   if (summary.recorded) io.err(`recorded ${summary.recorded.runs} runs, ${summary.recorded.lost} lost\n`);
   if (summary.exitCode) io.err(`the command ended with exit code ${summary.exitCode}\n`);
+}
+
+function packetText({ read, forwarded, skipped, verdicts }: PacketTotals): string {
+  const programs = Object.entries(verdicts).map(
+    ([name, counts]) =>
+      `${name}: ${Object.entries(counts)
+        .map(([verdict, count]) => `${count} ${verdict}`)
+        .join(', ')}`,
+  );
+  const parts = [
+    `${read} packets`,
+    `${forwarded} went on`,
+    ...(skipped > 0 ? [`${skipped} not seen`] : []),
+    ...programs,
+  ];
+  return parts.join(' · ');
 }

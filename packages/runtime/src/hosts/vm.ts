@@ -10,6 +10,7 @@ import {
   RingMap,
   replay,
   requireHook,
+  SimulatedWorld,
   testRun,
   UserMap,
   type VmMap,
@@ -79,6 +80,11 @@ export class VmHost implements Host {
   get replay(): (() => Generator<number, void, void>) | undefined {
     const { recording } = this;
     return recording && (() => replay(this.machine, recording, this.attachments));
+  }
+
+  advance(time: bigint): void {
+    const { machine } = this;
+    if (machine.world instanceof SimulatedWorld) machine.timers.advance(machine.world, time);
   }
 
   onTrace(take: (text: string) => void): void {

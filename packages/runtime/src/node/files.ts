@@ -1,10 +1,21 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SkepError, utf8Text } from '@skep/base';
-import { decodeRecording, gunzip, type Recording, truncatedRecording } from '@skep/capture';
+import {
+  type CapturedPacket,
+  decodeRecording,
+  gunzip,
+  LINKTYPE_ETHERNET,
+  type PacketCapture,
+  type Recording,
+  readPackets,
+  truncatedRecording,
+  writePcap,
+  writePcapng,
+} from '@skep/capture';
 import { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 import type { Btf } from '@skep/object';
-import { alreadyObject, missingFile } from '../diagnostics.ts';
+import { alreadyObject, missingFile, unwritableFile } from '../diagnostics.ts';
 import { isElf, type Opened, open } from '../open.ts';
 import { compileTypes } from './kernel-types.ts';
 
@@ -51,6 +62,27 @@ export async function readRecording(path: string): Promise<Recording> {
   const recording = decodeRecording(bytes, path);
   if (complete) return recording;
   return { ...recording, warnings: [...recording.warnings, truncatedRecording(path, bytes.length)] };
+}
+
+/** A file of packets: pcap or pcapng, packed or not. */
+export function readPacketFile(path: string): Promise<PacketCapture> {
+  return readPackets(readBytes(path), path);
+}
+
+/** Writes packets; pcapng when the name says so, else pcap with nanoseconds. */
+export function writePacketFile(
+  path: string,
+  interfaces: PacketCapture['interfaces'],
+  packets: readonly CapturedPacket[],
+): void {
+  const bytes = path.endsWith('.pcapng')
+    ? writePcapng({ interfaces, packets })
+    : writePcap(packets, { nanoseconds: true, linkType: interfaces[0]?.linkType ?? LINKTYPE_ETHERNET });
+  try {
+    writeFileSync(path, bytes);
+  } catch (error) {
+    throw new SkepError(unwritableFile(path, reasonOf(error)));
+  }
 }
 
 /** The recording that ships with a program: `opens.skep` beside `opens.bpf.c`. */

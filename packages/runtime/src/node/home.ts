@@ -28,11 +28,18 @@ export async function chooseHome(
   recording: RecordingSource | undefined,
   options: {
     readonly replay: boolean;
+    /** The programs are given packets of a file; nothing is attached. */
+    readonly packets?: boolean;
     /** The programs have CO-RE relocations. */
     readonly needsTypes: boolean;
   },
 ): Promise<Home> {
   if (wanted === 'kernel') return { host: kernel(), why: 'you asked for it' };
+  if (options.packets)
+    return {
+      host: vm({ btf: compileTypes }),
+      why: wanted === 'vm' ? 'you asked for it' : 'packets of a file are played there',
+    };
   if (wanted === 'vm') return { host: await machine(recording), why: 'you asked for it' };
   if (options.replay) return { host: await machine(recording), why: 'recordings are replayed there' };
   const obstacle = obstacleToKernel(options.needsTypes);

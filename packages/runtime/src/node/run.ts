@@ -1,7 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { machine as machineName, release } from 'node:os';
+import type { CapturedPacket, PacketCapture } from '@skep/capture';
 import type { AttachOptions, Host } from '../host.ts';
-import type { Attached, Loaded } from '../loaded.ts';
+import { Attached, type Loaded } from '../loaded.ts';
+import { type PacketTotals, playPackets } from '../packets.ts';
 import { RING_MAP } from '../record/layout.ts';
 import { Recorder } from '../record/recorder.ts';
 import type { Spec } from '../spec.ts';
@@ -16,6 +18,9 @@ export interface RunOptions extends AttachOptions {
   readonly recording?: RecordingSource | undefined;
   /** The user named the recording himself: it is to be replayed. */
   readonly replay?: boolean;
+  /** Packets that the programs are run on, instead of attaching them; and what becomes of those that go on. */
+  readonly packets?: PacketCapture | undefined;
+  readonly forward?: ((packet: CapturedPacket) => void) | undefined;
   /** The file to record to. */
   readonly record?: string | undefined;
   /** Runs while the programs are attached; the run ends when it does. */
@@ -66,6 +71,8 @@ export interface RunSummary {
   readonly nsPerEvent: number | undefined;
   readonly exitCode: number | undefined;
   readonly recorded: { readonly runs: number; readonly lost: bigint } | undefined;
+  /** Of a file of packets. */
+  readonly packets?: PacketTotals | undefined;
 }
 
 /** The variable that a program filters by, when it has one: the process of the command, or of the recorded one. */
@@ -79,14 +86,20 @@ const LOST = 'lost';
  */
 export async function run(spec: Spec, options: RunOptions, observer: RunObserver): Promise<RunSummary> {
   const needsTypes = spec.programs.some((one) => one.core.length > 0);
-  const home = await chooseHome(options.home, options.recording, { replay: options.replay === true, needsTypes });
+  const home = await chooseHome(options.home, options.recording, {
+    replay: options.replay === true,
+    packets: options.packets !== undefined,
+    needsTypes,
+  });
   observer.home?.(home);
   const { host } = home;
   host.onTrace?.((text) => observer.trace?.(text));
   const cleanup: (() => void)[] = [() => host.close()];
   try {
     const command =
-      host.kind === 'kernel' && options.command?.length ? await HeldCommand.start(options.command) : undefined;
+      host.kind === 'kernel' && !options.packets && options.command?.length
+        ? await HeldCommand.start(options.command)
+        : undefined;
     if (command) cleanup.push(() => command.kill());
     const configured = configure(spec, options, host, command);
     const sink = options.record === undefined || host.kind !== 'kernel' ? undefined : openSync(options.record, 'w');
@@ -103,7 +116,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     if (counting) cleanup.push(() => counting.close());
     const rings = [...loaded.records].filter(([name]) => name !== RING_MAP);
     const beforeAttach = performance.now();
-    const attached: Attached = loaded.attach(options);
+    const attached: Attached = options.packets ? new Attached([]) : loaded.attach(options);
     cleanup.push(() => attached.close());
     const attachMs = performance.now() - beforeAttach;
     observer.started?.({ loaded, ring: rings[0]?.[0], types: rings[0]?.[1].types ?? [] });
@@ -128,7 +141,11 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     };
     let replayed: { runs: number; ms: number } | undefined;
     let exitCode: number | undefined;
-    if (host.replay) replayed = await replayAll(host.replay(), drain, options.signal, progress);
+    const packets: PacketTotals = { read: 0, forwarded: 0, skipped: 0, verdicts: {} };
+    if (options.packets) {
+      const playing = playPackets(loaded, host, options.packets, packets, options.forward ?? (() => {}));
+      replayed = await replayAll(playing, drain, options.signal, progress);
+    } else if (host.replay) replayed = await replayAll(host.replay(), drain, options.signal, progress);
     else exitCode = await live(loaded, command, options, progress, drain, recorder, take);
     attached.close();
     drain();
@@ -140,6 +157,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
       attachMs,
       exitCode,
       recorded,
+      ...(options.packets && { packets }),
     };
   } finally {
     for (const undo of cleanup.reverse()) undo();
