@@ -20,9 +20,9 @@ import { type Workload, workloads } from './workloads.ts';
  *
  *     npm run bench -w packages/vm [-- NAME …] [--rounds N] [--json]
  */
-const ROUNDS = Number(option('--rounds') ?? 9);
+const ROUNDS = Number(option('--rounds') ?? 25);
 /** Nanoseconds that one engine gets in one round. */
-const SLICE = 12e6;
+const SLICE = 4e6;
 
 interface Engine {
   readonly name: string;

@@ -21,6 +21,7 @@ export interface MapModule {
 export class MapOperations {
   private readonly into: MapModule;
   private readonly finds = new Map<MapLayout, number>();
+  private readonly rests = new Map<MapLayout, number>();
   private readonly updates = new Map<MapLayout, number>();
 
   constructor(into: MapModule) {
@@ -42,6 +43,7 @@ export class MapOperations {
       code.op(w.I64);
     }
     if (layout.kind === 'array') this.element(site, layout);
+    else if (layout.kind === 'hash' && layout.keySize <= SMALL_KEY) this.probe(site, layout);
     else {
       this.save(site);
       this.pointer(site, 2);
@@ -143,6 +145,66 @@ export class MapOperations {
     }
   }
 
+  /** A hash table's lookup where it stands, for the first entry of the chain, which most often is the one. */
+  private probe(site: HelperSite, layout: Extract<MapLayout, { kind: 'hash' }>): void {
+    const { code, temporary: hash, temporary2: entry } = site;
+    const known = site.known(2);
+    const key: Operand =
+      known?.kind === 'frame'
+        ? (load, at) => {
+            code.op1(w.LOCAL_GET, site.frame);
+            code.access(load, known.value + at);
+          }
+        : (load, at) => {
+            code.op1(w.LOCAL_GET, site.local(2));
+            code.op(w.I32_WRAP);
+            code.access(load, at);
+          };
+    emitHash(code, layout.keySize, key, hash);
+    this.chain(code, layout, entry);
+    code.op1(w.LOCAL_GET, entry);
+    code.op(w.IF);
+    code.op(w.I32);
+    emitSame(code, layout.keySize, key, operand(code, entry, layout.keyOffset));
+    code.op(w.IF);
+    code.op(w.I32);
+    this.found(code, layout, entry);
+    code.op(w.ELSE);
+    this.save(site);
+    this.pointer(site, 2);
+    code.op1(w.LOCAL_GET, entry);
+    code.op1(w.CALL, this.rest(layout));
+    this.restore(site);
+    code.op(w.END);
+    code.op(w.ELSE);
+    code.i32(0);
+    code.op(w.END);
+    code.op(w.I64_EXTEND_U);
+  }
+
+  /** From the hash on the stack to the first entry of its chain, in a local. */
+  private chain(code: w.Code, layout: Extract<MapLayout, { kind: 'hash' }>, entry: number): void {
+    code.i32(layout.mask);
+    code.op(w.I32_AND);
+    code.i32(2);
+    code.op(w.I32_SHL);
+    code.access(w.I32_LOAD, layout.heads);
+    code.op1(w.LOCAL_SET, entry);
+  }
+
+  /** From an entry to the address of its value. */
+  private found(code: w.Code, layout: Extract<MapLayout, { kind: 'hash' }>, entry: number): void {
+    if (layout.touched !== 0) {
+      code.op1(w.LOCAL_GET, entry);
+      code.i32(1);
+      code.access(w.I32_STORE, layout.touched);
+    }
+    code.op1(w.LOCAL_GET, entry);
+    code.i32(layout.valueOffset);
+    code.op(w.I32_ADD);
+    this.ofCpu(code, layout.cpuStride);
+  }
+
   private element(site: HelperSite, layout: Extract<MapLayout, { kind: 'array' }>): void {
     const { code } = site;
     this.pointer(site, 2);
@@ -185,14 +247,40 @@ export class MapOperations {
     const index = module.declare({ params: [w.I32], results: [w.I32] });
     this.finds.set(layout, index);
     const code = new w.Code();
-    const [key, hash, entry] = [0, 1, 2];
-    emitHash(code, layout.keySize, key, hash);
-    code.i32(layout.mask);
-    code.op(w.I32_AND);
-    code.i32(2);
-    code.op(w.I32_SHL);
-    code.access(w.I32_LOAD, layout.heads);
+    const [key, hash, entry, temporary] = [0, 1, 2, 3];
+    emitHash(code, layout.keySize, operand(code, key, 0), hash);
+    this.chain(code, layout, entry);
+    this.walk(code, layout, key, layout.keySize > SMALL_KEY ? hash : undefined, entry, temporary);
+    module.define(index, [w.I32, w.I32, w.I32], code);
+    return index;
+  }
+
+  /** `(key, entry) → address of the value or 0`, from the entry behind this one on. */
+  private rest(layout: Extract<MapLayout, { kind: 'hash' }>): number {
+    const known = this.rests.get(layout);
+    if (known !== undefined) return known;
+    const { module } = this.into;
+    const index = module.declare({ params: [w.I32, w.I32], results: [w.I32] });
+    this.rests.set(layout, index);
+    const code = new w.Code();
+    const [key, entry, temporary] = [0, 1, 2];
+    code.op1(w.LOCAL_GET, entry);
+    code.access(w.I32_LOAD, 0);
     code.op1(w.LOCAL_SET, entry);
+    this.walk(code, layout, key, undefined, entry, temporary);
+    module.define(index, [w.I32], code);
+    return index;
+  }
+
+  /** The end of a function that looks for a key in a chain; long keys are compared when the hashes are the same. */
+  private walk(
+    code: w.Code,
+    layout: Extract<MapLayout, { kind: 'hash' }>,
+    key: number,
+    hash: number | undefined,
+    entry: number,
+    temporary: number,
+  ): void {
     code.op(w.LOOP);
     code.op(w.VOID);
     code.op1(w.LOCAL_GET, entry);
@@ -202,36 +290,28 @@ export class MapOperations {
     code.i32(0);
     code.op(w.RETURN);
     code.op(w.END);
-    code.op1(w.LOCAL_GET, entry);
-    code.access(w.I32_LOAD, 4);
-    code.op1(w.LOCAL_GET, hash);
-    code.op(w.I32_EQ);
-    code.op(w.IF);
-    code.op(w.VOID);
-    emitSame(code, layout.keySize, key, entry, layout.keyOffset);
-    code.op(w.IF);
-    code.op(w.VOID);
-    if (layout.touched !== 0) {
+    if (hash !== undefined) {
       code.op1(w.LOCAL_GET, entry);
-      code.i32(1);
-      code.access(w.I32_STORE, layout.touched);
+      code.access(w.I32_LOAD, 4);
+      code.op1(w.LOCAL_GET, hash);
+      code.op(w.I32_EQ);
+      code.op(w.IF);
+      code.op(w.VOID);
     }
-    code.op1(w.LOCAL_GET, entry);
-    code.i32(layout.valueOffset);
-    code.op(w.I32_ADD);
-    this.ofCpu(code, layout.cpuStride);
+    emitSame(code, layout.keySize, operand(code, key, 0), operand(code, entry, layout.keyOffset));
+    code.op(w.IF);
+    code.op(w.VOID);
+    this.found(code, layout, entry);
     code.op(w.RETURN);
     code.op(w.END);
-    code.op(w.END);
+    if (hash !== undefined) code.op(w.END);
     code.op1(w.LOCAL_GET, entry);
     code.access(w.I32_LOAD, 0);
     code.op1(w.LOCAL_SET, entry);
-    this.again(code, 3);
+    this.again(code, temporary);
     code.op(w.END);
     code.i32(0);
     code.op(w.END);
-    module.define(index, [w.I32, w.I32, w.I32], code);
-    return index;
   }
 
   /** The next turn of a loop over entries, unless the budget is used up. */
@@ -384,12 +464,24 @@ export class MapOperations {
   }
 }
 
+/** Emits a load of some bytes of a key. */
+type Operand = (load: number, at: number) => void;
+
+const operand =
+  (code: w.Code, local: number, offset: number): Operand =>
+  (load, at) => {
+    code.op1(w.LOCAL_GET, local);
+    code.access(load, offset + at);
+  };
+
+/** Keys of at most so many bytes are compared at once, without a look at the hash. */
+const SMALL_KEY = 16;
+
 /** The hash of {@link HashMap}, which both sides must agree on: leaves it on the stack and in a local. */
-function emitHash(code: w.Code, size: number, key: number, hash: number): void {
+function emitHash(code: w.Code, size: number, key: Operand, hash: number): void {
   code.i32(0x811c9dc5 | 0);
   const fold = (load: number, at: number): void => {
-    code.op1(w.LOCAL_GET, key);
-    code.access(load, at);
+    key(load, at);
     code.op(w.I32_XOR);
     code.i32(0x01000193);
     code.op(w.I32_MUL);
@@ -411,8 +503,8 @@ function emitHash(code: w.Code, size: number, key: number, hash: number): void {
   code.op1(w.LOCAL_TEE, hash);
 }
 
-/** Leaves 1 on the stack when the bytes at two addresses are the same. */
-function emitSame(code: w.Code, size: number, a: number, b: number, bOffset: number): void {
+/** Leaves 1 on the stack when two keys are the same. */
+function emitSame(code: w.Code, size: number, a: Operand, b: Operand): void {
   let pieces = 0;
   let at = 0;
   for (const [bytes, load] of [
@@ -422,10 +514,8 @@ function emitSame(code: w.Code, size: number, a: number, b: number, bOffset: num
     [1, w.I64_LOAD8_U],
   ] as const) {
     for (; at + bytes <= size; at += bytes) {
-      code.op1(w.LOCAL_GET, a);
-      code.access(load, at);
-      code.op1(w.LOCAL_GET, b);
-      code.access(load, bOffset + at);
+      a(load, at);
+      b(load, at);
       code.op(w.I64_XOR);
       if (pieces++ > 0) code.op(w.I64_OR);
     }

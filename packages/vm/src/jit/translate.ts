@@ -57,9 +57,9 @@ export interface HelperSite {
   readonly checkDepth: () => void;
   /** The local with the address of the function's frame, to which known offsets count. */
   readonly frame: number;
-  /** A free i32 and a free i64 local. */
+  /** Free i32 locals. */
   readonly temporary: number;
-  readonly temporary64: number;
+  readonly temporary2: number;
   /** To be called around what may run other code of the program. */
   readonly save: () => void;
   readonly restore: () => void;
@@ -155,6 +155,13 @@ class Translator {
     this.locals.push(type);
     return this.params.length + this.locals.length;
   }
+
+  /** A second free i32 local, made when it is first wanted. */
+  private second(): number {
+    this.t32b ??= this.local(w.I32);
+    return this.t32b;
+  }
+  private t32b: number | undefined;
 
   private reg(register: number): number {
     const at = this.context * 11 + register;
@@ -443,7 +450,7 @@ class Translator {
         if (shared.deep && shared.trust === 'unverified') this.checkDepth(slot, this.graph.depth[context]!);
       },
       temporary: this.t32,
-      temporary64: this.t64,
+      temporary2: this.second(),
       save: this.saveFuel,
       restore: this.loadFuel,
     });
