@@ -1,0 +1,133 @@
+// @ts-check
+/** Reads the exam: programs as bytecode with what Linux says of each. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const EXAM = process.env['SKEP_VERIFIER_EXAM'] ?? join(root, '../shared/exams/verifier');
+export const examIsHere = () => existsSync(join(EXAM, 'baseline.json.gz'));
+
+const unpack = (/** @type {string} */ name) => gunzipSync(readFileSync(join(EXAM, name)));
+
+/** @param {typeof import('@skep/object').Btf} Btf */
+export function kernelBtf(Btf, version = '6.12') {
+  return Btf.parse(new Uint8Array(unpack(`vmlinux-${version}.btf.gz`)));
+}
+
+function btfBlobs() {
+  const tar = gunzipSync(readFileSync(join(EXAM, 'prog-btf.tar.gz')));
+  /** @type {Map<string, Uint8Array>} */
+  const blobs = new Map();
+  for (let at = 0; at + 512 <= tar.length; ) {
+    const name = tar.toString('latin1', at, at + 100).replace(/\0.*$/s, '');
+    if (name === '') break;
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 136), 8);
+    blobs.set(name.replace(/^.*\//, ''), new Uint8Array(tar.subarray(at + 512, at + 512 + size)));
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return blobs;
+}
+
+/** @param {any} map @returns {import('@skep/verifier').MapInfo} */
+function mapOf(map) {
+  const data = map.content !== undefined ? new Uint8Array(Buffer.from(map.content, 'base64')) : undefined;
+  return {
+    name: map.name ?? '',
+    type: map.type,
+    keySize: map.key,
+    valueSize: map.value,
+    maxEntries: map.max,
+    flags: map.flags,
+    keyType: map.btf_key ?? 0,
+    valueType: map.btf_val ?? 0,
+    inner: map.inner ? mapOf(map.inner) : undefined,
+    contents: data,
+  };
+}
+
+/** @param {string | undefined} text @param {number} size */
+function records(text, size) {
+  if (!text) return [];
+  const bytes = Buffer.from(text, 'base64');
+  const rows = [];
+  for (let at = 0; at + size <= bytes.length; at += size) rows.push(bytes.subarray(at, at + size));
+  return rows;
+}
+
+/**
+ * Every program of the exam that Linux 6.12 judged: what to verify, and its row of the baseline.
+ * @param {typeof import('@skep/object').Btf} Btf
+ * @param {{ suites?: readonly string[], unprivileged?: boolean }} [options]
+ */
+export function* programs(Btf, options = {}) {
+  const baseline = JSON.parse(unpack('baseline.json.gz').toString());
+  /** @type {Map<string, any>} */
+  const rows = new Map();
+  for (const row of baseline.rows) rows.set(`${row.suite}/${row.object}/${row.program}/${row.mode}`, row);
+  const blobs = btfBlobs();
+  /** @type {Map<string, import('@skep/object').Btf>} */
+  const parsed = new Map();
+  for (const suite of options.suites ?? ['selftest', 'test_verifier']) {
+    /** @type {Map<string, number>} */
+    const seen = new Map();
+    for (const line of unpack(`bytecode-${suite}-6.12.jsonl.gz`).toString().split('\n')) {
+      if (line === '') continue;
+      const one = JSON.parse(line);
+      const key = `${one.prog}/${one.mode}`;
+      const count = (seen.get(`${one.obj}/${key}`) ?? 0) + 1;
+      seen.set(`${one.obj}/${key}`, count);
+      const title = count > 1 ? `${one.prog}#${count}` : one.prog;
+      const row = rows.get(`${suite}/${one.obj}/${title}/${one.mode}`);
+      if (row === undefined || !row.exam || row.k612 === null) continue;
+      const unprivileged = one.mode === 'unpriv';
+      if (unprivileged && options.unprivileged === false) continue;
+      let btf;
+      if (one.btf !== undefined && blobs.has(one.btf)) {
+        btf = parsed.get(one.btf);
+        if (btf === undefined) {
+          btf = Btf.parse(/** @type {Uint8Array} */ (blobs.get(one.btf)));
+          parsed.set(one.btf, btf);
+        }
+      }
+      const funcInfo = records(one.func_info, one.func_info_rec_size ?? 8).map((r) => ({
+        slot: r.readUInt32LE(0),
+        type: r.readUInt32LE(4),
+      }));
+      const lineInfo =
+        btf === undefined
+          ? []
+          : records(one.line_info, one.line_info_rec_size ?? 16).map((r) => ({
+              slot: r.readUInt32LE(0),
+              file: btf.string(r.readUInt32LE(4)),
+              text: btf.string(r.readUInt32LE(8)),
+              line: r.readUInt32LE(12) >>> 10,
+              column: r.readUInt32LE(12) & 1023,
+            }));
+      yield {
+        id: `${suite}/${one.obj}/${title}/${one.mode}`,
+        row,
+        input: {
+          code: new Uint8Array(Buffer.from(one.insns, 'base64')),
+          type: one.prog_type,
+          attachType: one.expected_attach_type,
+          attachTarget: one.attach_btf_name || undefined,
+          structOpsMember: one.struct_ops_member || undefined,
+          flags: one.prog_flags,
+          license: one.license,
+          maps: (one.maps ?? []).map(mapOf),
+          mapAt: new Map(one.map_refs ?? []),
+          symbols: new Map((one.ksyms ?? []).map((/** @type {any} */ [slot, kind, name]) => [slot, { kind, name }])),
+          btf,
+          funcInfo,
+          lineInfo,
+          privileged: !unprivileged,
+        },
+      };
+    }
+  }
+}
+
+export { spawnSync };

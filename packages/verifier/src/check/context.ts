@@ -1,0 +1,101 @@
+/** What a program may read and write of its context, and which helpers and results it may use. */
+import { CONTEXT_TABLES, HELPER_TABLES, PROGRAM_TABLES } from '../generated/contexts.ts';
+import {
+  MAYBE_NULL,
+  PTR_TO_BTF_ID,
+  PTR_TO_FLOW_KEYS,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_END,
+  PTR_TO_PACKET_META,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_SOCKET,
+  PTR_TO_TP_BUFFER,
+  PTR_TRUSTED,
+  SCALAR,
+} from '../state/kinds.ts';
+
+export interface ContextAccess {
+  readonly read: boolean;
+  readonly write: boolean;
+  /** Register type that a load gives. */
+  readonly type: number;
+  /** Of `PTR_TO_BTF_ID`. */
+  readonly struct: string | undefined;
+}
+
+export interface ContextTable {
+  access(off: number, size: number): ContextAccess | undefined;
+  /** Numbers of the helpers; undefined where it was not measured. */
+  readonly helpers: ReadonlySet<number> | undefined;
+  /** The results that are allowed; undefined for any. */
+  readonly result: readonly [number, number] | undefined;
+  /** It was measured; otherwise the arguments of a kernel function decide. */
+  readonly measured: boolean;
+}
+
+const POINTERS: Readonly<Record<string, number>> = {
+  pkt: PTR_TO_PACKET,
+  pkt_end: PTR_TO_PACKET_END,
+  pkt_meta: PTR_TO_PACKET_META,
+  sock: PTR_TO_SOCKET,
+  sock_or_null: PTR_TO_SOCKET | MAYBE_NULL,
+  sock_common_or_null: PTR_TO_SOCK_COMMON | MAYBE_NULL,
+  flow_keys: PTR_TO_FLOW_KEYS,
+  tp_buffer: PTR_TO_TP_BUFFER,
+};
+
+const tables = new Map<string, ContextTable>();
+
+/** Where the attach type makes no difference, any row of the program type serves. */
+export function contextTable(type: number, attach: number): ContextTable {
+  const key = `${type}/${attach}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = build(type, attach);
+    tables.set(key, table);
+  }
+  return table;
+}
+
+const TRACEPOINT = 5;
+const SYSCALL = 31;
+const MAX_TRACE_RECORD = 8192;
+const MAX_SYSCALL_CONTEXT = 0xffff;
+const READ_SCALAR: ContextAccess = { read: true, write: false, type: SCALAR, struct: undefined };
+const ANY_SCALAR: ContextAccess = { read: true, write: true, type: SCALAR, struct: undefined };
+
+function build(type: number, attach: number): ContextTable {
+  const rows = PROGRAM_TABLES.filter((row) => row.type === type);
+  const row = rows.find((one) => one.attach === attach) ?? rows[0];
+  if (row === undefined) return { access: () => undefined, helpers: undefined, result: undefined, measured: false };
+  const entries = new Map<number, ContextAccess>();
+  for (const text of CONTEXT_TABLES[row.context]!.split(' ')) {
+    const found = /^(\d+)\.(\d)\.(\d)(.*)$/.exec(text);
+    if (found === null) continue;
+    const pointer = found[4]!;
+    const struct = pointer.startsWith('trusted_ptr_') ? pointer.slice('trusted_ptr_'.length) : undefined;
+    entries.set(Number(found[1]) * 16 + Number(found[2]), {
+      read: (Number(found[3]) & 1) !== 0,
+      write: (Number(found[3]) & 2) !== 0,
+      type: struct !== undefined ? PTR_TO_BTF_ID | PTR_TRUSTED : (POINTERS[pointer] ?? SCALAR),
+      struct,
+    });
+  }
+  const access = (off: number, size: number): ContextAccess | undefined => {
+    if (type === TRACEPOINT)
+      return off >= 0 && off + size <= MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
+    if (type === SYSCALL)
+      return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
+    return entries.get(off * 16 + size);
+  };
+  return { access, helpers: numbers(HELPER_TABLES[row.helpers]!), result: row.result, measured: true };
+}
+
+function numbers(text: string): Set<number> {
+  const found = new Set<number>();
+  for (const part of text.split(',')) {
+    const [from, to] = part.split('-').map(Number);
+    for (let n = from!; n <= (to ?? from!); n++) found.add(n);
+  }
+  return found;
+}

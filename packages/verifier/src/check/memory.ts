@@ -1,0 +1,482 @@
+/** Loads, stores and atomics: what each kind of pointer allows. */
+import type { Explorer } from '../explore/explorer.ts';
+import { toNumber } from '../number/int64.ts';
+import { coerce } from '../number/range.ts';
+import { tn, tnumAdd } from '../number/tnum.ts';
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP, type MapInfo } from '../program/maps.ts';
+import {
+  baseOf,
+  CONST_PTR_TO_MAP,
+  MEM_RDONLY,
+  mayBeNull,
+  NOT_INIT,
+  PTR_TO_ARENA,
+  PTR_TO_BTF_ID,
+  PTR_TO_BUF,
+  PTR_TO_CTX,
+  PTR_TO_FLOW_KEYS,
+  PTR_TO_MAP_KEY,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_MEM,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_META,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_SOCKET,
+  PTR_TO_STACK,
+  PTR_TO_TCP_SOCK,
+  PTR_TO_TP_BUFFER,
+  PTR_TO_XDP_SOCK,
+  SCALAR,
+  typeName,
+} from '../state/kinds.ts';
+import { isConst, known, pointer, type Reg, unknown } from '../state/reg.ts';
+import { signExtend, tnumText } from './alu.ts';
+import { loadFromBtf, loadFromMapPointer, typedContextAccess } from './btf-access.ts';
+import { fieldsOfMap } from './fields.ts';
+import { kptrAccess } from './kptr.ts';
+import { checkStackBounds, loadFromStack, storeToStack } from './stack.ts';
+
+const SIZE = [4, 2, 1, 8];
+const MAX_VAR_OFF = 1 << 29;
+
+export function checkLoad(x: Explorer): void {
+  const { program, insn } = x;
+  const code = program.code[insn]!;
+  const src = program.src[insn]!;
+  const dst = program.dst[insn]!;
+  const p = x.read(src);
+  x.writeOnlyCheck(dst);
+  const signed = (code & 0xe0) === 0x80;
+  const value = access(x, src, p, program.off[insn]!, SIZE[(code >> 3) & 3]!, 'read', -1, true, false, signed);
+  x.writeOnly(dst);
+  x.set(dst, value!);
+  samePointer(x, p.type, true);
+}
+
+export function checkStore(x: Explorer): void {
+  const { program, insn } = x;
+  const code = program.code[insn]!;
+  const src = program.src[insn]!;
+  const dst = program.dst[insn]!;
+  const fromReg = (code & 7) === 3;
+  if (fromReg) {
+    if ((code & 0xe0) !== 0x60 || program.imm[insn] !== 0) x.refuse('BPF_STX uses reserved fields');
+    x.read(src);
+  } else if ((code & 0xe0) !== 0x60 || src !== 0) x.refuse('BPF_ST uses reserved fields');
+  const p = x.read(dst);
+  access(x, dst, p, program.off[insn]!, SIZE[(code >> 3) & 3]!, 'write', fromReg ? src : -1, false, false, false);
+  samePointer(x, p.type, false);
+}
+
+const FETCH = 1;
+const XCHG = 0xe1;
+const CMPXCHG = 0xf1;
+const ATOMICS = new Set([0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, XCHG, CMPXCHG]);
+const NO_ATOMICS = new Set([
+  PTR_TO_CTX,
+  PTR_TO_PACKET,
+  PTR_TO_PACKET_META,
+  PTR_TO_FLOW_KEYS,
+  PTR_TO_SOCKET,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_TCP_SOCK,
+  PTR_TO_XDP_SOCK,
+]);
+
+export function checkAtomic(x: Explorer): void {
+  const { program, insn } = x;
+  const code = program.code[insn]!;
+  const src = program.src[insn]!;
+  const dst = program.dst[insn]!;
+  const off = program.off[insn]!;
+  const op = program.imm[insn]!;
+  if (!ATOMICS.has(op)) x.refuse(`BPF_ATOMIC uses invalid atomic opcode ${(op >>> 0).toString(16).padStart(2, '0')}`);
+  const size = SIZE[(code >> 3) & 3]!;
+  if (size !== 4 && size !== 8) x.refuse('invalid atomic operand size');
+  const value = x.read(src);
+  const p = x.read(dst);
+  if (op === CMPXCHG && x.leaks(x.read(0))) x.refuse('R0 leaks addr into mem');
+  if (x.leaks(value)) x.refuse(`R${src} leaks addr into mem`);
+  if (NO_ATOMICS.has(p.type)) x.refuse(`BPF_ATOMIC stores into R${dst} ${typeName(p.type)} is not allowed`);
+  const target = op & FETCH ? (op === CMPXCHG ? 0 : src) : -1;
+  if (target >= 0) x.writeOnly(target);
+  access(x, dst, p, off, size, 'read', -1, false, true, false);
+  let loaded: Reg | undefined;
+  if (target >= 0) loaded = access(x, dst, p, off, size, 'read', -1, true, true, false);
+  access(x, dst, p, off, size, 'write', -1, false, true, false);
+  if (loaded !== undefined) x.set(target, loaded);
+}
+
+/** One instruction must not load through pointers of kinds that the kernel rewrites differently. */
+function samePointer(x: Explorer, type: number, mayDiffer: boolean): void {
+  const before = x.pointerTypes[x.insn]!;
+  if (before === NOT_INIT) {
+    x.pointerTypes[x.insn] = type;
+    return;
+  }
+  if (before === type || (alike(type) && alike(before))) return;
+  if (mayDiffer && baseOf(type) === PTR_TO_BTF_ID && baseOf(before) === PTR_TO_BTF_ID) return;
+  x.refuse('same insn cannot be used with different pointers');
+}
+
+const REWRITTEN = new Set([
+  PTR_TO_CTX,
+  PTR_TO_SOCKET,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_TCP_SOCK,
+  PTR_TO_XDP_SOCK,
+  PTR_TO_BTF_ID,
+  PTR_TO_ARENA,
+]);
+const alike = (type: number): boolean => !REWRITTEN.has(baseOf(type));
+
+/**
+ * One access of `size` bytes at `off` from the register. `wanted`: the value that a load gives is returned;
+ * `value`: the register that is stored, -1 for an immediate or for what a helper writes.
+ */
+export function access(
+  x: Explorer,
+  register: number,
+  p: Reg,
+  off: number,
+  size: number,
+  how: 'read' | 'write',
+  value: number,
+  wanted: boolean,
+  strict: boolean,
+  signed: boolean,
+): Reg | undefined {
+  checkAlignment(x, p, off, size, strict);
+  const loaded = byKind(x, register, p, off + p.off, size, how, value, wanted, signed);
+  if (loaded === undefined || how === 'write') return loaded;
+  if (size < 8 && loaded.type === SCALAR) {
+    const cut = loaded.clone();
+    if (signed) {
+      if (cut.id !== 0) {
+        cut.id = 0;
+        cut.off = 0;
+      }
+      signExtend(cut, size, true);
+    } else coerce(cut, size);
+    return cut;
+  }
+  return loaded;
+}
+
+function byKind(
+  x: Explorer,
+  register: number,
+  p: Reg,
+  off: number,
+  size: number,
+  how: 'read' | 'write',
+  value: number,
+  wanted: boolean,
+  signed: boolean,
+): Reg | undefined {
+  const write = how === 'write';
+  const leak = (where: string): void => {
+    if (write && value >= 0 && x.leaks(x.frame.regs[value]!)) x.refuse(`R${value} leaks addr into ${where}`);
+  };
+  const scalar = (): Reg | undefined => (wanted && !write ? unknown() : undefined);
+  switch (baseOf(p.type)) {
+    case PTR_TO_STACK:
+      checkStackBounds(x, register, p, off, size, how);
+      if (write) {
+        storeToStack(x, p, off, size, value);
+        return undefined;
+      }
+      return loadFromStack(x, register, p, off, size, wanted);
+    case PTR_TO_MAP_KEY:
+      if (write) x.refuse(`write to change key R${register} not allowed`);
+      checkRegion(x, register, p, off, size, p.map!.keySize, 'key');
+      return scalar();
+    case PTR_TO_MAP_VALUE: {
+      if (mayBeNull(p.type)) break;
+      leak('map');
+      checkMapDirection(x, p.map!, off, size, write);
+      checkMapAccess(x, register, p, off, size, true);
+      const kptr = kptrAccess(x, p, off, value, wanted);
+      if (kptr !== undefined) return kptr;
+      if (!wanted || write) return undefined;
+      return constantOf(p, off, size, signed) ?? unknown();
+    }
+    case PTR_TO_MEM:
+      if (mayBeNull(p.type)) break;
+      if (write && p.type & MEM_RDONLY) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
+      leak('mem');
+      checkRegion(x, register, p, off, size, p.aux, 'mem');
+      return scalar();
+    case PTR_TO_CTX:
+      leak('ctx');
+      checkPlainOffset(x, p, register, false);
+      return contextAccess(x, off, size, write, wanted, signed);
+    case PTR_TO_PACKET:
+    case PTR_TO_PACKET_META:
+      if (write && !packetWritable(x)) x.refuse('cannot write into packet');
+      leak('packet');
+      checkPacket(x, register, p, off, size, false);
+      return scalar();
+    case PTR_TO_FLOW_KEYS:
+      leak('flow keys');
+      if (off < 0 || off + size > FLOW_KEYS_SIZE) x.refuse(`invalid access to flow keys off=${off} size=${size}`);
+      return scalar();
+    case PTR_TO_SOCKET:
+    case PTR_TO_SOCK_COMMON:
+    case PTR_TO_TCP_SOCK:
+    case PTR_TO_XDP_SOCK:
+      if (mayBeNull(p.type)) break;
+      if (write) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
+      checkSocket(x, register, p, off, size);
+      return scalar();
+    case PTR_TO_TP_BUFFER:
+      checkBuffer(x, 'tracepoint', p, register, off, size);
+      return scalar();
+    case PTR_TO_BTF_ID:
+      if (mayBeNull(p.type)) break;
+      return loadFromBtf(x, register, p, off, size, write, wanted);
+    case CONST_PTR_TO_MAP:
+      return loadFromMapPointer(x, register, p, off, size, write, wanted);
+    case PTR_TO_BUF: {
+      if (mayBeNull(p.type)) break;
+      const readOnly = (p.type & MEM_RDONLY) !== 0;
+      if (readOnly && write) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
+      checkBuffer(x, readOnly ? 'rdonly' : 'rdwr', p, register, off, size);
+      return scalar();
+    }
+    case PTR_TO_ARENA:
+      return scalar();
+  }
+  x.refuse(`R${register} invalid mem access '${typeName(p.type)}'`);
+}
+
+const FLOW_KEYS_SIZE = 56;
+
+export function checkBuffer(x: Explorer, kind: string, p: Reg, register: number, off: number, size: number): void {
+  if (off < 0) x.refuse(`R${register} invalid ${kind} buffer access: off=${off}, size=${size}`);
+  if (!isConst(p) || (p.vl | p.vh) !== 0)
+    x.refuse(`R${register} invalid variable buffer offset: off=${off}, var_off=${tnumText(p)}`);
+}
+
+/** Pointers whose memory is no plain array: no offset may have been added. */
+export function checkPlainOffset(x: Explorer, p: Reg, register: number, fixedAllowed: boolean): void {
+  if (p.off < 0) x.refuse(`negative offset ${typeName(p.type)} ptr R${register} off=${p.off} disallowed`);
+  if (!fixedAllowed && p.off !== 0)
+    x.refuse(`dereference of modified ${typeName(p.type)} ptr R${register} off=${p.off} disallowed`);
+  if (!isConst(p) || (p.vl | p.vh) !== 0)
+    x.refuse(`variable ${typeName(p.type)} access var_off=${tnumText(p)} disallowed`);
+}
+
+function contextAccess(
+  x: Explorer,
+  off: number,
+  size: number,
+  write: boolean,
+  wanted: boolean,
+  signed: boolean,
+): Reg | undefined {
+  if (!x.context.measured) return typedContextAccess(x, off, size, write, wanted);
+  const found = x.context.access(off, size);
+  if (found === undefined || !(write ? found.write : found.read) || (signed && found.type !== SCALAR))
+    x.refuse(`invalid bpf_context access off=${off} size=${size}`);
+  if (write || !wanted) return undefined;
+  if (found.type === SCALAR) return unknown();
+  const reg = pointer(found.type);
+  if (mayBeNull(found.type)) reg.id = x.freshId();
+  if (baseOf(found.type) === PTR_TO_BTF_ID) {
+    const id = x.kernelBtf?.find(found.struct!, 'struct');
+    if (id === undefined) x.unsupported(`the type ${found.struct} without the kernel's BTF`);
+    reg.btf = x.kernelBtf;
+    reg.btfId = id;
+  }
+  return reg;
+}
+
+const ALIGNED_NAMES: Readonly<Record<number, string>> = {
+  [PTR_TO_FLOW_KEYS]: 'flow keys ',
+  [PTR_TO_MAP_KEY]: 'key ',
+  [PTR_TO_MAP_VALUE]: 'value ',
+  [PTR_TO_CTX]: 'context ',
+  [PTR_TO_STACK]: 'stack ',
+  [PTR_TO_SOCKET]: 'sock ',
+  [PTR_TO_SOCK_COMMON]: 'sock_common ',
+  [PTR_TO_TCP_SOCK]: 'tcp_sock ',
+  [PTR_TO_XDP_SOCK]: 'xdp_sock ',
+};
+
+export function checkAlignment(x: Explorer, p: Reg, off: number, size: number, once: boolean): void {
+  if (p.type === PTR_TO_ARENA || size === 1) return;
+  const packet = p.type === PTR_TO_PACKET || p.type === PTR_TO_PACKET_META;
+  const strict = x.strictAlignment || once || p.type === PTR_TO_STACK;
+  if (!strict) return;
+  const fixed = p.off + off + (packet ? 2 : 0);
+  tnumAdd(p.vl, p.vh, p.ml, p.mh, fixed, fixed >> 31, 0, 0);
+  if (((tn.vl | tn.ml) & (size - 1)) === 0) return;
+  if (packet) x.refuse(`misaligned packet access off 2+${tnumText(p)}+${p.off}+${off} size ${size}`);
+  x.refuse(`misaligned ${ALIGNED_NAMES[p.type] ?? ''}access off ${tnumText(p)}+${p.off}+${off} size ${size}`);
+}
+
+export function checkMapDirection(x: Explorer, map: MapInfo, off: number, size: number, write: boolean): void {
+  if (write && map.flags & BPF_F_RDONLY_PROG)
+    x.refuse(`write into map forbidden, value_size=${map.valueSize} off=${off} size=${size}`);
+  if (!write && map.flags & BPF_F_WRONLY_PROG)
+    x.refuse(`read from map forbidden, value_size=${map.valueSize} off=${off} size=${size}`);
+}
+
+/** Which bound of a pointer leaves a region of `size` bytes: undefined when none does. */
+export function regionBounds(
+  p: Reg,
+  off: number,
+  size: number,
+  region: number,
+  zeroAllowed: boolean,
+): 'negative' | 'min' | 'unbounded' | 'max' | undefined {
+  const least = toNumber(p.snl, p.snh);
+  if (least < 0 && (least === -(2 ** 63) || off + least < 0)) return 'negative';
+  const inside = (at: number): boolean => {
+    const start = at | 0;
+    return (size > 0 || (size === 0 && zeroAllowed)) && start >= 0 && start + size <= region;
+  };
+  if (!inside(p.snl + off)) return 'min';
+  if (p.uxh !== 0 || p.uxl >>> 0 >= MAX_VAR_OFF) return 'unbounded';
+  if (!inside(p.uxl + off)) return 'max';
+  return undefined;
+}
+
+export const mapBounds = (p: Reg, off: number, size: number): string | undefined =>
+  regionBounds(p, off, size, p.map!.valueSize, false);
+
+export function checkRegion(
+  x: Explorer,
+  register: number,
+  p: Reg,
+  off: number,
+  size: number,
+  region: number,
+  _kind: string,
+  zeroAllowed = false,
+): void {
+  switch (regionBounds(p, off, size, region, zeroAllowed)) {
+    case 'negative':
+      x.refuse(`R${register} min value is negative, either use unsigned index or do a if (index >=0) check.`);
+      break;
+    case 'min':
+      x.refuse(`R${register} min value is outside of the allowed memory range`);
+      break;
+    case 'unbounded':
+      x.refuse(`R${register} unbounded memory access, make sure to bounds check any such access`);
+      break;
+    case 'max':
+      x.refuse(`R${register} max value is outside of the allowed memory range`);
+      break;
+  }
+}
+
+export function checkMapAccess(
+  x: Explorer,
+  register: number,
+  p: Reg,
+  off: number,
+  size: number,
+  direct: boolean,
+  zeroAllowed = false,
+): void {
+  checkRegion(x, register, p, off, size, p.map!.valueSize, 'value', zeroAllowed);
+  const least = toNumber(p.snl, p.snh) + off;
+  const most = (p.uxl >>> 0) + off + size;
+  for (const field of fieldsOfMap(x, p.map!)) {
+    if (least >= field.offset + field.size || field.offset >= most) continue;
+    if (field.kind !== 'kptr') x.refuse(`${field.kind} cannot be accessed directly by load/store`);
+    if (!direct) x.refuse('kptr cannot be accessed indirectly by helper');
+    if (!isConst(p)) x.refuse('kptr access cannot have variable offset');
+    if (field.offset !== off + p.vl) x.refuse(`kptr access misaligned expected=${field.offset} off=${off + p.vl}`);
+    if (size !== 8) x.refuse('kptr access size must be BPF_DW');
+  }
+}
+
+export function checkPacket(
+  x: Explorer,
+  register: number,
+  p: Reg,
+  off: number,
+  size: number,
+  zeroAllowed: boolean,
+): void {
+  if (p.snh < 0)
+    x.refuse(`R${register} min value is negative, either use unsigned index or do a if (index >=0) check.`);
+  const inside = p.aux >= 0 && (size > 0 || zeroAllowed) && off >= 0 && off + size <= p.aux;
+  if (!inside) x.refuse(`R${register} offset is outside of the packet`);
+}
+
+const READ_PACKETS = new Set([3, 4, 6, 8, 10, 11, 12, 14, 16, 19, 21, 22, 25]);
+const WRITE_PACKETS = new Set([3, 4, 6, 12, 14, 16, 25]);
+export const packetReadable = (x: Explorer): boolean => READ_PACKETS.has(x.program.input.type);
+export const packetWritable = (x: Explorer): boolean => WRITE_PACKETS.has(x.program.input.type);
+
+/** What a frozen read-only array holds is known. */
+function constantOf(p: Reg, off: number, size: number, signed: boolean): Reg | undefined {
+  const map = p.map!;
+  if (!isConst(p) || map.contents === undefined || !(map.flags & BPF_F_RDONLY_PROG) || map.type !== MAP.ARRAY)
+    return undefined;
+  const at = off + p.vl;
+  const bytes = map.contents;
+  if (at < 0 || at + size > bytes.length) return undefined;
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < size; i++) {
+    if (i < 4) low |= bytes[at + i]! << (i * 8);
+    else high |= bytes[at + i]! << ((i - 4) * 8);
+  }
+  if (signed && size < 8) {
+    const shift = 32 - Math.min(size, 4) * 8;
+    low = (low << shift) >> shift;
+    high = low >> 31;
+  }
+  return known(low, high);
+}
+
+/** Fields of struct bpf_sock and its kin: offset, size; narrower loads inside of a field where `narrow`. */
+const SOCK_FIELDS: readonly (readonly [number, number, boolean])[] = [
+  [0, 4, false],
+  [4, 4, true],
+  [8, 4, true],
+  [12, 4, true],
+  [16, 4, false],
+  [20, 4, false],
+  [24, 4, true],
+  [28, 16, true],
+  [44, 4, true],
+  [48, 2, true],
+  [52, 4, true],
+  [56, 16, true],
+  [72, 4, true],
+  [76, 4, true],
+];
+const COMMON_LIMIT = 44;
+
+function checkSocket(x: Explorer, register: number, p: Reg, off: number, size: number): void {
+  if (p.snh < 0)
+    x.refuse(`R${register} min value is negative, either use unsigned index or do a if (index >=0) check.`);
+  if (!isConst(p) || !socketField(p.type, off + p.vl, size))
+    x.refuse(`R${register} invalid ${typeName(p.type)} access off=${off} size=${size}`);
+}
+
+function socketField(type: number, off: number, size: number): boolean {
+  if (off < 0 || off % size !== 0) return false;
+  switch (type) {
+    case PTR_TO_XDP_SOCK:
+      return off === 0 && size === 4;
+    case PTR_TO_TCP_SOCK:
+      if (off + size > 120) return false;
+      return off >= 80 && off < 96 ? size === 8 : size === 4;
+    default: {
+      const field = SOCK_FIELDS.find(([start, length]) => off >= start && off < start + length);
+      if (field === undefined) return false;
+      if (type === PTR_TO_SOCK_COMMON && !(off >= 4 && off < 16) && !(off >= 24 && off < 44))
+        return off + size <= COMMON_LIMIT && COMMON.has(field[0]) && size === 4;
+      if (field[0] === 48) return size <= 2 || (off === 48 && size === 4);
+      return field[2] ? size <= 4 : size === 4;
+    }
+  }
+}
+const COMMON = new Set([0, 4, 8, 12, 24, 28]);

@@ -1,0 +1,41 @@
+/** How kernels differ, as data. Linux 6.12 is the reference. */
+export interface KernelProfile {
+  readonly version: '6.1' | '6.12' | '6.18';
+  /** Sign-extending moves and loads, bswap, gotol (Linux 6.6). */
+  readonly cpu4: boolean;
+  /** Linux 6.9. */
+  readonly mayGoto: boolean;
+  /** Bytes of stack that were never written may be read with privilege (Linux 6.3). */
+  readonly uninitStack: boolean;
+  /** `load_acquire` and `store_release` (Linux 6.15). */
+  readonly acquireRelease: boolean;
+  /** A lookup in an array with a constant key inside of it is never null (Linux 6.15). */
+  readonly arrayLookupNotNull: boolean;
+}
+
+export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
+  '6.1': {
+    version: '6.1',
+    cpu4: false,
+    mayGoto: false,
+    uninitStack: false,
+    acquireRelease: false,
+    arrayLookupNotNull: false,
+  },
+  '6.12': {
+    version: '6.12',
+    cpu4: true,
+    mayGoto: true,
+    uninitStack: true,
+    acquireRelease: false,
+    arrayLookupNotNull: false,
+  },
+  '6.18': {
+    version: '6.18',
+    cpu4: true,
+    mayGoto: true,
+    uninitStack: true,
+    acquireRelease: true,
+    arrayLookupNotNull: true,
+  },
+};

@@ -1,0 +1,184 @@
+/** The verdict on a program. */
+import type { Btf } from '@skep/object';
+import { contextTable } from './check/context.ts';
+import { setUpArguments } from './check/global-function.ts';
+import { changesPacket } from './check/helpers.ts';
+import { explain } from './explain/explain.ts';
+import type { Explanation } from './explain/model.ts';
+import { type Budget, Explorer } from './explore/explorer.ts';
+import { type KernelProfile, PROFILES } from './profile.ts';
+import { Program, type ProgramInput } from './program/program.ts';
+import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
+import { checkStructure, markPoints, resolveImmediates } from './program/structure.ts';
+import { Refusal } from './refusal.ts';
+import { PTR_TO_CTX } from './state/kinds.ts';
+import { pointer } from './state/reg.ts';
+
+export interface VerifyInput extends ProgramInput {
+  readonly kernel?: KernelProfile['version'];
+  /** The types of that kernel; without them what depends on them cannot be judged. */
+  readonly kernelBtf?: Btf | undefined;
+  /** False: as for a user without CAP_BPF and CAP_PERFMON. */
+  readonly privileged?: boolean;
+  readonly budget?: Budget;
+}
+
+export interface Verdict {
+  readonly accepted: boolean;
+  /** False where skep cannot tell: the program uses something that this verifier does not know yet, or the budget was used up. */
+  readonly decided: boolean;
+  /** `E2xxx` of a refusal. */
+  readonly code?: string;
+  /** In plain words; absent when accepted. */
+  readonly message?: string;
+  readonly help?: string;
+  /** What the kernel of that version prints; absent when accepted. */
+  readonly kernelMessage?: string;
+  /** The slot at which it was refused. */
+  readonly insn?: number;
+  readonly source?: Explanation['source'];
+  /** Instructions that the verifier went through, as the kernel counts them. */
+  readonly processed: number;
+  readonly totalStates: number;
+  readonly peakStates: number;
+  /** Bytes: each function's own, main first, as the kernel prints them. */
+  readonly stackDepth: readonly number[];
+}
+
+export function verify(input: VerifyInput): Verdict {
+  const kernel = PROFILES[input.kernel ?? '6.12'];
+  const privileged = input.privileged ?? true;
+  const program = new Program(input);
+  let explorer: Explorer | undefined;
+  const counts = () => ({
+    processed: explorer?.processed ?? 0,
+    totalStates: explorer?.totalStates ?? 0,
+    peakStates: explorer?.peakStates ?? 0,
+    stackDepth: program.subprograms.length > 0 ? stackDepths(program) : [],
+  });
+  try {
+    explore();
+    return { accepted: true, decided: true, ...counts() };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { accepted: false, decided: !error.unsupported, ...explain(input, kernel.version, error), ...counts() };
+  }
+
+  function explore(): void {
+    const points = checkStructure(program, kernel, privileged);
+    nameSubprograms(program);
+    const maps = resolveImmediates(program, kernel);
+    markPoints(program, points, privileged);
+    checkAttachment(input);
+    const context = contextTable(
+      input.type,
+      input.attachTarget !== undefined && input.type === 17 ? 23 : (input.attachType ?? 0),
+    );
+    explorer = new Explorer(program, kernel, {
+      privileged,
+      context: input.type === 17 && input.attachTarget !== undefined ? { ...context, measured: false } : context,
+      kernelBtf: input.kernelBtf,
+      maps,
+      points,
+      budget: input.budget ?? {},
+    });
+    findPacketChangers(program, explorer.changesPacket);
+    explorer.run(0, 0, (frame) => {
+      frame.regs[1] = pointer(PTR_TO_CTX);
+    });
+    exploreGlobals(explorer);
+    checkStackDepth(program);
+    checkLeftovers(explorer);
+  }
+}
+
+/** Global functions that something calls are checked by themselves, until no new ones appear. */
+function exploreGlobals(x: Explorer): void {
+  const done = new Set<number>();
+  for (let more = true; more; ) {
+    more = false;
+    for (const sub of x.program.subprograms) {
+      if (sub.index === 0 || !sub.global || done.has(sub.index)) continue;
+      if (!sub.called && !sub.isExceptionCallback) continue;
+      done.add(sub.index);
+      more = true;
+      x.run(sub.start, sub.index, (frame) => setUpArguments(x, sub, frame));
+    }
+  }
+}
+
+function nameSubprograms(program: Program): void {
+  const { btf, funcInfo } = program.input;
+  if (btf === undefined || funcInfo === undefined || funcInfo.length === 0) return;
+  for (const info of funcInfo) {
+    const sub = program.subprogramAt(info.slot);
+    if (sub === undefined)
+      throw new Refusal("func_info BTF section doesn't match subprog layout in BPF program", info.slot);
+    const type = btf.type(info.type);
+    if (type.kind !== 'func') throw new Refusal(`invalid type id ${info.type} in func info`, info.slot);
+    sub.type = info.type;
+    sub.name = type.name;
+    sub.global = sub.index > 0 && type.linkage === 'global';
+    const proto = btf.type(type.type);
+    if (proto.kind !== 'func_proto') continue;
+    const result = btf.resolve(proto.result);
+    const scalar = result !== 0 && ['int', 'enum', 'enum64'].includes(btf.kind(result));
+    if (sub.index > 0 && !scalar && sub.hasLdAbs)
+      throw new Refusal("LD_ABS is only allowed in functions that return 'int'.", sub.start);
+    if (sub.index > 0 && !scalar && sub.hasTailCall)
+      throw new Refusal("tail_call is only allowed in functions that return 'int'.", sub.start);
+  }
+  if (funcInfo.length !== program.subprograms.length)
+    throw new Refusal("number of funcs in func_info doesn't match number of subprogs", -1);
+}
+
+const SLEEPABLE = 16;
+const CAN_SLEEP: Readonly<Record<number, (attach: number) => boolean>> = {
+  26: (attach) => attach === 24 || attach === 25 || attach === 26 || attach === 28,
+  29: () => true,
+  2: () => true,
+  27: () => true,
+};
+
+function checkAttachment(input: VerifyInput): void {
+  const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
+  if (input.type === 31) {
+    if (!sleepable) throw new Refusal('Syscall programs can only be sleepable', -1);
+    return;
+  }
+  if (sleepable && !(CAN_SLEEP[input.type]?.(input.attachType ?? 0) ?? false))
+    throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
+  if ((input.type === 26 || input.type === 29) && input.attachTarget === undefined)
+    throw new Refusal('Tracing programs must provide btf_id', -1);
+  if (input.type === 28) throw new Refusal('programs that replace functions of others', -1, true);
+}
+
+/** Global functions in which something may move the packet, directly or through a call. */
+function findPacketChangers(program: Program, found: Set<number>): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const sub of program.subprograms) {
+      if (found.has(sub.index)) continue;
+      for (let i = sub.start; i < sub.end; i++) {
+        const inner = program.isCallTo(i) ? program.subprogramAt(i + program.imm[i]! + 1) : undefined;
+        if (
+          (program.isHelperCall(i) && changesPacket(program.imm[i]!)) ||
+          (inner !== undefined && found.has(inner.index))
+        ) {
+          found.add(sub.index);
+          changed = true;
+          break;
+        }
+      }
+    }
+  }
+}
+
+/** What the kernel finds only when it rewrites the program. */
+function checkLeftovers(x: Explorer): void {
+  const { program } = x;
+  for (let i = 0; i < program.length; i++) {
+    if (program.isKfuncCall(i) && program.imm[i] === 0 && x.seen[i])
+      throw new Refusal('invalid kernel function call not eliminated in verifier pass', i);
+  }
+}
