@@ -24,14 +24,16 @@ function loadCached(path) {
   return module.exports;
 }
 
-/** One for each bundle and Node; undefined where there is no place for it. */
+/** One for each place of installation, bundle and Node; undefined where there is no room for it. */
 function cachePath(path) {
   const { size, mtimeMs } = statSync(path);
-  const key = createHash('sha256')
-    .update(`${path} ${size} ${mtimeMs} ${process.version} ${process.arch}`)
-    .digest('hex');
+  const key = hash(`${size} ${mtimeMs} ${process.version} ${process.arch}`);
   const home = process.env.XDG_CACHE_HOME || (homedir() && join(homedir(), '.cache'));
-  return home && join(home, 'skep', `code-${key.slice(0, 16)}.bin`);
+  return home && join(home, 'skep', `code-${hash(path)}-${key}.bin`);
+}
+
+function hash(text) {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 function save(script, store) {
