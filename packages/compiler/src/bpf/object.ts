@@ -39,7 +39,9 @@ export function buildObject(
   for (const section of sections.data) out.push(dataSection(section, symbols));
   // The strings of .BTF.ext lie in .BTF, which therefore is written last.
   const extBytes = buildBtfExt(ext, module.types);
-  out.push(plainSection('.BTF', module.types.toBytes()), plainSection('.BTF.ext', extBytes));
+  out.push(plainSection('.BTF', module.types.toBytes()));
+  // libbpf takes one that says nothing for a damaged one.
+  if (sections.code.length > 0) out.push(plainSection('.BTF.ext', extBytes));
   return writeElf({ littleEndian: true, machine: EM_BPF, sections: out, symbols: symbols.list });
 }
 

@@ -11,7 +11,8 @@ export class Mutator {
   /** One of the texts, changed in a few places. */
   next(): string {
     let text = this.pick(this.corpus);
-    for (let n = 1 + this.below(4); n > 0; n--) text = this.below(3) === 0 ? this.bytes(text) : this.tokens(text);
+    for (let n = this.below(2) * this.below(4); n >= 0; n--)
+      text = this.below(3) === 0 ? this.bytes(text) : this.tokens(text);
     return text.length > MAX_LENGTH ? text.slice(0, MAX_LENGTH) : text;
   }
 

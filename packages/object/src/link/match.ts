@@ -1,7 +1,7 @@
 import { type Diagnostic, SkepError } from '@skep/base';
 import type { Btf } from '../btf/btf.ts';
 import type { TypeClasses, TypeRef } from '../btf/classes.ts';
-import type { BtfId, BtfType } from '../btf/model.ts';
+import type { BtfComposite, BtfId, BtfType } from '../btf/model.ts';
 import { linkDiffers } from '../diagnostics.ts';
 import { mapDefinitionOf } from '../open/maps.ts';
 import type { MapSpec } from '../spec.ts';
@@ -73,16 +73,20 @@ class Comparison {
   private mapSpecs(fileA: number, a: MapSpec, fileB: number, b: MapSpec): string | undefined {
     for (const [field, text] of MAP_FIELDS)
       if (a[field] !== b[field]) return `${text} is ${a[field] ?? 'not given'} there, ${b[field] ?? 'not given'} here`;
-    for (const field of ['keyType', 'valueType'] as const)
-      if (!this.isSame({ file: fileA, id: a[field] }, { file: fileB, id: b[field] }))
-        return `the types of its ${field === 'keyType' ? 'keys' : 'values'} differ`;
+    for (const field of ['keyType', 'valueType'] as const) {
+      const why = this.types({ file: fileA, id: a[field] }, { file: fileB, id: b[field] }, 0, true);
+      if (why !== undefined) return `the types of its ${field === 'keyType' ? 'keys' : 'values'} differ: ${why}`;
+    }
     if ((a.inner === undefined) !== (b.inner === undefined)) return 'one says what its maps are, the other does not';
     const inner = a.inner && b.inner && this.mapSpecs(fileA, a.inner, fileB, b.inner);
     return inner && `of the maps in it, ${inner}`;
   }
 
-  /** Compatible as declarations are: names of typedefs and signs do not matter, sizes and names of records do. */
-  private types(first: TypeRef, second: TypeRef, depth: number): string | undefined {
+  /**
+   * Compatible as declarations are: names of typedefs and signs do not matter, sizes and names of records do. `exact`
+   * looks at the members of records too, but not behind pointers.
+   */
+  private types(first: TypeRef, second: TypeRef, depth: number, exact = false): string | undefined {
     const a = this.resolved(first);
     const b = this.resolved(second);
     if (depth > MAX_DEPTH || this.isSame(a, b)) return undefined;
@@ -95,7 +99,11 @@ class Comparison {
       const isUnion = (type: BtfType) => type.kind === 'union' || (type.kind === 'fwd' && type.union);
       if (typeA.name !== typeB.name || isUnion(typeA) !== isUnion(typeB)) return differ;
       const sizes = [typeA, typeB].flatMap((one) => (one.kind === 'fwd' ? [] : [one.size]));
-      return sizes.length === 2 && sizes[0] !== sizes[1] ? `${differ}, of other members` : undefined;
+      if (sizes.length < 2) return exact ? differ : undefined;
+      if (sizes[0] !== sizes[1]) return `${differ}, of ${sizes[0]} and ${sizes[1]} bytes`;
+      return exact && typeA.kind !== 'fwd' && typeB.kind !== 'fwd'
+        ? this.members(a, typeA, b, typeB, depth)
+        : undefined;
     }
     if (isNumber(typeA) && isNumber(typeB)) return typeA.size === typeB.size ? undefined : differ;
     if (typeA.kind === 'ptr' && typeB.kind === 'ptr') {
@@ -105,7 +113,7 @@ class Comparison {
     if (typeA.kind === 'array' && typeB.kind === 'array') {
       if (typeA.count !== typeB.count && typeA.count !== 0 && typeB.count !== 0)
         return `an array of ${typeA.count} there, of ${typeB.count} here`;
-      return this.types(at(a, typeA.type), at(b, typeB.type), depth + 1);
+      return this.types(at(a, typeA.type), at(b, typeB.type), depth + 1, exact);
     }
     if (typeA.kind === 'func_proto' && typeB.kind === 'func_proto') {
       if (typeA.params.length !== typeB.params.length)
@@ -119,6 +127,19 @@ class Comparison {
       return undefined;
     }
     return typeA.kind === typeB.kind && typeA.kind === 'float' ? undefined : differ;
+  }
+
+  private members(a: TypeRef, typeA: BtfComposite, b: TypeRef, typeB: BtfComposite, depth: number): string | undefined {
+    const name = `${typeA.kind} ${typeA.name || '(without a name)'}`;
+    if (typeA.members.length !== typeB.members.length) return `${name} has other members`;
+    for (const [i, member] of typeA.members.entries()) {
+      const other = typeB.members[i]!;
+      const isAlike = member.bitOffset === other.bitOffset && member.bitSize === other.bitSize;
+      if (member.name !== other.name || !isAlike) return `${name} has other members`;
+      const why = this.types({ file: a.file, id: member.type }, { file: b.file, id: other.type }, depth + 1, true);
+      if (why !== undefined) return `member ${member.name} of ${name} is ${why}`;
+    }
+    return undefined;
   }
 
   private isSame(a: TypeRef, b: TypeRef): boolean {

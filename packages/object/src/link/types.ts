@@ -29,9 +29,12 @@ export function mergeTypes(
   merge.addTypes();
   merge.addDatasecs(sections);
   merge.addTags();
-  const ext = buildBtfExt({ sections: merge.ext(sections) }, merge.builder);
-  const problems = compareDeclarations(inputs, classes, resolved);
-  return { sections: [section('.BTF', merge.builder.toBytes()), section('.BTF.ext', ext)], problems };
+  const info = merge.ext(sections);
+  const ext = buildBtfExt({ sections: info }, merge.builder);
+  const made = [section('.BTF', merge.builder.toBytes())];
+  // libbpf takes one that says nothing for a damaged one.
+  if (info.size > 0) made.push(section('.BTF.ext', ext));
+  return { sections: made, problems: compareDeclarations(inputs, classes, resolved) };
 }
 
 function section(name: string, data: Uint8Array): ElfSection {

@@ -91,6 +91,13 @@ SEC("xdp") int two(struct xdp_md *ctx) {
 ${LICENSE}`,
     results: { one: 1, two: 77 },
   },
+  'a map of both, through typedefs': {
+    first: `${HEAD}${SHARED_MAP.replace('struct {', 'typedef struct value named; extern struct {').replace('struct value); }', 'named); }')}
+SEC("xdp") int one(struct xdp_md *ctx) { __u32 key = 1; return bpf_map_lookup_elem(&hits, &key) != 0; }
+${LICENSE}`,
+    second: `${HEAD}${SHARED_MAP}`,
+    results: { one: 0 },
+  },
   'callbacks, texts and externs of the kernel': {
     first: `${HEAD}
 extern int LINUX_KERNEL_VERSION __kconfig;
@@ -154,7 +161,7 @@ export const CONFLICTS: readonly {
     first: `${SHARED_MAP.replace('struct {', 'extern struct {').replace('__u64 count', '__u32 count')} SEC("xdp") int one(void *ctx) { __u32 key = 0; return bpf_map_delete_elem(&hits, &key); }`,
     second: SHARED_MAP,
     code: 'E3503',
-    message: 'the types of its values differ',
+    message: 'the types of its values differ: member count of struct value is',
   },
   {
     name: 'functions of other parameters',

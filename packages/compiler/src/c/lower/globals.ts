@@ -2,6 +2,7 @@ import type { Global, Linkage } from '../../ir/ir.ts';
 import type { InitPart, VariableDecl } from '../ast.ts';
 import { alignOf, isConst, isVolatile, sizeOf, strip } from '../types.ts';
 import { incompleteObject, notStatic, sectionMismatch, tooLarge } from './diagnostics.ts';
+import { checkMapDefinition } from './map-definition.ts';
 import { staticNumber, staticPlace, staticValue } from './static-value.ts';
 import type { Unit } from './unit.ts';
 
@@ -15,11 +16,13 @@ export function openGlobal(unit: Unit, variable: VariableDecl, name: string): Gl
     unit.diagnostics.add(incompleteObject(variable.name, variable.span));
   const section = attributes.section ?? defaultSection(variable);
   const map = section === '.maps';
+  if (map) checkMapDefinition(unit.diagnostics, variable);
   return {
     kind: 'global',
     name,
     linkage: linkageOf(variable),
     hidden: attributes.hidden,
+    ...(attributes.used && { used: true }),
     section,
     size,
     align: Math.max(alignOf(type), attributes.align ?? 1),
