@@ -76,7 +76,8 @@ export class SkepCompiler {
       options: {
         ...this.#options,
         defines: suite.defines,
-        includePaths: [...suite.includes, ...suite.skepIncludes],
+        includePaths: suite.includes,
+        includePathsAfter: suite.skepIncludes,
       },
     };
     return new Promise((done) => {

@@ -13,7 +13,7 @@ import { basename, join } from 'node:path';
  * @property {readonly string[]} files relative to root
  * @property {readonly string[]} includes include paths of both compilers
  * @property {readonly string[]} defines
- * @property {readonly string[]} skepIncludes more include paths of skep
+ * @property {readonly string[]} skepIncludes searched by skep behind its own headers
  * @property {readonly string[]} clangIncludes more include paths of clang
  */
 
@@ -68,7 +68,7 @@ function selftests(/** @type {boolean} */ fetch) {
     files,
     includes: [root],
     defines: ['__TARGET_ARCH_x86', 'ENABLE_ATOMICS_TESTS'],
-    skepIncludes: [],
+    skepIncludes: [join(kernelTree(), 'tools/include/uapi')],
     clangIncludes: [join(kernelTree(), 'tools/include/uapi')],
   };
 }

@@ -44,13 +44,18 @@ export function selectAsm(s: Selector, inst: AsmInst, func: Func, diagnostics: D
     const symbol = given[i]!;
     if (symbol.kind === 'global' || symbol.kind === 'func') symbols.set(name, symbol);
   }
-  const code = assembleTemplate(fill(inst, texts), symbols, (message, help) => badAsm(message, help, inst.span));
+  const code = assembleTemplate(computed(fill(inst, texts)), symbols, (message, help) =>
+    badAsm(message, help, inst.span),
+  );
   if (!Array.isArray(code)) return report(code);
-  if (!func.naked) {
-    for (const [i, operand] of inst.operands.entries()) {
-      const reg = registers[i];
-      if (reg !== undefined && operand.input !== undefined) s.into(reg, inst.inputs[operand.input]!);
-    }
+  for (const [i, operand] of inst.operands.entries()) {
+    const reg = registers[i];
+    const value = operand.input === undefined ? undefined : inst.inputs[operand.input]!;
+    if (reg === undefined || value === undefined) continue;
+    // Without code before the assembly there is nothing that could hold a value.
+    if (func.naked && value.kind !== 'const' && value.kind !== 'global' && value.kind !== 'func')
+      return report(asmNeedsConstant(operand.name ?? String(i), inst.span));
+    s.into(reg, value);
   }
   const machine = s.emit(new MachineInst('asm', s.position));
   machine.asm = { code, reads, writes: [...writes] };
@@ -212,6 +217,60 @@ const BYTES: Readonly<Record<string, number>> = {
   quad: 8,
 };
 
+/** Sums of numbers, `4 - 1`, as their result. */
+function computed(text: string): string {
+  let at = text;
+  for (;;) {
+    const next = at.replace(SUM, (_, a: string, sign: string, b: string) =>
+      String(sign === '+' ? BigInt(a) + BigInt(b) : BigInt(a) - BigInt(b)),
+    );
+    if (next === at) return at;
+    at = next;
+  }
+}
+const SUM = /(?<![\w.)])(-?\d+)[ \t]*([+-])[ \t]*(\d+)(?![\w.])/;
+
+const COMMENT = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|(?<=^|\s)#[^\n]*/g;
+
+/** What stands between `.rept n` and `.endr` n times, and `.ifc a, b` with its `.else` decided. */
+function expanded(statements: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < statements.length; at++) {
+    const [, word, rest] = /^\s*(\.rept|\.ifc|\.ifnc)\s+(.*?)\s*$/.exec(statements[at]!) ?? [];
+    if (word === undefined) {
+      out.push(statements[at]!);
+      continue;
+    }
+    const end = matching(statements, at);
+    const body = statements.slice(at + 1, end);
+    at = end;
+    if (word === '.rept') {
+      const inner = expanded(body);
+      const count = Math.min(Number(rest) || 0, MAX_REPEATS);
+      for (let i = 0; i < count; i++) for (const one of inner) out.push(one);
+      continue;
+    }
+    const [a, b] = rest!.split(',').map((part) => part.trim());
+    const same = (a === b) === (word === '.ifc');
+    const middle = body.findIndex((one) => /^\s*\.else\b/.test(one));
+    const chosen = middle < 0 ? (same ? body : []) : same ? body.slice(0, middle) : body.slice(middle + 1);
+    out.push(...expanded(chosen));
+  }
+  return out;
+}
+/** More instructions no kernel takes. */
+const MAX_REPEATS = 1_000_000;
+
+function matching(statements: readonly string[], from: number): number {
+  let depth = 0;
+  for (let at = from; at < statements.length; at++) {
+    if (/^\s*\.(rept|ifc|ifnc)\b/.test(statements[at]!)) depth += 1;
+    if (/^\s*\.(endr|endif)\b/.test(statements[at]!)) depth -= 1;
+    if (depth === 0) return at;
+  }
+  return statements.length;
+}
+
 /** Stretches of assembly, and between them the bytes that directives write. */
 function piecesOf(text: string): (string | Uint8Array)[] {
   if (!text.includes('.')) return [text];
@@ -224,14 +283,19 @@ function piecesOf(text: string): (string | Uint8Array)[] {
     lines = [];
     bytes = [];
   };
-  for (const line of text.split(/[;\n]/)) {
-    const found = DIRECTIVE.exec(line);
+  for (const statement of expanded(text.replace(COMMENT, ' ').split(/[;\n]/))) {
+    if (statement.trim() === '') continue;
+    const [, label, directive] = /^\s*([\w.$]+:)?\s*(\..*)$/.exec(statement) ?? [];
+    const found = directive === undefined ? null : DIRECTIVE.exec(directive);
     const numbers = found?.[2]?.split(',').map((word) => numberOf(word.trim()));
     if (found === null || numbers === undefined || numbers.includes(undefined)) {
-      if (line.trim() === '') continue;
       if (bytes.length > 0) flush();
-      lines.push(line);
+      lines.push(statement);
       continue;
+    }
+    if (label !== undefined) {
+      if (bytes.length > 0) flush();
+      lines.push(label);
     }
     if (lines.length > 0) flush();
     for (const number of numbers) {

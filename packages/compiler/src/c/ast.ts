@@ -60,6 +60,10 @@ export interface DeclAttributes {
   noreturn: boolean;
   align: number | undefined;
   declTags: string[];
+  /** `cleanup(f)`: called with the variable's address when its scope is left. */
+  cleanup: FunctionDecl | undefined;
+  /** `asm("name")`: the symbol's name in the object. */
+  symbol: string | undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { BinaryExpr, Expr, FunctionDecl, StringExpr, VariableDecl } from './ast.ts';
 import type { IntType } from './ctype.ts';
-import { integerOf, strip, wrap } from './types.ts';
+import { integerOf, isConst, isVolatile, strip, wrap } from './types.ts';
 
 /** What an expression is when it is known before the program runs. */
 export type Constant =
@@ -17,7 +17,7 @@ export function constantOf(expr: Expr): Constant | undefined {
     case 'unary': {
       const operand = constantOf(expr.operand);
       if (operand === undefined) return undefined;
-      if (operand.kind === 'address') return expr.op === '!' ? INT_0 : undefined;
+      if (operand.kind === 'address') return expr.op === '!' && !isWeak(operand.base) ? INT_0 : undefined;
       switch (expr.op) {
         case '!':
           return operand.value === 0n ? INT_1 : INT_0;
@@ -60,6 +60,8 @@ export function constantOf(expr: Expr): Constant | undefined {
           const truth = truthOf(expr.operand);
           return truth === undefined ? undefined : truth ? INT_1 : INT_0;
         }
+        case 'load':
+          return expr.operand.kind === 'var' ? constantVariable(expr.operand.variable) : undefined;
         case 'pointer':
           return constantOf(expr.operand);
         case 'pointer-to-int':
@@ -83,11 +85,27 @@ export function integerConstant(expr: Expr): bigint | undefined {
   return constant?.kind === 'int' ? constant.value : undefined;
 }
 
-/** Whether a scalar constant is not zero; addresses of objects never are. */
+/** Whether a scalar constant is not zero; addresses of objects never are, unless the object may be missing. */
 export function truthOf(expr: Expr): boolean | undefined {
   const constant = constantOf(expr);
   if (constant === undefined) return undefined;
-  return constant.kind === 'address' || constant.value !== 0n;
+  if (constant.kind === 'address') return isWeak(constant.base) ? undefined : true;
+  return constant.value !== 0n;
+}
+
+function isWeak(base: VariableDecl | FunctionDecl | StringExpr): boolean {
+  return base.kind !== 'string' && base.attributes.weak;
+}
+
+/** What a variable holds that nobody may change: `const`, not `volatile`, with a constant initialiser. */
+function constantVariable({ type, init, attributes }: VariableDecl): Constant | undefined {
+  const [part] = init?.parts ?? [];
+  if (part === undefined || init!.parts.length !== 1 || part.bitField !== undefined || attributes.weak)
+    return undefined;
+  if (!isConst(type) || isVolatile(type) || integerOf(type) === undefined || part.value.kind === 'string')
+    return undefined;
+  const value = constantOf(part.value);
+  return value?.kind === 'int' ? value : undefined;
 }
 
 const INT_0: Constant = { kind: 'int', value: 0n };

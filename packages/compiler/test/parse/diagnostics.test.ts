@@ -79,8 +79,8 @@ const TABLE: readonly (readonly [string, readonly string[], string])[] = [
   ['int f(int n) { char a[n]; return 0; }', ['E1405:1'], 'variable length'],
   ['int f(int a, ...) { return a; }', ['E1406:1'], 'variable number of arguments'],
   ['int f(int a, int b, int c, int d, int e, int g) { return a; }', ['E1407:1'], '6 parameters'],
-  ['struct s { int a; }; int f(struct s x) { return x.a; }', ['E1408:1'], 'by value'],
-  ['int f(void) { int a __attribute__((cleanup(g))); return 0; }', ['E1409:1'], "attribute 'cleanup'"],
+  ['struct s { int a; }; int g(struct s); int f(void) { struct s x = {}; return g(x); }', ['E1408:1'], 'by value'],
+  ['int f(void) { int a __attribute__((vector_size(16))); return 0; }', ['E1409:1'], "attribute 'vector_size'"],
   ['int f(int a, int b) { int c; return __builtin_add_overflow(a, b, &c); }', ['E1410:1'], '__builtin_add_overflow'],
   // warnings
   ['int a __attribute__((nonsense));', ['W1201:1'], "unknown attribute 'nonsense'"],

@@ -127,6 +127,23 @@ enum bpf_enum_value_kind {
 		__val; \
 	})
 
+/* Writes a bit field where the program may write. */
+#define BPF_CORE_WRITE_BITFIELD(s, field, new_val) \
+	({ \
+		void *__p = (void *)(s) + __CORE_RELO(s, field, BYTE_OFFSET); \
+		unsigned int __left = __CORE_RELO(s, field, LSHIFT_U64); \
+		unsigned int __right = __CORE_RELO(s, field, RSHIFT_U64); \
+		unsigned long long __mask = (~0ULL << __right) >> __left; \
+		unsigned long long __bits = (((unsigned long long)(new_val)) << (__right - __left)) & __mask; \
+		asm volatile("" : "+r"(__p)); \
+		switch (__CORE_RELO(s, field, BYTE_SIZE)) { \
+		case 1: *(unsigned char *)__p = (*(unsigned char *)__p & ~__mask) | __bits; break; \
+		case 2: *(unsigned short *)__p = (*(unsigned short *)__p & ~__mask) | __bits; break; \
+		case 4: *(unsigned int *)__p = (*(unsigned int *)__p & ~__mask) | __bits; break; \
+		case 8: *(unsigned long long *)__p = (*(unsigned long long *)__p & ~__mask) | __bits; break; \
+		} \
+	})
+
 /* One argument: an expression like p->field. Two: a type and a field of it. */
 #define ___bpf_field_ref1(field) (field)
 #define ___bpf_field_ref2(type, field) (((typeof(type) *)0)->field)

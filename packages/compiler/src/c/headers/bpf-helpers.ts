@@ -164,6 +164,14 @@ enum libbpf_tristate {
 /* Up to three values through bpf_trace_printk, up to twelve through bpf_trace_vprintk. */
 #define bpf_printk(fmt, args...) ___bpf_pick_printk(args)(fmt, ##args)
 
+/* A tail call to a slot that is constant where it is made, which the kernel turns into a jump. */
+static __always_inline void bpf_tail_call_static(void *ctx, const void *map, const __u32 slot)
+{
+	asm volatile("r1 = %[ctx]; r2 = %[map]; r3 = %[slot]; call 12"
+		     :: [ctx] "r"(ctx), [map] "r"(map), [slot] "i"(slot)
+		     : "r0", "r1", "r2", "r3", "r4", "r5");
+}
+
 /* Open-coded iterators. */
 struct bpf_iter_num;
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;

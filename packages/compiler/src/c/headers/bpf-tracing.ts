@@ -188,12 +188,58 @@ function wrapper(macro: string, context: string, call: string, before = ''): str
 	static __always_inline typeof(name(0)) ____##name(${context}, ##args)`;
 }
 
+/**
+ * `BPF_PROG2(name, type, parameter, …)`: parameters may be structs, which fill one or two of the 64-bit arguments. The
+ * lists are taken apart two by two, with the argument that comes next.
+ */
+function pairs(most: number): string {
+  const lines = [
+    '#define ___bpf_pair_slots(t) (sizeof(t) > 8 ? 2 : 1)',
+    `#define ___bpf_pair_value(t, n) \\
+	({ \\
+		union { typeof(t) value; unsigned long long words[2]; } ___pair = { .words = { ctx[n] } }; \\
+		if (___bpf_pair_slots(t) == 2) \\
+			___pair.words[1] = ctx[(n) + 1]; \\
+		___pair.value; \\
+	})`,
+    '#define ___bpf_pair_decl0()',
+    '#define ___bpf_pair_args0(n)',
+  ];
+  const counts: string[] = [];
+  for (let n = 1; n <= most; n++) {
+    const rest = n === 1 ? '' : ', args...';
+    lines.push(
+      `#define ___bpf_pair_decl${n}(t, x${rest}) , t x ___bpf_pair_decl${n - 1}(${n === 1 ? '' : 'args'})`,
+      `#define ___bpf_pair_args${n}(n, t, x${rest}) , ___bpf_pair_value(t, n) ` +
+        `___bpf_pair_args${n - 1}((n) + ___bpf_pair_slots(t)${n === 1 ? '' : ', args'})`,
+    );
+    counts.unshift(String(n), String(n));
+  }
+  const slots = Array.from({ length: 2 * most }, (_, i) => `_${i + 1}`).join(', ');
+  lines.push(
+    `#define ___bpf_pair_nth(_, ${slots}, N, ...) N`,
+    `#define ___bpf_pair_count(...) ___bpf_pair_nth(_, ##__VA_ARGS__, ${counts.join(', ')}, 0)`,
+    '#define ___bpf_pair_decl(args...) ___bpf_apply(___bpf_pair_decl, ___bpf_pair_count(args))(args)',
+    '#define ___bpf_pair_args(args...) ___bpf_apply(___bpf_pair_args, ___bpf_pair_count(args))(0, ##args)',
+    `#define BPF_PROG2(name, args...) \\
+	name(unsigned long long *ctx); \\
+	static __always_inline typeof(name(0)) ____##name(unsigned long long *ctx ___bpf_pair_decl(args)); \\
+	typeof(name(0)) name(unsigned long long *ctx) \\
+	{ \\
+		return ____##name(ctx ___bpf_pair_args(args)); \\
+	} \\
+	static __always_inline typeof(name(0)) ____##name(unsigned long long *ctx ___bpf_pair_decl(args))`,
+  );
+  return lines.join('\n');
+}
+
 function programs(): string {
   const regs = 'struct pt_regs *ctx';
   return [
     casts('___bpf_ctx_cast', MAX_ARGUMENTS, (n) => `(void *)ctx[${n - 1}]`),
     '/* fentry, fexit, lsm, tp_btf, struct_ops: an array of 64-bit arguments. */',
     wrapper('BPF_PROG', 'unsigned long long *ctx', '___bpf_ctx_cast(args)'),
+    pairs(MAX_ARGUMENTS),
     casts('___bpf_kprobe_args', 8, (n) => `(void *)PT_REGS_PARM${n}(ctx)`),
     wrapper('BPF_KPROBE', regs, '___bpf_kprobe_args(args)'),
     casts('___bpf_kretprobe_args', 1, () => '(void *)PT_REGS_RC(ctx)'),

@@ -8,6 +8,9 @@ import { errnoHeader, KERNEL } from './kernel.ts';
 import { linuxBpf } from './linux-bpf.ts';
 import { ASM_TYPES, LINUX_STDDEF, LINUX_TYPES } from './linux-types.ts';
 import { NETWORK } from './network.ts';
+import { SYSTEM, systemCalls } from './system.ts';
+import { TUNNELS } from './tunnels.ts';
+import { usdt } from './usdt.ts';
 
 /** The text of each built-in header, by the name that programs include; some are made from tables when first asked for. */
 const HEADERS: Readonly<Record<string, string | (() => string)>> = {
@@ -28,8 +31,12 @@ const HEADERS: Readonly<Record<string, string | (() => string)>> = {
   'string.h': library.STRING,
   'byteswap.h': library.BYTESWAP,
   'errno.h': errnoHeader,
+  'bpf/usdt.bpf.h': usdt,
+  'asm/unistd.h': systemCalls,
   ...NETWORK,
+  ...TUNNELS,
   ...KERNEL,
+  ...SYSTEM,
 };
 
 /** Headers that only lead to another one. */
@@ -42,22 +49,33 @@ const ALIASES: Readonly<Record<string, string>> = {
   'asm/errno.h': 'errno.h',
   'asm-generic/errno.h': 'errno.h',
   'asm-generic/errno-base.h': 'errno.h',
-  'sys/types.h': 'linux/types.h',
   'asm-generic/types.h': 'asm/types.h',
   'asm-generic/int-ll64.h': 'asm/types.h',
   'inttypes.h': 'stdint.h',
   'fcntl.h': 'linux/fcntl.h',
   'sys/stat.h': 'linux/stat.h',
   'asm/ptrace.h': 'linux/ptrace.h',
-  'netinet/in.h': 'linux/in.h',
-  'arpa/inet.h': 'linux/in.h',
+  'arpa/inet.h': 'netinet/in.h',
+  'net/if.h': 'linux/if.h',
+  'netinet/tcp.h': 'linux/tcp.h',
+  'netinet/ip.h': 'linux/ip.h',
+  'netinet/udp.h': 'linux/udp.h',
+  'netinet/if_ether.h': 'linux/if_ether.h',
+  'net/ethernet.h': 'linux/if_ether.h',
+  'linux/unistd.h': 'asm/unistd.h',
+  'sys/syscall.h': 'asm/unistd.h',
+  'syscall.h': 'asm/unistd.h',
+  'sys/time.h': 'time.h',
+  'usdt.bpf.h': 'bpf/usdt.bpf.h',
 };
 
 const LICENSE = '/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */\n';
 const files = new Map<string, SourceFile>();
 
 /** The built-in header of that name (`bpf/bpf_helpers.h`), always the same object; undefined when there is none. */
-export function builtinHeader(name: string): SourceFile | undefined {
+export function builtinHeader(asked: string): SourceFile | undefined {
+  // Inside of the kernel's tree the headers for programs are in a folder of their own.
+  const name = asked.startsWith('uapi/') ? asked.slice(5) : asked;
   const main = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
   let file = files.get(main);
   if (file === undefined && Object.hasOwn(HEADERS, main)) {

@@ -164,7 +164,41 @@ struct pt_regs {
 #define AF_NETLINK 16
 #define AF_PACKET 17
 #define AF_VSOCK 40
+#define SOL_IP 0
 #define SOL_SOCKET 1
+#define SOL_TCP 6
+#define SOL_UDP 17
+#define SOL_IPV6 41
+#define SOL_ICMPV6 58
+#define SOL_RAW 255
+#define SO_DEBUG 1
+#define SO_TYPE 3
+#define SO_ERROR 4
+#define SO_DONTROUTE 5
+#define SO_BROADCAST 6
+#define SO_OOBINLINE 10
+#define SO_LINGER 13
+#define SO_RCVLOWAT 18
+#define SO_SNDLOWAT 19
+#define SO_BINDTODEVICE 25
+#define SO_TIMESTAMP 29
+#define SO_ACCEPTCONN 30
+#define SO_PROTOCOL 38
+#define SO_DOMAIN 39
+#define SO_MAX_PACING_RATE 47
+#define SO_INCOMING_CPU 49
+#define SO_TXTIME 61
+#define SO_BINDTOIFINDEX 62
+#define SO_TXREHASH 74
+#define MSG_OOB 1
+#define MSG_PEEK 2
+#define MSG_DONTWAIT 0x40
+#ifndef __VMLINUX_H__
+struct sockaddr {
+	__kernel_sa_family_t sa_family;
+	char sa_data[14];
+};
+#endif
 #define SO_REUSEADDR 2
 #define SO_SNDBUF 7
 #define SO_RCVBUF 8

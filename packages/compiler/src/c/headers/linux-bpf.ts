@@ -1,9 +1,19 @@
 import { UAPI_ENUMS, UAPI_MACROS, UAPI_STRUCTS, type UapiField } from '@skep/abi';
+import { SYSTEM } from './system.ts';
 
 /** `linux/bpf.h`, written from the tables of the UAPI the first time that a program includes it. */
 export function linuxBpf(): string {
-  const out = ['#ifndef _UAPI__LINUX_BPF_H__', '#define _UAPI__LINUX_BPF_H__', '#include <linux/types.h>', ''];
-  const enumerators = new Set<string>();
+  const out = [
+    '#ifndef _UAPI__LINUX_BPF_H__',
+    '#define _UAPI__LINUX_BPF_H__',
+    '#include <linux/types.h>',
+    '#include <linux/bpf_common.h>',
+    '',
+  ];
+  // What both headers define comes from the one that this one includes.
+  const enumerators = new Set(
+    [...SYSTEM['linux/bpf_common.h']!.matchAll(/^#define (\w+)/gm)].map((found) => found[1]!),
+  );
   for (const { name, values } of UAPI_ENUMS) {
     out.push(`enum ${name}${name === '' ? '' : ' '}{`);
     for (const [enumerator, value] of Object.entries(values)) {
@@ -14,6 +24,7 @@ export function linuxBpf(): string {
   }
   for (const [name, value] of Object.entries(UAPI_MACROS))
     if (!enumerators.has(name)) out.push(`#define ${name} ${constant(value)}`);
+  out.push(...FUNCTIONS);
   for (const record of UAPI_STRUCTS) {
     out.push(`${record.kind} ${record.name} {`);
     for (const field of record.fields) member(field, '\t', out);
@@ -23,6 +34,13 @@ export function linuxBpf(): string {
   out.push('#endif', '');
   return out.join('\n');
 }
+
+/** Macros with parameters. */
+const FUNCTIONS = [
+  '#define BPF_F_ADJ_ROOM_ENCAP_L2(len) (((__u64)(len) & BPF_ADJ_ROOM_ENCAP_L2_MASK) << BPF_ADJ_ROOM_ENCAP_L2_SHIFT)',
+  '#define BPF_LINE_INFO_LINE_NUM(line_col) ((line_col) >> 10)',
+  '#define BPF_LINE_INFO_LINE_COL(line_col) ((line_col) & 0x3ff)',
+];
 
 function constant(value: number): string {
   if (value > 0x7fff_ffff) return `0x${value.toString(16)}${value > 0xffff_ffff ? 'ULL' : 'U'}`;

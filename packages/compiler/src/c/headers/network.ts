@@ -79,6 +79,8 @@ struct arphdr {
 #define IPVERSION 4
 #define MAXTTL 255
 #define IPDEFTTL 64
+#define IPOPT_END 0
+#define IPOPT_NOOP 1
 struct iphdr {
 	__u8 ihl : 4, version : 4;
 	__u8 tos;
@@ -131,6 +133,10 @@ struct sockaddr_in6 {
 	struct in6_addr sin6_addr;
 	__u32 sin6_scope_id;
 };
+#define IPV6_UNICAST_HOPS 16
+#define IPV6_V6ONLY 26
+#define IPV6_TCLASS 67
+#define IPV6_AUTOFLOWLABEL 70
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_ROUTING 43
 #define IPPROTO_FRAGMENT 44
@@ -150,12 +156,6 @@ struct ipv6_rt_hdr {
 	__u8 hdrlen;
 	__u8 type;
 	__u8 segments_left;
-};
-struct frag_hdr {
-	__u8 nexthdr;
-	__u8 reserved;
-	__be16 frag_off;
-	__be32 identification;
 };
 struct ipv6hdr {
 	__u8 priority : 4, version : 4;
@@ -219,6 +219,15 @@ struct sockaddr_in {
 	unsigned char __pad[8];
 };
 #define sin_zero __pad
+#define IP_TOS 1
+#define IP_TTL 2
+#define IP_HDRINCL 3
+#define IP_OPTIONS 4
+#define IP_RECVERR 11
+#define IP_MTU_DISCOVER 10
+#define IP_TRANSPARENT 19
+#define IP_FREEBIND 15
+#define IP_BIND_ADDRESS_NO_PORT 24
 #define INADDR_ANY ((unsigned int)0x00000000)
 #define INADDR_BROADCAST ((unsigned int)0xffffffff)
 #define INADDR_NONE ((unsigned int)0xffffffff)
@@ -244,6 +253,71 @@ union tcp_word_hdr {
 };
 #define tcp_flag_word(tp) (((union tcp_word_hdr *)(tp))->words[3])
 #define TCP_MSS_DEFAULT 536U
+enum {
+	TCP_FLAG_CWR = 0x00008000,
+	TCP_FLAG_ECE = 0x00004000,
+	TCP_FLAG_URG = 0x00002000,
+	TCP_FLAG_ACK = 0x00001000,
+	TCP_FLAG_PSH = 0x00000800,
+	TCP_FLAG_RST = 0x00000400,
+	TCP_FLAG_SYN = 0x00000200,
+	TCP_FLAG_FIN = 0x00000100,
+	TCP_RESERVED_BITS = 0x0000000f,
+	TCP_DATA_OFFSET = 0x000000f0,
+};
+#define TCP_NODELAY 1
+#define TCP_MAXSEG 2
+#define TCP_CORK 3
+#define TCP_KEEPIDLE 4
+#define TCP_KEEPINTVL 5
+#define TCP_KEEPCNT 6
+#define TCP_SYNCNT 7
+#define TCP_LINGER2 8
+#define TCP_DEFER_ACCEPT 9
+#define TCP_WINDOW_CLAMP 10
+#define TCP_INFO 11
+#define TCP_QUICKACK 12
+#define TCP_CONGESTION 13
+#define TCP_MD5SIG 14
+#define TCP_THIN_LINEAR_TIMEOUTS 16
+#define TCP_THIN_DUPACK 17
+#define TCP_USER_TIMEOUT 18
+#define TCP_REPAIR 19
+#define TCP_REPAIR_QUEUE 20
+#define TCP_QUEUE_SEQ 21
+#define TCP_REPAIR_OPTIONS 22
+#define TCP_FASTOPEN 23
+#define TCP_TIMESTAMP 24
+#define TCP_NOTSENT_LOWAT 25
+#define TCP_CC_INFO 26
+#define TCP_SAVE_SYN 27
+#define TCP_SAVED_SYN 28
+#define TCP_REPAIR_WINDOW 29
+#define TCP_FASTOPEN_CONNECT 30
+#define TCP_ULP 31
+#define TCP_MD5SIG_EXT 32
+#define TCP_FASTOPEN_KEY 33
+#define TCP_FASTOPEN_NO_COOKIE 34
+#define TCP_ZEROCOPY_RECEIVE 35
+#define TCP_INQ 36
+#define TCP_CM_INQ TCP_INQ
+#define TCP_TX_DELAY 37
+#ifndef __VMLINUX_H__
+struct tcp_zerocopy_receive {
+	__u64 address;
+	__u32 length;
+	__u32 recv_skip_hint;
+	__u32 inq;
+	__s32 err;
+	__u64 copybuf_address;
+	__s32 copybuf_len;
+	__u32 flags;
+	__u64 msg_control;
+	__u64 msg_controllen;
+	__u32 msg_flags;
+	__u32 reserved;
+};
+#endif
 `,
   'linux/udp.h': `#include <linux/types.h>
 struct udphdr {

@@ -99,6 +99,8 @@ function placeArgument(e: Expr): Expr {
 }
 
 function sizeArgument(fn: FunctionState, e: Expr, what: BuiltinName): number {
+  const known = staticNumber(fn.unit, e);
+  if (known !== undefined) return Math.max(0, Number(known));
   const size = lowerValue(fn, e);
   if (size.kind === 'const') return Math.max(0, Number(size.value));
   fn.unit.diagnostics.add(notConstantSize(what, e.span));

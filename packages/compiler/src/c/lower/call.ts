@@ -1,5 +1,5 @@
 import { undef } from '../../ir/constant.ts';
-import type { Callee, Value } from '../../ir/ir.ts';
+import type { AsmOperand, Callee, Value } from '../../ir/ir.ts';
 import type { CallExpr, Expr } from '../ast.ts';
 import { lowerAggregate, lowerValue } from './expression.ts';
 import { addressOf, copy, temporary } from './place.ts';
@@ -10,6 +10,8 @@ import { irTypeOf, isAggregate } from './types.ts';
 /** A call of a helper, a function, or through a pointer; `result` is where a struct result goes. */
 export function lowerCall(fn: FunctionState, e: CallExpr, result: Value | undefined): Value {
   const { b } = fn;
+  const packet = packetLoad(fn, e);
+  if (packet !== undefined) return packet;
   const callee = calleeOf(fn, e.callee);
   const args: Value[] = result === undefined ? [] : [result];
   for (const arg of e.args) args.push(isAggregate(arg.type) ? passByCopy(fn, arg) : lowerValue(fn, arg));
@@ -49,4 +51,41 @@ function passByCopy(fn: FunctionState, e: Expr): Value {
   const slot = temporary(fn, e.type, 'argument');
   copy(fn, slot, source, e.type);
   return addressOf(fn, slot);
+}
+
+const PACKET_LOAD = /^llvm\.bpf\.load\.(byte|half|word)$/;
+const PACKET_TYPE: Readonly<Record<string, string>> = { byte: 'u8', half: 'u16', word: 'u32' };
+
+/**
+ * `load_byte(skb, offset)` and its sisters, which old programs declare as clang's intrinsics: the packet loads of the
+ * first BPF, with the context in r6 and the result in r0.
+ */
+function packetLoad(fn: FunctionState, e: CallExpr): Value | undefined {
+  let at = e.callee;
+  while (at.kind === 'cast') at = at.operand;
+  const kind = at.kind === 'func' ? PACKET_LOAD.exec(at.function.attributes.symbol ?? '')?.[1] : undefined;
+  if (kind === undefined || e.args.length !== 2) return undefined;
+  const { b } = fn;
+  const inputs = e.args.map((arg) => lowerValue(fn, arg));
+  const offset = inputs[1]!;
+  const near = offset.kind === 'const' && offset.value >= 0n && offset.value < 1n << 31n;
+  const operand = (place: AsmOperand['place'], input: number | undefined, result?: number): AsmOperand => ({
+    name: undefined,
+    place,
+    input,
+    result,
+    early: false,
+  });
+  b.span = e.span;
+  return b.asm({
+    kind: 'asm',
+    type: 'i64',
+    template: `r6 = %1; r0 = *(${PACKET_TYPE[kind]} *)skb[%2]; %0 = r0`,
+    operands: [operand('register', undefined, 0), operand('register', 0), operand(near ? 'immediate' : 'register', 1)],
+    clobbers: [0, 1, 2, 3, 4, 5, 6],
+    labels: [],
+    names: [],
+    inputs,
+    span: e.span,
+  });
 }

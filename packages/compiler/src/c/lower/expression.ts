@@ -10,7 +10,7 @@ import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
 import { noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
-import { lowerStatement } from './statement.ts';
+import { inScope, lowerStatement } from './statement.ts';
 import { staticValue } from './static-value.ts';
 import { irTypeOf, isAggregate, isSigned } from './types.ts';
 import { convertWide, narrowWide, outOfRegisters, refuseMemoryType, wideEquality, wideTruth } from './wide.ts';
@@ -52,9 +52,11 @@ export function lowerAggregate(fn: FunctionState, e: Expr): Place {
       lowerDiscard(fn, e.left);
       return lowerAggregate(fn, e.right);
     case 'statement':
-      for (const stmt of e.body) lowerStatement(fn, stmt);
-      if (e.value !== undefined) return lowerAggregate(fn, e.value);
-      break;
+      if (e.value === undefined) break;
+      return inScope(fn, () => {
+        for (const stmt of e.body) lowerStatement(fn, stmt);
+        return lowerAggregate(fn, e.value!);
+      });
     case 'conditional': {
       const slot = temporary(fn, e.type, 'choice');
       fork(fn, e.condition, (branch) => copy(fn, slot, lowerAggregate(fn, branch ? e.then : e.else), e.type));
@@ -253,11 +255,13 @@ function scalarValue(fn: FunctionState, e: Expr, used: boolean): Value {
     case 'cast':
       return lowerCast(fn, e, used);
     case 'statement':
-      for (const stmt of e.body) lowerStatement(fn, stmt);
-      if (e.value === undefined) return undef('i64');
-      if (used) return lowerValue(fn, e.value);
-      lowerDiscard(fn, e.value);
-      return undef('i64');
+      return inScope(fn, () => {
+        for (const stmt of e.body) lowerStatement(fn, stmt);
+        if (e.value === undefined) return undef('i64');
+        if (used) return lowerValue(fn, e.value);
+        lowerDiscard(fn, e.value);
+        return undef('i64');
+      });
     case 'func':
       return fn.unit.funcOf(e.function);
     case 'var':

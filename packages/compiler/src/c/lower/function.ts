@@ -21,6 +21,8 @@ export function lowerFunction(unit: Unit, decl: FunctionDecl, func: Func): void 
     labels: new Map(),
     breaks: [],
     continues: [],
+    cleanups: [],
+    labelDepths: undefined,
     switches: [],
     result: undefined,
     preserving: 0,

@@ -13,13 +13,23 @@ export interface FunctionState {
   readonly slots: Map<VariableDecl, Value>;
   readonly labels: Map<string, Block>;
   /** Where `break` and `continue` go, innermost last. */
-  readonly breaks: Block[];
-  readonly continues: Block[];
+  readonly breaks: Exit[];
+  readonly continues: Exit[];
+  /** Variables in scope whose `cleanup` is due when they go out of it, innermost last. */
+  readonly cleanups: VariableDecl[];
+  /** How many of them are in scope at each label, once a `goto` has asked. */
+  labelDepths: ReadonlyMap<string, number> | undefined;
   readonly switches: SwitchState[];
   /** Where a struct result is written. */
   result: Value | undefined;
   /** How many `__builtin_preserve_access_index` are around. */
   preserving: number;
+}
+
+/** `depth`: how many cleanups are in scope there. */
+export interface Exit {
+  readonly block: Block;
+  readonly depth: number;
 }
 
 export interface SwitchState {

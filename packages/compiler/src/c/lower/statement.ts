@@ -5,8 +5,8 @@ import { integerOf } from '../types.ts';
 import { lowerAsm } from './asm.ts';
 import { lowerAggregate, lowerBranch, lowerDiscard, lowerValue } from './expression.ts';
 import { initialise } from './initialise.ts';
-import { copy, load, lowerPlace, placeOfVariable, plain, store } from './place.ts';
-import type { FunctionState, SwitchState } from './state.ts';
+import { addressOf, copy, load, lowerPlace, placeOfVariable, plain, store } from './place.ts';
+import type { Exit, FunctionState, SwitchState } from './state.ts';
 import { isAggregate } from './types.ts';
 
 /** `case 1 ... n` becomes single cases up to so many values, and two comparisons beyond. */
@@ -17,7 +17,9 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
   b.span = s.span;
   switch (s.kind) {
     case 'compound-stmt':
-      for (const inner of s.body) lowerStatement(fn, inner);
+      inScope(fn, () => {
+        for (const inner of s.body) lowerStatement(fn, inner);
+      });
       return;
     case 'expression':
       lowerDiscard(fn, s.expr);
@@ -27,6 +29,7 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
         if (variable.storage !== 'local') continue;
         const place = placeOfVariable(fn, variable);
         if (variable.init !== undefined) initialise(fn, place, variable.init);
+        if (variable.attributes.cleanup !== undefined) fn.cleanups.push(variable);
       }
       return;
     case 'if': {
@@ -60,8 +63,8 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
       const test = b.createBlock();
       const end = b.createBlock();
       b.fallInto(body);
-      fn.breaks.push(end);
-      fn.continues.push(test);
+      fn.breaks.push(exit(fn, end));
+      fn.continues.push(exit(fn, test));
       lowerStatement(fn, s.body);
       fn.breaks.pop();
       fn.continues.pop();
@@ -78,29 +81,9 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
       b.enter(end);
       return;
     }
-    case 'for': {
-      if (s.init !== undefined) lowerStatement(fn, s.init);
-      const head = b.createBlock();
-      const body = b.createBlock();
-      const step = b.createBlock();
-      const end = b.createBlock();
-      b.span = s.span;
-      b.fallInto(head);
-      if (s.condition === undefined) b.jump(body);
-      else lowerBranch(fn, s.condition, body, end);
-      b.enter(body);
-      fn.breaks.push(end);
-      fn.continues.push(step);
-      lowerStatement(fn, s.body);
-      fn.breaks.pop();
-      fn.continues.pop();
-      b.fallInto(step);
-      if (s.step !== undefined) lowerDiscard(fn, s.step);
-      b.span = s.span;
-      b.jump(head, [], unrollOf(s.unroll));
-      b.enter(end);
+    case 'for':
+      inScope(fn, () => lowerFor(fn, s));
       return;
-    }
     case 'switch':
       lowerSwitch(fn, s.value, s.body);
       return;
@@ -131,6 +114,10 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
       lowerReturn(fn, s.value);
       return;
     case 'goto':
+      if (fn.cleanups.length > 0) {
+        fn.labelDepths ??= labelDepths(fn.decl.body!);
+        cleanUp(fn, fn.labelDepths.get(s.label) ?? fn.cleanups.length);
+      }
       b.jump(labelled(fn, s.label));
       return;
     case 'label':
@@ -146,11 +133,94 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
   }
 }
 
+function lowerFor(fn: FunctionState, s: Extract<Stmt, { kind: 'for' }>): void {
+  const { b } = fn;
+  if (s.init !== undefined) lowerStatement(fn, s.init);
+  const head = b.createBlock();
+  const body = b.createBlock();
+  const step = b.createBlock();
+  const end = b.createBlock();
+  b.span = s.span;
+  b.fallInto(head);
+  if (s.condition === undefined) b.jump(body);
+  else lowerBranch(fn, s.condition, body, end);
+  b.enter(body);
+  fn.breaks.push(exit(fn, end));
+  fn.continues.push(exit(fn, step));
+  lowerStatement(fn, s.body);
+  fn.breaks.pop();
+  fn.continues.pop();
+  b.fallInto(step);
+  if (s.step !== undefined) lowerDiscard(fn, s.step);
+  b.span = s.span;
+  b.jump(head, [], unrollOf(s.unroll));
+  b.enter(end);
+}
+
+function exit(fn: FunctionState, block: Block): Exit {
+  return { block, depth: fn.cleanups.length };
+}
+
+/** Runs the cleanups of what `body` declares at its end, where it can be reached. */
+export function inScope<T>(fn: FunctionState, body: () => T): T {
+  const depth = fn.cleanups.length;
+  const value = body();
+  if (!fn.b.terminated) cleanUp(fn, depth);
+  fn.cleanups.length = depth;
+  return value;
+}
+
+/** Calls the cleanups beyond the first `depth`, the last first. */
+function cleanUp(fn: FunctionState, depth: number): void {
+  for (let i = fn.cleanups.length - 1; i >= depth; i--) {
+    const variable = fn.cleanups[i]!;
+    const func = fn.unit.funcOf(variable.attributes.cleanup!);
+    fn.b.call(func, [addressOf(fn, placeOfVariable(fn, variable))], func.result);
+  }
+}
+
+/** How many cleanups are in scope at each label of a function. */
+function labelDepths(body: Stmt): Map<string, number> {
+  const found = new Map<string, number>();
+  const walk = (s: Stmt, depth: number): number => {
+    switch (s.kind) {
+      case 'declare':
+        return depth + s.variables.filter((one) => one.attributes.cleanup !== undefined).length;
+      case 'label':
+        found.set(s.label, depth);
+        return walk(s.body, depth);
+      case 'compound-stmt': {
+        let inner = depth;
+        for (const one of s.body) inner = walk(one, inner);
+        return depth;
+      }
+      case 'if':
+        walk(s.then, depth);
+        if (s.else !== undefined) walk(s.else, depth);
+        return depth;
+      case 'for':
+        walk(s.body, s.init === undefined ? depth : walk(s.init, depth));
+        return depth;
+      case 'while':
+      case 'do':
+      case 'switch':
+      case 'case':
+      case 'default':
+        walk(s.body, depth);
+        return depth;
+      default:
+        return depth;
+    }
+  };
+  walk(body, 0);
+  return found;
+}
+
 function inLoop(fn: FunctionState, end: Block, again: Block, body: () => void, unroll: Unroll): void {
   const { b } = fn;
   const span = b.span;
-  fn.breaks.push(end);
-  fn.continues.push(again);
+  fn.breaks.push(exit(fn, end));
+  fn.continues.push(exit(fn, again));
   body();
   fn.breaks.pop();
   fn.continues.pop();
@@ -163,9 +233,11 @@ function unrollOf(unroll: Unroll): 'full' | 'disable' | number | undefined {
   return unroll === 'default' ? undefined : unroll;
 }
 
-function leave(fn: FunctionState, targets: readonly Block[]): void {
+function leave(fn: FunctionState, targets: readonly Exit[]): void {
   const target = targets.at(-1);
-  if (target !== undefined) fn.b.jump(target);
+  if (target === undefined) return;
+  cleanUp(fn, target.depth);
+  fn.b.jump(target.block);
 }
 
 function labelled(fn: FunctionState, label: string): Block {
@@ -188,7 +260,7 @@ function lowerSwitch(fn: FunctionState, value: Expr, body: Stmt): void {
   b.jump(dispatch);
   const state: SwitchState = { cases: [], otherwise: undefined };
   fn.switches.push(state);
-  fn.breaks.push(end);
+  fn.breaks.push(exit(fn, end));
   lowerStatement(fn, body);
   fn.breaks.pop();
   fn.switches.pop();
@@ -224,20 +296,24 @@ function constantOf(type: ScalarType, value: bigint): bigint {
 function lowerReturn(fn: FunctionState, value: Expr | undefined): void {
   const { b, func } = fn;
   if (value === undefined) {
+    cleanUp(fn, 0);
     b.return(defaultResult(fn));
     return;
   }
   if (fn.result !== undefined) {
     copy(fn, plain(fn.result, 1, false), lowerAggregate(fn, value), value.type);
+    cleanUp(fn, 0);
     b.return();
     return;
   }
   if (func.result === 'void') {
     lowerDiscard(fn, value);
+    cleanUp(fn, 0);
     b.return();
     return;
   }
   const result = lowerValue(fn, value);
+  cleanUp(fn, 0);
   b.return(result);
 }
 

@@ -1,6 +1,7 @@
 import { constant, evaluateBinary, evaluateByteSwap, evaluateCompare } from '../../ir/constant.ts';
 import type { Func, Global, ScalarType } from '../../ir/ir.ts';
 import type { BinaryExpr, Expr } from '../ast.ts';
+import { constantOf } from '../constant.ts';
 import { strip } from '../types.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
 import { irTypeOf, isSigned } from './types.ts';
@@ -89,7 +90,11 @@ const SWAPS: Readonly<Record<string, ScalarType>> = { bswap16: 'i16', bswap32: '
 
 function staticCast(unit: Unit, e: Extract<Expr, { kind: 'cast' }>): StaticValue | undefined {
   if (e.op === 'decay') return staticPlace(unit, e.operand);
-  if (e.op === 'load' || e.op === 'void') return undefined;
+  if (e.op === 'load') {
+    const known = constantOf(e);
+    return known?.kind === 'int' ? number(e, known.value) : undefined;
+  }
+  if (e.op === 'void') return undefined;
   const value = staticValue(unit, e.operand);
   if (value === undefined) return undefined;
   if (e.op === 'bool') return number(e, value.symbol !== undefined || value.addend !== 0n ? 1n : 0n);

@@ -80,6 +80,7 @@ class UnitLowering implements Unit {
     const func = createFunc(attributes.symbol ?? decl.name, {
       linkage: linkageOf(decl),
       hidden: attributes.hidden,
+      used: attributes.used,
       section: attributes.section,
       inline: inliningOf(attributes, mustInline),
       naked: attributes.naked,

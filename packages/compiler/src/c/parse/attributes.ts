@@ -2,14 +2,7 @@ import type { DeclAttributes } from '../ast.ts';
 import { integerConstant } from '../constant.ts';
 import { type StringError, stringBytes } from '../literal.ts';
 import { T } from '../token.ts';
-import {
-  badAttribute,
-  badLiteral,
-  notConstant,
-  unknownAttribute,
-  unsupported,
-  unsupportedAttribute,
-} from './diagnostics.ts';
+import { badAttribute, badLiteral, notConstant, unknownAttribute, unsupportedAttribute } from './diagnostics.ts';
 import { constantExpression } from './expressions.ts';
 import type { Parser } from './parser.ts';
 
@@ -41,6 +34,8 @@ export function noAttributes(): DeclAttributes {
     noreturn: false,
     align: undefined,
     declTags: NO_TAGS,
+    cleanup: undefined,
+    symbol: undefined,
   };
 }
 
@@ -57,6 +52,8 @@ export function newAttributes(): Attributes {
     noreturn: false,
     align: undefined,
     declTags: NO_TAGS,
+    cleanup: undefined,
+    symbol: undefined,
     packed: false,
     preserveAccessIndex: false,
     typeTags: NO_TAGS,
@@ -74,6 +71,8 @@ export function declAttributes(from: Attributes): DeclAttributes {
 
 export function mergeAttributes(into: DeclAttributes, from: DeclAttributes): void {
   into.section ??= from.section;
+  into.cleanup ??= from.cleanup;
+  into.symbol ??= from.symbol;
   into.alwaysInline ||= from.alwaysInline;
   into.noinline ||= from.noinline;
   into.naked ||= from.naked;
@@ -150,7 +149,7 @@ const HARMLESS = new Set(
 );
 /** What changes the meaning in ways that are not there yet. */
 const REFUSED = new Set(
-  `address_space cleanup vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
+  `address_space vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
   ms_struct ms_abi sysv_abi interrupt target_clones scalar_storage_order`.split(/\s+/),
 );
 const MODES: Record<string, number | undefined> = { QI: 1, HI: 2, SI: 4, DI: 8, TI: 16, word: 8, pointer: 8, byte: 1 };
@@ -201,6 +200,18 @@ function attribute(p: Parser, into: Attributes): void {
       const mode = MODES[bare(p.text())];
       if (mode === undefined) p.report(unsupportedAttribute(span, `mode(${p.text()})`));
       into.mode = mode;
+      p.next();
+      p.expect(T.RParen, "')'", opened);
+      return;
+    }
+    case 'cleanup': {
+      p.expect(T.LParen, "'('");
+      if (!p.is(T.Identifier)) p.fail('the name of a function');
+      const entity = p.lookup(p.nameId());
+      if (entity?.kind === 'function') {
+        entity.used = true;
+        into.cleanup = entity;
+      } else p.report(badAttribute(p.span(), `'${p.text()}', which 'cleanup' names, is no function`));
       p.next();
       p.expect(T.RParen, "')'", opened);
       return;
@@ -295,10 +306,10 @@ export function stringLiteral(p: Parser): { bytes: Uint8Array; unitSize: 1 | 2 |
   return { bytes: made.bytes, unitSize: made.unitSize };
 }
 
-/** `asm("name")` behind a declarator would rename the symbol. */
-export function refuseAsmLabel(p: Parser): void {
+/** `asm("name")` behind a declarator: the name of the symbol. */
+export function asmLabel(p: Parser, into: Attributes): void {
   if (p.kind !== T.Asm) return;
-  p.report(unsupported(p.span(), 'renaming a symbol by \'asm("…")\''));
   p.next();
-  if (p.is(T.LParen)) p.skipBalanced();
+  into.symbol = stringArgument(p, 'asm');
+  into.written = true;
 }

@@ -87,6 +87,8 @@ const HANDLERS = new Map<string, Handler>([
   ['__builtin_unreachable', flow('unreachable')],
   ['__builtin_trap', flow('trap')],
   ['__builtin_strlen', stringLength],
+  ['__builtin_strcmp', stringCompare],
+  ['__builtin_strncmp', stringCompare],
   ['__builtin_preserve_access_index', preserveAccess],
   ['__builtin_preserve_field_info', preserveFieldInfo],
   ['__builtin_preserve_type_info', typeInfo('preserve_type_info', ULONG)],
@@ -264,6 +266,32 @@ function objectSize(p: Parser, name: string, span: Span): Expr {
 function flow(name: 'unreachable' | 'trap'): Handler {
   return (p, written, span) =>
     places(p, written, span, 0) === undefined ? errorExpr(span) : make(name, [], VOID, span);
+}
+
+/** Of literals only: there is no code for it. */
+function stringCompare(p: Parser, name: string, span: Span): Expr {
+  const limited = name.endsWith('strncmp');
+  const given = args(p, name, span, limited ? 3 : 2);
+  if (given === undefined) return errorExpr(span);
+  const [a, b] = given.slice(0, 2).map(literalBytes);
+  const limit = limited ? integerConstant(given[2]!) : 1n << 32n;
+  if (a === undefined || b === undefined || limit === undefined) {
+    p.report(badBuiltin(span, `'${name}' of strings that are not known at compile time`, 'use bpf_strncmp'));
+    return errorExpr(span);
+  }
+  for (let i = 0; i < limit; i++) {
+    const x = a[i] ?? 0;
+    const y = b[i] ?? 0;
+    if (x !== y) return intExpr(x < y ? -1n : 1n, INT, span);
+    if (x === 0) break;
+  }
+  return intExpr(0n, INT, span);
+}
+
+function literalBytes(e: Expr): Uint8Array | undefined {
+  let at = e;
+  while (at.kind === 'cast') at = at.operand;
+  return at.kind === 'string' ? at.bytes : undefined;
 }
 
 function stringLength(p: Parser, name: string, span: Span): Expr {

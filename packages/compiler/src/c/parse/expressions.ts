@@ -520,7 +520,13 @@ function statementExpression(p: Parser, start: number): Expr {
   } finally {
     p.pop();
   }
-  const last = body.at(-1);
+  let last = body.at(-1);
+  // A label before the value belongs to the end of the body.
+  while (last?.kind === 'label') {
+    body[body.length - 1] = { ...last, body: { kind: 'empty', span: last.span } };
+    body.push(last.body);
+    last = last.body;
+  }
   const span = p.from(start);
   if (last?.kind === 'expression' && !isVoid(last.expr.type)) {
     body.pop();

@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { AsmArgument, AsmStmt, CompoundStmt, Expr, FunctionDecl, Stmt, VariableDecl } from '../ast.ts';
+import type { AsmArgument, CompoundStmt, Expr, FunctionDecl, Stmt, VariableDecl } from '../ast.ts';
 import { integerConstant } from '../constant.ts';
 import type { IntType } from '../ctype.ts';
 import { T } from '../token.ts';

@@ -1,0 +1,124 @@
+import { openObject } from '@skep/object';
+import { describe, expect, it } from 'vitest';
+import { type CompileOptions, compile } from '../src/compile.ts';
+import { kernelTypes } from './support/kernel-types.ts';
+
+function built(text: string, options: CompileOptions = {}) {
+  const result = compile({ name: 'gnu.bpf.c', text }, { vmlinux: kernelTypes, debug: true, ...options });
+  if (!result.ok) throw new Error(result.diagnostics.map((one) => `${one.code}: ${one.message}`).join('\n'));
+  return result;
+}
+
+const SEC = '#define SEC(name) __attribute__((section(name), used))\n';
+
+/** The callees of a function in the order of the blocks. */
+function calls(text: string, name: string): string[] {
+  const { module } = built(SEC + text, { optimise: 1 });
+  const func = module.functions.find((one) => one.name === name)!;
+  return func.blocks.flatMap((block) =>
+    block.insts.flatMap((inst) => (inst.kind === 'call' && inst.callee.kind === 'func' ? [inst.callee.func.name] : [])),
+  );
+}
+
+describe('cleanup', () => {
+  const DECLS = `
+    extern void done(int *p) __attribute__((section(".ksyms")));
+    extern int next(int *p) __attribute__((section(".ksyms")));
+    extern void body(void) __attribute__((section(".ksyms")));
+    #define AUTO int v __attribute__((cleanup(done)))`;
+
+  it('runs at the end of a scope and on every way out of it', () => {
+    expect(calls(`${DECLS}\nSEC("tc") int f(void *c) { { AUTO = 1; body(); } body(); return 0; }`, 'f')).toEqual([
+      'body',
+      'done',
+      'body',
+    ]);
+    expect(
+      calls(`${DECLS}\nSEC("tc") int f(int *c) { AUTO = 1; if (*c) return 1; body(); return 0; }`, 'f').sort(),
+    ).toEqual(['body', 'done', 'done']);
+  });
+
+  it('runs once behind a loop that declares it, and on break, continue and goto as scopes end', () => {
+    expect(
+      calls(`${DECLS}\nSEC("tc") int f(int *c) { for (AUTO = 0; next(&v);) { if (*c) break; } return 0; }`, 'f'),
+    ).toEqual(expect.arrayContaining(['next', 'done']));
+    const inside = calls(
+      `${DECLS}\nSEC("tc") int f(int *c) { while (next(c)) { AUTO = 0; if (*c) continue; body(); } return 0; }`,
+      'f',
+    );
+    expect(inside.filter((one) => one === 'done')).toHaveLength(2);
+    const left = calls(
+      `${DECLS}\nSEC("tc") int f(int *c) { { AUTO = 0; if (*c) goto out; body(); } out: return 0; }`,
+      'f',
+    );
+    expect(left.filter((one) => one === 'done')).toHaveLength(2);
+  });
+
+  it('names a function', () => {
+    const result = compile({ name: 'x.c', text: 'int f(void) { int a __attribute__((cleanup(a))) = 0; return a; }' });
+    expect(result.ok || result.diagnostics[0]!.code).not.toBe(true);
+  });
+});
+
+describe('language', () => {
+  it('gives a statement expression the value behind a label', () => {
+    const { functions } = built(`${SEC}SEC("tc") int f(int *c) {
+      return ({ __label__ out; int r = 1; if (*c) goto out; r = 2; out: r; }); }`);
+    expect(functions[0]!.insns).toBeLessThan(8);
+  });
+
+  it('knows what constant variables hold', () => {
+    built(
+      `static const int size = 4 * 4; static const int twice = size * 2;
+      ${SEC}SEC("tc") int f(void *c) { const int n = sizeof(long); char b[n]; __builtin_memset(b, 0, n); return twice + b[0]; }`.replace(
+        'char b[n]',
+        'char b[8]',
+      ),
+    );
+  });
+
+  it('asks at run time whether a weak symbol is there', () => {
+    const { module } = built(`${SEC}extern int maybe(void) __attribute__((section(".ksyms"), weak));
+      SEC("tc") int f(void *c) { _Static_assert(!__builtin_constant_p(!!maybe), ""); return maybe ? 1 : 0; }`);
+    expect(module.functions.find((one) => one.name === 'f')!.blocks.length).toBeGreaterThan(0);
+  });
+
+  it('compares string literals while compiling', () => {
+    built(`_Static_assert(__builtin_strcmp("a", "b") < 0 && __builtin_strcmp("x", "x") == 0, "");
+      _Static_assert(__builtin_strncmp("abc", "abd", 2) == 0, "");`);
+  });
+
+  it('takes structs by value in functions that nobody else calls', () => {
+    built('struct s { int a; long b, c; }; int f(struct s x) { return x.a; }');
+  });
+
+  it('takes the address of externs of type void', () => {
+    const { object } = built(`${SEC}extern const void symbol __attribute__((section(".ksyms")));
+      SEC("tc") int f(void *c) { return (long)&symbol; }`);
+    expect(openObject(object, { name: 'gnu' }).programs).toHaveLength(1);
+  });
+
+  it('renames symbols, and knows the packet loads of the first BPF', () => {
+    const { functions } = built(`${SEC}int other(void) asm("renamed"); int other(void) { return 1; }`);
+    expect(functions.map((one) => one.name)).toEqual(['renamed']);
+    const { object } = built(`${SEC}
+      unsigned long long load_byte(void *skb, unsigned long long off) asm("llvm.bpf.load.byte");
+      SEC("socket") int f(void *skb) { return load_byte(skb, 12); }`);
+    expect(openObject(object, { name: 'gnu' }).programs[0]!.code.includes(0x30)).toBe(true);
+  });
+
+  it('splits struct arguments of BPF_PROG2 over the context', () => {
+    built(`#include "vmlinux.h"
+      #include <bpf/bpf_helpers.h>
+      #include <bpf/bpf_tracing.h>
+      struct pair { long a, b; };
+      SEC("fentry/x") int BPF_PROG2(two, struct pair, p, int, i) { return p.a + p.b + i; }`);
+  });
+});
+
+describe('directories behind the built-in headers', () => {
+  it('are searched last', () => {
+    const readFile = (path: string) => ({ '/sys/linux/bpf.h': '#error no\n', '/sys/own.h': '#define OWN 3\n' })[path];
+    built('#include <linux/bpf.h>\n#include <own.h>\nint x = OWN;', { readFile, includePathsAfter: ['/sys'] });
+  });
+});
