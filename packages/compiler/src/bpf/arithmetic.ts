@@ -72,7 +72,7 @@ export function selectCast(out: Selector, inst: CastInst): VReg {
 
 function signExtend(out: Selector, value: Value, from: ScalarType, to: ScalarType): VReg {
   const bits = bitsOf(from);
-  if (maxBits(value) < bits) return out.reg(value);
+  if (maxBits(value) < bits || out.isSigned(value)) return out.reg(value);
   const dst = out.fresh();
   if (from === 'i1') {
     out.set(dst, 'i64', 0n);

@@ -2,6 +2,7 @@ import { Diagnostics } from '@skep/base';
 import type { Func, Module } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
 import { allocateRegisters } from './allocate.ts';
+import { checkCallDepth } from './call-depth.ts';
 import { type EmittedFunction, emitFunction } from './emit.ts';
 import { layoutFrame } from './frame.ts';
 import { listFunctions } from './list.ts';
@@ -52,6 +53,8 @@ export function emitFunctions(module: Module, version: CpuVersion): Map<Func, Em
   for (const func of module.functions) {
     if (func.blocks.length > 0) out.set(func, compileFunction(func, cpu, taken, diagnostics));
   }
+  diagnostics.check();
+  checkCallDepth(out, diagnostics);
   diagnostics.check();
   return out;
 }

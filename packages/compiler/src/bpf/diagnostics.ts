@@ -39,6 +39,22 @@ export const tooManyParameters = (name: string, count: number, span: Span | unde
     span,
     'pass a pointer to a struct, or make the function __always_inline',
   );
+export const stackOfChainTooLarge = (
+  chain: string,
+  bytes: number,
+  limit: number,
+  span: Span | undefined,
+  notes: readonly DiagnosticNote[],
+) =>
+  error(
+    'E1306',
+    `the calls ${chain} take ${bytes} bytes of stack, the kernel allows ${limit}${limit < 512 ? ' where tail calls are made' : ' for all of them'}`,
+    span,
+    'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',
+    notes,
+  );
+export const callChainTooDeep = (chain: string, span: Span | undefined) =>
+  error('E1311', `the calls ${chain} are more than 8 deep`, span, 'make some of these functions __always_inline');
 export const needsMoreRegisters = (name: string, span: Span | undefined) =>
   error(
     'E1307',

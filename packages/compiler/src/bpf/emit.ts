@@ -1,13 +1,14 @@
 import type { Diagnostic, Diagnostics, Span } from '@skep/base';
 import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf, withOffset } from '@skep/object';
-import type { CoreInst, Func, Global } from '../ir/ir.ts';
+import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
 import { jumpTooFar } from './diagnostics.ts';
 import {
   type Cpu,
+  createMachineBlock,
   FRAME_REGISTER,
   type MachineBlock,
   type MachineFunction,
-  type MachineInst,
+  MachineInst,
   NONE,
 } from './machine.ts';
 import { INVERSE_JUMP } from './select.ts';
@@ -25,6 +26,8 @@ export interface EmittedFunction {
   readonly core: readonly { readonly slot: number; readonly core: CoreInst }[];
   /** Bytes of stack. */
   readonly stack: number;
+  /** What of the stack has a place of its own, the largest first. */
+  readonly variables: readonly AllocaInst[];
 }
 
 /** An instruction whose operand is known only when the object is put together. */
@@ -50,7 +53,7 @@ class Emitter {
   private readonly starts: number[] = [];
   private readonly fixups: Fixup[] = [];
   private readonly core: { slot: number; core: CoreInst }[] = [];
-  private readonly jumps: { index: number; slot: number; to: MachineBlock }[] = [];
+  private readonly jumps: { index: number; slot: number; from: MachineBlock; to: MachineBlock }[] = [];
   private slot = 0;
 
   constructor(fn: MachineFunction, cpu: Cpu, diagnostics: Diagnostics) {
@@ -61,14 +64,17 @@ class Emitter {
 
   run(stack: number): EmittedFunction {
     const { fn } = this;
-    let long = false;
-    let blockSlots = this.write(long);
-    if (this.slot > 0x7fff && this.jumps.some((jump) => !isNear(blockSlots[jump.to.index]! - jump.slot - 1))) {
-      if (this.cpu.v4) {
-        long = true;
-        blockSlots = this.write(long);
-      } else {
-        this.diagnostics.add(jumpTooFar(fn.func.name, this.slot, fn.func.span));
+    let blockSlots = this.write(false);
+    if (this.isTooFar(blockSlots)) {
+      if (this.cpu.v4) blockSlots = this.write(true);
+      else {
+        splitLongBlocks(fn);
+        blockSlots = this.write(false);
+        for (let round = 0; round < MAX_ROUNDS && this.isTooFar(blockSlots); round++) {
+          if (!this.placeStones(blockSlots)) break;
+          blockSlots = this.write(false);
+        }
+        if (this.isTooFar(blockSlots)) this.diagnostics.add(jumpTooFar(fn.func.name, this.slot, fn.func.span));
       }
     }
     for (const { index, slot, to } of this.jumps) {
@@ -86,7 +92,49 @@ class Emitter {
       fixups: this.fixups,
       core: this.core,
       stack,
+      variables: fn.slots.flatMap((slot) => slot.alloca ?? []).sort((a, b) => b.size - a.size),
     };
+  }
+
+  private isTooFar(blockSlots: readonly number[]): boolean {
+    return this.slot > 0x7fff && this.jumps.some((jump) => !isNear(blockSlots[jump.to.index]! - jump.slot - 1));
+  }
+
+  /**
+   * Below v4 a jump that is too far goes by stepping stones: blocks between others that only jump on. Jumps that go the
+   * same way share them. Returns whether any could be placed.
+   */
+  private placeStones(blockSlots: readonly number[]): boolean {
+    const { fn } = this;
+    /** By the block that they stand before. */
+    const stones = new Map<number, Map<MachineBlock, MachineBlock>>();
+    let placed = false;
+    for (const { slot, from, to } of this.jumps) {
+      const target = blockSlots[to.index]!;
+      if (isNear(target - slot - 1)) continue;
+      const wanted = target > slot ? slot + STRIDE : slot - STRIDE;
+      let at = blockSlots.findIndex((start) => start > wanted);
+      if (target > slot) at = at < 0 ? blockSlots.length - 1 : at - 1;
+      if (at <= 0 || (target > slot ? at <= from.index : at > from.index)) continue;
+      let here = stones.get(at);
+      if (here === undefined) {
+        here = new Map();
+        stones.set(at, here);
+      }
+      let stone = here.get(to);
+      if (stone === undefined) {
+        stone = createMachineBlock();
+        stone.insts.push(new MachineInst('jump', undefined));
+        stone.successors = [to];
+        here.set(to, stone);
+      }
+      from.successors = from.successors.map((one) => (one === to ? stone : one));
+      placed = true;
+    }
+    if (!placed) return false;
+    fn.blocks = fn.blocks.flatMap((block, i) => [...(stones.get(i)?.values() ?? []), block]);
+    for (const [i, block] of fn.blocks.entries()) block.index = i;
+    return true;
   }
 
   /** With `long`, every jump that is not known to be near is a long one. Returns where each block starts. */
@@ -132,7 +180,7 @@ class Emitter {
       else if (to.kind === 'line') {
         this.push(withOffset(insn, starts[to.line]! - slot - 1, span ?? NOWHERE, problems) ?? insn, span);
       } else if (to.kind === 'label') {
-        this.jumps.push({ index, slot, to: block.successors[to.label + 1]! });
+        this.jumps.push({ index, slot, from: block, to: block.successors[to.label + 1]! });
         this.push(insn, span);
       } else {
         const kind = insn.kind === 'ld_imm64' ? 'address' : 'call';
@@ -141,12 +189,13 @@ class Emitter {
       }
     }
     for (const problem of problems) this.diagnostics.add(problem);
-    if (inst === block.insts.at(-1) && block.successors.length > 0) this.goto(block.successors[0]!, next, long, span);
+    if (inst === block.insts.at(-1) && block.successors.length > 0)
+      this.goto(block, block.successors[0]!, next, long, span);
   }
 
   private leave(inst: MachineInst, block: MachineBlock, next: MachineBlock | undefined, long: boolean): void {
     if (inst.op === 'jump') {
-      this.goto(block.successors[0]!, next, long, inst.span);
+      this.goto(block, block.successors[0]!, next, long, inst.span);
       return;
     }
     const [yes, no] = block.successors as [MachineBlock, MachineBlock];
@@ -160,21 +209,27 @@ class Emitter {
       const [op, first, second] = canInvert ? [inverse, yes, no] : [inst.jump, no, yes];
       this.push(this.conditional(inst, op, 1), inst.span);
       this.push({ kind: 'goto', long: true, off: 0 }, inst.span);
-      this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to: first });
-      this.goto(second, next, long, inst.span);
+      this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, from: block, to: first });
+      this.goto(block, second, next, long, inst.span);
       return;
     }
     const invert = !canBe || (yes === next && canInvert);
     const [op, first, second] = invert ? [inverse, no, yes] : [inst.jump, yes, no];
     this.push(this.conditional(inst, op, 0), inst.span);
-    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to: first });
-    this.goto(second, next, long, inst.span);
+    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, from: block, to: first });
+    this.goto(block, second, next, long, inst.span);
   }
 
-  private goto(to: MachineBlock, next: MachineBlock | undefined, long: boolean, span: Span | undefined): void {
+  private goto(
+    from: MachineBlock,
+    to: MachineBlock,
+    next: MachineBlock | undefined,
+    long: boolean,
+    span: Span | undefined,
+  ): void {
     if (to === next) return;
     this.push({ kind: 'goto', long, off: 0 }, span);
-    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, to });
+    this.jumps.push({ index: this.insns.length - 1, slot: this.slot - 1, from, to });
   }
 
   private conditional(inst: MachineInst, op: JumpOp, off: number): Insn {
@@ -271,6 +326,33 @@ class Emitter {
 }
 
 const NOWHERE: Span = { file: { name: '<inline assembly>', text: '' }, start: 0, end: 0 };
+
+/** How far a jump goes to its next stone: less than it could, since stones move what is behind them. */
+const STRIDE = 28_000;
+const MAX_ROUNDS = 64;
+
+/** Cuts blocks into pieces that fall into each other, so that there are places to put something between. */
+function splitLongBlocks(fn: MachineFunction): void {
+  const blocks: MachineBlock[] = [];
+  for (const block of fn.blocks) {
+    const { insts, successors } = block;
+    blocks.push(block);
+    let last = block;
+    for (let at = PIECE; at < insts.length - 1; at += PIECE) {
+      const next = createMachineBlock();
+      next.insts = insts.slice(at, at + PIECE);
+      last.insts = [...(last === block ? insts.slice(0, PIECE) : last.insts), new MachineInst('jump', undefined)];
+      last.successors = [next];
+      next.successors = successors;
+      blocks.push(next);
+      last = next;
+    }
+  }
+  fn.blocks = blocks;
+  for (const [i, block] of blocks.entries()) block.index = i;
+}
+
+const PIECE = 1024;
 
 function isNear(off: number): boolean {
   return off >= -0x8000 && off <= 0x7fff;

@@ -3,7 +3,7 @@ import { frameTooLarge } from './diagnostics.ts';
 import type { MachineFunction } from './machine.ts';
 
 /** `MAX_BPF_STACK` of the kernel. */
-const MAX_STACK = 512;
+export const MAX_STACK = 512;
 
 /**
  * Gives every slot its offset from r10: the most aligned first, so that nothing is lost between them, and small ones

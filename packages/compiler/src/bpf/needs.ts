@@ -9,6 +9,8 @@ export interface Needs {
   readonly patched: ReadonlySet<Inst>;
   /** Integers of which only the bits of their type are ever looked at: what lies above need not be cleared. */
   readonly low: ReadonlySet<Value>;
+  /** Loads that are only used sign-extended to 64 bits, which v4 does in one instruction. */
+  readonly signed: ReadonlySet<Inst>;
 }
 
 /** `order` has definitions before uses (reverse post order). */
@@ -79,7 +81,7 @@ export function needsOf(order: readonly Block[]): Needs {
       }
     }
   }
-  return { registers, patched, low: lowOnly(order, registers) };
+  return { registers, patched, low: lowOnly(order, registers), signed: signedLoads(order, patched) };
 }
 
 /** Kept even when nobody uses its value. */
@@ -123,6 +125,27 @@ export function addressOf(value: Value, patched: ReadonlySet<Inst>, offset = 0):
     root = root.base;
   }
   return { root, offset: total, core: undefined };
+}
+
+/** Not of contexts, whose fields the kernel reads in its own way, and not where a loader patches the offset. */
+function signedLoads(order: readonly Block[], patched: ReadonlySet<Inst>): Set<Inst> {
+  const found = new Set<Inst>();
+  for (const block of order) {
+    for (const inst of block.insts) {
+      if (inst.kind !== 'cast' || inst.op !== 'sext' || inst.type !== 'i64' || inst.value.kind !== 'load') continue;
+      const { root, core } = addressOf(inst.value.address, patched);
+      if (core === undefined && !(root.kind === 'param' && root.origin === 'context')) found.add(inst.value);
+    }
+  }
+  if (found.size === 0) return found;
+  for (const block of order) {
+    for (const inst of block.insts) {
+      const extends64 = inst.kind === 'cast' && inst.op === 'sext' && inst.type === 'i64';
+      if (!extends64) forEachOperand(inst, (value) => found.delete(value as Inst));
+    }
+    forEachOperand(block.term, (value) => found.delete(value as Inst));
+  }
+  return found;
 }
 
 /** An address on the stack or in a data section, which is made anew wherever it is used. */

@@ -64,7 +64,7 @@ export class Selector {
   /** Addresses of data that are in a register already, from here to the end of the block or the next call. */
   private readonly addresses = new Map<Global | Func, VReg>();
   private readonly asmResults = new Map<Value, readonly VReg[]>();
-  private needs: Needs = { registers: new Set(), patched: new Set(), low: new Set() };
+  private needs: Needs = { registers: new Set(), patched: new Set(), low: new Set(), signed: new Set() };
   private current: MachineBlock = createMachineBlock();
   private next: VReg = FIRST_VIRTUAL;
   private span: Span | undefined;
@@ -257,6 +257,11 @@ export class Selector {
   /** Nobody looks at what lies above the value's width: it may be anything. */
   isLow(value: Value): boolean {
     return this.needs.low.has(value);
+  }
+
+  /** A load that extends the sign itself. */
+  isSigned(value: Value): boolean {
+    return this.cpu.v4 && value.kind === 'load' && this.needs.signed.has(value);
   }
 
   /** The value as an immediate of a 64-bit operation, if it is a constant that fits. */
@@ -680,6 +685,7 @@ export class Selector {
   private load(inst: Extract<Inst, { kind: 'load' }>): void {
     const load = new MachineInst('load', this.span);
     load.size = bytesOf(inst.type as ScalarType) as AccessSize;
+    load.flag = this.isSigned(inst);
     this.access(load, inst.address, inst.offset);
     load.dst = this.registerOf(inst);
     this.emit(load);

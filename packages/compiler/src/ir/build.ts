@@ -22,7 +22,7 @@ import type {
 
 /** What a function is before it has a body. */
 export type FuncOptions = Partial<
-  Pick<Func, 'linkage' | 'hidden' | 'section' | 'inline' | 'naked' | 'type' | 'declTags' | 'span'>
+  Pick<Func, 'linkage' | 'hidden' | 'used' | 'section' | 'inline' | 'naked' | 'type' | 'declTags' | 'span'>
 > & { readonly params?: readonly Param[]; readonly result?: IrType };
 
 /** A function without blocks: a declaration until a {@link FunctionBuilder} is set on it. */
@@ -32,6 +32,7 @@ export function createFunc(name: string, options: FuncOptions = {}): Func {
     name,
     linkage: options.linkage ?? 'static',
     hidden: options.hidden ?? false,
+    ...(options.used && { used: true }),
     section: options.section,
     inline: options.inline ?? 'auto',
     ...(options.naked && { naked: true }),

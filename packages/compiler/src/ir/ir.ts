@@ -32,6 +32,8 @@ export interface Func {
   readonly name: string;
   linkage: Linkage;
   readonly hidden: boolean;
+  /** `__attribute__((used))`: stays though nobody calls it. */
+  readonly used?: boolean;
   /** `SEC("…")`: an entry program; undefined for subprograms, which go to `.text`, and for externs outside `.ksyms`. */
   readonly section: string | undefined;
   readonly inline: 'always' | 'never' | 'auto';
@@ -65,6 +67,8 @@ export interface Global {
   /** 0 when it has no BTF (string literals). */
   readonly type: BtfId;
   readonly declTags: readonly { readonly component: number; readonly value: string }[];
+  /** `__attribute__((used))`: stays though no code refers to it. */
+  readonly used?: boolean;
   /** Nobody writes it (const, or seen never to be written): loads of it may be folded, unless `volatile`. */
   readonly constant: boolean;
   readonly span: Span | undefined;

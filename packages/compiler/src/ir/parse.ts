@@ -97,6 +97,7 @@ class ModuleParser {
     this.mark(':');
     const linkage = this.linkage();
     const hidden = this.accept('hidden');
+    const used = this.accept('used');
     const section = this.take('string').text;
     this.word('size');
     const size = this.integer();
@@ -118,6 +119,7 @@ class ModuleParser {
       name: name.text,
       linkage,
       hidden,
+      ...(used && { used }),
       section,
       size,
       align,
@@ -155,13 +157,14 @@ class ModuleParser {
     const result = this.type();
     const linkage = this.linkage();
     const hidden = this.accept('hidden');
+    const used = this.accept('used');
     const section = this.accept('section') ? this.take('string').text : undefined;
     let inline: Func['inline'] = 'auto';
     if (this.accept('inline')) inline = this.oneOf(['always', 'never', 'auto']);
     const type = this.accept('type') ? this.integer() : 0;
     const declTags = this.tags();
     const span = this.spanFrom(name);
-    return createFunc(name.text, { params, result, linkage, hidden, section, inline, type, declTags, span });
+    return createFunc(name.text, { params, result, linkage, hidden, used, section, inline, type, declTags, span });
   }
 
   private func(): void {

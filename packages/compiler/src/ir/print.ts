@@ -26,6 +26,7 @@ export function printModule(module: Module): string {
 export function printGlobal(global: Global): string {
   const words = [`global @${global.name}: ${global.linkage}`];
   if (global.hidden) words.push('hidden');
+  if (global.used) words.push('used');
   words.push(quote(global.section), `size ${global.size} align ${global.align}`);
   if (global.type !== 0) words.push(`type ${global.type}`);
   if (global.constant) words.push('constant');
@@ -40,6 +41,7 @@ export function printFunction(func: Func): string {
   const params = func.params.map((param) => `${printParam(names, param)}${param.origin ? ` ${param.origin}` : ''}`);
   const words = [`func @${func.name}(${params.join(', ')}): ${func.result} ${func.linkage}`];
   if (func.hidden) words.push('hidden');
+  if (func.used) words.push('used');
   if (func.section !== undefined) words.push(`section ${quote(func.section)}`);
   if (func.inline !== 'auto') words.push(`inline ${func.inline}`);
   if (func.type !== 0) words.push(`type ${func.type}`);

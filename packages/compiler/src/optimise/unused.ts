@@ -10,7 +10,8 @@ export function removeUnusedFunctions(module: Module): void {
     used.add(func);
     work.push(func);
   };
-  for (const func of module.functions) if (func.linkage !== 'static' || func.section !== undefined) use(func);
+  for (const func of module.functions)
+    if (func.linkage !== 'static' || func.section !== undefined || func.used) use(func);
   for (const global of module.globals)
     for (const one of global.relocations) if (one.target.kind === 'func') use(one.target);
   for (let func = work.pop(); func !== undefined; func = work.pop()) {
@@ -35,7 +36,7 @@ export function removeUnusedGlobals(module: Module): void {
     work.push(value);
   };
   for (const global of module.globals)
-    if (global.linkage !== 'static' || !PLAIN_SECTIONS.test(global.section)) use(global);
+    if (global.linkage !== 'static' || global.used || !PLAIN_SECTIONS.test(global.section)) use(global);
   for (const func of module.functions) forEachUser(func, (user) => forEachOperand(user, use));
   for (let global = work.pop(); global !== undefined; global = work.pop()) {
     for (const one of global.relocations) use(one.target);
