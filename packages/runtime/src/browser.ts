@@ -1,6 +1,6 @@
 export { type CapturedPacket, type PacketCapture, readPackets, writePcap, writePcapng } from '@skep/capture';
 export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
-export { Debugger, type DebuggerOptions, SimulatedWorld, type World } from '@skep/vm';
+export { Debugger, type DebuggerOptions, SimulatedWorld, Socket, type SocketOptions, type World } from '@skep/vm';
 export type * from './host.ts';
 export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
 export { Attached, Loaded, LoadedProgram } from './loaded.ts';

@@ -1,6 +1,6 @@
 import type { Recording } from '@skep/capture';
 import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
-import type { PlainContext } from '@skep/vm';
+import type { Fields, HookState, Outcome, PlainContext, Socket } from '@skep/vm';
 
 /**
  * A home for programs: the Linux kernel or the virtual machine. Both do the same to the same objects; what one cannot
@@ -135,6 +135,10 @@ export interface HostTestRun {
   /** As bytes, or as plain values: the members of the UAPI struct, `args`, registers. */
   readonly context?: Uint8Array | PlainContext | undefined;
   readonly repeat?: number | undefined;
+  /** The virtual machine only: the socket that the program runs for (`sk` of its context). */
+  readonly socket?: Socket | undefined;
+  /** The virtual machine only: what helpers tell of the hook. */
+  readonly hook?: Pick<HookState, 'address' | 'cookie' | 'retval'> | undefined;
 }
 
 export interface HostTestResult {
@@ -142,4 +146,8 @@ export interface HostTestResult {
   readonly dataOut: Uint8Array | undefined;
   readonly contextOut: Uint8Array | undefined;
   readonly nsPerRun: number;
+  /** The context as plain values, where it is a record of the UAPI. */
+  readonly fields?: Fields | undefined;
+  /** The virtual machine only: what the program asked for beside its verdict. */
+  readonly outcome?: Outcome;
 }

@@ -299,7 +299,7 @@ const cases: readonly Case[] = [
 ];
 
 describe.skipIf(skip !== undefined)(`helpers of both homes${skip ? ` (skipped: ${skip})` : ''}`, () => {
-  let homes: { readonly loaded: Loaded; close(): void }[] = [];
+  let homes: { readonly loaded: Loaded; readonly things: readonly { close(): void }[] }[] = [];
 
   beforeAll(() => {
     const { spec } = open('helpers.bpf.c', bytes);
@@ -308,11 +308,11 @@ describe.skipIf(skip !== undefined)(`helpers of both homes${skip ? ` (skipped: $
       const jumps = loaded.maps.get('jumps')!;
       for (const [slot, name] of ['again', 'third'].entries()) jumps.set(slot, loaded.programs.get(name)!.handle);
       loaded.maps.get('devices')!.set(1, 1);
-      return { loaded, close: () => [loaded, host].forEach((one) => one.close()) };
+      return { loaded, things: [loaded, host] };
     });
   });
   afterAll(() => {
-    for (const home of homes) home.close();
+    for (const one of homes.flatMap((home) => home.things)) one.close();
   });
 
   for (const { program, inputs, text } of cases) {

@@ -299,7 +299,7 @@ function machineHome(map: UserMap): Home {
 function play(home: Home, shape: Shape, operations: readonly Operation[]): string[] {
   const perCpu = /PERCPU/.test(shape.type);
   const stride = (shape.valueSize + 7) & ~7;
-  const valueOf = (n: number): Uint8Array => {
+  const valueFor = (n: number): Uint8Array => {
     if (shape.values) return shape.values[n % shape.values.length]!;
     if (!perCpu) return new Uint8Array(shape.valueSize).fill(n + 1);
     const all = new Uint8Array(stride * cpus);
@@ -312,7 +312,7 @@ function play(home: Home, shape: Shape, operations: readonly Operation[]): strin
       case 'lookup':
         return `lookup ${home.lookup(keyOf(one.key))}`;
       case 'update':
-        return `update ${home.update(keyOf(one.key), valueOf(one.value), one.mode)}`;
+        return `update ${home.update(keyOf(one.key), valueFor(one.value), one.mode)}`;
       case 'delete':
         return `delete ${home.delete(keyOf(one.key))}`;
       case 'next': {
@@ -330,6 +330,8 @@ function play(home: Home, shape: Shape, operations: readonly Operation[]): strin
         if (/QUEUE|STACK|RINGBUF/.test(shape.type) || shape.flags === 16) return '';
         return `keys ${shape.ordered ? home.keys() : home.keys().sort()}`;
       }
+      default:
+        return '';
     }
   });
 }

@@ -19,7 +19,7 @@ export { decodeContext, encodeContext, type PlainContext } from './hooks/context
 export type { Fields } from './hooks/fields.ts';
 export { Socket, type SocketOptions } from './hooks/socket.ts';
 export { parseTraceFormat, type TraceField, type TraceFormat } from './hooks/trace-format.ts';
-export { hookKey, Machine, type MachineOptions, type Outcome, requireHook } from './machine.ts';
+export { type HookState, hookKey, Machine, type MachineOptions, type Outcome, requireHook } from './machine.ts';
 export type { SpecialField, VmMap } from './maps/map.ts';
 export { PerfEventMap } from './maps/perf.ts';
 export { RingMap } from './maps/ring.ts';

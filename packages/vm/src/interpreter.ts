@@ -107,13 +107,16 @@ export class Run {
                 break;
               }
               case 0x81:
-                r[d + 1] = (r[d] = view.getInt32(at, true)) >> 31;
+                r[d] = view.getInt32(at, true);
+                r[d + 1] = r[d]! >> 31;
                 break;
               case 0x89:
-                r[d + 1] = (r[d] = view.getInt16(at, true)) >> 31;
+                r[d] = view.getInt16(at, true);
+                r[d + 1] = r[d]! >> 31;
                 break;
               case 0x91:
-                r[d + 1] = (r[d] = view.getInt8(at)) >> 31;
+                r[d] = view.getInt8(at);
+                r[d + 1] = r[d]! >> 31;
                 break;
               default:
                 throw illegal(op);
@@ -706,12 +709,6 @@ export function illegal(op: number): Fault {
 
 /** Instructions that exist and that the machine does not have; the others of these opcodes are no trouble. */
 const ABSENT: Record<number, string> = {
-  32: 'legacy packet loads',
-  40: 'legacy packet loads',
-  48: 'legacy packet loads',
-  64: 'legacy packet loads',
-  72: 'legacy packet loads',
-  80: 'legacy packet loads',
   191: 'address space casts',
   229: 'may_goto',
 };

@@ -27,7 +27,7 @@ export interface CapturedPacket {
   readonly data: Uint8Array;
   /** Bytes that it had. */
   readonly length: number;
-  readonly comment?: string;
+  readonly comment?: string | undefined;
 }
 
 export const LINKTYPE_ETHERNET = 1;

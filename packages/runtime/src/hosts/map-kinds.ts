@@ -6,4 +6,4 @@ const numbers = (pattern: RegExp): ReadonlySet<number> =>
 /** Types whose entries have one value a CPU. */
 export const perCpuTypes = numbers(/_(PERCPU_ARRAY|PERCPU_HASH|LRU_PERCPU_HASH|PERCPU_CGROUP_STORAGE)$/);
 /** Types that programs send records through. */
-export const recordTypes = numbers(/_(RINGBUF|PERF_EVENT_ARRAY)$/);
+export const recordTypes = numbers(/_TYPE_(RINGBUF|PERF_EVENT_ARRAY)$/);

@@ -168,6 +168,8 @@ class VmHostProgram implements HostProgram {
       ...(options.data && { data: options.data }),
       ...(options.context && { context: options.context }),
       ...(options.repeat !== undefined && { repeat: options.repeat }),
+      ...(options.socket && { socket: options.socket }),
+      ...(options.hook && { hook: options.hook }),
     });
     return { ...result, contextOut: options.context && result.contextOut };
   }

@@ -36,11 +36,14 @@ export function testRun(spec: Spec, request: TestRunRequest): TestRunReport {
     const program = loaded.programs.get(request.program)!;
     const packets = program.spec.hook?.programType === 'BPF_PROG_TYPE_XDP';
     const data = request.data ?? (packets ? new Uint8Array(64) : undefined);
-    const result = program.run({ data, context, repeat });
+    const { retval, dataOut, contextOut, nsPerRun } = program.run({ data, context, repeat });
     const maps = [...loaded.maps.values()].filter((one) => one.spec.keyType !== 0 && one.spec.data === undefined);
     return {
       home: host.kind,
-      ...result,
+      retval,
+      dataOut,
+      contextOut,
+      nsPerRun,
       maps: Object.fromEntries(maps.map((map) => [map.name, map.entries().filter(([, value]) => !isZero(value))])),
     };
   } finally {

@@ -142,7 +142,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
       seen[slot] = 1;
       count += 1;
       const op = opcode(code, slot);
-      if (writesFrame(code, slot)) return undefined;
+      if (writesFrame(code, slot) || isPacketLoad(op)) return undefined;
       if (op === 0x95) break;
       if (isJump(op)) {
         const to = target(code, slot);
@@ -165,6 +165,11 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   let n = 0;
   for (let slot = 0; slot < slots && n < count; slot++) if (seen[slot] === 1) list[n++] = slot;
   return { leaders, first: entry, slots: list, count, calls: [...calls], tails, repeats };
+}
+
+/** The loads of classic BPF, which are rare and old: the interpreter has them. */
+function isPacketLoad(op: number): boolean {
+  return (op & 7) === 0 && (op >> 5 === 1 || op >> 5 === 2);
 }
 
 /** No verifier takes a write to r10; translated code keeps the frame apart from the registers. */

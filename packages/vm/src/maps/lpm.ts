@@ -248,7 +248,7 @@ export class LpmTrieMap extends PlainMap {
   /** How many leading bits of a node and a key are the same, at most the shorter of both. */
   private match(node: number, own: number, key: number, length: number): number {
     const { bytes } = this.memory;
-    const limit = own < length ? own : length;
+    const limit = Math.min(own, length);
     const a = node + DATA;
     const b = key + 4;
     for (let i = 0; i * 8 < limit; i++) {
