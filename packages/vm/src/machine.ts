@@ -153,7 +153,7 @@ export class Machine {
   repeat(program: VmProgram, context: number, times: number): number {
     if (times > 100 && this.engine === 'jit') this.compile(program);
     const { compiled } = program;
-    if (!compiled || this.observer) {
+    if (!compiled?.repeat || this.observer) {
       let result = 0;
       for (let i = 0; i < times; i++) result = this.run(program, context);
       return result;

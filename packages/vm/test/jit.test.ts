@@ -12,6 +12,8 @@ import { BUFFER, Random, randomBytes, randomProgram, type Shape } from './jit-pr
 
 /** Programs of one run; `SKEP_FUZZ=100000` by hand. The seed of a failure is in its message. */
 const PROGRAMS = Number(process.env.SKEP_FUZZ ?? 1500);
+/** By hand as long as it takes. */
+const HOURS = 24 * 3_600_000;
 const SEED = Number(process.env.SKEP_SEED ?? 1);
 
 const programSpec = (code: Uint8Array): ProgramSpec => ({
@@ -145,61 +147,73 @@ interface Seen {
 }
 
 describe('compiled code', () => {
-  it('does what the interpreter does, faults included', () => {
-    let faults = 0;
-    let finished = 0;
-    let sides = [new Side(3000), new Side(3000 * 64, 'unverified')] as const;
-    for (let i = 0; i < PROGRAMS; i++) {
-      const seed = SEED * 1_000_003 + i;
-      const random = new Random(seed);
-      if (i % 200 === 0) sides = [new Side(3000), new Side(3000 * 64, 'unverified')];
-      const code = randomProgram(random, sides[0].shape(true));
-      const want = sides[0].run(code);
-      const got = sides[1].run(code);
-      if (want.kind === 'fuel' || got.refused) {
-        // Where the interpreter gave up, compiled code (which counts by loops) may have come further.
-        sides = [new Side(3000), new Side(3000 * 64, 'unverified')];
-        continue;
+  it(
+    'does what the interpreter does, faults included',
+    () => {
+      let faults = 0;
+      let finished = 0;
+      let sides = [new Side(3000), new Side(3000 * 64, 'unverified')] as const;
+      for (let i = 0; i < PROGRAMS; i++) {
+        const seed = SEED * 1_000_003 + i;
+        const random = new Random(seed);
+        if (i % 200 === 0) sides = [new Side(3000), new Side(3000 * 64, 'unverified')];
+        const code = randomProgram(random, sides[0].shape(true));
+        const want = sides[0].run(code);
+        const got = sides[1].run(code);
+        if (want.kind === 'fuel' || got.refused) {
+          // Where the interpreter gave up, compiled code (which counts by loops) may have come further.
+          sides = [new Side(3000), new Side(3000 * 64, 'unverified')];
+          continue;
+        }
+        expect(got.text, `seed ${seed}`).toBe(want.text);
+        if (want.fault === undefined) finished += 1;
+        else faults += 1;
       }
-      expect(got.text, `seed ${seed}`).toBe(want.text);
-      if (want.fault === undefined) finished += 1;
-      else faults += 1;
-    }
-    if (process.env.SKEP_FUZZ)
-      console.log(`${finished} finished, ${faults} stopped, ${PROGRAMS - finished - faults} without end`);
-    expect(finished).toBeGreaterThan(PROGRAMS / 4);
-    expect(faults).toBeGreaterThan(PROGRAMS / 50);
-  });
+      if (process.env.SKEP_FUZZ)
+        console.log(`${finished} finished, ${faults} stopped, ${PROGRAMS - finished - faults} without end`);
+      expect(finished).toBeGreaterThan(PROGRAMS / 4);
+      expect(faults).toBeGreaterThan(PROGRAMS / 50);
+    },
+    HOURS,
+  );
 
-  it.each(['verified', 'bounded'] as const)('does so in mode %s for programs that do nothing wrong', (trust) => {
-    let sides = [new Side(100_000), new Side(100_000 * 64, trust)] as const;
-    for (let i = 0; i < PROGRAMS / 3; i++) {
-      const seed = SEED * 2_000_003 + i;
-      const random = new Random(seed);
-      if (i % 200 === 0) sides = [new Side(100_000), new Side(100_000 * 64, trust)];
-      const code = randomProgram(random, sides[0].shape(false));
-      const want = sides[0].run(code);
-      expect(want.fault, `seed ${seed}`).toBe(undefined);
-      expect(sides[1].run(code).text, `seed ${seed}`).toBe(want.text);
-    }
-  });
-
-  it('never leaves its memory, hangs or crashes, whatever the bytes', () => {
-    let ran = 0;
-    let refused = 0;
-    let side = new Side(20_000, 'unverified');
-    for (let i = 0; i < PROGRAMS * 2; i++) {
-      const seed = SEED * 3_000_017 + i;
-      if (i % 500 === 0) side = new Side(20_000, 'unverified');
-      try {
-        side.run(randomBytes(new Random(seed)));
-        ran += 1;
-      } catch (error) {
-        if (!(error instanceof SkepError)) throw new Error(`seed ${seed}`, { cause: error });
-        refused += 1;
+  it.each(['verified', 'bounded'] as const)(
+    'does so in mode %s for programs that do nothing wrong',
+    (trust) => {
+      let sides = [new Side(100_000), new Side(100_000 * 64, trust)] as const;
+      for (let i = 0; i < PROGRAMS / 3; i++) {
+        const seed = SEED * 2_000_003 + i;
+        const random = new Random(seed);
+        if (i % 200 === 0) sides = [new Side(100_000), new Side(100_000 * 64, trust)];
+        const code = randomProgram(random, sides[0].shape(false));
+        const want = sides[0].run(code);
+        expect(want.fault, `seed ${seed}`).toBe(undefined);
+        expect(sides[1].run(code).text, `seed ${seed}`).toBe(want.text);
       }
-    }
-    expect(ran).toBeGreaterThan(PROGRAMS / 10);
-    expect(refused).toBeGreaterThan(0);
-  });
+    },
+    HOURS,
+  );
+
+  it(
+    'never leaves its memory, hangs or crashes, whatever the bytes',
+    () => {
+      let ran = 0;
+      let refused = 0;
+      let side = new Side(20_000, 'unverified');
+      for (let i = 0; i < PROGRAMS * 2; i++) {
+        const seed = SEED * 3_000_017 + i;
+        if (i % 500 === 0) side = new Side(20_000, 'unverified');
+        try {
+          side.run(randomBytes(new Random(seed)));
+          ran += 1;
+        } catch (error) {
+          if (!(error instanceof SkepError)) throw new Error(`seed ${seed}`, { cause: error });
+          refused += 1;
+        }
+      }
+      expect(ran).toBeGreaterThan(PROGRAMS / 10);
+      expect(refused).toBeGreaterThan(0);
+    },
+    HOURS,
+  );
 });

@@ -14,8 +14,11 @@ import * as w from './wasm.ts';
 export interface Compiled {
   /** Runs on a context; gives the low half of r0. Throws {@link Fault}. */
   run(context: number): number;
-  /** The same so many times, with a budget for each; gives the last result. */
-  repeat(context: number, times: number): number;
+  /**
+   * The same so many times, with a budget for each; gives the last result. Undefined for programs whose helpers leave
+   * something with the machine, which has to look after every run.
+   */
+  readonly repeat: ((context: number, times: number) => number) | undefined;
   /** Runs the program (slot 0) or a callback on r1 … r5 and leaves r0: halves as in the interpreter. */
   call(slot: number, registers: Int32Array): void;
   /** Goes on in a frame of another program, with what is left of its budget; r1 and the result are in the cells. */
@@ -190,6 +193,11 @@ const PACKET_PROGRAMS: ReadonlySet<string> = new Set([
   'BPF_PROG_TYPE_SK_SKB',
   'BPF_PROG_TYPE_SK_MSG',
   'BPF_PROG_TYPE_FLOW_DISSECTOR',
+]);
+
+/** Helpers that work on maps and arguments alone, or ask the world. */
+const STATELESS: ReadonlySet<number> = new Set([
+  1, 2, 3, 5, 7, 8, 28, 125, 130, 131, 132, 133, 134, 160, 181, 182, 195,
 ]);
 
 const LOOKUP = 1;
@@ -445,10 +453,12 @@ function instantiate(
         machine.nesting -= 1;
       }
     },
-    repeat(context, times) {
-      const at = frame();
-      return times < 1 ? 0 : guarded(() => repeat(context, at, fuel, machine.world.cpu, times));
-    },
+    repeat: translation.helpers.every((id) => STATELESS.has(id))
+      ? (context, times) => {
+          const at = frame();
+          return times < 1 ? 0 : guarded(() => repeat(context, at, fuel, machine.world.cpu, times));
+        }
+      : undefined,
     call(slot, registers) {
       const call = calls.get(slot);
       if (call === undefined) throw new Fault('call', 'it passes what is no function as a callback');

@@ -34,7 +34,7 @@ export function blockSize(block: Block): number {
 /** Instructions of a loop with all its copies, and how many copies there are at most. */
 const TARGET = 128;
 const LARGEST = TARGET / 2;
-const MOST_COPIES = 8;
+const MOST_COPIES = 16;
 /** Instructions that one function may grow by. */
 const MOST_ADDED = 4096;
 
