@@ -37,6 +37,7 @@ export {
 } from './link/perf.ts';
 export { attachSocket } from './link/socket.ts';
 export { attachSockmap } from './link/sockmap.ts';
+export { attachStructOps, type StructOpsMembers, structOpsMember } from './link/struct-ops.ts';
 export { attachNetkit, attachTc, type TcOptions } from './link/tc.ts';
 export {
   attachIterator,
@@ -57,7 +58,7 @@ export {
   type UprobeTarget,
 } from './link/uprobe.ts';
 export { attachUsdt, type UsdtOptions } from './link/usdt.ts';
-export { attachXdp, type XdpOptions } from './link/xdp.ts';
+export { attachXdp, attachXdpMap, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';

@@ -27,6 +27,8 @@ export interface MapOptions {
   readonly mapExtra?: number | bigint;
   /** Types of key and value, for those who look at the map from outside. */
   readonly btf?: { readonly handle: Handle; readonly keyType: number; readonly valueType: number } | undefined;
+  /** Of struct_ops: the type of the value in the kernel's own types. */
+  readonly kernelValueType?: number | undefined;
 }
 
 /** What update does with what is already there (include/uapi/linux/bpf.h). */
@@ -63,6 +65,10 @@ export class BpfMap {
 
   get fd(): number {
     return this.handle.fd;
+  }
+
+  get closed(): boolean {
+    return this.handle.closed;
   }
 
   /** A copy of the value; undefined when there is none. */
@@ -292,11 +298,16 @@ export function createMap(options: MapOptions): BpfMap {
     btf_fd: options.btf?.handle.fd,
     btf_key_type_id: options.btf?.keyType,
     btf_value_type_id: options.btf?.valueType,
+    btf_vmlinux_value_type_id: options.kernelValueType,
     map_extra: options.mapExtra,
   });
   if (result >= 0) return new BpfMap(new Handle(result, `map ${options.name}`), options);
   // Types that know no BTF refuse it with a number of their own; the map works without.
-  if (options.btf !== undefined && (result === -ERRNO.ENOTSUPP || result === -ERRNO.EINVAL)) {
+  if (
+    options.btf !== undefined &&
+    !options.kernelValueType &&
+    (result === -ERRNO.ENOTSUPP || result === -ERRNO.EINVAL)
+  ) {
     return createMap({ ...options, btf: undefined });
   }
   throw (

@@ -30,11 +30,9 @@ export function attachSockmap(program: Program, map: BpfMap): Link {
     );
   }
   return new Link(what, 'prog_attach', [], () => {
-    // The map may be closed already, and its programs with it.
-    try {
+    // With the map its programs are gone.
+    if (!map.closed) {
       bpf('BPF_PROG_DETACH', { target_fd: map.fd, attach_bpf_fd: program.fd, attach_type: attachType });
-    } catch {
-      return;
     }
   });
 }

@@ -2,6 +2,7 @@ import { bpf } from '../bpf/call.ts';
 import { ATTACH } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
 import { interfaceIndex } from '../interfaces.ts';
+import type { BpfMap } from '../map.ts';
 import { setXdp } from '../netlink.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
@@ -40,6 +41,19 @@ export function attachXdp(program: Program, device: string | number, options: Xd
   return new Link(what, 'netlink', [], () => {
     process.off('exit', remove);
     remove();
+  });
+}
+
+/**
+ * Runs the program for each packet that another XDP program redirects through entry `key` of a map: before it leaves by that
+ * interface (devmap), or on that CPU (cpumap). `target` is the index of the interface, or how many packets may wait.
+ */
+export function attachXdpMap(program: Program, map: BpfMap, key: number, target: number): Link {
+  const slot = new Uint8Array(Uint32Array.of(key).buffer);
+  map.update(slot, new Uint8Array(Uint32Array.of(target, program.fd).buffer));
+  return new Link(`entry ${key} of map ${map.name}`, 'map_update', [], () => {
+    // The map may be closed already, and its programs with it.
+    if (!map.closed) map.delete(slot);
   });
 }
 

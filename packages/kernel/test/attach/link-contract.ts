@@ -37,7 +37,12 @@ export async function holdLinks(series: string): Promise<void> {
   for (const one of LINKS) {
     const via = expected(one, series);
     // One network namespace has one flow dissector, and one device one XDP program.
-    if (via === undefined || via === '-' || OUTLIVE.has(via.replace('*', '')) || /^XDP generic|freplace/.test(one.name))
+    if (
+      via === undefined ||
+      via === '-' ||
+      OUTLIVE.has(via.replace('*', '')) ||
+      /^XDP (generic|of)|freplace|struct_ops/.test(one.name)
+    )
       continue;
     ids.push(await holdLink(one, scope));
   }

@@ -1,14 +1,18 @@
 import { equal, ok, throws } from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { ATTACH_TYPES, PROG_TYPES } from '@skep/abi';
 import { BtfBuilder } from '@skep/object';
 import {
+  attachStructOps,
+  attachXdpMap,
   type BpfMap,
   cgroup2Root,
   createMap,
   findAttachTarget,
   type Hook,
+  interfaceIndex,
   KernelError,
   kernel,
   type Link,
@@ -17,10 +21,11 @@ import {
   openIterator,
   type Program,
   type ProgramOptions,
+  structOpsMember,
 } from '../../src/index.ts';
 import { native } from '../../src/sys/native.ts';
 import { sys } from '../../src/sys/syscalls.ts';
-import { code, countAll, countFor, exit, set } from '../support/code.ts';
+import { call, code, countAll, countFor, exit, mapFd, returns, set } from '../support/code.ts';
 import { network, sendPackets } from './network.ts';
 import { TcpPair, traffic, udp } from './traffic.ts';
 
@@ -133,6 +138,8 @@ const pid = process.pid;
 const ALL = 'bpf_link bpf_link bpf_link bpf_link bpf_link';
 const SYSCALL_FUNCTION = process.arch === 'arm64' ? '__arm64_sys_unlinkat' : '__x64_sys_unlink';
 const ABSENT = '/nonexistent-skep';
+/** Compiled before; see bundle.ts. */
+const USDT = `${process.cwd()}/.cache/kernel-test/usdt`;
 
 const unlinkNothing = (): void => {
   throws(() => unlinkSync(ABSENT));
@@ -298,6 +305,23 @@ export const LINKS: readonly LinkCase[] = [
     }),
   },
   {
+    name: 'usdt',
+    on: existsSync(USDT) ? 'perf_ioctl bpf_link bpf_link bpf_link bpf_link' : 'skip skip skip skip skip',
+    set(counter, scope) {
+      const target = spawn(USDT, { stdio: ['pipe', 'pipe', 'inherit'] });
+      scope.use({ [Symbol.dispose]: () => void target.kill() });
+      return {
+        program: { type: PROG['KPROBE']!, code: countFor(target.pid!, counter) },
+        attach: { kind: 'usdt', binary: USDT, provider: 'skep', name: 'tick', pid: target.pid },
+        async trigger(attached) {
+          target.stdin.write('x');
+          const [semaphore] = await once(target.stdout, 'data');
+          equal(String(semaphore), attached ? '1' : '0');
+        },
+      };
+    },
+  },
+  {
     name: 'tracepoint',
     on: 'perf_ioctl bpf_link bpf_link bpf_link skip',
     set: (counter) => ({
@@ -444,6 +468,21 @@ export const LINKS: readonly LinkCase[] = [
     name: 'XDP over netlink',
     on: 'netlink netlink netlink netlink netlink',
     set: onPackets('XDP', 2, { kind: 'xdp', device: 'skep0', via: 'netlink' }),
+  },
+  {
+    name: 'XDP of a cpumap',
+    on: 'map_update map_update map_update map_update map_update',
+    set: (counter, scope) => redirected(counter, scope, 16, 'XDP_CPUMAP', () => 192),
+  },
+  {
+    name: 'XDP of a devmap',
+    on: 'map_update map_update map_update map_update map_update',
+    set: (counter, scope) => redirected(counter, scope, 14, 'XDP_DEVMAP', () => interfaceIndex('skep0')),
+  },
+  {
+    name: 'struct_ops',
+    on: 'map_update map_update bpf_link bpf_link skip',
+    set: structOps,
   },
   {
     name: 'tc ingress',
@@ -618,6 +657,52 @@ function freplace(counter: number, scope: Scope): Setting {
     attach: { kind: 'tracing' },
     trigger(attached) {
       equal(target.testRun({ data: new Uint8Array(64) }).retval, attached ? 1 : 2);
+    },
+  };
+}
+
+/** A program behind an XDP program that redirects everything through entry 0 of a map. */
+function redirected(counter: number, scope: Scope, type: number, attachType: string, target: () => number): Setting {
+  network();
+  const map = scope.use(createMap({ name: 'targets', type, keySize: 4, valueSize: 8, maxEntries: 1 }));
+  const redirect_map = 51;
+  const first = code(mapFd(1, map.fd), set(2, 0), set(3, 0), call(redirect_map), exit);
+  for (const [device, bytes] of [
+    ['skep0', first],
+    ['skep1', returns(2)], // the driver takes redirected packets only with a program at the other end
+  ] as const) {
+    const program = scope.use(loadProgram({ name: device, type: PROG['XDP']!, license: 'GPL', code: bytes }));
+    scope.use(kernel().attach(program, { kind: 'xdp', device, mode: 'native' }));
+  }
+  return {
+    program: { type: PROG['XDP']!, code: countAll(counter, 2), expectedAttachType: ATTACH[attachType]! },
+    attach: (program) => attachXdpMap(program, map, 0, target()),
+    trigger: () => sendPackets(3, 100),
+  };
+}
+
+/** A congestion control of TCP, used by all connections of the guest while it is there. */
+function structOps(counter: number, scope: Scope): Setting {
+  const SYSCTL = '/proc/sys/net/ipv4/tcp_congestion_control';
+  const usual = readFileSync(SYSCTL, 'utf8');
+  const STRUCT = 'tcp_congestion_ops';
+  const implement = (member: string, bytes: Uint8Array) => ({
+    type: PROG['STRUCT_OPS']!,
+    code: bytes,
+    ...structOpsMember(STRUCT, member),
+  });
+  const load = (member: string, bytes: Uint8Array) =>
+    scope.use(loadProgram({ name: member, license: 'GPL', ...implement(member, bytes) }));
+  const needed = { ssthresh: load('ssthresh', returns(2)), undo_cwnd: load('undo_cwnd', returns(2)) };
+  const cong_avoid = load('cong_avoid', returns(0));
+  return {
+    program: implement('init', countAll(counter, 0)),
+    attach: (init) => attachStructOps('skep_cc', STRUCT, { ...needed, cong_avoid, init, name: 'skep_cc' }),
+    async trigger(attached) {
+      writeFileSync(SYSCTL, attached ? 'skep_cc' : usual);
+      using pair = await TcpPair.open('127.0.0.1');
+      await pair.say('hello');
+      writeFileSync(SYSCTL, usual);
     },
   };
 }

@@ -2,6 +2,7 @@ import { equal, match, ok } from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { SkepError } from '@skep/base';
 import { type Loaded, open, type Spec, type Value } from '../../src/index.ts';
 import { type RunOptions, run } from '../../src/node/run.ts';
 
@@ -10,7 +11,15 @@ export interface Outcome {
   readonly name: string;
   readonly result: 'ok' | 'failed';
   readonly message?: string;
+  /** Of the error. */
+  readonly code?: string | undefined;
 }
+
+/** Examples that a kernel cannot run, and the code of the error that says so. */
+export const REFUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Linux 7 has no do_unlinkat.
+  '7.3': { unlink_kprobe: 'E5015', unlink_fentry: 'E5015' },
+};
 
 /** What a run showed. */
 interface Shown {
@@ -149,7 +158,12 @@ async function main(paths: readonly string[]): Promise<void> {
     const name = basename(path).split('.', 1)[0]!;
     const outcome: Outcome = await tryExample(name, open(path, readFileSync(path)).spec).then(
       () => ({ name, result: 'ok' }),
-      (error) => ({ name, result: 'failed', message: error instanceof Error ? (error.stack ?? '') : String(error) }),
+      (error) => ({
+        name,
+        result: 'failed',
+        message: error instanceof Error ? (error.stack ?? '') : String(error),
+        code: error instanceof SkepError ? error.code : undefined,
+      }),
     );
     writeFileSync(1, `${json(outcome)}\n`);
   }
@@ -160,13 +174,13 @@ async function tryExample(name: string, spec: Spec): Promise<void> {
   const records: Value[] = [];
   const trace: string[] = [];
   const maps = new Map<string, (readonly [Value, Value])[]>();
-  let during: void | Promise<void>;
+  const during: (void | Promise<void>)[] = [];
   const summary = await run(
     spec,
     { home: 'kernel', ...example.options },
     {
       started({ loaded }) {
-        during = example.during?.(loaded);
+        during.push(example.during?.(loaded));
       },
       records: (batch) => void records.push(...batch),
       trace: (text) => void trace.push(text),
@@ -175,7 +189,7 @@ async function tryExample(name: string, spec: Spec): Promise<void> {
       },
     },
   );
-  await during;
+  await Promise.all(during);
   example.check({ records, trace, maps, lost: summary.lost });
   equal(summary.lost, 0);
 }

@@ -1,0 +1,113 @@
+import { BtfBuilder } from '@skep/object';
+import { loadBtf } from '../bpf/btf-load.ts';
+import { bpf } from '../bpf/call.ts';
+import { ATTACH, MAP } from '../bpf/constants.ts';
+import { noSuchKernelFunction, systemCallFailed } from '../diagnostics.ts';
+import { kernelBtf } from '../kernel-btf.ts';
+import { type BpfMap, createMap } from '../map.ts';
+import type { Program } from '../program.ts';
+import { ERRNO } from '../sys/errno.ts';
+import { Handle } from '../sys/handle.ts';
+import { releaseAtLeast } from '../sys/release.ts';
+import { Link } from './link.ts';
+
+/** What a program that implements one function of a structure is loaded with: the structure's type and the member's number. */
+export function structOpsMember(
+  struct: string,
+  member: string,
+): { readonly attachBtfId: number; readonly expectedAttachType: number } {
+  const { id, members } = structure(struct);
+  const index = members.findIndex((one) => one.name === member);
+  if (index < 0) throw noSuchKernelFunction(`${struct}.${member}`, undefined);
+  return { attachBtfId: id, expectedAttachType: index };
+}
+
+/** Members by their names: programs for functions, numbers, texts for arrays of characters. */
+export type StructOpsMembers = Readonly<Record<string, Program | number | bigint | string>>;
+
+/**
+ * Registers an implementation of a structure of functions (`tcp_congestion_ops`, `sched_ext_ops`) with the kernel, until it
+ * is closed. By a link where the kernel has them (6.4), which ends with the process; before, the registration is undone by
+ * {@link Link.close} and by the end of the process, but not by SIGKILL.
+ */
+export function attachStructOps(name: string, struct: string, members: StructOpsMembers): Link {
+  const what = `struct_ops ${struct} ${name}`;
+  const btf = kernelBtf();
+  const wrapper = btf.find(`bpf_struct_ops_${struct}`, 'struct');
+  if (wrapper === undefined) throw noSuchKernelFunction(`struct_ops ${struct}`, undefined);
+  const value = new Uint8Array(btf.sizeOf(wrapper));
+  fill(value, struct, members);
+  const linked = releaseAtLeast('6.4');
+  // The kernel insists on types of the program's own, though the value's type is the kernel's.
+  using types = ownTypes();
+  const map = createMap({
+    name,
+    type: MAP.BPF_MAP_TYPE_STRUCT_OPS,
+    keySize: 4,
+    valueSize: value.length,
+    maxEntries: 1,
+    flags: linked ? BPF_F_LINK : 0,
+    kernelValueType: wrapper,
+    btf: { handle: types, keyType: 0, valueType: 0 },
+  });
+  try {
+    map.update(new Uint8Array(4), value);
+    if (linked) return linkOf(map, what);
+  } catch (error) {
+    map.close();
+    throw error;
+  }
+  const remove = (): void => void map.delete(new Uint8Array(4));
+  process.once('exit', remove);
+  return new Link(what, 'map_update', [], () => {
+    process.off('exit', remove);
+    remove();
+    map.close();
+  });
+}
+
+function linkOf(map: BpfMap, what: string): Link {
+  const result = bpf('BPF_LINK_CREATE', { prog_fd: map.fd, attach_type: ATTACH.BPF_STRUCT_OPS });
+  if (result < 0) throw systemCallFailed('BPF_LINK_CREATE', -result, what, STRUCT_OPS_HINTS[-result]);
+  return new Link(what, 'bpf_link', [new Handle(result, what)], () => map.close());
+}
+
+const BPF_F_LINK = 1 << 13;
+
+const STRUCT_OPS_HINTS: Readonly<Record<number, string>> = {
+  [ERRNO.EEXIST]: 'an implementation of that name is registered already',
+  [ERRNO.EINVAL]: 'a function is missing that the structure must have',
+};
+
+function structure(name: string) {
+  const btf = kernelBtf();
+  const id = btf.find(name, 'struct');
+  const type = id === undefined ? undefined : btf.type(id);
+  if (id === undefined || type?.kind !== 'struct') throw noSuchKernelFunction(`struct_ops ${name}`, undefined);
+  return { id, members: type.members };
+}
+
+/** The value is `{ common; data }`, data the structure itself. */
+function fill(value: Uint8Array, struct: string, members: StructOpsMembers): void {
+  const btf = kernelBtf();
+  const view = new DataView(value.buffer);
+  const start = structure(`bpf_struct_ops_${struct}`).members.find((one) => one.name === 'data')!.bitOffset / 8;
+  for (const [name, wanted] of Object.entries(members)) {
+    const member = structure(struct).members.find((one) => one.name === name);
+    if (member === undefined) throw noSuchKernelFunction(`${struct}.${name}`, undefined);
+    const at = start + member.bitOffset / 8;
+    const size = btf.sizeOf(member.type);
+    if (typeof wanted === 'string') value.set(new TextEncoder().encode(wanted).subarray(0, size - 1), at);
+    else if (typeof wanted !== 'object') {
+      const bits = BigInt.asUintN(64, BigInt(wanted));
+      for (let i = 0; i < Math.min(size, 8); i++) view.setUint8(at + i, Number((bits >> BigInt(8 * i)) & 0xffn));
+    } else view.setBigUint64(at, BigInt(wanted.fd), true);
+  }
+}
+
+/** The least that there can be: one integer. */
+function ownTypes(): Handle {
+  const builder = new BtfBuilder();
+  builder.add({ kind: 'int', name: 'int', size: 4, bits: 32, offset: 0, signed: true, char: false, bool: false });
+  return loadBtf(builder.toBytes());
+}
