@@ -1,7 +1,7 @@
 import { permitted } from '@skep/kernel';
 import { SimulatedWorld, UserRingMap } from '@skep/vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { kernel, type Loaded, open, type VmHost, vm } from '../src/index.ts';
+import { type HostTestRun, kernel, type Loaded, open, type VmHost, vm } from '../src/index.ts';
 
 const SOURCE = `
 #include <linux/bpf.h>
@@ -15,6 +15,7 @@ char text[64];
 struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, __u64); } per_socket SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_SOCKHASH); __uint(max_entries, 8); __type(key, __u32); __type(value, __u64); } sockets SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 8); __uint(key_size, 4); __uint(value_size, 64); } stacks SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_DEVMAP); __uint(max_entries, 4); __type(key, __u32); __type(value, __u32); } devices SEC(".maps");
 struct value { __u64 count; struct bpf_timer timer; };
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __type(key, __u32); __type(value, struct value); } timers SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_CGROUP_STORAGE); __type(key, struct bpf_cgroup_storage_key); __type(value, __u64); } per_cgroup SEC(".maps");
@@ -124,6 +125,24 @@ SEC("lsm/file_open") int opening(unsigned long long *ctx)
 	out[0] = ctx[0];
 	out[1] = (int)ctx[1];
 	return -1;
+}
+SEC("tc") int counted(struct __sk_buff *skb)
+{
+	out[0] = skb->mark; out[1] = skb->priority; out[2] = skb->cb[2]; out[3] = skb->gso_segs; out[4] = skb->wire_len;
+	out[5] = skb->ifindex; out[6] = skb->ingress_ifindex; out[7] = skb->tstamp;
+	skb->mark += 1; skb->cb[3] = 33; skb->tstamp = 44; skb->tc_index = 5;
+	return skb->priority;
+}
+SEC("xdp") int arrived(struct xdp_md *ctx)
+{
+	out[0] = ctx->ingress_ifindex; out[1] = ctx->rx_queue_index; out[2] = ctx->data_end - ctx->data;
+	out[3] = bpf_redirect_map(&devices, 1, 0);
+	out[4] = bpf_redirect_map(&devices, 2, XDP_TX);
+	out[5] = bpf_redirect_map(&devices, 9, XDP_DROP);
+	out[6] = bpf_redirect_map(&devices, 0, 64);
+	out[7] = bpf_redirect(1, 5);
+	bpf_xdp_adjust_tail(ctx, -4);
+	return bpf_redirect_map(&devices, 3, XDP_DROP);
 }
 SEC("flow_dissector") int dissect(struct __sk_buff *skb)
 {
@@ -319,24 +338,46 @@ describe('hooks in the virtual machine', () => {
 const permission = permitted();
 const skip = permission.ok ? undefined : permission.message;
 describe.skipIf(skip !== undefined)(`hooks that the kernel can test-run${skip ? ` (skipped: ${skip})` : ''}`, () => {
-  const cases: { readonly program: string; readonly options: { data?: Uint8Array; context?: Uint8Array } }[] = [
+  const packet = Uint8Array.from({ length: 60 }, (_, i) => (i === 12 ? 8 : i === 13 ? 0 : i));
+  const slots = new Uint8Array(new BigUint64Array(12).fill(21n).buffer);
+  const cases: readonly { readonly program: string; readonly options: HostTestRun }[] = [
+    { program: 'raw', options: { context: slots } },
+    { program: 'dissect', options: { data: packet } },
+    { program: 'counted', options: { data: packet, context: {} } },
     {
-      program: 'raw',
-      options: { context: new Uint8Array(BigUint64Array.of(40n, 2n, 0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n).buffer) },
+      program: 'counted',
+      options: {
+        data: packet,
+        context: {
+          mark: 7,
+          priority: 9,
+          cb: [1, 2, 3, 4, 5],
+          gso_segs: 3,
+          wire_len: 100,
+          ingress_ifindex: 1,
+          tstamp: 5n,
+        },
+      },
     },
+    { program: 'arrived', options: { data: packet } },
     {
-      program: 'dissect',
-      options: { data: Uint8Array.from({ length: 60 }, (_, i) => (i === 12 ? 8 : i === 13 ? 0 : i)) },
+      program: 'choose',
+      options: { context: { family: 2, protocol: 6, local_port: 666, local_ip4: 1, remote_ip4: 2 } },
     },
+    { program: 'choose', options: { context: { family: 2, protocol: 17, local_port: 80 } } },
   ];
-  for (const { program, options } of cases) {
-    it(`give the same: ${program}`, () => {
+  for (const [i, { program, options }] of cases.entries()) {
+    it(`give the same: ${program} (${i})`, () => {
       const { spec } = open('hooks.bpf.c', bytes);
       const results = [kernel(), vm()].map((home) => {
         const loaded = spec.load(home, { programs: [program] });
         try {
-          const { retval, dataOut } = loaded.programs.get(program)!.run(options);
-          return { retval, dataOut: dataOut && Buffer.from(dataOut).toString('hex'), out: loaded.global('out') };
+          loaded.maps.get('devices')!.set(1, 1);
+          const { retval, dataOut, contextOut } = loaded.programs.get(program)!.run(options);
+          // Where the kernel gives no context back, ours stays out of it.
+          const context = program === 'counted' ? contextOut : undefined;
+          const hex = (from: Uint8Array | undefined) => from && Buffer.from(from).toString('hex');
+          return { retval, dataOut: options.data && hex(dataOut), context: hex(context), out: loaded.global('out') };
         } finally {
           loaded.close();
           home.close();

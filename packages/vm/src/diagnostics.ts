@@ -6,7 +6,7 @@ export const unsupportedMap = (name: string, type: string): SkepError =>
     code: 'E4001',
     severity: 'error',
     message: `map \`${name}\` is a ${type}, which the virtual machine does not have yet`,
-    help: 'run the program in the kernel (`--home kernel`), or use a hash, array, per-CPU, ring buffer or perf event map',
+    help: 'run the program in the kernel (`--home kernel`)',
   });
 
 /** E4002 */

@@ -280,6 +280,10 @@ export interface Outcome {
   signals?: { readonly signal: number; readonly thread: boolean }[];
   /** `bpf_bind`: the address as the program gave it. */
   bind?: Uint8Array;
+  /** What `bpf_seq_printf` and `bpf_seq_write` wrote. */
+  text?: string;
+  /** `bpf_rc_keydown`, `bpf_rc_repeat`, `bpf_rc_pointer_rel`. */
+  remote?: { readonly kind: 'key' | 'repeat' | 'pointer'; readonly values: readonly number[] }[];
   /** `bpf_sysctl_set_new_value`. */
   sysctl?: string;
 }

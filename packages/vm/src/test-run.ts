@@ -95,16 +95,21 @@ function skbRun(machine: Machine, program: VmProgram, options: TestRunOptions, r
   const skb = new SkBuff(machine.memory);
   try {
     const view = VIEWS[hook!.programType] ?? { layer2: false, direct: true };
-    skb.fill(data, view, skbFields(program, options.context), options.socket);
+    const fields = skbFields(program, options.context);
+    // Whoever gives a context gets the length there that he did not give.
+    const wire = options.context !== undefined && !fields['wire_len'];
+    skb.fill(data, view, fields, options.socket);
+    if (wire) skb.set(uapiField(SKB, 'wire_len')!.offset, skb.length);
     machine.skb = skb;
     const flow = hook!.programType === 'BPF_PROG_TYPE_FLOW_DISSECTOR' ? new FlowKeys(machine, skb) : undefined;
     const run = timed(machine, program, skb.context, repeat);
-    const contextOut = skb.record();
+    const record = skb.record();
+    const contextOut = given(record);
     const dataOut = flow ? flow.bytes() : skb.packet();
     // The kernel makes a new link-layer header for programs that do not see it.
     if (!view.layer2) dataOut.fill(0, 0, ETH_HLEN);
     flow?.free();
-    return { ...run, dataOut, contextOut, fields: decodeContext(hook, contextOut) };
+    return { ...run, dataOut, contextOut, fields: decodeContext(hook, record) };
   } finally {
     skb.free();
   }
@@ -126,6 +131,16 @@ function skbFields(program: VmProgram, context: TestRunOptions['context']): Fiel
 }
 
 const SKB = uapiRecord('__sk_buff')!;
+/** What test runs of the kernel give back of `__sk_buff` (convert_skb_to___skb); the rest is zero. */
+const RETURNED = 'mark priority ingress_ifindex ifindex cb tstamp wire_len gso_segs hwtstamp'
+  .split(' ')
+  .map((name) => uapiField(SKB, name)!);
+
+function given(record: Uint8Array): Uint8Array {
+  const out = new Uint8Array(record.length);
+  for (const { offset, size } of RETURNED) out.set(record.subarray(offset, offset + size), offset);
+  return out;
+}
 
 /** `struct bpf_flow_keys` of a flow dissector, which starts behind the Ethernet header. */
 class FlowKeys {

@@ -149,6 +149,11 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
+  // bpf_skb_get_xfrm_state(skb, index, state, size, flags): no packet came through IPsec
+  66: (machine, r) => {
+    machine.memory.slice(r[6]!, r[7]!, r[8]! >>> 0, 'the place of a state').fill(0);
+    give(r, EINVAL);
+  },
   // bpf_skb_change_proto(skb, protocol, flags)
   31: (machine, r) => {
     const skb = skbOf(machine, r);

@@ -36,6 +36,24 @@ export const textHelpers: Record<number, Helper> = {
     }
     give(r, bytes.length + 1);
   },
+  // bpf_seq_printf(seq, fmt, size, data, length), bpf_seq_write(seq, data, length)
+  126: (machine, r) => {
+    const format = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'a format').slice();
+    const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
+    const text = args && formatText(machine, format, args);
+    if (typeof text !== 'string') give(r, EINVAL);
+    else {
+      machine.outcome.text = (machine.outcome.text ?? '') + text;
+      give(r, 0);
+    }
+  },
+  127: (machine, r) => {
+    const data = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'the bytes for a sequence');
+    let text = machine.outcome.text ?? '';
+    for (const byte of data) text += String.fromCharCode(byte);
+    machine.outcome.text = text;
+    give(r, 0);
+  },
   // bpf_strtol(buf, length, flags, result), bpf_strtoul
   105: (machine, r) => parseNumber(machine, r, true),
   106: (machine, r) => parseNumber(machine, r, false),

@@ -51,6 +51,26 @@ export const tracingHelpers: Record<number, Helper> = {
   // bpf_read_branch_records, bpf_get_branch_snapshot: no such hardware
   119: (_, r) => give(r, ENOENT),
   176: (_, r) => give(r, ENOENT),
+  // bpf_perf_prog_read_value(context, buffer, size): the counter of the event that the program is attached to
+  56: (machine, r) => {
+    const size = r[6]! >>> 0;
+    const at = machine.memory.check(r[4]!, r[5]!, size, 'the place of a counter');
+    const found = machine.world.perfCounter?.('', 0);
+    machine.memory.bytes.fill(0, at, at + size);
+    if (size !== 24 || found === undefined) give(r, EINVAL);
+    else {
+      for (const [i, one] of [found.counter, found.enabled, found.running].entries())
+        machine.memory.view.setBigUint64(at + 8 * i, one, true);
+      give(r, 0);
+    }
+  },
+  // bpf_rc_repeat(context), bpf_rc_keydown(context, protocol, scancode, toggle), bpf_rc_pointer_rel(context, x, y)
+  77: (machine, r) => remote(machine, r, 'repeat', []),
+  78: (machine, r) => remote(machine, r, 'key', [r[4]!, r[6]!, r[8]!]),
+  92: (machine, r) => remote(machine, r, 'pointer', [r[4]!, r[6]!]),
+  // bpf_ima_inode_hash, bpf_ima_file_hash: a kernel without integrity measurement
+  161: (_, r) => give(r, EOPNOTSUPP),
+  193: (_, r) => give(r, EOPNOTSUPP),
   // bpf_probe_write_user(target, source, length): nothing to write to
   36: (_, r) => give(r, EFAULT),
   // bpf_get_ns_current_pid_tgid(device, inode, target, size)
@@ -158,6 +178,12 @@ function signal(machine: Machine, r: Int32Array, thread: boolean): void {
   }
   machine.outcome.signals ??= [];
   machine.outcome.signals.push({ signal: number, thread });
+  give(r, 0);
+}
+
+function remote(machine: Machine, r: Int32Array, kind: 'key' | 'repeat' | 'pointer', values: readonly number[]): void {
+  machine.outcome.remote ??= [];
+  machine.outcome.remote.push({ kind, values });
   give(r, 0);
 }
 
