@@ -1,0 +1,113 @@
+import { HELPERS } from '@skep/abi';
+import { SkepError } from '@skep/base';
+import type { MapSpec, ProgramSpec } from '@skep/object';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Fault } from '../src/fault.ts';
+import { SkBuff } from '../src/hooks/skb.ts';
+import { XdpPacket } from '../src/hooks/xdp.ts';
+import { Machine } from '../src/machine.ts';
+import type { VmMap } from '../src/maps/map.ts';
+
+const spec = (type: number, keySize: number, valueSize: number, maxEntries: number, flags = 0): MapSpec => ({
+  ...{ name: `map${type}`, type, keySize, valueSize, maxEntries, flags, keyType: 0, valueType: 0, pinByName: false },
+  ...{ numaNode: undefined, mapExtra: 0n, inner: undefined, initialSlots: new Map(), initialValue: undefined },
+  data: undefined,
+});
+
+/** One of nearly every type. */
+function everyMap(machine: Machine): VmMap[] {
+  const inner = spec(2, 4, 8, 2);
+  return [
+    ...[spec(1, 4, 8, 4), spec(2, 4, 16, 4), spec(5, 4, 8, 4), spec(6, 4, 8, 4), spec(9, 4, 8, 4), spec(10, 4, 8, 4)],
+    ...[spec(3, 4, 4, 4), spec(4, 4, 4, 1), spec(7, 4, 64, 8), spec(8, 4, 4, 2), spec(11, 8, 4, 8, 1)],
+    ...[{ ...spec(12, 4, 4, 2), inner }, { ...spec(13, 4, 4, 2), inner }, spec(14, 4, 4, 4), spec(15, 4, 8, 4)],
+    ...[
+      spec(16, 4, 4, 4),
+      spec(17, 4, 4, 4),
+      spec(18, 4, 8, 4),
+      spec(19, 16, 8, 0),
+      spec(20, 4, 8, 4),
+      spec(22, 0, 8, 2),
+    ],
+    ...[spec(23, 0, 8, 2), spec(24, 4, 8, 0, 1), spec(25, 4, 4, 4), spec(27, 0, 0, 4096), spec(28, 4, 8, 0, 1)],
+    ...[spec(29, 4, 8, 0, 1), spec(30, 0, 8, 10), spec(31, 0, 0, 4096), spec(32, 4, 8, 0, 1)],
+  ].map((one) => machine.createMap(one));
+}
+
+const program = (type: string): ProgramSpec => ({
+  ...{ name: 'fuzzed', section: 'fuzzed', autoload: true, code: Uint8Array.of(0x95, 0, 0, 0, 0, 0, 0, 0) },
+  hook: { programType: type, attachType: undefined, target: undefined, sleepable: false, flags: [] },
+  ...{ references: [], core: [], funcInfo: [], lineInfo: [], functions: [] },
+});
+
+describe('helpers', () => {
+  it('are there for all but a few, which programs that call them are refused for', () => {
+    const machine = new Machine();
+    const absent = HELPERS.filter((one) => machine.helpers[one.id] === undefined);
+    expect(absent.length).toBeLessThan(40);
+    const code = new Uint8Array(16);
+    const view = new DataView(code.buffer);
+    view.setUint8(0, 0x85);
+    view.setInt32(4, absent[0]!.id, true);
+    view.setUint8(8, 0x95);
+    expect(() => machine.loadProgram({ ...program('BPF_PROG_TYPE_XDP'), code }, new Map())).toThrow(absent[0]!.name);
+  });
+
+  it('of any arguments return or stop the program, and do nothing else', () => {
+    const machine = new Machine();
+    const maps = everyMap(machine);
+    const packet = new XdpPacket(machine.memory);
+    const skb = new SkBuff(machine.memory);
+    const socket = machine.createSocket({ sock: { family: 2 }, tcp: {} });
+    const room = machine.memory.allocate(4096);
+    const size = machine.memory.size;
+    const pointer = fc.constantFrom(
+      ...[0, 1, 0x10000, 0x10100, room, room + 8, room + 4095, packet.context, skb.context, socket.address],
+      ...[size - 1, size - 8, size, -1, -8, 0x7fffffff, ...maps.map((one) => one.address)],
+      ...maps.flatMap((one) => [one.address, one.address]),
+    );
+    const low = fc.oneof(pointer, fc.integer({ min: -3, max: 200 }), fc.integer());
+    const high = fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.constantFrom(-1, 1, 0x5ca11bac), fc.integer());
+    const args = fc.array(fc.tuple(low, high), { minLength: 5, maxLength: 5 });
+    const types = ['BPF_PROG_TYPE_XDP', 'BPF_PROG_TYPE_SCHED_CLS', 'BPF_PROG_TYPE_SK_LOOKUP'];
+    const programs = types.map((type) => machine.loadProgram(program(type), new Map()));
+    const ids = HELPERS.map((one) => one.id).filter((id) => machine.helpers[id] !== undefined);
+    let returned = 0;
+    const property = fc.property(
+      fc.constantFrom(...ids),
+      fc.constantFrom(...programs),
+      args,
+      fc.boolean(),
+      (id, running, given, bare) => {
+        machine.running = running;
+        machine.outcome = {};
+        machine.hook = bare ? {} : { socket, args: 2 };
+        machine.skb = bare ? undefined : skb;
+        machine.packet = bare ? undefined : packet;
+        machine.fuel = 1000;
+        if (!bare) {
+          skb.fill(new Uint8Array(60), { layer2: true, direct: true }, {}, socket);
+          packet.fill(new Uint8Array(60), 1, 0);
+        }
+        machine.memory.bytes.fill(7, room, room + 64);
+        const registers = new Int32Array(22);
+        for (const [i, [a, b]] of given.entries()) {
+          registers[2 * i + 2] = a;
+          registers[2 * i + 3] = b;
+        }
+        try {
+          machine.helpers[id]!(machine, registers);
+          returned += 1;
+        } catch (error) {
+          // A RangeError is an access beyond memory, which engines turn into a fault.
+          if (!(error instanceof Fault || error instanceof SkepError || error instanceof RangeError)) throw error;
+        }
+        machine.tail = undefined;
+        expect(machine.memory.size).toBe(size);
+      },
+    );
+    fc.assert(property, { numRuns: 30_000 });
+    expect(returned).toBeGreaterThan(3000);
+  }, 60_000);
+});
