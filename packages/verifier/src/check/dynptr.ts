@@ -45,18 +45,20 @@ export function dynptrSlot(x: Explorer, register: number, reg: Reg): number {
   return index;
 }
 
-/** The slots are free for a new dynptr. */
+/** The slots are free for a new dynptr, or hold one that may be written over. */
 export function checkUninitialized(x: Explorer, register: number, reg: Reg): void {
-  if (reg.type !== PTR_TO_STACK) x.refuse(`arg#${register} expected pointer to stack or const struct bpf_dynptr`);
-  dynptrSlot(x, register, reg);
+  if (!isPlace(reg)) x.refuse('Dynptr has to be an uninitialized dynptr');
   checkStackBounds(x, register, reg, reg.off, 16, 'write');
   const frame = frameOf(x, reg);
   const index = dynptrSlot(x, register, reg);
-  for (const at of [index, index - 1]) {
-    const slot = frame.stack[at]!;
-    if (slot.kindAt(7) === STACK_DYNPTR && REFERENCED.has(frame.stack[slot.reg.aux2 === 1 ? at : at + 1]!.reg.aux))
-      x.refuse('cannot overwrite referenced dynptr');
-  }
+  destroyDynptr(x, frame, index);
+  destroyDynptr(x, frame, index - 1);
+}
+
+function isPlace(reg: Reg): boolean {
+  if (reg.type !== PTR_TO_STACK || !isConst(reg)) return false;
+  const off = reg.off + reg.vl;
+  return off % 8 === 0 && (-off - 1) >> 3 >= 1;
 }
 
 export function makeDynptr(x: Explorer, register: number, reg: Reg, kind: number, ref: number): number {

@@ -30,7 +30,8 @@ export type Argument =
   | { readonly kind: 'mem'; readonly size: number; readonly nullable: boolean }
   | { readonly kind: 'btf'; readonly id: BtfId; readonly name: string; readonly nullable: boolean };
 
-const CONTEXT_NAMES: Readonly<Record<number, readonly string[]>> = {
+/** What programs call their context, by program type. */
+export const CONTEXT_NAMES: Readonly<Record<number, readonly string[]>> = {
   1: ['__sk_buff'],
   3: ['__sk_buff'],
   4: ['__sk_buff'],

@@ -53,6 +53,7 @@ import { callbackOf } from './callbacks.ts';
 import { checkReferenceLeak, clearPackets } from './calls.ts';
 import { checkUninitialized, DYNPTR, DYNPTR_NAMES, dynptrOf, makeDynptr, releaseDynptr } from './dynptr.ts';
 import { type Field, fieldsOfMap, fieldsOfReg, hasField } from './fields.ts';
+import { inTreeCallback } from './graph.ts';
 import { checkHelperMemory, checkMemorySize } from './helper-memory.ts';
 import { kptrTarget, matchKptr } from './kptr.ts';
 import { mapGoesWith } from './map-function.ts';
@@ -368,6 +369,7 @@ function checkArgument(x: Explorer, call: Call, arg: HelperArg, i: number): void
       call.percpu = reg;
       return;
     case 'ARG_PTR_TO_SPIN_LOCK':
+      if (inTreeCallback(x)) x.refuse("can't spin_{lock,unlock} in rbtree cb");
       spinLock(x, register, reg, call.id !== SPIN_UNLOCK);
       return;
     case 'ARG_PTR_TO_TIMER':

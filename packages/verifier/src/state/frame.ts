@@ -43,6 +43,8 @@ export class Frame {
   callback = false;
   asyncCallback = false;
   exceptionCallback = false;
+  /** The comparison of a tree of allocated objects. */
+  treeCallback = false;
   callbackDepth = 0;
   asyncEntries = 0;
   /** What a callback may return; also of global functions that are exception callbacks. */
@@ -76,6 +78,7 @@ export class Frame {
     f.callback = this.callback;
     f.asyncCallback = this.asyncCallback;
     f.exceptionCallback = this.exceptionCallback;
+    f.treeCallback = this.treeCallback;
     f.callbackDepth = this.callbackDepth;
     f.asyncEntries = this.asyncEntries;
     f.returnLeast = this.returnLeast;
