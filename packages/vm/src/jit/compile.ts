@@ -417,7 +417,8 @@ function instantiate(
     wild: (low: number, high: number, off: number, slot: number) => {
       const at = (low >>> 0) + off;
       const inside = high === 0 && at >= NULL_END;
-      throw located(inside ? new RangeError('beyond the end of memory') : wild('a write', low, high, off), slot);
+      const what = (opcode(code, slot) & 7) === 1 ? 'a read' : 'a write';
+      throw located(inside ? new RangeError('beyond the end of memory') : wild(what, low, high, off), slot);
     },
   };
   for (const id of translation.helpers) host[`helper${id}`] = helperImport(machine, id);

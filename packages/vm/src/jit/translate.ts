@@ -103,6 +103,9 @@ class Translator {
   private charges: Int32Array = new Int32Array(0);
   /** What registers of the current context hold for certain. */
   private known: (Known | undefined)[] = [];
+  /** The least offset from each register that was checked since the register was written. */
+  private checked: (number | undefined)[] = [];
+  private readonly checkedAfter: ((number | undefined)[] | undefined)[] = [];
   private readonly knownAfter: ((Known | undefined)[] | undefined)[] = [];
 
   constructor(shared: Shared, graph: Graph) {
@@ -137,8 +140,10 @@ class Translator {
         const before = predecessor[node]!;
         const sameContext = before >= 0 && graph.blocks[before]!.context === graph.blocks[node]!.context;
         this.known = sameContext && flow.reducible ? [...(this.knownAfter[before] ?? [])] : [];
+        this.checked = sameContext && flow.reducible ? [...(this.checkedAfter[before] ?? [])] : [];
         this.body(node, graph.blocks[node]!);
         this.knownAfter[node] = this.known;
+        this.checkedAfter[node] = this.checked;
       },
       condition: (node) => {
         const block = graph.blocks[node]!;
@@ -335,6 +340,7 @@ class Translator {
   private set(register: number): void {
     this.code.op1(w.LOCAL_SET, this.reg(register));
     this.known[register] = undefined;
+    this.checked[register] = undefined;
   }
 
   private set32(register: number): void {
@@ -455,6 +461,7 @@ class Translator {
       restore: this.loadFuel,
     });
     this.known[0] = undefined;
+    this.checked[0] = undefined;
   }
 
   private alu64(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
@@ -679,7 +686,12 @@ class Translator {
       code.op1(w.LOCAL_GET, this.frame);
       return known.value + off;
     }
-    if (this.shared.trust === 'unverified' || (load && this.shared.kernelLoads)) {
+    const outside = load && this.shared.kernelLoads;
+    const least = this.checked[register];
+    const needed = least === undefined || off < least;
+    if (outside ? needed || this.shared.trust !== 'unverified' : needed && this.shared.trust === 'unverified') {
+      // What passes here lies so that greater offsets lead to memory too, or past its end, where accesses trap.
+      if (!outside) this.checked[register] = off;
       this.mark(slot);
       this.get(register);
       code.i64(off - NULL_END, -1);
@@ -687,13 +699,13 @@ class Translator {
       code.i64(ADDRESSES, 0);
       code.op(w.I64_GE_U);
       code.op(w.IF);
-      code.op(load ? w.I32 : w.VOID);
+      code.op(outside ? w.I32 : w.VOID);
       this.get(register);
       code.i32(off);
-      if (load) code.i32(size);
+      if (outside) code.i32(size);
       code.i32(slot);
-      code.op1(w.CALL, load ? this.shared.outside : this.shared.wild);
-      if (!load) {
+      code.op1(w.CALL, outside ? this.shared.outside : this.shared.wild);
+      if (!outside) {
         code.op(w.UNREACHABLE);
         code.op(w.END);
       } else {
@@ -709,7 +721,7 @@ class Translator {
         code.i32(off);
         code.op(w.I32_ADD);
       }
-      if (load) code.op(w.END);
+      if (outside) code.op(w.END);
       return Math.max(off, 0);
     }
     this.get32(register);
