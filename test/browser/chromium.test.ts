@@ -8,10 +8,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundledBtfUrl } from '@skep/abi';
+import { writePcap } from '@skep/capture';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ipv4, ipv6 } from '../../examples/test/packets.ts';
-import { pcapOf } from './pcap.ts';
 import { type Outcome, work } from './work.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -64,7 +64,7 @@ describe.skipIf(chromium === undefined)(
       files.set('/', ['text/html', new TextEncoder().encode(html)]);
       files.set('/page.js', ['text/javascript', await bundle(join(here, 'page.ts'), true)]);
       files.set('/types.btf.gz', [plain, file(fileURLToPath(bundledBtfUrl))]);
-      files.set('/packets.pcap', [plain, pcapOf(PACKETS)]);
+      files.set('/packets.pcap', [plain, writePcap(PACKETS.map((data, i) => ({ time: BigInt(i), data })))]);
       for (const name of ['xdp_count.bpf.c', 'opens.bpf.c', 'opens.skep'])
         files.set(`/${name}`, [plain, file(join(root, 'examples', name))]);
       const shown = new Promise<string>((resolve) => {

@@ -1,7 +1,6 @@
-import { decodeRecording, gunzip } from '@skep/capture';
+import { decodeRecording, gunzip, readPackets } from '@skep/capture';
 import { Btf } from '@skep/object';
 import { open, type Value, vm } from 'skep';
-import { packetsOf } from './pcap.ts';
 
 /** Everything that the work needs, as bytes, by name. */
 export interface Inputs {
@@ -26,12 +25,12 @@ export async function work(inputs: Inputs): Promise<Outcome> {
   const vmlinux = Btf.parse(bytes);
   const xdp = open('xdp_count.bpf.c', inputs.xdp, { vmlinux });
   const opens = open('opens.bpf.c', inputs.opens, { vmlinux });
-  const packets = packetsOf(inputs.pcap);
+  const { packets } = await readPackets(inputs.pcap, 'packets.pcap');
 
   const byEngine = (engine: 'jit' | 'interpreter') => {
     const loaded = xdp.spec.load(vm({ engine, compileAfter: 0, cpus: 1 }));
     const program = loaded.programs.get('xdp_count')!;
-    const verdicts = packets.map((data) => program.run({ data }).retval);
+    const verdicts = packets.map(({ data }) => program.run({ data }).retval);
     const counters = loaded.maps.get('counters')!.entries();
     loaded.close();
     return { verdicts, counters: toText(counters.filter(([, value]) => !toText(value).includes('"0"'))) };
