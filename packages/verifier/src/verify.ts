@@ -140,6 +140,14 @@ const CAN_SLEEP: Readonly<Record<number, (attach: number) => boolean>> = {
   27: () => true,
 };
 
+/** Hooks of security modules that programs may not take. */
+const DISABLED_HOOKS = new Set(
+  [
+    'vm_enough_memory', 'inode_need_killpriv', 'inode_getsecurity', 'inode_listsecurity', 'inode_copy_up_xattr', 'getselfattr', 'getprocattr', 'setprocattr',
+    'key_getsecurity', 'audit_rule_match', 'ismaclabel',
+  ].map((hook) => `bpf_lsm_${hook}`),
+);
+
 function checkAttachment(input: VerifyInput): void {
   const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
   if (input.type === 31) {
@@ -150,6 +158,12 @@ function checkAttachment(input: VerifyInput): void {
     throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
   if ((input.type === 26 || input.type === 29) && input.attachTarget === undefined)
     throw new Refusal('Tracing programs must provide btf_id', -1);
+  if (input.type === 29 && input.attachType === 27) {
+    const hook = `bpf_lsm_${(input.attachTarget ?? '').replace(/^bpf_lsm_/, '')}`;
+    if (DISABLED_HOOKS.has(hook)) throw new Refusal(`attach_btf_id ${input.kernelBtf?.find(hook, 'func') ?? 0} points to disabled hook ${hook}`, -1);
+  }
+  if (input.type === 27 && sleepable && input.structOpsMember !== 'test_sleepable' && input.attachTarget === 'bpf_dummy_ops')
+    throw new Refusal(`attach to unsupported member ${input.structOpsMember} of struct ${input.attachTarget}`, -1);
   if (input.type === 28) throw new Refusal('programs that replace functions of others', -1, true);
 }
 

@@ -503,7 +503,7 @@ function checkUnprivilegedRange(x: Explorer, d: Reg, dst: number): void {
 /** `(value; mask)` as the kernel prints it. */
 export function tnumText(r: Reg): string {
   const hex = (l: number, h: number): string => (l === 0 && h === 0 ? '0x0' : hexText(l, h));
-  if (isConst(r)) return hex(r.vl, r.vh);
+  if (isConst(r)) return hexText(r.vl, r.vh);
   return `(${hex(r.vl, r.vh)}; ${hex(r.ml, r.mh)})`;
 }
 

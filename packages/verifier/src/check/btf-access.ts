@@ -22,7 +22,6 @@ import { tnumText } from './alu.ts';
 import { fieldsOf } from './fields.ts';
 
 const RAW_TP = 23;
-const FENTRY = 24;
 const FEXIT = 25;
 const MODIFY_RETURN = 26;
 const LSM_MAC = 27;
@@ -142,17 +141,9 @@ export function typedContextAccess(
   }
   const pointee = btf.resolve(kind.type);
   if (pointee === 0 || btf.kind(pointee) === 'int') return wanted ? unknown() : undefined;
-  let flags = PTR_TRUSTED;
-  if (
-    type === STRUCT_OPS ||
-    attachType === RAW_TP ||
-    attachType === ITER ||
-    type === LSM ||
-    attachType === MODIFY_RETURN ||
-    attachType === LSM_MAC
-  )
-    flags = PTR_TRUSTED;
-  else if (attachType === FENTRY || attachType === FEXIT) flags = 0;
+  let flags = 0;
+  if (type === STRUCT_OPS || attachType === RAW_TP || attachType === ITER) flags = PTR_TRUSTED;
+  else if (type === LSM && !UNTRUSTED_HOOKS.has(target.name)) flags = PTR_TRUSTED;
   const name = params[index]?.name ?? '';
   if (name.endsWith('__nullable')) flags |= MAYBE_NULL;
   if (attachType === ITER && index > 0)
@@ -169,6 +160,12 @@ export function typedContextAccess(
   return reg;
 }
 
+/** Hooks at which the object is being made or destroyed. */
+const UNTRUSTED_HOOKS = new Set(
+  ['bpf_map_free', 'bpf_prog_free', 'file_alloc_security', 'file_free_security', 'sk_alloc_security', 'sk_free_security', 'task_free'].map(
+    (hook) => `bpf_lsm_${hook}`,
+  ),
+);
 const ITER_TRUSTED = new Set([
   'bpf_iter_task',
   'bpf_iter_cgroup',
@@ -230,7 +227,15 @@ interface Step {
 }
 
 /** Finds what `size` bytes at `off` of a struct are, following embedded structs and arrays. */
-export function walk(x: Explorer, btf: Btf, id: BtfId, off: number, size: number, untrusted: boolean): Step {
+export function walk(
+  x: Explorer,
+  btf: Btf,
+  id: BtfId,
+  off: number,
+  size: number,
+  untrusted: boolean,
+  stopAtStruct = false,
+): Step {
   let at = btf.resolve(id);
   let flags = 0;
   let offset = off;
@@ -280,7 +285,7 @@ export function walk(x: Explorer, btf: Btf, id: BtfId, off: number, size: number
         inner = btf.type(element);
       }
       if (inner.kind === 'struct' || inner.kind === 'union') {
-        if (size === 0 && offset === elementStart)
+        if (stopAtStruct && offset === elementStart)
           return { kind: 'struct', id: element, flags, field: member.name, owner: type.name };
         next = { id: element, offset: offset - elementStart };
         break;
@@ -493,7 +498,7 @@ export function structMatches(
     if (exact) return false;
     let step: Step;
     try {
-      step = walk(x, have, id, offset, 0, false);
+      step = walk(x, have, id, offset, 1, false, true);
     } catch {
       return false;
     }

@@ -104,7 +104,7 @@ export function checkExit(x: Explorer, exception: boolean): boolean {
   return true;
 }
 
-function leave(x: Explorer): void {
+export function leave(x: Explorer): void {
   const { state } = x;
   const callee = state.frame;
   const caller = state.frames[state.frames.length - 2]!;

@@ -64,9 +64,17 @@ const MAX_SYSCALL_CONTEXT = 0xffff;
 const READ_SCALAR: ContextAccess = { read: true, write: false, type: SCALAR, struct: undefined };
 const ANY_SCALAR: ContextAccess = { read: true, write: true, type: SCALAR, struct: undefined };
 
+/** Attach types that were not measured: those of Unix sockets are like `connect`. */
+const UNIX_ATTACH: Readonly<Record<string, { readonly like: number; readonly result: readonly [number, number] }>> = {
+  '18/50': { like: 49, result: [0, 1] },
+  '18/51': { like: 49, result: [1, 1] },
+  '18/52': { like: 49, result: [1, 1] },
+  '18/53': { like: 49, result: [1, 1] },
+};
+
 function build(type: number, attach: number): ContextTable {
   const rows = PROGRAM_TABLES.filter((row) => row.type === type);
-  const row = rows.find((one) => one.attach === attach) ?? rows[0];
+  const row = rows.find((one) => one.attach === (UNIX_ATTACH[`${type}/${attach}`]?.like ?? attach)) ?? rows[0];
   if (row === undefined) return { access: () => undefined, helpers: undefined, result: undefined, measured: false };
   const entries = new Map<number, ContextAccess>();
   for (const text of CONTEXT_TABLES[row.context]!.split(' ')) {
@@ -88,7 +96,7 @@ function build(type: number, attach: number): ContextTable {
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
     return entries.get(off * 16 + size);
   };
-  return { access, helpers: numbers(HELPER_TABLES[row.helpers]!), result: row.result, measured: true };
+  return { access, helpers: numbers(HELPER_TABLES[row.helpers]!), result: UNIX_ATTACH[`${type}/${attach}`]?.result ?? row.result, measured: true };
 }
 
 function numbers(text: string): Set<number> {

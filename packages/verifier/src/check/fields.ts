@@ -56,8 +56,11 @@ export function fieldsOf(btf: Btf | undefined, type: BtfId): readonly Field[] {
   return fields;
 }
 
-export const fieldsOfMap = (x: Explorer, map: MapInfo): readonly Field[] =>
-  fieldsOf(x.program.input.btf, map.valueType);
+export function fieldsOfMap(x: Explorer, map: MapInfo): readonly Field[] {
+  if (map.valueType === 0) return NONE;
+  if (x.program.input.btf === undefined) x.unsupported(`the values of the map '${map.name}' without their types`);
+  return fieldsOf(x.program.input.btf, map.valueType);
+}
 
 export function fieldsOfReg(x: Explorer, reg: Reg): readonly Field[] {
   if (baseOf(reg.type) === PTR_TO_MAP_VALUE) return fieldsOfMap(x, reg.map!);

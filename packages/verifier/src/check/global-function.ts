@@ -94,7 +94,7 @@ export function argumentsOf(x: Explorer, sub: Subprogram): readonly Argument[] {
       return { kind: 'ctx' };
     if (name === 'bpf_dynptr') return { kind: 'dynptr' };
     if (tagged('trusted')) {
-      const kernelId = x.kernelBtf?.find(name, 'struct');
+      const kernelId = x.kernelBtf?.find(name.replace(/___.*$/, ''), 'struct');
       if (kernelId === undefined) return fail(`arg#${i} type STRUCT ${name} is not found in the kernel`);
       return { kind: 'btf', id: kernelId, name, nullable: tagged('nullable') };
     }
@@ -169,6 +169,7 @@ function checkArgument(x: Explorer, arg: Argument, i: number): void {
         x.refuse(`R${register} is not a pointer to arena or scalar.`);
       return;
     case 'dynptr':
+      if (reg.type === CONST_PTR_TO_DYNPTR) checkPlainOffset(x, reg, register, false);
       if (dynptrOf(x, reg) === undefined) x.refuse(`Expected an initialized dynptr as arg #${i}`);
       return;
     case 'btf': {

@@ -138,7 +138,7 @@ function kindOf(arg: HelperArg): Kind {
 const SPIN_UNLOCK = 94;
 /** Move or change the packet. */
 const CHANGES_PACKET = new Set([
-  9,
+  12, 9,
   11,
   18,
   19,
@@ -167,7 +167,7 @@ const CHANGES_PACKET = new Set([
   162,
   189,
   190,
-  155 + 1000,
+  
 ]);
 
 export const changesPacket = (id: number): boolean => CHANGES_PACKET.has(id);
@@ -250,13 +250,22 @@ export function checkHelperCall(x: Explorer): void {
   }
   void callback;
   giveResult(x, call);
-  if (call.map !== undefined && !mapGoesWith(call.map.type, id))
+  if (call.map !== undefined && (!mapGoesWith(call.map.type, id) || !sockmapUpdate(x, call.map.type, id)))
     x.refuse(`cannot pass map_type ${call.map.type} into func ${name}#${id}`);
   if (id === 173) {
     const { type } = x.program.input;
     if (type !== 2 && type !== 26) x.refuse(`func ${name}#${id} not supported for program type ${type}`);
   }
   if (CHANGES_PACKET.has(id) || (id === 202 && call.dynptr?.aux === DYNPTR.skb)) clearPackets(x);
+}
+
+/** Programs that may change maps of sockets by the general helpers. */
+const SOCKMAP_WRITERS = new Set([1, 3, 4, 6, 21, 22, 30]);
+
+function sockmapUpdate(x: Explorer, map: number, helper: number): boolean {
+  if ((map !== MAP.SOCKMAP && map !== MAP.SOCKHASH) || (helper !== 2 && helper !== 3)) return true;
+  const { type, attachType } = x.program.input;
+  return SOCKMAP_WRITERS.has(type) || (type === 26 && attachType === 28) || (type === 13 && helper === 3);
 }
 
 const D_PATH_HOOKS =

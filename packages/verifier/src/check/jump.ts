@@ -150,10 +150,14 @@ function checkMayGoto(x: Explorer, code: number, dst: number, src: number, off: 
   x.insn += off;
 }
 
-/** The last state of this path at the instruction, in the same calls. */
+/** The newest kept state at the instruction that lies before `from` on a path still open, in the same calls. */
 export function previousEntry(x: Explorer, from: State | undefined, insn: number): State | undefined {
-  for (let state = from; state !== undefined; state = state.parent)
-    if (state.insn === insn && sameCalls(state, x.state)) return state;
+  if (from === undefined) return undefined;
+  const kept = x.statesAt(insn);
+  for (let i = kept.length - 1; i >= 0; i--) {
+    const state = kept[i]!;
+    if (state.branches > 0 && state.depth < from.depth && sameCalls(state, from)) return state;
+  }
   return undefined;
 }
 

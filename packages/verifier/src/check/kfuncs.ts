@@ -134,8 +134,8 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
   if (sort === 'null') return 0;
   if (sort === 'alloc' || sort === 'btf' || sort === 'map') {
     if (sort === 'map') {
-      if (reg.map === undefined) x.refuse(`pointer in R${register} isn't map pointer`);
-      if (call.map !== undefined && hasField(fieldsOfMap(x, reg.map), 'bpf_wq') && (call.map.map !== reg.map || call.map.aux2 !== reg.aux2))
+      if (reg.map === undefined && baseOf(reg.type) !== PTR_TO_BTF_ID) x.refuse(`pointer in R${register} isn't map pointer`);
+      if (call.map !== undefined && reg.map !== undefined && hasField(fieldsOfMap(x, reg.map), 'bpf_wq') && (call.map.map !== reg.map || call.map.aux2 !== reg.aux2))
         x.refuse(`workqueue pointer in R1 map_uid=${call.map.aux2} doesn't match map pointer in R2 map_uid=${reg.aux2}`);
       call.map = reg;
     }
@@ -177,6 +177,7 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
       btfArgument(x, call, i, reg, target, targetName);
       return 0;
     case 'map':
+      btfArgument(x, call, i, reg, btf.find('bpf_map', 'struct') ?? target, 'bpf_map');
       return 0;
     case 'mem':
       memoryArgument(x, call, i, reg, target, targetName);

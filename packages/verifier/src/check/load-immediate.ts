@@ -14,8 +14,7 @@ import {
   PTR_TO_MEM,
 } from '../state/kinds.ts';
 import { known, pointer, setValue, UNINIT, unknown } from '../state/reg.ts';
-import { checkReferenceLeak } from './calls.ts';
-import { fieldsOfMap, hasField } from './fields.ts';
+import { checkReferenceLeak, leave } from './calls.ts';
 import { checkPlainOffset } from './memory.ts';
 
 export function checkLoadImmediate(x: Explorer): void {
@@ -62,7 +61,6 @@ export function checkLoadImmediate(x: Explorer): void {
   reg.map = map;
   reg.off = high;
   setValue(reg, 0, 0);
-  if (hasField(fieldsOfMap(x, map), 'bpf_spin_lock')) reg.id = x.freshId();
   x.set(dst, reg);
 }
 
@@ -126,7 +124,12 @@ export function checkLoadPacket(x: Explorer): boolean {
     x.frame.written |= 1 << r;
   }
   x.set(0, unknown());
-  return false;
+  if (x.state.frames.length === 1) return false;
+  // Where the packet is too short the function returns 0 at once.
+  x.fork(insn + 1, insn);
+  x.set(0, known(0));
+  leave(x);
+  return true;
 }
 
 function referencesFree(x: Explorer): boolean {

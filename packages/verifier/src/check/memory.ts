@@ -452,7 +452,6 @@ const SOCK_FIELDS: readonly (readonly [number, number, boolean])[] = [
   [72, 4, true],
   [76, 4, true],
 ];
-const COMMON_LIMIT = 44;
 
 function checkSocket(x: Explorer, register: number, p: Reg, off: number, size: number): void {
   if (p.snh < 0)
@@ -472,11 +471,9 @@ function socketField(type: number, off: number, size: number): boolean {
     default: {
       const field = SOCK_FIELDS.find(([start, length]) => off >= start && off < start + length);
       if (field === undefined) return false;
-      if (type === PTR_TO_SOCK_COMMON && !(off >= 4 && off < 16) && !(off >= 24 && off < 44))
-        return off + size <= COMMON_LIMIT && COMMON.has(field[0]) && size === 4;
+      if (type === PTR_TO_SOCK_COMMON && off >= 8 && off < 24) return false;
       if (field[0] === 48) return size <= 2 || (off === 48 && size === 4);
       return field[2] ? size <= 4 : size === 4;
     }
   }
 }
-const COMMON = new Set([0, 4, 8, 12, 24, 28]);

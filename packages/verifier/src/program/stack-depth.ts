@@ -17,7 +17,7 @@ const roundUp = (depth: number): number => Math.max(ALIGN, (depth + ALIGN - 1) &
 export function checkStackDepth(program: Program): void {
   for (let i = program.subprograms.length - 1; i >= 0; i--) {
     const sub = program.subprograms[i]!;
-    if (i === 0 || sub.isAsyncCallback)
+    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback)
       walk(program, sub, i === 0 && !program.subprograms.some((one) => one.hasTailCall));
   }
 }
@@ -45,7 +45,7 @@ function walk(program: Program, root: Subprogram, _privateStack: boolean): void 
     let called: Subprogram | undefined;
     while (top.next < top.sub.end && called === undefined) {
       const i = top.next++;
-      if (program.kfuncName(i) === 'bpf_throw' && path.some((one) => one.sub.isCallback))
+      if (program.kfuncName(i) === 'bpf_throw' && path.some((one) => one.sub.isCallback || one.sub.isExceptionCallback))
         throw new Refusal(`bpf_throw kfunc (insn ${i}) cannot be called from callback subprog ${top.sub.index}`, i);
       if (!program.isCallTo(i) && !program.isFunctionAddress(i)) continue;
       const target = program.subprogramAt(i + program.imm[i]! + 1)!;
