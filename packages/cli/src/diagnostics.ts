@@ -102,6 +102,14 @@ export const nothingToShow = (): Diagnostic => ({
   help: 'name an object or C source, or `--kernel` and a type: `skep types --kernel task_struct`',
 });
 
+/** E7015 */
+export const noSuchAction = (command: string, given: string, dumps: boolean): Diagnostic => ({
+  code: 'E7015',
+  severity: 'error',
+  message: `\`skep ${command}\` cannot do \`${given}\``,
+  help: dumps ? `\`skep ${command} list\` or \`skep ${command} dump ID\`` : `\`skep ${command} list\``,
+});
+
 /** E7020: a line that was typed into the debugger. */
 export const badDebugCommand = (message: string, help?: string): Diagnostic => ({
   code: 'E7020',

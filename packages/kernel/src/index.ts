@@ -59,7 +59,7 @@ export {
 } from './link/uprobe.ts';
 export { attachUsdt, type UsdtOptions } from './link/usdt.ts';
 export { attachXdp, attachXdpMap, type XdpOptions } from './link/xdp.ts';
-export { BpfMap, createMap, type MapOptions, type UpdateMode } from './map.ts';
+export { BpfMap, createMap, type MapOptions, openMap, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';
 export {

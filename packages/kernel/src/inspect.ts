@@ -1,6 +1,7 @@
 import { cString, hex } from '@skep/base';
 import { bpf, returned } from './bpf/call.ts';
 import type { CommandName } from './bpf/commands.ts';
+import { LINK } from './bpf/constants.ts';
 import { systemCallFailed } from './diagnostics.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
@@ -47,8 +48,14 @@ export interface LinkInfo {
   /** The kernel's number of `enum bpf_link_type`. */
   readonly type: number;
   readonly programId: number;
-  /** Of XDP links, else 0. */
+  /** Of the network interface; 0 for links of other kinds. */
   readonly ifindex: number;
+  /** The kernel's number of `enum bpf_attach_type`, where the kind of link has one. */
+  readonly attachType: number | undefined;
+  /** The function, tracepoint or security hook in the kernel's types; 0 for links of other kinds. */
+  readonly btfId: number;
+  /** The inode of the cgroup; 0n for links of other kinds. */
+  readonly cgroupId: bigint;
 }
 
 export interface BtfInfo {
@@ -97,18 +104,34 @@ export function mapInfo(fd: number): MapInfo {
   };
 }
 
-const BPF_LINK_TYPE_XDP = 6;
-
 export function linkInfo(fd: number): LinkInfo {
-  const view = info(fd, 48);
+  const view = info(fd, 64);
   const type = view.getUint32(0, true);
+  const at = LINK_FIELDS[type] ?? {};
+  const number = (offset: number | undefined) => (offset === undefined ? 0 : view.getUint32(offset, true));
   return {
     id: view.getUint32(4, true),
     type,
     programId: view.getUint32(8, true),
-    ifindex: type === BPF_LINK_TYPE_XDP ? view.getUint32(16, true) : 0,
+    ifindex: number(at.ifindex),
+    attachType: at.attachType === undefined ? undefined : number(at.attachType),
+    btfId: number(at.btfId),
+    cgroupId: at.cgroupId === undefined ? 0n : view.getBigUint64(at.cgroupId, true),
   };
 }
+
+/** Offsets in struct bpf_link_info by `enum bpf_link_type`. */
+const LINK_FIELDS: Readonly<
+  Record<number, { ifindex?: number; attachType?: number; btfId?: number; cgroupId?: number }>
+> = {
+  [LINK.BPF_LINK_TYPE_TRACING]: { attachType: 16, btfId: 24 },
+  [LINK.BPF_LINK_TYPE_CGROUP]: { cgroupId: 16, attachType: 24 },
+  [LINK.BPF_LINK_TYPE_NETNS]: { attachType: 20 },
+  [LINK.BPF_LINK_TYPE_XDP]: { ifindex: 16 },
+  [LINK.BPF_LINK_TYPE_TCX]: { ifindex: 16, attachType: 20 },
+  [LINK.BPF_LINK_TYPE_NETKIT]: { ifindex: 16, attachType: 20 },
+  [LINK.BPF_LINK_TYPE_SOCKMAP]: { attachType: 20 },
+};
 
 export function btfInfo(fd: number): BtfInfo {
   const name = new Uint8Array(64);
@@ -136,6 +159,34 @@ export function listLinks(): LinkInfo[] {
 
 export function listBtfs(): BtfInfo[] {
   return list('BPF_BTF_GET_NEXT_ID', 'BPF_BTF_GET_FD_BY_ID', btfInfo);
+}
+
+/** Instructions of a loaded program as the verifier left them; empty where they are not shown to us. */
+export function programInstructions(id: number): Uint8Array {
+  using handle = byId('BPF_PROG_GET_FD_BY_ID', id, 'program');
+  const size = info(handle.fd, 232).getUint32(20, true);
+  const code = new Uint8Array(size);
+  const view = info(handle.fd, 232, { count: [20, size], pointer: [32, code] });
+  return view.getBigUint64(32, true) === 0n ? new Uint8Array() : code;
+}
+
+/** The bytes of loaded types. */
+export function btfBytesOf(id: number): Uint8Array {
+  using handle = byId('BPF_BTF_GET_FD_BY_ID', id, 'types');
+  const bytes = new Uint8Array(info(handle.fd, 32).getUint32(8, true));
+  info(handle.fd, 32, { count: [8, bytes.length], pointer: [0, bytes] });
+  return bytes;
+}
+
+/** A descriptor of a loaded map, by whomever. */
+export function openMapHandle(id: number): Handle {
+  return byId('BPF_MAP_GET_FD_BY_ID', id, 'map');
+}
+
+function byId(open: FdById, id: number, what: string): Handle {
+  const fd = bpf(open, { id });
+  if (fd < 0) throw systemCallFailed(open, -fd, `${what} ${id}`, 'nothing with that number is loaded: list them');
+  return new Handle(fd, `${what} ${id}`);
 }
 
 /** The types of the kernel (`vmlinux`) or of a module, by name. */

@@ -3,6 +3,7 @@ import { bpf, bpfCall, returned } from './bpf/call.ts';
 import { COMMANDS } from './bpf/commands.ts';
 import { BPF_F_MMAPABLE, isPerCpu } from './bpf/constants.ts';
 import { mapRefused, systemCallFailed } from './diagnostics.ts';
+import { mapInfo, openMapHandle } from './inspect.ts';
 import { possibleCpus } from './sys/cpus.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
@@ -281,6 +282,13 @@ export class BpfMap {
   private wrongSize(what: string, size: number, wanted: number): string {
     return `the ${what} of map ${this.name} has ${wanted} bytes, not ${size}`;
   }
+}
+
+/** A map that somebody else made, by the number that the kernel gave it. */
+export function openMap(id: number): BpfMap {
+  const handle = openMapHandle(id);
+  const { name, type, keySize, valueSize, maxEntries, flags } = mapInfo(handle.fd);
+  return new BpfMap(handle, { name, type, keySize, valueSize, maxEntries, flags });
 }
 
 /** Throws when the kernel does not want it: not permitted, too old for the type, or a shape that the type cannot have. */

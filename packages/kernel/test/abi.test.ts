@@ -47,6 +47,8 @@ describe('structures of bpf(2) that are read', () => {
     ['bpf_prog_info', { btf_id: 128, run_time_ns: 192, run_cnt: 200, verified_insns: 216 }],
     ['bpf_map_info', { max_entries: 16, map_flags: 20, name: 24, btf_id: 64, btf_key_type_id: 68 }],
     ['bpf_btf_info', { btf_size: 8, id: 12, name: 16, name_len: 24, kernel_btf: 28 }],
+    ['bpf_prog_info', { xlated_prog_insns: 32 }],
+    ['bpf_btf_info', { btf: 0 }],
     ['bpf_link_info', { type: 0, id: 4, prog_id: 8 }],
   ] as const)('%s', (struct, expected) => {
     for (const [name, offset] of Object.entries(expected)) expect(offsetOf(struct, name), name).toBe(offset);

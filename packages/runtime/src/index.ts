@@ -1,5 +1,5 @@
 export * from './browser.ts';
-export { kernel } from './hosts/kernel.ts';
+export { kernel, openKernelMap } from './hosts/kernel.ts';
 export {
   compileFile,
   type FileOptions,

@@ -1,4 +1,5 @@
 import type { Command, Option } from '../command.ts';
+import type { LoadedKind } from './loaded.ts';
 
 const output: Option = {
   flags: '-o, --output',
@@ -255,4 +256,27 @@ export const COMMANDS: readonly Command[] = [
     examples: [{ line: 'skep doctor', does: 'kernel, permission, BTF, features' }],
     load: () => import('./doctor.ts'),
   },
+  loaded('prog', 'programs', 'instructions after the verifier', 'skep prog dump 42'),
+  loaded('map', 'maps', 'entries, typed where the map has types', 'skep map dump 7 -o json'),
+  loaded('links', 'links: which program runs where', undefined, undefined),
+  loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
 ];
+
+/** A command that shows what is loaded in this kernel, by whomever. */
+function loaded(name: LoadedKind, what: string, dump: string | undefined, example: string | undefined): Command {
+  return {
+    name,
+    summary: `List loaded ${what}`,
+    description:
+      dump === undefined
+        ? 'Of this kernel, by whomever they were loaded.'
+        : `Of this kernel, by whomever they were loaded; \`dump ID\` shows one: ${dump}.`,
+    argument: { name: 'what', summary: dump === undefined ? 'list' : 'list, or dump ID', required: false, many: true },
+    options: [{ ...output, summary: 'table or json' }],
+    examples: [
+      { line: `skep ${name}`, does: 'all of them, with their numbers' },
+      ...(example === undefined ? [] : [{ line: example, does: dump! }]),
+    ],
+    load: async () => (await import('./loaded.ts')).commandOf(name),
+  };
+}

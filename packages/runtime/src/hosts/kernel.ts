@@ -2,12 +2,15 @@ import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
   type BpfMap,
+  btfBytesOf,
   btfFeatures,
   enableStats,
   type Handle,
   type Kernel,
   KernelError,
+  mapInfo,
   kernel as openKernel,
+  openMap,
   type Program,
   pageSize,
   possibleCpus,
@@ -15,7 +18,7 @@ import {
   TraceLines,
 } from '@skep/kernel';
 import {
-  type Btf,
+  Btf,
   BtfBuilder,
   kernelMapName,
   type MapSpec,
@@ -37,6 +40,7 @@ import type {
   HostTestRun,
   UpdateMode,
 } from '../host.ts';
+import { TypedMap } from '../typed/map.ts';
 import { fillCode, prints } from './kernel-code.ts';
 import { kconfigValue } from './kernel-config.ts';
 import { hookOf } from './kernel-hook.ts';
@@ -44,6 +48,36 @@ import { hookOf } from './kernel-hook.ts';
 /** The running Linux kernel as a home. Throws E50xx where there is none, or where it may not be used. */
 export function kernel(): Host {
   return new KernelHost(openKernel());
+}
+
+/** A map that is loaded by whomever, typed by the types that it was loaded with. Throws E5004 when there is none. */
+export function openKernelMap(id: number): { readonly map: TypedMap; close(): void } {
+  const map = openMap(id);
+  const { btfId, keyType, valueType } = mapInfo(map.fd);
+  let btf: Btf | undefined;
+  try {
+    btf = btfId === 0 || valueType === 0 ? undefined : Btf.parse(btfBytesOf(btfId));
+  } catch {
+    // Types on top of those of the kernel or a module: bytes are shown then.
+  }
+  // Of a data section it is a list of variables, which is no type of a value.
+  if (btf?.type(valueType).kind === 'datasec') btf = undefined;
+  const { name, type, keySize, valueSize, maxEntries, flags } = map;
+  const spec: MapSpec = {
+    ...{
+      name,
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      flags,
+      keyType: btf ? keyType : 0,
+      valueType: btf ? valueType : 0,
+    },
+    ...{ pinByName: false, numaNode: undefined, mapExtra: 0n, inner: undefined, initialSlots: new Map() },
+    ...{ initialValue: undefined, data: undefined },
+  };
+  return { map: new TypedMap(new KernelHostMap(openKernel(), spec, map), btf), close: () => map.close() };
 }
 
 class KernelHost implements Host {
