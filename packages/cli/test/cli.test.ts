@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/commands/index.ts';
 import { Cli } from './support/cli.ts';
@@ -75,6 +76,16 @@ describe('help and usage', () => {
     expect(err).toContain(what);
     expect(err).toContain(help);
     expect([status, out]).toEqual([2, '']);
+  });
+});
+
+describe('the built command', () => {
+  const bin = fileURLToPath(new URL('../bin/skep.mjs', import.meta.url));
+  const built = ['../dist/skep.cjs', '../dist/main.js'].some((name) => existsSync(new URL(name, import.meta.url)));
+
+  it.skipIf(!built)('starts from bin/skep.mjs (skipped: not built, run `npm run build`)', () => {
+    const version = spawnSync(process.execPath, [bin, '--version'], { encoding: 'utf8' });
+    expect([version.status, version.stderr, version.stdout]).toEqual([0, '', cli.run(['--version']).out]);
   });
 });
 
