@@ -1,4 +1,4 @@
-import { bitsOf, typeOf } from '../ir/constant.ts';
+import { bitsOf, coreBits, typeOf } from '../ir/constant.ts';
 import type { Const, ScalarType, Value } from '../ir/ir.ts';
 
 const DEPTH = 6;
@@ -16,6 +16,8 @@ export function maxBits(value: Value, depth = DEPTH): number {
       return bits;
     case 'select':
       return Math.max(maxBits(value.a, depth - 1), maxBits(value.b, depth - 1));
+    case 'core':
+      return Math.min(bits, coreBits(value));
     case 'binary':
       return Math.min(bits, unboundedBits(value, depth));
     default:

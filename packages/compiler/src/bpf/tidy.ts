@@ -6,6 +6,7 @@ import { type MachineBlock, type MachineFunction, MachineInst } from './machine.
  */
 export function tidy(fn: MachineFunction): void {
   for (const block of fn.blocks) removeRepeats(block);
+  shareReturns(fn);
   for (const block of fn.blocks) {
     block.successors = block.successors.map(threaded);
     const last = block.insts[block.insts.length - 1]!;
@@ -27,6 +28,22 @@ export function tidy(fn: MachineFunction): void {
   }
   fn.blocks = fn.blocks.filter((block) => reached.has(block));
   for (const [i, block] of fn.blocks.entries()) block.index = i;
+}
+
+/** Of blocks that only return the same number one is enough. */
+function shareReturns(fn: MachineFunction): void {
+  const first = new Map<string, MachineBlock>();
+  const same = new Map<MachineBlock, MachineBlock>();
+  for (const block of fn.blocks) {
+    const [set, exit] = block.insts;
+    if (block.insts.length !== 2 || set!.op !== 'set' || set!.core !== undefined || exit!.op !== 'exit') continue;
+    const key = `${set!.dst} ${set!.imm} ${set!.width} ${exit!.imm}`;
+    const before = first.get(key);
+    if (before) same.set(block, before);
+    else first.set(key, block);
+  }
+  if (same.size === 0) return;
+  for (const block of fn.blocks) block.successors = block.successors.map((to) => same.get(to) ?? to);
 }
 
 /** Where a jump to `block` ends up. */

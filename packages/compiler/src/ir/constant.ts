@@ -1,4 +1,4 @@
-import type { BinaryOp, CompareOp, Const, ScalarType, Undef, Value } from './ir.ts';
+import type { BinaryOp, CompareOp, Const, CoreInst, ScalarType, Undef, Value } from './ir.ts';
 
 /** How many bits a value of the type has. */
 export function bitsOf(type: ScalarType): number {
@@ -174,3 +174,21 @@ export const INVERSE: Readonly<Record<CompareOp, CompareOp>> = {
   sgt: 'sle',
   sge: 'slt',
 };
+
+/** How many low bits of what the loader puts there can be set: sizes, offsets and answers are small. */
+export function coreBits({ relocation }: CoreInst): number {
+  switch (relocation) {
+    case 'field_exists':
+    case 'type_exists':
+    case 'type_matches':
+    case 'enumval_exists':
+    case 'field_signed':
+      return 1;
+    case 'enumval_value':
+    case 'type_id_local':
+    case 'type_id_target':
+      return 64;
+    default:
+      return 32;
+  }
+}

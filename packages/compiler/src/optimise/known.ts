@@ -1,4 +1,4 @@
-import { bitsOf, typeOf, unsignedOf } from '../ir/constant.ts';
+import { bitsOf, coreBits, typeOf, unsignedOf } from '../ir/constant.ts';
 import type { ScalarType, Value } from '../ir/ir.ts';
 
 /**
@@ -20,6 +20,8 @@ export function usedBits(value: Value, exact = false, depth = 0): number {
       return value.op === 'trunc' ? Math.min(all, of(value.value)) : all;
     case 'select':
       return depth > DEPTH ? all : Math.max(of(value.a), of(value.b));
+    case 'core':
+      return Math.min(all, coreBits(value));
     case 'binary':
       break;
     default:

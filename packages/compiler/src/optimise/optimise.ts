@@ -4,6 +4,7 @@ import type { Func, Module } from '../ir/ir.ts';
 import { assertValid, verifyFunction } from '../ir/verify.ts';
 import { simplifyControlFlow } from './cfg.ts';
 import { eliminateDeadCode } from './dce.ts';
+import { removeDeadStores } from './dead-stores.ts';
 import { expandMemory } from './expand-memory.ts';
 import { foldGlobals, resolveCalls } from './globals.ts';
 import { numberValues } from './gvn.ts';
@@ -97,6 +98,7 @@ function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic
   const late: readonly Pass[] = [
     ['expand-memory', (one) => expandMemory(one, report)],
     ['split-access', splitAccesses],
+    ...(options.level > 0 ? ([['dead-stores', removeDeadStores]] as const) : []),
   ];
   run(func, late, options);
   run(

@@ -262,6 +262,13 @@ export class Simplifier {
     const known = this.compareKnown(op, a, b, type);
     if (known !== undefined) return known;
     if (a.kind === 'cast' && a.op === 'zext' && typeOf(a.value) === 'i1') return this.compareBoolean(op, a.value, b);
+    if (a.kind === 'cast' && a.op === 'sext' && (op === 'eq' || op === 'ne')) {
+      // The register that was loaded is the one that is compared.
+      const narrow = typeOf(a.value) as ScalarType;
+      const fitting = constant(narrow, b.value);
+      if (narrow !== 'i1')
+        return fitting.value === b.value ? this.compareOf(op, a.value, fitting) : op === 'eq' ? FALSE : TRUE;
+    }
     if (a.kind === 'cast' && a.op === 'ptrtoint' && (op === 'eq' || op === 'ne') && b.value === 0n) {
       return this.compareOf(op, a.value, constant('ptr', 0));
     }
