@@ -5,7 +5,19 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The rooms from top to bottom: a package imports only from packages above it. */
-export const ROOMS = ['base', 'abi', 'object', 'compiler', 'verifier', 'capture', 'vm', 'kernel', 'runtime', 'view', 'cli'];
+export const ROOMS = [
+  'base',
+  'abi',
+  'object',
+  'compiler',
+  'verifier',
+  'capture',
+  'vm',
+  'kernel',
+  'runtime',
+  'view',
+  'cli',
+];
 
 /** What each may import, as ARCHITECTURE.md says. */
 export const MAY_IMPORT: Record<string, readonly string[]> = {
