@@ -118,7 +118,9 @@ export function* programs(Btf, options = {}) {
           flags: one.prog_flags,
           license: one.license,
           maps: (one.maps ?? []).map(mapOf),
-          mapAt: new Map((one.map_refs ?? []).filter((/** @type {any} */ [, index]) => one.maps[index]?.error === undefined)),
+          mapAt: new Map(
+            (one.map_refs ?? []).filter((/** @type {any} */ [, index]) => one.maps[index]?.error === undefined),
+          ),
           symbols: new Map((one.ksyms ?? []).map((/** @type {any} */ [slot, kind, name]) => [slot, { kind, name }])),
           btf,
           funcInfo,

@@ -11,6 +11,8 @@ export interface KernelProfile {
   readonly acquireRelease: boolean;
   /** A lookup in an array with a constant key inside of it is never null (Linux 6.15). */
   readonly arrayLookupNotNull: boolean;
+  /** What goes wrong only where a processor guesses is fenced off, not refused (Linux 6.17). */
+  readonly barriers: boolean;
 }
 
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
@@ -20,22 +22,19 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     mayGoto: false,
     uninitStack: false,
     acquireRelease: false,
-    arrayLookupNotNull: false,
-  },
+    arrayLookupNotNull: false, barriers: false },
   '6.12': {
     version: '6.12',
     cpu4: true,
     mayGoto: true,
     uninitStack: true,
     acquireRelease: false,
-    arrayLookupNotNull: false,
-  },
+    arrayLookupNotNull: false, barriers: false },
   '6.18': {
     version: '6.18',
     cpu4: true,
     mayGoto: true,
     uninitStack: true,
     acquireRelease: true,
-    arrayLookupNotNull: true,
-  },
+    arrayLookupNotNull: true, barriers: true },
 };

@@ -191,6 +191,7 @@ function findPacketChangers(program: Program, found: Set<number>): void {
 /** What the kernel finds only when it rewrites the program. */
 function checkLeftovers(x: Explorer): void {
   const { program } = x;
+  if (!x.privileged) for (const [insn, map] of x.tailCallMaps) if (map === undefined) throw new Refusal('tail_call abusing map_ptr', insn);
   for (let i = 0; i < program.length; i++) {
     if (program.isKfuncCall(i) && program.imm[i] === 0 && x.seen[i])
       throw new Refusal('invalid kernel function call not eliminated in verifier pass', i);

@@ -29,6 +29,7 @@ import {
 } from '../state/kinds.ts';
 import { ADD_CONST, isConst, isConst32, known, type Reg, setUnbounded32, unknown } from '../state/reg.ts';
 import { mapBounds } from './memory.ts';
+import { commitMask, planMask, sanitizeScalar } from './sanitize.ts';
 
 export const MAX_VAR_OFF = 1 << 29;
 const SYMBOL: Record<number, string> = {
@@ -327,6 +328,7 @@ function compute(
     const forked = maybeFork(x, d, dst);
     if (forked !== undefined) d = forked;
   }
+  sanitizeScalar(x, op, dst);
   const result = d.clone();
   arithmetic(result, op, s, wide);
   if (
@@ -403,6 +405,7 @@ function pointerArithmetic(
     x.refuse(`R${dst} pointer arithmetic on ${typeName(p.type)} prohibited`);
   saneOffset(x, o, p.type);
   saneOffset(x, p, p.type);
+  const mask = planMask(x, p, o, op, dst, pointerIsDst);
   const d = p.clone();
   setUnbounded32(d);
   switch (op) {
@@ -450,6 +453,7 @@ function pointerArithmetic(
   saneOffset(x, d, p.type);
   sync(d);
   if (!x.privileged) checkUnprivilegedRange(x, d, dst);
+  commitMask(x, d, op, dst, mask);
   return d;
 }
 
@@ -492,7 +496,7 @@ const between = (l: number, h: number): boolean =>
 function checkUnprivilegedRange(x: Explorer, d: Reg, dst: number): void {
   if (d.type === PTR_TO_STACK) {
     if (!isConst(d))
-      x.refuse(`R${dst} variable stack access prohibited for !root, var_off=${tnumText(d)} off=${d.off}`);
+      x.refuse(`R${dst} variable stack access prohibited for !root, var_off=${tnumText(d)} off=${d.off + d.vl}`);
     const off = d.off + d.vl;
     if (off >= 0 || off < -512)
       x.refuse(`R${dst} stack pointer arithmetic goes out of range, prohibited for !root; off=${off}`);

@@ -176,7 +176,7 @@ export const changesPacket = (id: number): boolean => CHANGES_PACKET.has(id);
 const UNPRIVILEGED = new Set([
   1, 2, 3, 5, 7, 8, 12, 42, 87, 88, 89, 125, 160, 130, 131, 132, 133, 134, 195,
   // Of socket filters and of programs of cgroups.
-  26, 46, 47, 68, 14, 15, 16, 35, 77, 79, 80, 81, 82, 83, 101, 105, 106,
+  26, 46, 47, 68, 14, 15, 16, 35, 77, 79, 80, 81, 82, 83, 101, 105, 106, 95, 96, 97, 98, 25, 84, 85, 86, 99, 100,
 ]);
 
 function helperNames(x: Explorer): ReadonlyMap<string, HelperProto> | undefined {
@@ -188,8 +188,9 @@ function helperNames(x: Explorer): ReadonlyMap<string, HelperProto> | undefined 
 function protoOf(x: Explorer, id: number): HelperProto | undefined {
   const helper = helperById(id);
   if (helper === undefined) return undefined;
-  if (x.context.helpers !== undefined && !x.context.helpers.has(id)) return undefined;
   const set = helperNames(x) ?? helpersOfProgType('BPF_PROG_TYPE_TRACING')!;
+  // What may sleep was not measured.
+  if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep) return undefined;
   if (!x.privileged && !UNPRIVILEGED.has(id)) return undefined;
   return set.get(helper.name);
 }
@@ -520,6 +521,8 @@ function recordMap(x: Explorer, call: Call): void {
     x.refuse('write into map forbidden');
   // A tail call through one constant index: the index must be followed back.
   if (call.id === 12) {
+    const before = x.tailCallMaps.has(x.insn) ? x.tailCallMaps.get(x.insn) : call.map;
+    x.tailCallMaps.set(x.insn, before === call.map ? call.map : undefined);
     const index = x.frame.regs[3]!;
     if (index.type === SCALAR && isConst(index) && index.vh === 0 && index.vl >>> 0 < call.map.maxEntries)
       markPrecise(x, 3);

@@ -36,8 +36,10 @@ import {
 } from '../state/kinds.ts';
 import { ADD_CONST, isConst, isConst32, isNull, known, type Reg } from '../state/reg.ts';
 import { DST_IS_STACK, type Linked, SRC_IS_STACK, type State } from '../state/state.ts';
+import { isTrusted } from './btf-access.ts';
 import { mayPointToLock } from './fields.ts';
 import { widenImprecise } from './loops.ts';
+import { guessJump } from './sanitize.ts';
 
 /** Of a packet pointer: it stands at the end, or beyond it. */
 const AT_END = -1;
@@ -75,7 +77,7 @@ export function checkJump(x: Explorer): void {
   if (way >= 0) {
     if (d.type === SCALAR) markPrecise(x, dst);
     if (fromReg && s.type === SCALAR) markPrecise(x, src);
-    if (!x.privileged) x.fork(way === 1 ? insn + 1 : insn + 1 + off, insn, true);
+    if (!x.privileged) guessJump(x, way === 1 ? insn + 1 : insn + 1 + off, dst, fromReg ? src : undefined);
     if (way === 1) x.insn += off;
     return;
   }
@@ -192,11 +194,7 @@ function certainlyNotNull(r: Reg): boolean {
     case CONST_PTR_TO_MAP:
       return true;
     case PTR_TO_BTF_ID:
-      return (
-        (r.type & (PTR_TRUSTED | MEM_RCU | MEM_ALLOC)) !== 0 &&
-        (r.type & ~(BASE | PTR_TRUSTED | MEM_RCU | MEM_ALLOC | NON_OWN_REF)) === 0 &&
-        ((r.type & PTR_TRUSTED) !== 0 || (r.type & MEM_ALLOC) !== 0 || r.ref !== 0)
-      );
+      return isTrusted(r);
     default:
       return false;
   }

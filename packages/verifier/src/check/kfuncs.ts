@@ -156,6 +156,8 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
       dynptrArgument(x, call, param.name, register, reg);
       return 0;
     case 'iter':
+      if (name === 'bpf_iter_css_task_new' && !(x.program.input.type === 29 || (x.program.input.type === 26 && x.program.input.attachType === 28) || x.sleepable))
+        x.refuse('css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs');
       iteratorArgument(x, call, register, reg, target);
       return 0;
     case 'list_head':

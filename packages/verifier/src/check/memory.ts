@@ -277,7 +277,8 @@ function contextAccess(
 ): Reg | undefined {
   if (!x.context.measured) return typedContextAccess(x, off, size, write, wanted);
   const found = x.context.access(off, size);
-  if (found === undefined || !(write ? found.write : found.read) || (signed && found.type !== SCALAR))
+  const capable = x.privileged || x.program.input.type !== 8 || !(PRIVILEGED_CGROUP_FIELDS.has(off) || (write && off === 152));
+  if (found === undefined || !capable || !(write ? found.write : found.read) || (signed && found.type !== SCALAR))
     x.refuse(`invalid bpf_context access off=${off} size=${size}`);
   if (write || !wanted) return undefined;
   if (found.type === SCALAR) return unknown();
@@ -291,6 +292,9 @@ function contextAccess(
   }
   return reg;
 }
+
+/** Of programs of cgroups: the packet and its time. */
+const PRIVILEGED_CGROUP_FIELDS = new Set([76, 80]);
 
 const ALIGNED_NAMES: Readonly<Record<number, string>> = {
   [PTR_TO_FLOW_KEYS]: 'flow keys ',

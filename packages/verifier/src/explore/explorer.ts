@@ -2,6 +2,7 @@
 import type { Btf } from '@skep/object';
 import { checkAlu } from '../check/alu.ts';
 import { checkExit, checkLocalCall } from '../check/calls.ts';
+import type { Mask } from '../check/sanitize.ts';
 import type { ContextTable } from '../check/context.ts';
 import { checkHelperCall } from '../check/helpers.ts';
 import { checkJump } from '../check/jump.ts';
@@ -51,6 +52,10 @@ export class Explorer {
   readonly testStateFreq: boolean;
   readonly strictAlignment: boolean;
   exploreAluLimits = false;
+  /** How pointer arithmetic of unprivileged programs is masked, by instruction. */
+  readonly masks = new Map<number, Mask>();
+  /** The maps of tail calls; undefined where paths differ. */
+  readonly tailCallMaps = new Map<number, MapInfo | undefined>();
 
   state!: State;
   /** The instruction that is being checked. */
@@ -284,7 +289,7 @@ export class Explorer {
         ended = this.stepOne();
       } catch (error) {
         // What goes wrong on a path that only a processor's guess takes just ends it.
-        if (!(error instanceof Refusal) || !this.state.speculative || error.unsupported) throw error;
+        if (!(error instanceof Refusal) || !this.state.speculative || error.unsupported || !this.kernel.barriers) throw error;
         ended = true;
       }
       if (ended) more = this.nextPath();
