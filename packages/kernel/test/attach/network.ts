@@ -18,11 +18,11 @@ export function network(): void {
 }
 
 /** Through `skep1` to nobody, which `skep0` receives. */
-export async function sendPackets(count: number, size: number): Promise<void> {
+export async function sendPackets(count: number, size: number, to = '10.77.0.2'): Promise<void> {
   const socket = createSocket('udp4');
   for (let i = 0; i < count; i++) {
     await new Promise<void>((resolve, reject) =>
-      socket.send(new Uint8Array(size), 9, '10.77.0.2', (error) => (error ? reject(error) : resolve())),
+      socket.send(new Uint8Array(size), 9, to, (error) => (error ? reject(error) : resolve())),
     );
   }
   socket.close();
