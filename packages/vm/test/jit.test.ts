@@ -130,7 +130,12 @@ class Side {
         const at = memory.allocate(64);
         memory.bytes.set(key, at);
         const value = new Uint8Array(map.userValueSize);
-        map.userLookup(at, value);
+        try {
+          map.userLookup(at, value);
+        } catch {
+          // The program has written over the map's own entries.
+          return 'damaged';
+        }
         memory.release(at, 64);
         return `${Buffer.from(key).toString('hex')}=${Buffer.from(value).toString('hex')}`;
       })

@@ -170,7 +170,7 @@ export class HashMap implements VmMap {
     const found: Uint8Array[] = [];
     for (let bucket = 0; bucket <= this.mask && found.length < this.count; bucket++) {
       let entry = view.getUint32(this.heads + 4 * bucket, true);
-      while (entry !== 0 && found.length < this.count) {
+      while (entry !== 0 && entry + this.entrySize <= bytes.length && found.length < this.count) {
         found.push(bytes.slice(entry + HEAD, entry + HEAD + this.spec.keySize));
         entry = view.getUint32(entry, true);
       }
