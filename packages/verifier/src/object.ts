@@ -1,0 +1,121 @@
+/** The programs of an object, each with its verdict. */
+import { ATTACH_TYPES, PROG_TYPES } from '@skep/abi';
+import { applyCore, type Btf, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
+import type { Budget } from './explore/explorer.ts';
+import type { KernelProfile } from './profile.ts';
+import { BPF_F_RDONLY_PROG, type MapInfo } from './program/maps.ts';
+import type { Symbol } from './program/program.ts';
+import { type Verdict, verify } from './verify.ts';
+
+export interface ObjectOptions {
+  readonly kernel: KernelProfile['version'];
+  /** Types of that kernel, to which the programs are fitted. */
+  readonly kernelBtf: Btf;
+  readonly privileged?: boolean;
+  readonly budget?: Budget;
+}
+
+export interface ProgramVerdict extends Verdict {
+  readonly program: ProgramSpec;
+}
+
+/** Verifies programs of an object, all of them when none is named. @throws SkepError E32xx where types cannot be fitted */
+export function verifyObject(object: ObjectSpec, options: ObjectOptions, names?: readonly string[]): ProgramVerdict[] {
+  const maps = object.maps.map(mapInfo);
+  const index = new Map(object.maps.map((map, i) => [map.name, i]));
+  return object.programs
+    .filter((program) => names === undefined || names.length === 0 || names.includes(program.name))
+    .map((program) => ({ program, ...verifyProgram(object, program, maps, index, options) }));
+}
+
+function verifyProgram(object: ObjectSpec, program: ProgramSpec, maps: readonly MapInfo[], index: ReadonlyMap<string, number>, options: ObjectOptions): Verdict {
+  const { hook } = program;
+  const type = PROG_TYPES.find((one) => one.name === hook?.programType)?.value;
+  if (type === undefined) return undecided(`programs of section ${program.section}`);
+  const code = object.btf === undefined ? program.code.slice() : applyCore(program, object.btf, options.kernelBtf).code;
+  const mapAt = new Map<number, number>();
+  const symbols = new Map<number, Symbol>();
+  for (const reference of program.references) {
+    const { slot } = reference;
+    switch (reference.kind) {
+      case 'map':
+        setSource(code, slot, 1);
+        mapAt.set(slot, index.get(reference.map) ?? -1);
+        break;
+      case 'map-value':
+        setSource(code, slot, 2);
+        setImmediate(code, slot + 1, reference.offset);
+        mapAt.set(slot, index.get(reference.map) ?? -1);
+        break;
+      case 'func':
+        setSource(code, slot, 4);
+        break;
+      case 'kfunc': {
+        const id = options.kernelBtf.find(reference.name, 'func');
+        setSource(code, slot, 2);
+        setImmediate(code, slot, id ?? 0);
+        symbols.set(slot, { kind: 'kfunc', name: id === undefined ? '' : reference.name });
+        break;
+      }
+      case 'ksym': {
+        const known = reference.btfId !== 0 && options.kernelBtf.find(reference.name, 'var', 'func') !== undefined;
+        setSource(code, slot, known ? 3 : 0);
+        if (known) symbols.set(slot, { kind: 'ksym', name: reference.name });
+        break;
+      }
+    }
+  }
+  return verify({
+    code,
+    type,
+    attachType: ATTACH_TYPES.find((one) => one.name === hook?.attachType)?.value ?? 0,
+    attachTarget: TYPED.has(type) ? hook?.target : undefined,
+    flags: hook?.sleepable ? BPF_F_SLEEPABLE : 0,
+    license: object.license,
+    maps,
+    mapAt,
+    symbols,
+    btf: object.btf,
+    funcInfo: program.funcInfo,
+    lineInfo: program.lineInfo,
+    kernel: options.kernel,
+    kernelBtf: options.kernelBtf,
+    ...(options.privileged !== undefined && { privileged: options.privileged }),
+    ...(options.budget !== undefined && { budget: options.budget }),
+  });
+}
+
+/** TRACING, STRUCT_OPS, EXT, LSM: their target decides what their context is. */
+const TYPED = new Set([26, 27, 28, 29]);
+const BPF_F_SLEEPABLE = 16;
+
+function undecided(what: string): Verdict {
+  return {
+    accepted: false, decided: false, code: 'E2000', message: `skep's verifier cannot judge ${what} yet`, help: 'load the program with the kernel to learn what it says',
+    kernelMessage: '', insn: -1, processed: 0, totalStates: 0, peakStates: 0, stackDepth: [],
+  };
+}
+
+function mapInfo(map: MapSpec): MapInfo {
+  const readOnly = map.data === 'rodata' || map.data === 'kconfig';
+  return {
+    name: map.name,
+    type: map.type,
+    keySize: map.keySize,
+    valueSize: map.valueSize,
+    maxEntries: map.maxEntries,
+    flags: map.flags | (readOnly ? BPF_F_RDONLY_PROG : 0),
+    keyType: map.keyType,
+    valueType: map.valueType,
+    inner: map.inner === undefined ? undefined : mapInfo(map.inner),
+    contents: map.data === 'rodata' ? (map.initialValue ?? new Uint8Array(map.valueSize)) : undefined,
+  };
+}
+
+function setSource(code: Uint8Array, slot: number, source: number): void {
+  code[slot * 8 + 1] = (code[slot * 8 + 1]! & 15) | (source << 4);
+}
+
+function setImmediate(code: Uint8Array, slot: number, value: number): void {
+  new DataView(code.buffer, code.byteOffset).setInt32(slot * 8 + 4, value, true);
+}
