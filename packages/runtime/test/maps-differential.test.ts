@@ -112,6 +112,24 @@ const shapes: Record<string, Shape> = {
     values: [u32(0x7ffffff0)],
     ordered: true,
   },
+  'perf event array': {
+    type: 'BPF_MAP_TYPE_PERF_EVENT_ARRAY',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0)],
+    ordered: true,
+  },
+  'cgroup array': {
+    type: 'BPF_MAP_TYPE_CGROUP_ARRAY',
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 4,
+    keys: indices,
+    values: [u32(0x7ffffff0)],
+    ordered: true,
+  },
   'stack trace': {
     type: 'BPF_MAP_TYPE_STACK_TRACE',
     keySize: 4,
@@ -400,6 +418,84 @@ describe.skipIf(skip !== undefined)(`maps of both homes${skip ? ` (skipped: ${sk
     }
     expect(wrong).toEqual([]);
   }, 60_000);
+
+  for (const type of ['BPF_MAP_TYPE_ARRAY_OF_MAPS', 'BPF_MAP_TYPE_HASH_OF_MAPS'] as const) {
+    it(`agree about maps in maps: ${type}`, () => {
+      const { value } = dated(MAP_TYPES, type);
+      const number = (name: MapTypeName) => dated(MAP_TYPES, name).value;
+      const innerShape = { type: number('BPF_MAP_TYPE_HASH'), keySize: 4, valueSize: 8, maxEntries: 3 };
+      const others = [
+        innerShape,
+        { ...innerShape, maxEntries: 9 },
+        { ...innerShape, valueSize: 4 },
+        { ...innerShape, keySize: 8 },
+        { ...innerShape, flags: BPF_F_NO_PREALLOC },
+        { ...innerShape, type: number('BPF_MAP_TYPE_LRU_HASH') },
+      ];
+      const shape = { type, keySize: 4, valueSize: 4, maxEntries: 3, keys: indices.slice(0, 5) };
+      const inner = createMap({ name: 'inner', ...innerShape });
+      const kernelOuter = createMap({ name: 'outer', type: value, keySize: 4, valueSize: 4, maxEntries: 3, inner });
+      const kernelInner = others.map((one) => createMap({ name: 'inner', ...one }));
+      const machine = new Machine({ cpus });
+      const innerSpec = { ...specOf(innerShape.type, shape), ...innerShape };
+      const outer = machine.createMap({ ...specOf(value, shape), inner: innerSpec });
+      const machineInner = others.map((one) => machine.createMap({ ...innerSpec, flags: 0, ...one }));
+      const homes = [
+        { home: kernelHome(kernelOuter), handles: kernelInner.map((one) => one.fd) },
+        {
+          home: machineHome(new UserMap(machine, outer)),
+          handles: machineInner.map((one) => machine.objects.numberOf(one)),
+        },
+      ];
+      try {
+        fc.assert(
+          fc.property(fc.array(operation, { maxLength: 30 }), (all) => {
+            const results = homes.map(({ home, handles }) => {
+              for (const key of shape.keys) home.delete(key);
+              const values = [...handles, 0x7ffffff0].map((handle) => u32(handle));
+              // Ids differ from home to home: only that there is one can be compared.
+              const plain = (text: string) => text.replace(/^lookup [0-9a-f]{8}$/, 'lookup id');
+              return play(home, { ...shape, values }, openNext(shape, all)).map(plain);
+            });
+            expect(results[1]).toEqual(results[0]);
+          }),
+          { numRuns: 60 },
+        );
+      } finally {
+        for (const one of [inner, kernelOuter, ...kernelInner]) one.close();
+      }
+    });
+  }
+
+  it('agree that a bloom filter knows what was pushed', () => {
+    const { value } = dated(MAP_TYPES, 'BPF_MAP_TYPE_BLOOM_FILTER');
+    const shape = { type: 'BPF_MAP_TYPE_BLOOM_FILTER' as const, keySize: 0, valueSize: 6, maxEntries: 1000, keys: [] };
+    const kernelMap = createMap({ name: 'bloom', type: value, keySize: 0, valueSize: 6, maxEntries: 1000 });
+    const machine = new Machine();
+    const map = new UserMap(machine, machine.createMap(specOf(value, shape)));
+    try {
+      const item = (n: number) => Uint8Array.of(n, n >> 8, 1, 2, 3, 4);
+      for (let n = 0; n < 300; n++) {
+        kernelMap.push(item(n));
+        expect(map.update(new Uint8Array(), item(n))).toBe(0);
+      }
+      let mistaken = 0;
+      for (let n = 0; n < 2000; n++) {
+        const found = map.lookup(new Uint8Array(), item(n));
+        if (n < 300) expect(found).toBe(0);
+        else mistaken += found === 0 ? 1 : 0;
+      }
+      expect(mistaken).toBeLessThan(40);
+      expect(map.update(new Uint8Array(), item(1), 1)).toBe(-22);
+      expect(map.nextKey(undefined, new Uint8Array())).toBe(-95);
+      expect(map.delete(new Uint8Array())).toBe(-95);
+      expect(map.take(new Uint8Array(), new Uint8Array(6))).toBe(-524);
+      const home = kernelHome(kernelMap);
+      expect([home.next(undefined), home.delete(new Uint8Array()), home.pop()]).toEqual(['-95', '-95', '-524']);
+    } finally {
+      kernelMap.close();
+    }
+  });
 
   it('drop old entries of a full LRU map, never the newest', () => {
     const machine = new Machine();

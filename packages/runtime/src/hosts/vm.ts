@@ -1,3 +1,4 @@
+import { dated, MAP_TYPES } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import type { Recording } from '@skep/capture';
 import { Btf, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
@@ -109,7 +110,10 @@ class VmObject implements HostObject {
   }
 
   createMap(spec: MapSpec): HostMap {
-    const map = this.machine.createMap(spec, specialFields(this.btf, spec.valueType));
+    // A perf event array of no size gets a slot for each CPU, as with libbpf.
+    const sized =
+      spec.maxEntries === 0 && spec.type === PERF_EVENT_ARRAY ? { ...spec, maxEntries: this.machine.cpus } : spec;
+    const map = this.machine.createMap(sized, specialFields(this.btf, spec.valueType));
     this.maps.set(spec.name, map);
     for (const [slot, name] of spec.initialSlots) {
       const inner = this.maps.get(name);
@@ -300,5 +304,6 @@ class VmRecords implements HostRecords {
   }
 }
 
+const PERF_EVENT_ARRAY = dated(MAP_TYPES, 'BPF_MAP_TYPE_PERF_EVENT_ARRAY').value;
 const ENOENT = -2;
 const EEXIST = -17;

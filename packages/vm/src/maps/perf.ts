@@ -1,16 +1,42 @@
 import type { MapSpec } from '@skep/object';
 import type { Memory } from '../memory.ts';
-import { ENOTSUPP, mapAddress, type VmMap } from './map.ts';
+import {
+  BPF_ANY,
+  BPF_F_NUMA_NODE,
+  BPF_F_PRESERVE_ELEMS,
+  BPF_F_RDONLY,
+  BPF_F_WRONLY,
+  checkMapFlags,
+  demand,
+  E2BIG,
+  EBADF,
+  EINVAL,
+  ENOENT,
+  ENOTSUPP,
+  indexKey,
+  mapAddress,
+  type VmMap,
+} from './map.ts';
 
 /** `BPF_MAP_TYPE_PERF_EVENT_ARRAY`: what programs send is queued until it is read; nothing is lost here. */
 export class PerfEventMap implements VmMap {
   readonly spec: MapSpec;
   readonly address: number;
   readonly userValueSize = 4;
+  frozen = false;
+  private readonly memory: Memory;
   private queue: Uint8Array[] = [];
   onSubmit: (() => void) | undefined;
 
   constructor(memory: Memory, spec: MapSpec) {
+    checkMapFlags(spec, BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_PRESERVE_ELEMS);
+    demand(
+      spec,
+      [spec.keySize === 4, `its keys have 4 bytes, not ${spec.keySize}`],
+      [spec.valueSize === 4, `its values have 4 bytes, not ${spec.valueSize}`],
+      [spec.maxEntries > 0, 'max_entries is 0'],
+    );
+    this.memory = memory;
     this.spec = spec;
     this.address = mapAddress(memory);
   }
@@ -32,18 +58,24 @@ export class PerfEventMap implements VmMap {
     return 0;
   }
   update(): number {
-    return ENOTSUPP;
+    return EINVAL;
   }
-  delete(): number {
-    return ENOTSUPP;
+  delete(key: number): number {
+    return this.index(key) >= this.spec.maxEntries ? E2BIG : ENOENT;
   }
   userLookup(): number {
     return ENOTSUPP;
   }
-  userUpdate(): number {
-    return ENOTSUPP;
+  /** Slots take descriptors of perf events, of which there are none here: programs send without. */
+  userUpdate(key: number, _value: Uint8Array, flags: number): number {
+    if (flags !== BPF_ANY) return EINVAL;
+    return this.index(key) >= this.spec.maxEntries ? E2BIG : EBADF;
   }
   keys(): Uint8Array[] {
-    return [];
+    return Array.from({ length: this.spec.maxEntries }, (_, i) => indexKey(i));
+  }
+
+  private index(key: number): number {
+    return this.memory.view.getUint32(key, true);
   }
 }
