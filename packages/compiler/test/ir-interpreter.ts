@@ -191,6 +191,8 @@ class Machine {
         case 'return':
           this.frame = base;
           return term.value === undefined ? undefined : of(term.value);
+        case 'asm-goto':
+          throw new Error('assembly is not interpreted');
         case 'unreachable':
           throw new Error('reached the unreachable');
       }

@@ -36,6 +36,7 @@ import {
 } from './machine.ts';
 import { type Address, addressOf, conditionOf, hasEffect, isRemade, isWide, type Needs, needsOf } from './needs.ts';
 import { maxBits } from './range.ts';
+import { shareSlots } from './share-slots.ts';
 
 /**
  * Chooses instructions. `addressTaken`: functions that the kernel may call (callbacks), whose integer parameters are not
@@ -61,6 +62,8 @@ export class Selector {
   private readonly out: MachineBlock[] = [];
   private readonly slots: FrameSlot[] = [];
   private readonly slotOf = new Map<AllocaInst, FrameSlot>();
+  /** Slots that several variables have in turn. */
+  private shared: ReadonlyMap<AllocaInst, FrameSlot> = new Map();
   /** Addresses of data that are in a register already, from here to the end of the block or the next call. */
   private readonly addresses = new Map<Global | Func, VReg>();
   private readonly asmResults = new Map<Value, readonly VReg[]>();
@@ -81,6 +84,7 @@ export class Selector {
     const order = reversePostOrder(this.func);
     if (this.func.naked) return this.naked(order);
     this.needs = needsOf(order);
+    this.shared = shareSlots(order, stackAlign);
     for (const block of order) this.blocks.set(block, createMachineBlock());
     const onlyEntry = singlePredecessors(order);
     const atEnd = new Map<Block, ReadonlyMap<Global | Func, VReg>>();
@@ -646,9 +650,9 @@ export class Selector {
     let slot = this.slotOf.get(alloca);
     if (slot === undefined) {
       const { size } = alloca;
-      slot = { size, align: stackAlign(alloca), alloca, offset: 0 };
+      slot = this.shared.get(alloca) ?? { size, align: stackAlign(alloca), alloca, offset: 0 };
       this.slotOf.set(alloca, slot);
-      this.slots.push(slot);
+      if (!this.slots.includes(slot)) this.slots.push(slot);
     }
     return slot;
   }

@@ -9,6 +9,7 @@ b0:
   %name = alloca 120 align 8
   %0 = call i64 helper 113 "x"(%path, i32 400, %ctx)
   %1 = call i64 helper 113 "x"(%name, i32 120, %ctx)
+  %2 = call i64 helper 113 "x"(%path, i32 400, %ctx)
   return 0
 }`);
     expect(codes).toEqual(['E1300']);
