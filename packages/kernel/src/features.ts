@@ -1,11 +1,15 @@
 import { suggest } from '@skep/base';
+import { BtfBuilder } from '@skep/object';
+import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
 import { ATTACH, BPF_F_MMAPABLE, BPF_F_SLEEPABLE, MAP, PROG } from './bpf/constants.ts';
 import { kernelBtf } from './kernel-btf.ts';
+import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';
 import { createMap, type MapOptions } from './map.ts';
 import { lockdownMode, missingCapabilities } from './permission.ts';
 import { loadProgram, type Program, type ProgramOptions } from './program.ts';
+import { u64Array, withStrings } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
 import { readText } from './sys/files.ts';
 import { pageSize } from './sys/memory.ts';
@@ -25,6 +29,8 @@ export interface Feature {
   readonly title: string;
   /** First Linux that has it; undefined where that is not a matter of versions. */
   readonly since: string | undefined;
+  /** The option that a kernel is built with; without one every kernel since then has it. */
+  readonly config?: string;
   /** What to do when it is not there. */
   readonly remedy: string;
   /** May throw: then it is not there, and the error says why. */
@@ -49,7 +55,21 @@ export type FeatureName =
   | 'tp_btf'
   | 'xdp_link'
   | 'test_run'
-  | 'syscall_program';
+  | 'syscall_program'
+  | 'kprobe'
+  | 'uprobe'
+  | 'kprobe_multi'
+  | 'uprobe_multi'
+  | 'fentry'
+  | 'lsm'
+  | 'tcx'
+  | 'netkit'
+  | 'netfilter'
+  | 'struct_ops'
+  | 'task_storage'
+  | 'bloom_filter'
+  | 'user_ringbuf'
+  | 'arena';
 
 export const FEATURES: readonly Feature[] = [
   {
@@ -242,12 +262,171 @@ export const FEATURES: readonly Feature[] = [
       return { ok: true };
     },
   },
+  {
+    name: 'kprobe',
+    title: 'programs on functions of the kernel, by breakpoint (kprobe)',
+    since: '4.17',
+    config: 'CONFIG_KPROBE_EVENTS',
+    remedy: 'use fentry or raw_tracepoint programs',
+    probe: () => ({ ok: probeType('kprobe') !== undefined }),
+  },
+  {
+    name: 'uprobe',
+    title: 'programs on functions of other programs (uprobe, static probes)',
+    since: '4.17',
+    config: 'CONFIG_UPROBE_EVENTS',
+    remedy: 'a kernel with CONFIG_UPROBE_EVENTS',
+    probe: () => ({ ok: probeType('uprobe') !== undefined }),
+  },
+  {
+    name: 'kprobe_multi',
+    title: 'many functions of the kernel at once',
+    since: '5.18',
+    config: 'CONFIG_FPROBE',
+    remedy: 'skep sets a probe on each function instead, up to 256',
+    probe() {
+      const type = { type: PROG.BPF_PROG_TYPE_KPROBE, expectedAttachType: ATTACH.BPF_TRACE_KPROBE_MULTI };
+      const result = withProgram(type, (program) =>
+        withStrings(['no such function'], (addresses) =>
+          bpf('BPF_LINK_CREATE', {
+            prog_fd: program.fd,
+            attach_type: ATTACH.BPF_TRACE_KPROBE_MULTI,
+            'kprobe_multi.cnt': 1,
+            'kprobe_multi.syms': u64Array(addresses),
+          }),
+        ),
+      );
+      // It looked for the function.
+      return { ok: result === -ERRNO.ESRCH || result === -ERRNO.ENOENT };
+    },
+  },
+  {
+    name: 'uprobe_multi',
+    title: 'many functions of a program at once',
+    since: '6.6',
+    config: 'CONFIG_UPROBE_EVENTS',
+    remedy: 'skep sets a probe on each function instead, up to 256',
+    probe() {
+      const type = { type: PROG.BPF_PROG_TYPE_KPROBE, expectedAttachType: ATTACH.BPF_TRACE_UPROBE_MULTI };
+      const result = withProgram(type, (program) =>
+        withStrings(['/'], ([path]) =>
+          bpf('BPF_LINK_CREATE', {
+            prog_fd: program.fd,
+            attach_type: ATTACH.BPF_TRACE_UPROBE_MULTI,
+            'uprobe_multi.path': path!,
+            'uprobe_multi.offsets': u64Array([0]),
+            'uprobe_multi.cnt': 1,
+          }),
+        ),
+      );
+      // It looked at the file, which is none.
+      return { ok: result === -ERRNO.EBADF };
+    },
+  },
+  {
+    name: 'fentry',
+    title: 'programs on functions of the kernel, by trampoline (fentry, fexit)',
+    since: '5.5',
+    config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
+    remedy: 'use kprobe programs',
+    probe() {
+      const attachBtfId = attachTarget(ATTACH.BPF_TRACE_FENTRY, 'bpf_fentry_test1');
+      withProgram({ type: PROG.BPF_PROG_TYPE_TRACING, expectedAttachType: ATTACH.BPF_TRACE_FENTRY, attachBtfId });
+      return { ok: true };
+    },
+  },
+  {
+    name: 'lsm',
+    title: 'programs on security hooks decide (lsm)',
+    since: '5.7',
+    config: 'CONFIG_BPF_LSM',
+    remedy: 'boot with bpf in the list of security modules: lsm=…,bpf',
+    probe() {
+      const active = readText('/sys/kernel/security/lsm')?.trim();
+      return { ok: active?.split(',').includes('bpf') ?? false, detail: active ?? 'securityfs is not mounted' };
+    },
+  },
+  {
+    name: 'tcx',
+    title: 'tc programs that end with their process (tcx)',
+    since: '6.6',
+    remedy: 'skep uses a filter of clsact instead and removes it at its exit',
+    probe: () => ({ ok: knowsDevices(ATTACH.BPF_TCX_INGRESS) }),
+  },
+  {
+    name: 'netkit',
+    title: 'netkit devices for containers',
+    since: '6.7',
+    config: 'CONFIG_NETKIT',
+    remedy: 'a veth pair and tc',
+    probe: () => ({
+      ok: knowsDevices(ATTACH.BPF_NETKIT_PRIMARY) && kernelBtf().find('netkit', 'struct') !== undefined,
+    }),
+  },
+  {
+    name: 'netfilter',
+    title: 'programs on hooks of netfilter',
+    since: '6.4',
+    config: 'CONFIG_NETFILTER_BPF_LINK',
+    remedy: 'use tc or cgroup_skb programs',
+    probe() {
+      withProgram({ type: PROG.BPF_PROG_TYPE_NETFILTER, expectedAttachType: ATTACH.BPF_NETFILTER });
+      return { ok: true };
+    },
+  },
+  {
+    name: 'struct_ops',
+    title: 'programs in place of functions of the kernel (struct_ops)',
+    since: '5.6',
+    config: 'CONFIG_BPF_JIT',
+    remedy: 'a kernel with CONFIG_BPF_JIT and BTF',
+    probe: () => ({ ok: kernelBtf().find('bpf_struct_ops_tcp_congestion_ops', 'struct') !== undefined }),
+  },
+  {
+    name: 'task_storage',
+    title: 'values kept with tasks',
+    since: '5.11',
+    remedy: 'use a hash map by process number',
+    probe: () => storage(MAP.BPF_MAP_TYPE_TASK_STORAGE),
+  },
+  {
+    name: 'bloom_filter',
+    title: 'Bloom filters',
+    since: '5.16',
+    remedy: 'use a hash map',
+    probe() {
+      withMap({ type: MAP.BPF_MAP_TYPE_BLOOM_FILTER, keySize: 0, valueSize: 4, maxEntries: 8 });
+      return { ok: true };
+    },
+  },
+  {
+    name: 'user_ringbuf',
+    title: 'rings from user space to programs',
+    since: '6.1',
+    remedy: 'use a queue map',
+    probe() {
+      withMap({ type: MAP.BPF_MAP_TYPE_USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: pageSize() });
+      return { ok: true };
+    },
+  },
+  {
+    name: 'arena',
+    title: 'memory shared with programs (arenas)',
+    since: '6.9',
+    remedy: 'use array maps',
+    probe() {
+      withMap({ type: MAP.BPF_MAP_TYPE_ARENA, keySize: 0, valueSize: 0, maxEntries: 1, flags: BPF_F_MMAPABLE });
+      return { ok: true };
+    },
+  },
 ];
 
 export interface FeatureReport extends Probed {
   readonly name: FeatureName;
   readonly title: string;
   readonly since: string | undefined;
+  /** See {@link Feature.config}. */
+  readonly config: string | undefined;
   /** Only when it is not there. */
   readonly remedy: string | undefined;
 }
@@ -272,14 +451,14 @@ export function probeFeature(name: FeatureName): FeatureReport {
 
 const reports = new Map<FeatureName, FeatureReport>();
 
-function ask({ name, title, since, remedy, probe }: Feature): FeatureReport {
+function ask({ name, title, since, config, remedy, probe }: Feature): FeatureReport {
   let found: Probed;
   try {
     found = probe();
   } catch (error) {
     found = { ok: false, detail: error instanceof Error ? error.message.replace(/^E\d{4}: /, '') : String(error) };
   }
-  return { name, title, since, ok: found.ok, detail: found.detail, remedy: found.ok ? undefined : remedy };
+  return { name, title, since, config, ok: found.ok, detail: found.detail, remedy: found.ok ? undefined : remedy };
 }
 
 /** Where cgroup version 2 is mounted. */
@@ -289,6 +468,28 @@ export function cgroup2Root(): string | undefined {
 
 /** `r0 = 0; exit` */
 const RETURN_ZERO = new Uint8Array([0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0]);
+
+/** Whether the kernel gets as far as to look for the network interface, which there is not. */
+function knowsDevices(attachType: number): boolean {
+  const result = withProgram({ type: PROG.BPF_PROG_TYPE_SCHED_CLS, expectedAttachType: attachType }, (program) =>
+    bpf('BPF_LINK_CREATE', { prog_fd: program.fd, target_fd: 0x7fff_ffff, attach_type: attachType }),
+  );
+  return result === -ERRNO.ENODEV;
+}
+
+/** Maps of this kind want types of key and value. */
+function storage(type: number): Probed {
+  const builder = new BtfBuilder();
+  const int = builder.add({
+    ...{ kind: 'int', name: 'int', size: 4, bits: 32, offset: 0 },
+    ...{ signed: true, char: false, bool: false },
+  });
+  using handle = loadBtf(builder.toBytes());
+  const BPF_F_NO_PREALLOC = 1;
+  const btf = { handle, keyType: int, valueType: int };
+  withMap({ type, keySize: 4, valueSize: 4, maxEntries: 0, flags: BPF_F_NO_PREALLOC, btf });
+  return { ok: true };
+}
 
 function withMap(shape: Omit<MapOptions, 'name'>): void {
   createMap({ name: 'probe', ...shape }).close();

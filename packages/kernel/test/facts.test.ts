@@ -94,6 +94,7 @@ it('works where there is no native code: import, doctor, and an error that says 
     bundle: true,
     write: false,
     format: 'esm',
+    target: 'node20',
     platform: 'node',
     conditions: ['skep-source'],
     external: ['koffi'],
