@@ -48,7 +48,9 @@ export function usedBits(value: Value, exact = false, depth = 0): number {
       if (!exact) return all;
       return b.kind === 'const' && b.value !== 0n ? Math.min(of(a), of(b)) : of(a);
     case 'lshr':
-      return count === undefined ? of(a) : Math.max(0, of(a) - count);
+      // Verifiers know nothing of what is shifted by a variable.
+      if (count === undefined) return exact ? of(a) : all;
+      return Math.max(0, of(a) - count);
     case 'shl':
       return count === undefined ? all : Math.min(all, of(a) + count);
     default:

@@ -239,6 +239,21 @@ describe('value numbering', () => {
   });
 });
 
+describe('what verifiers do not derive themselves', () => {
+  it.each([
+    ['a shift by a variable', '%1 = lshr i64 %0, %n'],
+    ['a remainder', '%1 = urem i64 %0, 5'],
+    ['a division', '%1 = udiv i64 %0, 3'],
+  ])('keeps the mask behind %s', (_, made) => {
+    const text = `func @f(%n: i64): i64 global { b0:
+      %0 = and i64 %n, 1
+      ${made}
+      %2 = and i64 %1, 7
+      return %2 }`;
+    expect(after(text, simplifyInstructions)).toContain('and i64 %1, 7');
+  });
+});
+
 describe('memory operations', () => {
   const report = (diagnostics: unknown[]) => (func: Func) => expandMemory(func, (one) => diagnostics.push(one));
 
