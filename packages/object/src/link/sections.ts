@@ -1,5 +1,5 @@
 import { cString, type Diagnostic, equalBytes } from '@skep/base';
-import { linkSections, linkUnequal } from '../diagnostics.ts';
+import { elfCorrupt, elfUnsupported, linkSections, linkUnequal } from '../diagnostics.ts';
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS } from '../elf/constants.ts';
 import type { ElfSection } from '../elf/model.ts';
 import type { LinkInput } from './input.ts';
@@ -29,6 +29,7 @@ export function placeSections(inputs: readonly LinkInput[]): LinkedSections {
   for (const input of inputs) {
     for (const [index, section] of input.file.sections.entries()) {
       if (!isKept(input, section, index)) continue;
+      checkSizes(input, section);
       const at = byName.get(section.name);
       if (at === undefined) {
         byName.set(section.name, drafts.length);
@@ -54,10 +55,23 @@ export function placeSections(inputs: readonly LinkInput[]): LinkedSections {
       draft.parts.push({ input, section, at: offset });
       draft.flags |= section.flags;
       draft.size = offset + section.size;
+      if (draft.size > MAX_SECTION)
+        throw elfUnsupported(`section ${section.name}, joined, would have ${draft.size} bytes`, 'link fewer objects');
       input.places[index] = { section: at, offset };
     }
   }
   return { list: drafts.map(joined), problems };
+}
+
+/** As much as the value of a map can hold (`array_map_alloc_check`). */
+const MAX_SECTION = 0x7fff_ffff;
+const MAX_ALIGN = 1 << 16;
+
+function checkSizes(input: LinkInput, section: ElfSection): void {
+  const { align, size, name } = section;
+  if (align > MAX_ALIGN || (align & (align - 1)) !== 0)
+    throw elfCorrupt(`section ${name} of ${input.name} is to be aligned to ${align}`);
+  if (size > MAX_SECTION) throw elfUnsupported(`section ${name} of ${input.name} has ${size} bytes`, 'make it smaller');
 }
 
 interface Draft {

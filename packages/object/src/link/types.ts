@@ -4,6 +4,7 @@ import { BtfBuilder } from '../btf/builder.ts';
 import { referencesOf, TypeClasses, withReferences } from '../btf/classes.ts';
 import { buildBtfExt } from '../btf/ext.ts';
 import type { BtfDatasec, BtfExtSection, BtfId } from '../btf/model.ts';
+import { aboutFile, btfBadId, btfCorrupt } from '../diagnostics.ts';
 import { SHT_PROGBITS } from '../elf/constants.ts';
 import type { ElfSection } from '../elf/model.ts';
 import type { LinkInput } from './input.ts';
@@ -159,8 +160,12 @@ class Merge {
   private idOf(file: number, id: BtfId): BtfId {
     if (id === 0) return 0;
     const found = this.ids.get(this.canonical(file, id));
-    if (found === undefined) throw new Error(`type [${id}] of ${this.inputs[file]!.name} was not merged`);
-    return found;
+    if (found !== undefined) return found;
+    const { name } = this.inputs[file]!;
+    return aboutFile(name, () => {
+      const { count } = this.btf(file);
+      throw id < count ? btfCorrupt(`something refers to [${id}], a ${this.btf(file).kind(id)}`) : btfBadId(id, count);
+    });
   }
 
   /** The definition's declaration stands for all; without a definition, the first one does. */

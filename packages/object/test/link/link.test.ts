@@ -163,6 +163,30 @@ describe.skipIf(!HAVE_CLANG)(`objects of clang${HAVE_CLANG ? '' : ' (skipped: no
     }
   });
 
+  it('are refused, never crashed on, when they are damaged', () => {
+    const { first, second } = PAIRS['a map of both']!;
+    const inputs = [clang(first), clang(second)];
+    let state = 7;
+    const below = (limit: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return (state >>> 8) % limit;
+    };
+    let refused = 0;
+    for (let n = 0; n < 400; n++) {
+      const damaged = inputs.map((bytes) => bytes.slice());
+      const one = damaged[n % 2]!;
+      for (let changes = 1 + below(6); changes > 0; changes--)
+        one[below(one.length)] = below(3) === 0 ? 255 : below(256);
+      try {
+        linkObjects(damaged.map((bytes, i) => ({ name: `${i}.o`, bytes })));
+      } catch (error) {
+        if (!(error instanceof SkepError)) throw error;
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(50);
+  });
+
   it('say nothing of functions that gave way', () => {
     const { first, second } = PAIRS['weak gives way, wherever it stands']!;
     const bytes = linkObjects([
