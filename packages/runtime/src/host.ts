@@ -89,6 +89,8 @@ export interface HostProgram {
   readonly spec: ProgramSpec;
   attach(options: AttachOptions): HostLink;
   testRun(options: HostTestRun): HostTestResult;
+  /** One packet of many through an XDP program, where the host has a way with less ado than {@link testRun}. */
+  packet?(data: Uint8Array): { readonly retval: number; readonly dataOut: Uint8Array };
   /** What program arrays take as a value for this program: a descriptor. */
   readonly handle: number;
   /** Runs and nanoseconds so far, where the host counts them. */

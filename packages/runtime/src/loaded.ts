@@ -132,6 +132,13 @@ export class LoadedProgram {
   run(options: HostTestRun = {}): HostTestResult {
     return this.host.testRun(options);
   }
+  /** One packet of many through a program over packets: its verdict, and the packet as it is then. */
+  packet(data: Uint8Array): { readonly retval: number; readonly dataOut: Uint8Array } {
+    const host = this.host;
+    if (host.packet) return host.packet(data);
+    const { retval, dataOut } = host.testRun({ data });
+    return { retval, dataOut: dataOut ?? data };
+  }
   /** The value that program arrays take for this program. */
   get handle(): number {
     return this.host.handle;

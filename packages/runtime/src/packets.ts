@@ -66,13 +66,13 @@ function through(programs: readonly LoadedProgram[], packet: Uint8Array, totals:
       totals.skipped += 1;
       continue;
     }
-    const { retval, dataOut } = program.run({ data });
+    const { retval, dataOut } = program.packet(data);
     const { name, keeps } = stage.verdict(retval | 0);
     totals.verdicts[program.name] ??= {};
     const counts = totals.verdicts[program.name]!;
     counts[name] = (counts[name] ?? 0) + 1;
     if (!keeps) return undefined;
-    if (stage.changes && dataOut) data = dataOut;
+    if (stage.changes) data = dataOut;
   }
   return data;
 }

@@ -29,7 +29,7 @@ export { type MachineObject, Objects } from './objects.ts';
 export type { VmProgram } from './program.ts';
 export { type Attachment, replay, unmatchedHooks } from './replay.ts';
 export { type RunCodeOptions, type RunCodeResult, runCode } from './run-code.ts';
-export { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts';
+export { type TestRunOptions, type TestRunResult, testRun, xdpPacket } from './test-run.ts';
 export {
   RecordedWorld,
   type Route,

@@ -16,6 +16,7 @@ import {
   UserMap,
   type VmMap,
   type VmProgram,
+  xdpPacket,
 } from '@skep/vm';
 import { mapOperationFailed, notInThisHome } from '../diagnostics.ts';
 import type {
@@ -175,7 +176,25 @@ class VmHostProgram implements HostProgram {
       ...(options.socket && { socket: options.socket }),
       ...(options.hook && { hook: options.hook }),
     });
-    return { ...result, contextOut: options.context && result.contextOut };
+    const { retval, dataOut, nsPerRun, outcome } = result;
+    return {
+      retval,
+      dataOut,
+      contextOut: options.context && result.contextOut,
+      nsPerRun,
+      outcome,
+      get fields() {
+        return result.fields;
+      },
+    };
+  }
+
+  packet(data: Uint8Array): { readonly retval: number; readonly dataOut: Uint8Array } {
+    if (this.spec.hook?.programType !== 'BPF_PROG_TYPE_XDP') {
+      const { retval, dataOut } = testRun(this.machine, this.program, { data });
+      return { retval, dataOut: dataOut! };
+    }
+    return xdpPacket(this.machine, this.program, data);
   }
 
   get handle(): number {

@@ -44,6 +44,15 @@ export class XdpPacket {
     return this.end - this.data;
   }
 
+  /** Whether the packet is still the same. */
+  is(packet: Uint8Array): boolean {
+    const start = this.data;
+    if (this.end - start !== packet.length) return false;
+    const { bytes } = this.memory;
+    for (let i = 0; i < packet.length; i++) if (bytes[start + i] !== packet[i]) return false;
+    return true;
+  }
+
   /** A copy of the packet as it is now. */
   bytes(): Uint8Array {
     return this.memory.bytes.slice(this.data, this.end);
