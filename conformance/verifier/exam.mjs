@@ -58,15 +58,17 @@ function records(text, size) {
 }
 
 /**
- * Every program of the exam that Linux 6.12 judged: what to verify, and its row of the baseline.
+ * Every program of the exam that the kernel judged: what to verify, and what it said.
  * @param {typeof import('@skep/object').Btf} Btf
- * @param {{ suites?: readonly string[], unprivileged?: boolean }} [options]
+ * @param {{ suites?: readonly string[], unprivileged?: boolean, kernel?: '6.1' | '6.12' | '6.18' }} [options]
  */
 export function* programs(Btf, options = {}) {
   const baseline = JSON.parse(unpack('baseline.json.gz').toString());
   /** @type {Map<string, any>} */
   const rows = new Map();
   for (const row of baseline.rows) rows.set(`${row.suite}/${row.object}/${row.program}/${row.mode}`, row);
+  const kernel = options.kernel ?? '6.12';
+  const column = `k${kernel.replace('.', '')}`;
   const blobs = btfBlobs();
   /** @type {Map<string, import('@skep/object').Btf>} */
   const parsed = new Map();
@@ -81,7 +83,7 @@ export function* programs(Btf, options = {}) {
       seen.set(`${one.obj}/${key}`, count);
       const title = count > 1 ? `${one.prog}#${count}` : one.prog;
       const row = rows.get(`${suite}/${one.obj}/${title}/${one.mode}`);
-      if (row === undefined || !row.exam || row.k612 === null) continue;
+      if (row === undefined || !row.exam || !/^(accept|reject)$/.test(row[column]?.verdict)) continue;
       const unprivileged = one.mode === 'unpriv';
       if (unprivileged && options.unprivileged === false) continue;
       let btf;
@@ -108,7 +110,7 @@ export function* programs(Btf, options = {}) {
             }));
       yield {
         id: `${suite}/${one.obj}/${title}/${one.mode}`,
-        row,
+        wanted: row[column],
         input: {
           code: new Uint8Array(Buffer.from(one.insns, 'base64')),
           type: one.prog_type,

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * node conformance/verifier/run.mjs [--suite selftest,test_verifier] [--filter REGEXP] [--privileged] [--failures] [--update]
+ * node conformance/verifier/run.mjs [--suite selftest,test_verifier] [--filter REGEXP] [--kernel 6.12] [--privileged] [--failures] [--update]
  *
- * What skep's verifier says of the programs of the exam, against Linux 6.12: verdict, message, processed instructions.
+ * What skep's verifier says of the programs of the exam, against Linux 6.12 (or 6.1, 6.18): verdict, message, processed instructions.
  * Wants the packages built (`npm run build`). `--update` writes known-failures.json.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     privileged: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
     update: { type: 'boolean', default: false },
+    kernel: { type: 'string', default: '6.12' },
     time: { type: 'string', default: '10000' },
   },
 });
@@ -29,7 +30,7 @@ if (!examIsHere()) {
 
 const known = new URL('known-failures.json', import.meta.url);
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
-const types = kernelBtf(Btf);
+const types = kernelBtf(Btf, values.kernel === '6.1' ? '6.1' : '6.12');
 /** @type {Record<string, { total: number, agree: number, falseAccept: number, falseRefusal: number, undecided: number, message: number, messages: number, count: number, counts: number }>} */
 const ladder = {};
 /** @type {Record<string, string>} */
@@ -44,7 +45,12 @@ const note = (/** @type {string} */ kind, /** @type {string} */ why, /** @type {
   reasons.set(key, list);
 };
 
-for (const { id, row, input } of programs(Btf, { suites: values.suite.split(','), unprivileged: !values.privileged })) {
+const kernel = /** @type {'6.1' | '6.12' | '6.18'} */ (values.kernel);
+for (const { id, wanted, input } of programs(Btf, {
+  kernel,
+  suites: values.suite.split(','),
+  unprivileged: !values.privileged,
+})) {
   if (filter && !filter.test(id)) continue;
   const suite = id.split('/')[0] + (input.privileged ? '' : ' unprivileged');
   ladder[suite] ??= {
@@ -60,10 +66,10 @@ for (const { id, row, input } of programs(Btf, { suites: values.suite.split(',')
   };
   const line = ladder[suite];
   line.total++;
-  const accepts = row.k612.verdict === 'accept';
+  const accepts = wanted.verdict === 'accept';
   let verdict;
   try {
-    verdict = verify({ ...input, kernelBtf: types, budget: { time: Number(values.time) } });
+    verdict = verify({ ...input, kernel, kernelBtf: types, budget: { time: Number(values.time) } });
   } catch (error) {
     line.undecided++;
     note('crash', /** @type {Error} */ (error).stack?.split('\n').slice(0, 2).join(' ') ?? String(error), id);
@@ -77,7 +83,7 @@ for (const { id, row, input } of programs(Btf, { suites: values.suite.split(',')
   if (verdict.accepted !== accepts) {
     if (verdict.accepted) {
       line.falseAccept++;
-      note('false accept', row.k612.last_line ?? '', id);
+      note('false accept', wanted.last_line ?? '', id);
     } else {
       line.falseRefusal++;
       note('false refusal', verdict.kernelMessage ?? '', id);
@@ -87,12 +93,12 @@ for (const { id, row, input } of programs(Btf, { suites: values.suite.split(',')
   line.agree++;
   if (accepts) {
     line.counts++;
-    if (verdict.processed === row.k612.processed) line.count++;
+    if (verdict.processed === wanted.processed) line.count++;
     else note('count', '', id);
   } else {
     line.messages++;
-    if (sameMessage(verdict.kernelMessage ?? '', row.k612.last_line ?? '')) line.message++;
-    else note('message', `${row.k612.last_line}  <>  ${verdict.kernelMessage}`, id);
+    if (sameMessage(verdict.kernelMessage ?? '', wanted.last_line ?? '')) line.message++;
+    else note('message', `${wanted.last_line}  <>  ${verdict.kernelMessage}`, id);
   }
 }
 
@@ -134,7 +140,8 @@ if (values.failures) {
   for (const [why, ids] of sorted) console.log(String(ids.length).padStart(4), why, ' e.g.', ids.slice(0, 3).join(' '));
 }
 
-const wholeExam = filter === undefined && !values.privileged && values.suite === 'selftest,test_verifier';
+const wholeExam =
+  values.kernel === '6.12' && filter === undefined && !values.privileged && values.suite === 'selftest,test_verifier';
 const text = `${JSON.stringify(
   Object.fromEntries(
     Object.entries(failures)

@@ -117,3 +117,19 @@ export const badDebugCommand = (message: string, help?: string): Diagnostic => (
   message,
   help,
 });
+
+/** E7016 */
+export const noSuchKernel = (given: string, known: readonly string[]): Diagnostic => ({
+  code: 'E7016',
+  severity: 'error',
+  message: `skep does not know the verifier of Linux \`${given}\``,
+  help: `it knows ${known.join(', ')}`,
+});
+
+/** E7017 */
+export const noSuchProgramHere = (name: string, known: readonly string[]): Diagnostic => ({
+  code: 'E7017',
+  severity: 'error',
+  message: `the object has no program \`${name}\``,
+  help: `it has ${known.join(', ')}`,
+});

@@ -4,7 +4,7 @@ import { applyCore, type Btf, type MapSpec, type ObjectSpec, type ProgramSpec } 
 import type { Budget } from './explore/explorer.ts';
 import type { KernelProfile } from './profile.ts';
 import { BPF_F_RDONLY_PROG, type MapInfo } from './program/maps.ts';
-import type { Symbol } from './program/program.ts';
+import type { KernelSymbol } from './program/program.ts';
 import { type Verdict, verify } from './verify.ts';
 
 export interface ObjectOptions {
@@ -28,13 +28,19 @@ export function verifyObject(object: ObjectSpec, options: ObjectOptions, names?:
     .map((program) => ({ program, ...verifyProgram(object, program, maps, index, options) }));
 }
 
-function verifyProgram(object: ObjectSpec, program: ProgramSpec, maps: readonly MapInfo[], index: ReadonlyMap<string, number>, options: ObjectOptions): Verdict {
+function verifyProgram(
+  object: ObjectSpec,
+  program: ProgramSpec,
+  maps: readonly MapInfo[],
+  index: ReadonlyMap<string, number>,
+  options: ObjectOptions,
+): Verdict {
   const { hook } = program;
   const type = PROG_TYPES.find((one) => one.name === hook?.programType)?.value;
   if (type === undefined) return undecided(`programs of section ${program.section}`);
   const code = object.btf === undefined ? program.code.slice() : applyCore(program, object.btf, options.kernelBtf).code;
   const mapAt = new Map<number, number>();
-  const symbols = new Map<number, Symbol>();
+  const symbols = new Map<number, KernelSymbol>();
   for (const reference of program.references) {
     const { slot } = reference;
     switch (reference.kind) {
@@ -91,8 +97,17 @@ const BPF_F_SLEEPABLE = 16;
 
 function undecided(what: string): Verdict {
   return {
-    accepted: false, decided: false, code: 'E2000', message: `skep's verifier cannot judge ${what} yet`, help: 'load the program with the kernel to learn what it says',
-    kernelMessage: '', insn: -1, processed: 0, totalStates: 0, peakStates: 0, stackDepth: [],
+    accepted: false,
+    decided: false,
+    code: 'E2000',
+    message: `skep's verifier cannot judge ${what} yet`,
+    help: 'load the program with the kernel to learn what it says',
+    kernelMessage: '',
+    insn: -1,
+    processed: 0,
+    totalStates: 0,
+    peakStates: 0,
+    stackDepth: [],
   };
 }
 

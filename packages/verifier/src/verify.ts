@@ -65,7 +65,7 @@ export function verify(input: VerifyInput): Verdict {
   }
 
   function explore(): void {
-    const points = checkStructure(program, kernel, privileged);
+    const points = checkStructure(program, privileged);
     nameSubprograms(program);
     const maps = resolveImmediates(program, kernel);
     markPoints(program, points, privileged);
@@ -143,8 +143,17 @@ const CAN_SLEEP: Readonly<Record<number, (attach: number) => boolean>> = {
 /** Hooks of security modules that programs may not take. */
 const DISABLED_HOOKS = new Set(
   [
-    'vm_enough_memory', 'inode_need_killpriv', 'inode_getsecurity', 'inode_listsecurity', 'inode_copy_up_xattr', 'getselfattr', 'getprocattr', 'setprocattr',
-    'key_getsecurity', 'audit_rule_match', 'ismaclabel',
+    'vm_enough_memory',
+    'inode_need_killpriv',
+    'inode_getsecurity',
+    'inode_listsecurity',
+    'inode_copy_up_xattr',
+    'getselfattr',
+    'getprocattr',
+    'setprocattr',
+    'key_getsecurity',
+    'audit_rule_match',
+    'ismaclabel',
   ].map((hook) => `bpf_lsm_${hook}`),
 );
 
@@ -160,9 +169,18 @@ function checkAttachment(input: VerifyInput): void {
     throw new Refusal('Tracing programs must provide btf_id', -1);
   if (input.type === 29 && input.attachType === 27) {
     const hook = `bpf_lsm_${(input.attachTarget ?? '').replace(/^bpf_lsm_/, '')}`;
-    if (DISABLED_HOOKS.has(hook)) throw new Refusal(`attach_btf_id ${input.kernelBtf?.find(hook, 'func') ?? 0} points to disabled hook ${hook}`, -1);
+    if (DISABLED_HOOKS.has(hook))
+      throw new Refusal(
+        `attach_btf_id ${input.kernelBtf?.find(hook, 'func') ?? 0} points to disabled hook ${hook}`,
+        -1,
+      );
   }
-  if (input.type === 27 && sleepable && input.structOpsMember !== 'test_sleepable' && input.attachTarget === 'bpf_dummy_ops')
+  if (
+    input.type === 27 &&
+    sleepable &&
+    input.structOpsMember !== 'test_sleepable' &&
+    input.attachTarget === 'bpf_dummy_ops'
+  )
     throw new Refusal(`attach to unsupported member ${input.structOpsMember} of struct ${input.attachTarget}`, -1);
   if (input.type === 28) throw new Refusal('programs that replace functions of others', -1, true);
 }
@@ -191,7 +209,9 @@ function findPacketChangers(program: Program, found: Set<number>): void {
 /** What the kernel finds only when it rewrites the program. */
 function checkLeftovers(x: Explorer): void {
   const { program } = x;
-  if (!x.privileged) for (const [insn, map] of x.tailCallMaps) if (map === undefined) throw new Refusal('tail_call abusing map_ptr', insn);
+  if (!x.privileged)
+    for (const [insn, map] of x.tailCallMaps)
+      if (map === undefined) throw new Refusal('tail_call abusing map_ptr', insn);
   for (let i = 0; i < program.length; i++) {
     if (program.isKfuncCall(i) && program.imm[i] === 0 && x.seen[i])
       throw new Refusal('invalid kernel function call not eliminated in verifier pass', i);

@@ -203,6 +203,29 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./types.ts'),
   },
   {
+    name: 'check',
+    summary: "Say what the kernel's verifier will say of each program, and why, without loading it",
+    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    options: [
+      {
+        flags: '--kernel',
+        value: 'versions',
+        summary: 'as these kernels would: 6.1,6.12,6.18 (default: like the running one)',
+      },
+      { flags: '--program', value: 'name', summary: 'only this program', many: true },
+      { ...output, summary: 'table or json' },
+      ...compiling,
+    ],
+    examples: [
+      { line: 'skep check examples/opens.bpf.c', does: 'verdict, cost and stack of each program' },
+      {
+        line: 'skep check examples/xdp_count.bpf.c --kernel 6.1,6.12,6.18 -o json',
+        does: 'the same for three kernels, as JSON',
+      },
+    ],
+    load: () => import('./check.ts'),
+  },
+  {
     name: 'test-run',
     summary: 'Run a program once, or many times, on a packet or context of yours',
     argument: { name: 'file', summary: 'C source or ELF object', required: true },

@@ -3,7 +3,7 @@
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { add64, hexText, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
-import { coerce, sync, takeTnum, zeroExtend } from '../number/range.ts';
+import { sync, takeTnum, zeroExtend } from '../number/range.ts';
 import { addRanges64, arithmetic, OP, subRanges64 } from '../number/scalar.ts';
 import { tnumAdd, tnumSub } from '../number/tnum.ts';
 import {
@@ -510,5 +510,3 @@ export function tnumText(r: Reg): string {
   if (isConst(r)) return hexText(r.vl, r.vh);
   return `(${hex(r.vl, r.vh)}; ${hex(r.ml, r.mh)})`;
 }
-
-export { coerce };

@@ -15,7 +15,6 @@ import {
   PTR_TO_BUF,
   PTR_TRUSTED,
   PTR_UNTRUSTED,
-  SCALAR,
 } from '../state/kinds.ts';
 import { isConst, pointer, type Reg, unknown } from '../state/reg.ts';
 import { tnumText } from './alu.ts';
@@ -162,9 +161,15 @@ export function typedContextAccess(
 
 /** Hooks at which the object is being made or destroyed. */
 const UNTRUSTED_HOOKS = new Set(
-  ['bpf_map_free', 'bpf_prog_free', 'file_alloc_security', 'file_free_security', 'sk_alloc_security', 'sk_free_security', 'task_free'].map(
-    (hook) => `bpf_lsm_${hook}`,
-  ),
+  [
+    'bpf_map_free',
+    'bpf_prog_free',
+    'file_alloc_security',
+    'file_free_security',
+    'sk_alloc_security',
+    'sk_free_security',
+    'task_free',
+  ].map((hook) => `bpf_lsm_${hook}`),
 );
 const ITER_TRUSTED = new Set([
   'bpf_iter_task',
@@ -513,5 +518,3 @@ function sameType(a: Btf, aId: BtfId, b: Btf, bId: BtfId): boolean {
   if (a === b) return aId === bId;
   return a.name(aId) !== '' && a.name(aId) === b.name(bId) && a.kind(aId) === b.kind(bId);
 }
-
-export { SCALAR };

@@ -5,7 +5,7 @@ import { markPrecise } from '../explore/precision.ts';
 import { slt, toNumber } from '../number/int64.ts';
 import type { Subprogram } from '../program/program.ts';
 import type { Frame } from '../state/frame.ts';
-import { NOT_INIT, PTR_TO_STACK, SCALAR, typeName } from '../state/kinds.ts';
+import { PTR_TO_STACK, SCALAR, typeName } from '../state/kinds.ts';
 import { type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { markRead, type Reference, type State } from '../state/state.ts';
 import { targetOf } from './btf-access.ts';
@@ -214,5 +214,3 @@ function enforce(
   markPrecise(x, register);
   if (!resultWithin(reg, range[0], range[1], narrow)) invalidScalar(x, reg, range, when, name);
 }
-
-export { NOT_INIT };

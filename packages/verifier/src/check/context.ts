@@ -96,7 +96,12 @@ function build(type: number, attach: number): ContextTable {
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
     return entries.get(off * 16 + size);
   };
-  return { access, helpers: numbers(HELPER_TABLES[row.helpers]!), result: UNIX_ATTACH[`${type}/${attach}`]?.result ?? row.result, measured: true };
+  return {
+    access,
+    helpers: numbers(HELPER_TABLES[row.helpers]!),
+    result: UNIX_ATTACH[`${type}/${attach}`]?.result ?? row.result,
+    measured: true,
+  };
 }
 
 function numbers(text: string): Set<number> {

@@ -1,18 +1,9 @@
 /** Dynptrs: two slots of the stack that helpers fill with a bounded piece of memory. */
 import type { Explorer } from '../explore/explorer.ts';
 import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
-import {
-  allOf,
-  baseOf,
-  CONST_PTR_TO_DYNPTR,
-  PTR_TO_MEM,
-  PTR_TO_STACK,
-  STACK_DYNPTR,
-  STACK_INVALID,
-} from '../state/kinds.ts';
+import { allOf, baseOf, CONST_PTR_TO_DYNPTR, PTR_TO_MEM, PTR_TO_STACK, STACK_DYNPTR } from '../state/kinds.ts';
 import { isConst, pointer, type Reg } from '../state/reg.ts';
 import { markSlotRead } from '../state/state.ts';
-import { tnumText } from './alu.ts';
 import { checkStackBounds, frameOf } from './stack.ts';
 
 export const DYNPTR = { any: 0, local: 1, ringbuf: 2, skb: 3, xdp: 4 } as const;
@@ -35,13 +26,12 @@ export function destroyDynptr(x: Explorer, frame: Frame, index: number): void {
 }
 
 /** The upper slot of the dynptr a stack pointer points to; undefined when it does not point to one slot pair. */
-export function dynptrSlot(x: Explorer, register: number, reg: Reg): number {
+export function dynptrSlot(x: Explorer, _register: number, reg: Reg): number {
   if (!isConst(reg)) x.refuse('dynptr has to be at a constant offset');
   const off = reg.off + reg.vl;
   if (off % 8 !== 0) x.refuse(`cannot pass in dynptr at an offset=${off}`);
   const index = (-off - 1) >> 3;
   if (index < 1 || index > 63) x.refuse(`cannot pass in dynptr at an offset=${off}`);
-  void register;
   return index;
 }
 
@@ -125,5 +115,3 @@ export function releaseDynptr(x: Explorer, reg: Reg): void {
     }
   }
 }
-
-export { STACK_INVALID, tnumText };

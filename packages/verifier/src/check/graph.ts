@@ -1,7 +1,7 @@
 /** Linked lists and trees of allocated objects: roots under a lock, nodes that are owned or only seen. */
 import type { Btf, BtfId } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
-import { baseOf, MEM_ALLOC, MEM_RCU, NON_OWN_REF, PTR_TO_BTF_ID, PTR_TO_MAP_VALUE } from '../state/kinds.ts';
+import { MEM_ALLOC, MEM_RCU, NON_OWN_REF, PTR_TO_BTF_ID, PTR_TO_MAP_VALUE } from '../state/kinds.ts';
 import { isConst, pointer, type Reg } from '../state/reg.ts';
 import { enter } from './calls.ts';
 import { type FieldKind, fieldsOf, fieldsOfReg, hasField } from './fields.ts';
@@ -18,7 +18,8 @@ const NODE_OF: Partial<Record<FieldKind, FieldKind>> = { bpf_list_head: 'bpf_lis
 
 export function graphRootArgument(x: Explorer, i: number, reg: Reg, kind: 'bpf_list_head' | 'bpf_rb_root'): GraphRoot {
   const register = i + 1;
-  if (reg.type !== PTR_TO_MAP_VALUE && reg.type !== (PTR_TO_BTF_ID | MEM_ALLOC)) x.refuse(`arg#${i} expected pointer to map value or allocated object`);
+  if (reg.type !== PTR_TO_MAP_VALUE && reg.type !== (PTR_TO_BTF_ID | MEM_ALLOC))
+    x.refuse(`arg#${i} expected pointer to map value or allocated object`);
   if (reg.type !== PTR_TO_MAP_VALUE && reg.ref === 0) x.refuse('allocated object must be referenced');
   if (!isConst(reg)) x.refuse(`R${register} doesn't have constant offset. ${kind} has to be at the constant offset`);
   const at = reg.off + reg.vl;
@@ -26,7 +27,8 @@ export function graphRootArgument(x: Explorer, i: number, reg: Reg, kind: 'bpf_l
   if (!fields.some((one) => one.kind === kind && one.offset === at)) x.refuse(`${kind} not found at offset=${at}`);
   const lock = fields.find((one) => one.kind === 'bpf_spin_lock');
   const owner: object = reg.type === PTR_TO_MAP_VALUE ? reg.map! : reg.btf!;
-  if (x.state.lockOwner !== owner || x.state.lockId !== reg.id) x.refuse(`bpf_spin_lock at off=${lock?.offset ?? 0} must be held for ${kind}`);
+  if (x.state.lockOwner !== owner || x.state.lockId !== reg.id)
+    x.refuse(`bpf_spin_lock at off=${lock?.offset ?? 0} must be held for ${kind}`);
   const btf = reg.type === PTR_TO_MAP_VALUE ? x.program.input.btf! : reg.btf!;
   const root = containsOf(btf, reg.type === PTR_TO_MAP_VALUE ? reg.map!.valueType : reg.btfId, at, kind);
   if (root === undefined) x.unsupported(`a ${kind} without a tag that says what it contains`);
@@ -82,14 +84,16 @@ function containsOf(btf: Btf, type: BtfId, offset: number, kind: FieldKind): Gra
 export function graphNodeArgument(x: Explorer, reg: Reg, root: GraphRoot, kind: FieldKind): void {
   if (!isConst(reg)) x.refuse(`R2 doesn't have constant offset. ${kind} has to be at the constant offset`);
   const at = reg.off + reg.vl;
-  if (!fieldsOf(reg.btf, reg.btfId).some((one) => one.kind === kind && one.offset === at)) x.refuse(`${kind} not found at offset=${at}`);
+  if (!fieldsOf(reg.btf, reg.btfId).some((one) => one.kind === kind && one.offset === at))
+    x.refuse(`${kind} not found at offset=${at}`);
   const rootName = root.btf.name(root.value);
   const ownName = reg.btf!.name(reg.btfId);
   if (reg.btf !== root.btf || reg.btfId !== root.value)
     x.refuse(
       `operation on ${root.kind} expects arg#1 ${NODE_OF[root.kind]} at offset=${root.offset} in struct ${rootName}, but arg is at offset=${at} in struct ${ownName}`,
     );
-  if (at !== root.offset) x.refuse(`arg#1 offset=${at}, but expected ${NODE_OF[root.kind]} at offset=${root.offset} in struct ${rootName}`);
+  if (at !== root.offset)
+    x.refuse(`arg#1 offset=${at}, but expected ${NODE_OF[root.kind]} at offset=${root.offset} in struct ${rootName}`);
 }
 
 /** A node that was taken out or looked at. */
@@ -105,7 +109,8 @@ const seen = (reg: Reg): number => NON_OWN_REF | (hasField(fieldsOf(reg.btf, reg
 
 /** The object belongs to the graph from now on: what pointed to it only sees it until the lock is released. */
 export function addToGraph(x: Explorer, ref: number): void {
-  if (!x.state.refs.some((one) => one.id === ref)) x.refuse('verifier internal error: ref state missing for ref_obj_id');
+  if (!x.state.refs.some((one) => one.id === ref))
+    x.refuse('verifier internal error: ref state missing for ref_obj_id');
   x.eachReg(x.state, (reg) => {
     if (reg.ref !== ref) return reg;
     const now = reg.clone();
@@ -136,4 +141,3 @@ export function pushTreeCallback(x: Explorer, subprogram: number, root: GraphRoo
 
 /** In the comparison of a tree, where the lock of the tree is held. */
 export const inTreeCallback = (x: Explorer): boolean => x.frame.treeCallback;
-export { baseOf };

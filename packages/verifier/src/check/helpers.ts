@@ -12,7 +12,6 @@ import { markPrecise } from '../explore/precision.ts';
 import { repair, sync } from '../number/range.ts';
 import { MAP, type MapInfo } from '../program/maps.ts';
 import {
-  BASE,
   baseOf,
   CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
@@ -138,36 +137,8 @@ function kindOf(arg: HelperArg): Kind {
 const SPIN_UNLOCK = 94;
 /** Move or change the packet. */
 const CHANGES_PACKET = new Set([
-  12, 9,
-  11,
-  18,
-  19,
-  31,
-  32,
-  38,
-  39,
-  40,
-  43,
-  44,
-  50,
-  54,
-  61,
-  62,
-  63,
-  64,
-  65,
-  73,
-  74,
-  75,
-  76,
-  90,
-  91,
-  92,
-  98,
-  162,
-  189,
+  12, 9, 11, 18, 19, 31, 32, 38, 39, 40, 43, 44, 50, 54, 61, 62, 63, 64, 65, 73, 74, 75, 76, 90, 91, 92, 98, 162, 189,
   190,
-  
 ]);
 
 export const changesPacket = (id: number): boolean => CHANGES_PACKET.has(id);
@@ -190,7 +161,8 @@ function protoOf(x: Explorer, id: number): HelperProto | undefined {
   if (helper === undefined) return undefined;
   const set = helperNames(x) ?? helpersOfProgType('BPF_PROG_TYPE_TRACING')!;
   // What may sleep was not measured.
-  if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep) return undefined;
+  if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep)
+    return undefined;
   if (!x.privileged && !UNPRIVILEGED.has(id)) return undefined;
   return set.get(helper.name);
 }
@@ -236,20 +208,17 @@ export function checkHelperCall(x: Explorer): void {
   recordMap(x, call);
   for (let i = 0; i < call.raw.size; i++)
     access(x, call.raw.register, x.frame.regs[call.raw.register]!, i, 1, 'write', -1, false, false, false);
-  let made = 0;
   if (call.dynptrToMake !== undefined) {
     const { register, kind } = call.dynptrToMake;
-    made = makeDynptr(x, register, x.frame.regs[register]!, kind, 0);
+    makeDynptr(x, register, x.frame.regs[register]!, kind, 0);
   }
-  void made;
   releaseArgument(x, call);
   special(x, call);
-  const callback = callbackOf(x, id, call.subprogram, call.map);
+  callbackOf(x, id, call.subprogram, call.map);
   for (let r = 0; r <= 5; r++) {
     x.frame.regs[r] = UNINIT;
     x.frame.written |= 1 << r;
   }
-  void callback;
   giveResult(x, call);
   if (call.map !== undefined && (!mapGoesWith(call.map.type, id) || !sockmapUpdate(x, call.map.type, id)))
     x.refuse(`cannot pass map_type ${call.map.type} into func ${name}#${id}`);
@@ -746,5 +715,3 @@ function giveResult(x: Explorer, call: Call): void {
   }
   x.set(0, reg);
 }
-
-export { BASE };

@@ -27,7 +27,8 @@ export function iteratorArgument(x: Explorer, call: KfuncCall, register: number,
   if (call.has('iter_new')) {
     for (let n = 0; n < slots; n++) {
       const slot = frame.stack[index - n] ?? EMPTY_SLOT;
-      for (let b = 0; b < 8; b++) if (slot.kindAt(b) === STACK_ITER) x.refuse(`expected uninitialized iter_${name} as arg #${i}`);
+      for (let b = 0; b < 8; b++)
+        if (slot.kindAt(b) === STACK_ITER) x.refuse(`expected uninitialized iter_${name} as arg #${i}`);
     }
     for (let n = 0; n < slots; n++) access(x, register, reg, n * 8, 8, 'write', -1, false, false, false);
     const ref = x.acquire();
@@ -44,8 +45,10 @@ export function iteratorArgument(x: Explorer, call: KfuncCall, register: number,
   }
   for (let n = 0; n < slots; n++) {
     const slot = frame.stack[index - n] ?? EMPTY_SLOT;
-    if (slot.reg.type & PTR_UNTRUSTED && slot.kinds === allOf(STACK_ITER)) x.refuse(`expected an RCU CS when using ${call.name}`);
-    if (slot.kinds !== allOf(STACK_ITER) || (n === 0) !== (slot.reg.ref !== 0) || slot.reg.btfId !== struct) x.refuse(`expected an initialized iter_${name} as arg #${i}`);
+    if (slot.reg.type & PTR_UNTRUSTED && slot.kinds === allOf(STACK_ITER))
+      x.refuse(`expected an RCU CS when using ${call.name}`);
+    if (slot.kinds !== allOf(STACK_ITER) || (n === 0) !== (slot.reg.ref !== 0) || slot.reg.btfId !== struct)
+      x.refuse(`expected an initialized iter_${name} as arg #${i}`);
   }
   for (let n = 0; n < slots; n++) markSlotRead(x.state, frame.number, index - n);
   call.iterator = { frame: reg.aux, slot: index };

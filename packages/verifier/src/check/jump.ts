@@ -8,18 +8,11 @@ import { add } from '../number/scalar.ts';
 import { MAP } from '../program/maps.ts';
 import { Slot } from '../state/frame.ts';
 import {
-  BASE,
   baseOf,
-  CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
   MAYBE_NULL,
-  MEM_ALLOC,
-  MEM_RCU,
   mayBeNull,
-  NON_OWN_REF,
-  NOT_INIT,
   PTR_TO_BTF_ID,
-  PTR_TO_FUNC,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
   PTR_TO_MEM,
@@ -31,10 +24,9 @@ import {
   PTR_TO_STACK,
   PTR_TO_TCP_SOCK,
   PTR_TO_XDP_SOCK,
-  PTR_TRUSTED,
   SCALAR,
 } from '../state/kinds.ts';
-import { ADD_CONST, isConst, isConst32, isNull, known, type Reg } from '../state/reg.ts';
+import { ADD_CONST, isConst, isConst32, known, type Reg } from '../state/reg.ts';
 import { DST_IS_STACK, type Linked, SRC_IS_STACK, type State } from '../state/state.ts';
 import { isTrusted } from './btf-access.ts';
 import { mayPointToLock } from './fields.ts';
@@ -364,5 +356,3 @@ function markEnd(state: State, register: number, where: number): void {
   now.aux = where;
   state.frame.regs[register] = now;
 }
-
-export { CONST_PTR_TO_DYNPTR, isNull, NOT_INIT, PTR_TO_FUNC };

@@ -6,9 +6,32 @@ import { markPrecise } from '../explore/precision.ts';
 import { Refusal } from '../refusal.ts';
 import { Slot } from '../state/frame.ts';
 import {
-  baseOf, CONST_PTR_TO_DYNPTR, CONST_PTR_TO_MAP, DYNPTR_SKB, DYNPTR_XDP, MAYBE_NULL, mayBeNull, MEM_ALLOC, MEM_PERCPU, MEM_RCU, MEM_RDONLY, NON_OWN_REF, PTR_TO_BTF_ID,
-  PTR_TO_CTX, PTR_TO_FUNC, PTR_TO_MAP_VALUE, PTR_TO_MEM, PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_STACK, PTR_TO_TCP_SOCK, PTR_TRUSTED, PTR_UNTRUSTED, SCALAR,
-  STACK_ITER, typeName,
+  baseOf,
+  CONST_PTR_TO_DYNPTR,
+  CONST_PTR_TO_MAP,
+  DYNPTR_SKB,
+  DYNPTR_XDP,
+  MAYBE_NULL,
+  MEM_ALLOC,
+  MEM_PERCPU,
+  MEM_RCU,
+  MEM_RDONLY,
+  mayBeNull,
+  NON_OWN_REF,
+  PTR_TO_BTF_ID,
+  PTR_TO_CTX,
+  PTR_TO_FUNC,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_MEM,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_SOCKET,
+  PTR_TO_STACK,
+  PTR_TO_TCP_SOCK,
+  PTR_TRUSTED,
+  PTR_UNTRUSTED,
+  SCALAR,
+  STACK_ITER,
+  typeName,
 } from '../state/kinds.ts';
 import { isConst, isNull, pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { markRead } from '../state/state.ts';
@@ -18,7 +41,15 @@ import { checkExit, checkReturnCode } from './calls.ts';
 import { checkUninitialized, DYNPTR, dynptrOf, makeDynptr } from './dynptr.ts';
 import { fieldsOf, fieldsOfMap, hasField } from './fields.ts';
 import { CONTEXT_NAMES } from './global-function.ts';
-import { addToGraph, type GraphRoot, graphNode, graphNodeArgument, graphRootArgument, inTreeCallback, pushTreeCallback } from './graph.ts';
+import {
+  addToGraph,
+  type GraphRoot,
+  graphNode,
+  graphNodeArgument,
+  graphRootArgument,
+  inTreeCallback,
+  pushTreeCallback,
+} from './graph.ts';
 import { checkHelperMemory, checkMemorySize } from './helper-memory.ts';
 import { checkOffset } from './helpers.ts';
 import { iteratorArgument, iteratorNext } from './iterators.ts';
@@ -55,7 +86,8 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
     if (program.imm[insn] === 0) return 'on';
     x.unsupported('calls of functions of the kernel by number');
   }
-  if (x.state.lockOwner !== undefined && !GRAPH.has(name)) x.refuse('function calls are not allowed while holding a lock');
+  if (x.state.lockOwner !== undefined && !GRAPH.has(name))
+    x.refuse('function calls are not allowed while holding a lock');
   const btf = x.kernelBtf;
   if (btf === undefined) x.unsupported(`the kernel function ${name} without the kernel's types`);
   const { type, attachType } = program.input;
@@ -70,13 +102,28 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   if (flagsOf.size === 0) for (const one of KFUNCS) flagsOf.set(one.name, one.flags);
   const flags = flagsOf.get(name) ?? [];
   const call: KfuncCall = {
-    name, btf, proto, has: (flag) => flags.includes(flag), release: 0, ref: 0, constant: undefined, resultSize: 0, resultReadOnly: false, dynptr: undefined,
-    object: undefined, owning: false, root: undefined, subprogram: -1, map: undefined, iterator: undefined,
+    name,
+    btf,
+    proto,
+    has: (flag) => flags.includes(flag),
+    release: 0,
+    ref: 0,
+    constant: undefined,
+    resultSize: 0,
+    resultReadOnly: false,
+    dynptr: undefined,
+    object: undefined,
+    owning: false,
+    root: undefined,
+    subprogram: -1,
+    map: undefined,
+    iterator: undefined,
   };
   const sleepable = call.has('sleepable');
   if (sleepable && !x.sleepable) x.refuse(`program must be sleepable to call sleepable kfunc ${name}`);
   for (let i = 0; i < proto.params.length; i++) i += checkArgument(x, call, i);
-  if (call.has('release') && call.release === 0) x.refuse(`release kernel function ${name} expects refcounted PTR_TO_BTF_ID`);
+  if (call.has('release') && call.release === 0)
+    x.refuse(`release kernel function ${name} expects refcounted PTR_TO_BTF_ID`);
   if (name === 'bpf_rbtree_add_impl') pushTreeCallback(x, call.subprogram, call.root!);
   if (name === 'bpf_wq_set_callback_impl') workCallback(x, call);
   regions(x, call, sleepable);
@@ -84,7 +131,8 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
     const { ref } = x.frame.regs[call.release]!;
     if (!x.release(ref)) x.refuse(`kfunc ${name} reference has not been acquired before`);
   }
-  if (name === 'bpf_list_push_front_impl' || name === 'bpf_list_push_back_impl' || name === 'bpf_rbtree_add_impl') addToGraph(x, x.frame.regs[2]!.ref);
+  if (name === 'bpf_list_push_front_impl' || name === 'bpf_list_push_back_impl' || name === 'bpf_rbtree_add_impl')
+    addToGraph(x, x.frame.regs[2]!.ref);
   if (name === 'bpf_throw' && !program.subprograms.some((one) => one.isExceptionCallback)) checkReturnCode(x, 1, 'R1');
   for (let r = 0; r <= 5; r++) x.frame.regs[r] = UNINIT;
   giveResult(x, call);
@@ -100,7 +148,13 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
 
 /** May be called while a spin lock is held. */
 const GRAPH = new Set([
-  'bpf_list_push_front_impl', 'bpf_list_push_back_impl', 'bpf_list_pop_front', 'bpf_list_pop_back', 'bpf_rbtree_add_impl', 'bpf_rbtree_first', 'bpf_rbtree_remove',
+  'bpf_list_push_front_impl',
+  'bpf_list_push_back_impl',
+  'bpf_list_pop_front',
+  'bpf_list_pop_back',
+  'bpf_rbtree_add_impl',
+  'bpf_rbtree_first',
+  'bpf_rbtree_remove',
   'bpf_refcount_acquire_impl',
 ]);
 
@@ -123,7 +177,8 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
   if (type?.kind !== 'ptr') return x.refuse(`Unrecognized arg#${i} type ${kind.toUpperCase()}`);
   const nullable = hasSuffix(param.name, '__nullable');
   const trusted = call.has('trusted_args') || call.has('release');
-  if ((trusted || call.has('rcu')) && (isNull(reg) || mayBeNull(reg.type)) && !nullable) x.refuse(`Possibly NULL pointer passed to trusted arg${i}`);
+  if ((trusted || call.has('rcu')) && (isNull(reg) || mayBeNull(reg.type)) && !nullable)
+    x.refuse(`Possibly NULL pointer passed to trusted arg${i}`);
   if (reg.ref !== 0) {
     call.ref = reg.ref;
     if (call.has('release')) call.release = register;
@@ -134,9 +189,17 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
   if (sort === 'null') return 0;
   if (sort === 'alloc' || sort === 'btf' || sort === 'map') {
     if (sort === 'map') {
-      if (reg.map === undefined && baseOf(reg.type) !== PTR_TO_BTF_ID) x.refuse(`pointer in R${register} isn't map pointer`);
-      if (call.map !== undefined && reg.map !== undefined && hasField(fieldsOfMap(x, reg.map), 'bpf_wq') && (call.map.map !== reg.map || call.map.aux2 !== reg.aux2))
-        x.refuse(`workqueue pointer in R1 map_uid=${call.map.aux2} doesn't match map pointer in R2 map_uid=${reg.aux2}`);
+      if (reg.map === undefined && baseOf(reg.type) !== PTR_TO_BTF_ID)
+        x.refuse(`pointer in R${register} isn't map pointer`);
+      if (
+        call.map !== undefined &&
+        reg.map !== undefined &&
+        hasField(fieldsOfMap(x, reg.map), 'bpf_wq') &&
+        (call.map.map !== reg.map || call.map.aux2 !== reg.aux2)
+      )
+        x.refuse(
+          `workqueue pointer in R1 map_uid=${call.map.aux2} doesn't match map pointer in R2 map_uid=${reg.aux2}`,
+        );
       call.map = reg;
     }
     if ((trusted || call.has('rcu')) && !isTrustedArgument(reg)) {
@@ -144,7 +207,12 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
       if (!isRcu(reg)) x.refuse(`R${register} must be a rcu pointer`);
     }
   }
-  checkOffset(x, { release: call.has('release') && reg.ref !== 0, base: sort === 'dynptr' ? 'ARG_PTR_TO_DYNPTR' : '' }, reg, register);
+  checkOffset(
+    x,
+    { release: call.has('release') && reg.ref !== 0, base: sort === 'dynptr' ? 'ARG_PTR_TO_DYNPTR' : '' },
+    reg,
+    register,
+  );
   switch (sort) {
     case 'ctx':
       if (reg.type !== PTR_TO_CTX) x.refuse(`arg#${i} expected pointer to ctx, but got ${typeName(reg.type)}`);
@@ -156,7 +224,14 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
       dynptrArgument(x, call, param.name, register, reg);
       return 0;
     case 'iter':
-      if (name === 'bpf_iter_css_task_new' && !(x.program.input.type === 29 || (x.program.input.type === 26 && x.program.input.attachType === 28) || x.sleepable))
+      if (
+        name === 'bpf_iter_css_task_new' &&
+        !(
+          x.program.input.type === 29 ||
+          (x.program.input.type === 26 && x.program.input.attachType === 28) ||
+          x.sleepable
+        )
+      )
         x.refuse('css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs');
       iteratorArgument(x, call, register, reg, target);
       return 0;
@@ -192,16 +267,22 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
       call.subprogram = reg.aux;
       return 0;
     case 'refcounted':
-      if ((reg.type & ~(0xff | MEM_ALLOC | NON_OWN_REF | MEM_RCU)) !== 0 || baseOf(reg.type) !== PTR_TO_BTF_ID || !(reg.type & MEM_ALLOC))
+      if (
+        (reg.type & ~(0xff | MEM_ALLOC | NON_OWN_REF | MEM_RCU)) !== 0 ||
+        baseOf(reg.type) !== PTR_TO_BTF_ID ||
+        !(reg.type & MEM_ALLOC)
+      )
         x.refuse(`arg#${i} is neither owning or non-owning ref`);
       call.owning = !(reg.type & NON_OWN_REF);
-      if (!hasField(fieldsOf(reg.btf, reg.btfId), 'bpf_refcount')) x.refuse(`arg#${i} doesn't point to a type with bpf_refcount field`);
+      if (!hasField(fieldsOf(reg.btf, reg.btfId), 'bpf_refcount'))
+        x.refuse(`arg#${i} doesn't point to a type with bpf_refcount field`);
       call.object = reg;
       return 0;
     case 'wq': {
       if (reg.type !== PTR_TO_MAP_VALUE) x.refuse(`arg#${i} doesn't point to a map value`);
       const field = fieldsOfMap(x, reg.map!).find((one) => one.kind === 'bpf_wq');
-      if (field === undefined || field.offset !== reg.off + reg.vl) x.refuse(`off ${reg.off + reg.vl} doesn't point to 'struct bpf_wq' that is at ${field?.offset ?? -22}`);
+      if (field === undefined || field.offset !== reg.off + reg.vl)
+        x.refuse(`off ${reg.off + reg.vl} doesn't point to 'struct bpf_wq' that is at ${field?.offset ?? -22}`);
       call.map = reg;
       return 0;
     }
@@ -214,10 +295,32 @@ function isTrustedArgument(reg: Reg): boolean {
   return isTrusted(reg) || KERNEL_STRUCTS[baseOf(reg.type)] !== undefined;
 }
 
-type Sort = 'null' | 'ctx' | 'alloc' | 'refcounted' | 'dynptr' | 'iter' | 'list_head' | 'list_node' | 'rb_root' | 'rb_node' | 'const_str' | 'map' | 'wq' | 'btf' | 'callback' | 'mem' | 'mem_size';
+type Sort =
+  | 'null'
+  | 'ctx'
+  | 'alloc'
+  | 'refcounted'
+  | 'dynptr'
+  | 'iter'
+  | 'list_head'
+  | 'list_node'
+  | 'rb_root'
+  | 'rb_node'
+  | 'const_str'
+  | 'map'
+  | 'wq'
+  | 'btf'
+  | 'callback'
+  | 'mem'
+  | 'mem_size';
 
 /** Pointers that are structs of the kernel under another name. */
-const KERNEL_STRUCTS: Readonly<Record<number, string>> = { [PTR_TO_SOCKET]: 'sock', [PTR_TO_SOCK_COMMON]: 'sock_common', [PTR_TO_TCP_SOCK]: 'tcp_sock', [CONST_PTR_TO_MAP]: 'bpf_map' };
+const KERNEL_STRUCTS: Readonly<Record<number, string>> = {
+  [PTR_TO_SOCKET]: 'sock',
+  [PTR_TO_SOCK_COMMON]: 'sock_common',
+  [PTR_TO_TCP_SOCK]: 'tcp_sock',
+  [CONST_PTR_TO_MAP]: 'bpf_map',
+};
 
 function sortOf(x: Explorer, call: KfuncCall, i: number, reg: Reg, target: BtfId, targetName: string): Sort {
   const { btf, proto, name } = call;
@@ -237,15 +340,21 @@ function sortOf(x: Explorer, call: KfuncCall, i: number, reg: Reg, target: BtfId
   if (targetName === 'bpf_wq') return 'wq';
   const kind = target === 0 ? 'void' : btf.kind(target);
   if (baseOf(reg.type) === PTR_TO_BTF_ID || KERNEL_STRUCTS[baseOf(reg.type)] !== undefined) {
-    if (kind !== 'struct' && kind !== 'union') x.refuse(`kernel function ${name} args#${i} pointer type ${kindText(kind)} ${targetName} is not supported`);
+    if (kind !== 'struct' && kind !== 'union')
+      x.refuse(`kernel function ${name} args#${i} pointer type ${kindText(kind)} ${targetName} is not supported`);
     return 'btf';
   }
   if (kind === 'func_proto') return 'callback';
   const next = proto.params[i + 1];
-  const sized = next !== undefined && (hasSuffix(next.name, '__sz') || hasSuffix(next.name, '__szk')) && x.frame.regs[i + 2]!.type === SCALAR;
+  const sized =
+    next !== undefined &&
+    (hasSuffix(next.name, '__sz') || hasSuffix(next.name, '__szk')) &&
+    x.frame.regs[i + 2]!.type === SCALAR;
   const scalar = kind === 'int' || kind === 'enum' || kind === 'enum64';
   if (!scalar && !scalarStruct(btf, target, 0) && (sized ? target !== 0 : true))
-    x.refuse(`arg#${i} pointer type ${kindText(kind)} ${targetName} must point to ${sized ? 'void, ' : ''}scalar, or struct with scalar`);
+    x.refuse(
+      `arg#${i} pointer type ${kindText(kind)} ${targetName} must point to ${sized ? 'void, ' : ''}scalar, or struct with scalar`,
+    );
   return sized ? 'mem_size' : 'mem';
 }
 
@@ -297,10 +406,16 @@ function allocArgument(x: Explorer, call: KfuncCall, i: number, reg: Reg): void 
 
 function dynptrArgument(x: Explorer, call: KfuncCall, name: string, register: number, reg: Reg): void {
   const i = register - 1;
-  if (reg.type !== PTR_TO_STACK && reg.type !== CONST_PTR_TO_DYNPTR) x.refuse(`arg#${i} expected pointer to stack or const struct bpf_dynptr`);
+  if (reg.type !== PTR_TO_STACK && reg.type !== CONST_PTR_TO_DYNPTR)
+    x.refuse(`arg#${i} expected pointer to stack or const struct bpf_dynptr`);
   if (hasSuffix(name, '__uninit')) {
     checkUninitialized(x, register, reg);
-    const kind = call.name === 'bpf_dynptr_from_skb' ? DYNPTR.skb : call.name === 'bpf_dynptr_from_xdp' ? DYNPTR.xdp : (call.dynptr?.aux ?? DYNPTR.local);
+    const kind =
+      call.name === 'bpf_dynptr_from_skb'
+        ? DYNPTR.skb
+        : call.name === 'bpf_dynptr_from_xdp'
+          ? DYNPTR.xdp
+          : (call.dynptr?.aux ?? DYNPTR.local);
     makeDynptr(x, register, reg, kind, call.dynptr?.ref ?? 0);
     return;
   }
@@ -319,7 +434,8 @@ function btfArgument(x: Explorer, call: KfuncCall, i: number, reg: Reg, target: 
   const haveId = baseOf(reg.type) === PTR_TO_BTF_ID ? reg.btfId : (call.btf.find(alias!, 'struct') ?? 0);
   const strict = call.has('release') && reg.ref !== 0;
   const haveName = have.name(have.resolve(haveId));
-  const projection = (targetName === '__sk_buff' && haveName === 'sk_buff') || (targetName === 'xdp_md' && haveName === 'xdp_buff');
+  const projection =
+    (targetName === '__sk_buff' && haveName === 'sk_buff') || (targetName === 'xdp_md' && haveName === 'xdp_buff');
   const nocast = `${haveName}___init` === targetName || haveName === `${targetName}___init`;
   if (!projection && !structMatches(x, have, haveId, reg.off, call.btf, target, strict || nocast))
     x.refuse(
@@ -333,7 +449,9 @@ function memoryArgument(x: Explorer, call: KfuncCall, i: number, reg: Reg, targe
   try {
     size = call.btf.sizeOf(target);
   } catch {
-    return x.refuse(`arg#${i} reference type('${kindText(target === 0 ? 'void' : call.btf.kind(target))} ${targetName}') size cannot be determined: -22`);
+    x.refuse(
+      `arg#${i} reference type('${kindText(target === 0 ? 'void' : call.btf.kind(target))} ${targetName}') size cannot be determined: -22`,
+    );
   }
   if (isNull(reg)) return;
   const saved = reg;
@@ -372,7 +490,8 @@ function regions(x: Explorer, call: KfuncCall, sleepable: boolean): void {
   const lock = name === 'bpf_rcu_read_lock';
   const unlock = name === 'bpf_rcu_read_unlock';
   if (state.rcu > 0) {
-    if (inTreeCallback(x) && (lock || unlock)) x.refuse('Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback');
+    if (inTreeCallback(x) && (lock || unlock))
+      x.refuse('Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback');
     if (lock) x.refuse(`nested rcu read lock (kernel function ${name})`);
     else if (unlock) {
       leaveRcu(x);
@@ -465,7 +584,8 @@ function giveResult(x: Explorer, call: KfuncCall): void {
   } else if (name === 'bpf_rbtree_first') {
     reg.type |= NON_OWN_REF | (hasField(fieldsOf(reg.btf, reg.btfId), 'bpf_refcount') ? MEM_RCU : 0);
   }
-  if (reg.id === 0 && reg.type & MEM_ALLOC && hasField(fieldsOf(reg.btf, reg.btfId), 'bpf_spin_lock')) reg.id = x.freshId();
+  if (reg.id === 0 && reg.type & MEM_ALLOC && hasField(fieldsOf(reg.btf, reg.btfId), 'bpf_spin_lock'))
+    reg.id = x.freshId();
   x.set(0, reg);
 }
 
@@ -481,9 +601,11 @@ function specialResult(x: Explorer, call: KfuncCall): Reg | undefined {
       if (type?.kind !== 'struct') x.refuse('bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct');
       const percpu = name === 'bpf_percpu_obj_new_impl';
       if (percpu) {
-        if (type.size > PERCPU_LIMIT) x.refuse(`bpf_percpu_obj_new type size (${type.size}) is greater than ${PERCPU_LIMIT}`);
+        if (type.size > PERCPU_LIMIT)
+          x.refuse(`bpf_percpu_obj_new type size (${type.size}) is greater than ${PERCPU_LIMIT}`);
         if (!scalarStruct(own, id, 0)) x.refuse('bpf_percpu_obj_new type ID argument must be of a struct of scalars');
-        if (fieldsOf(own, id).length > 0) x.refuse('bpf_percpu_obj_new type ID argument must not contain special fields');
+        if (fieldsOf(own, id).length > 0)
+          x.refuse('bpf_percpu_obj_new type ID argument must not contain special fields');
       }
       const reg = pointer(PTR_TO_BTF_ID | MEM_ALLOC | (percpu ? MEM_PERCPU : 0));
       reg.btf = own;
@@ -534,4 +656,15 @@ function specialResult(x: Explorer, call: KfuncCall): Reg | undefined {
   }
 }
 
-const KERNEL_CONTEXTS: Readonly<Record<number, string>> = { 1: 'sk_buff', 3: 'sk_buff', 4: 'sk_buff', 6: 'xdp_buff', 8: 'sk_buff', 10: 'sk_buff', 11: 'sk_buff', 12: 'sk_buff', 14: 'sk_buff', 13: 'bpf_sock_ops_kern' };
+const KERNEL_CONTEXTS: Readonly<Record<number, string>> = {
+  1: 'sk_buff',
+  3: 'sk_buff',
+  4: 'sk_buff',
+  6: 'xdp_buff',
+  8: 'sk_buff',
+  10: 'sk_buff',
+  11: 'sk_buff',
+  12: 'sk_buff',
+  14: 'sk_buff',
+  13: 'bpf_sock_ops_kern',
+};

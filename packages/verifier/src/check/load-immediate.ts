@@ -1,6 +1,5 @@
 /** 64-bit immediates and what they stand for; the loads of packets that classic BPF had. */
 import type { Explorer } from '../explore/explorer.ts';
-import { markPrecise } from '../explore/precision.ts';
 import { MAP } from '../program/maps.ts';
 import {
   CONST_PTR_TO_MAP,
@@ -135,5 +134,3 @@ export function checkLoadPacket(x: Explorer): boolean {
 function referencesFree(x: Explorer): boolean {
   return checkReferenceLeak(x, false) === undefined;
 }
-
-export { markPrecise };

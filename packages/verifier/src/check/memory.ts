@@ -277,7 +277,8 @@ function contextAccess(
 ): Reg | undefined {
   if (!x.context.measured) return typedContextAccess(x, off, size, write, wanted);
   const found = x.context.access(off, size);
-  const capable = x.privileged || x.program.input.type !== 8 || !(PRIVILEGED_CGROUP_FIELDS.has(off) || (write && off === 152));
+  const capable =
+    x.privileged || x.program.input.type !== 8 || !(PRIVILEGED_CGROUP_FIELDS.has(off) || (write && off === 152));
   if (found === undefined || !capable || !(write ? found.write : found.read) || (signed && found.type !== SCALAR))
     x.refuse(`invalid bpf_context access off=${off} size=${size}`);
   if (write || !wanted) return undefined;

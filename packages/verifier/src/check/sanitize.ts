@@ -3,9 +3,9 @@
  * the kernel masks the offset, and refuses where one mask does not serve all paths.
  */
 import type { Explorer } from '../explore/explorer.ts';
-import { OP } from '../number/scalar.ts';
 import { toNumber } from '../number/int64.ts';
-import { baseOf, PTR_TO_MAP_VALUE, PTR_TO_STACK, SCALAR } from '../state/kinds.ts';
+import { OP } from '../number/scalar.ts';
+import { baseOf, PTR_TO_MAP_VALUE, PTR_TO_STACK } from '../state/kinds.ts';
 import { isConst, type Reg, unknown } from '../state/reg.ts';
 
 /** The mask of an instruction. */
@@ -18,7 +18,8 @@ const NOT_POINTER = 64;
 const TAIL = 'pointer arithmetic with it prohibited for !root';
 const MAX_STACK = 512;
 
-const needed = (x: Explorer, op: number): boolean => !x.privileged && (op === OP.add || op === OP.sub) && (x.program.code[x.insn]! & 8) !== 0;
+const needed = (x: Explorer, op: number): boolean =>
+  !x.privileged && (op === OP.add || op === OP.sub) && (x.program.code[x.insn]! & 8) !== 0;
 
 function refusePaths(x: Explorer, op: number, dst: number): never {
   x.refuse(`R${dst} tried to ${op === OP.add ? 'add' : 'sub'} from different maps, paths or scalars, ${TAIL}`);
@@ -36,14 +37,22 @@ export function sanitizeScalar(x: Explorer, op: number, dst: number): void {
 }
 
 /** Before the addition; gives what {@link commitMask} needs. */
-export function planMask(x: Explorer, p: Reg, o: Reg, op: number, dst: number, pointerIsDst: boolean): Mask | undefined {
+export function planMask(
+  x: Explorer,
+  p: Reg,
+  o: Reg,
+  op: number,
+  dst: number,
+  pointerIsDst: boolean,
+): Mask | undefined {
   if (!needed(x, op)) return undefined;
   const constant = isConst(o);
   const negative = o.snh < 0;
   let mask: Mask | undefined;
   if (!x.state.speculative) {
     const offRegister = pointerIsDst ? x.program.src[x.insn]! : dst;
-    if (!constant && negative !== o.sxh < 0) x.refuse(`R${offRegister} has unknown scalar with mixed signed bounds, ${TAIL}`);
+    if (!constant && negative !== o.sxh < 0)
+      x.refuse(`R${offRegister} has unknown scalar with mixed signed bounds, ${TAIL}`);
     const left = (op === OP.add && negative) || (op === OP.sub && !negative);
     const limit = limitOf(x, p, op, dst, left);
     mask = { kind: (negative ? 4 : 0) | (constant ? 8 : 0) | (pointerIsDst ? 1 : 2) | (left ? 16 : 0), limit };
@@ -58,9 +67,11 @@ export function planMask(x: Explorer, p: Reg, o: Reg, op: number, dst: number, p
 
 function limitOf(x: Explorer, p: Reg, op: number, dst: number, left: boolean): number {
   const kind = baseOf(p.type);
-  if (kind !== PTR_TO_STACK && kind !== PTR_TO_MAP_VALUE) x.refuse(`R${dst} has pointer with unsupported alu operation, ${TAIL}`);
+  if (kind !== PTR_TO_STACK && kind !== PTR_TO_MAP_VALUE)
+    x.refuse(`R${dst} has pointer with unsupported alu operation, ${TAIL}`);
   const most = kind === PTR_TO_STACK ? MAX_STACK + (left ? 1 : 0) : p.map!.valueSize;
-  const limit = kind === PTR_TO_STACK ? -(p.vl + p.off) : (left ? toNumber(p.snl, p.snh) : toNumber(p.uxl, p.uxh)) + p.off;
+  const limit =
+    kind === PTR_TO_STACK ? -(p.vl + p.off) : (left ? toNumber(p.snl, p.snh) : toNumber(p.uxl, p.uxh)) + p.off;
   if (limit >= most) x.refuse(`R${dst} tried to ${op === OP.add ? 'add' : 'sub'} beyond pointer bounds, ${TAIL}`);
   return limit;
 }
@@ -77,4 +88,3 @@ export function guessJump(x: Explorer, to: number, dst: number, src: number | un
   const guess = x.fork(to, x.insn, true);
   for (const r of src === undefined ? [dst] : [dst, src]) if (r !== 10) guess.frame.regs[r] = unknown();
 }
-export { SCALAR };

@@ -2,14 +2,12 @@
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { toNumber } from '../number/int64.ts';
-import { coerce } from '../number/range.ts';
-import { EMPTY_SLOT, type Frame, MISC_SLOT, Slot } from '../state/frame.ts';
+import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
 import {
   allOf,
   baseOf,
   CONST_PTR_TO_DYNPTR,
   NOT_INIT,
-  PTR_TO_ARENA,
   PTR_TO_STACK,
   SCALAR,
   STACK_DYNPTR,
@@ -334,5 +332,3 @@ export function checkStackInitialized(
     markSlotRead(x.state, frame.number, index);
   }
 }
-
-export { coerce, MISC_SLOT, PTR_TO_ARENA };

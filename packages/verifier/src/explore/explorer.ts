@@ -2,13 +2,13 @@
 import type { Btf } from '@skep/object';
 import { checkAlu } from '../check/alu.ts';
 import { checkExit, checkLocalCall } from '../check/calls.ts';
-import type { Mask } from '../check/sanitize.ts';
 import type { ContextTable } from '../check/context.ts';
 import { checkHelperCall } from '../check/helpers.ts';
 import { checkJump } from '../check/jump.ts';
 import { checkKfuncCall } from '../check/kfuncs.ts';
 import { checkLoadImmediate, checkLoadPacket } from '../check/load-immediate.ts';
 import { checkAtomic, checkLoad, checkStore } from '../check/memory.ts';
+import type { Mask } from '../check/sanitize.ts';
 import type { KernelProfile } from '../profile.ts';
 import type { MapInfo } from '../program/maps.ts';
 import type { Program } from '../program/program.ts';
@@ -289,7 +289,8 @@ export class Explorer {
         ended = this.stepOne();
       } catch (error) {
         // What goes wrong on a path that only a processor's guess takes just ends it.
-        if (!(error instanceof Refusal) || !this.state.speculative || error.unsupported || !this.kernel.barriers) throw error;
+        if (!(error instanceof Refusal) || !this.state.speculative || error.unsupported || !this.kernel.barriers)
+          throw error;
         ended = true;
       }
       if (ended) more = this.nextPath();
@@ -323,7 +324,7 @@ export class Explorer {
     switch (code & 7) {
       case 4:
       case 7:
-        this.withPrevious(checkAlu);
+        checkAlu(this);
         break;
       case 1:
         checkLoad(this);
@@ -348,10 +349,6 @@ export class Explorer {
     }
     this.insn += 1;
     return false;
-  }
-
-  private withPrevious(check: (x: Explorer) => void): void {
-    check(this);
   }
 
   private jump(code: number): boolean {

@@ -4,7 +4,7 @@ import { SCALAR } from '../state/kinds.ts';
 import { isConst, isConst32, type Reg, setUnbounded, setUnbounded32, setUnbounded64, setValue } from '../state/reg.ts';
 import { add64, hi, sar64, shl64, shr64, slt, sub64, toUnsignedNumber, ult } from './int64.ts';
 import { forgetUpper, fromTnum, fromTnum32, sync, takeTnum, zeroExtend } from './range.ts';
-import { tn, tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
+import { tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
 
 export const OP = {
   add: 0x00,

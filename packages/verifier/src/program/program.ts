@@ -2,7 +2,7 @@ import type { Btf, FuncInfo, LineInfo } from '@skep/object';
 import type { MapInfo } from './maps.ts';
 
 /** What an instruction refers to that its bytes do not say. */
-export type Symbol =
+export type KernelSymbol =
   | { readonly kind: 'kfunc'; readonly name: string }
   /** A kernel variable or function, typed by the kernel's BTF. */
   | { readonly kind: 'ksym'; readonly name: string };
@@ -25,7 +25,7 @@ export interface ProgramInput {
   readonly maps?: readonly MapInfo[];
   /** Slot of an `ld_imm64` of a map (`src` 1 … 6) -> index in `maps`. */
   readonly mapAt?: ReadonlyMap<number, number>;
-  readonly symbols?: ReadonlyMap<number, Symbol>;
+  readonly symbols?: ReadonlyMap<number, KernelSymbol>;
   readonly btf?: Btf | undefined;
   readonly funcInfo?: readonly FuncInfo[];
   readonly lineInfo?: readonly LineInfo[];

@@ -17,15 +17,11 @@ const roundUp = (depth: number): number => Math.max(ALIGN, (depth + ALIGN - 1) &
 export function checkStackDepth(program: Program): void {
   for (let i = program.subprograms.length - 1; i >= 0; i--) {
     const sub = program.subprograms[i]!;
-    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback)
-      walk(program, sub, i === 0 && !program.subprograms.some((one) => one.hasTailCall));
+    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback) walk(program, sub);
   }
 }
 
-const PRIVATE_STACK_TYPES = new Set<number>();
-
-function walk(program: Program, root: Subprogram, _privateStack: boolean): void {
-  void PRIVATE_STACK_TYPES;
+function walk(program: Program, root: Subprogram): void {
   const path: { readonly sub: Subprogram; next: number }[] = [];
   let depth = 0;
   const enter = (sub: Subprogram): void => {

@@ -21,7 +21,7 @@ const MAX_SUBPROGRAMS = 256;
 
 export const isSyncCallbackHelper = (id: number): boolean => HELPER_SYNC_CALLBACKS.has(id);
 
-export function checkStructure(program: Program, kernel: KernelProfile, privileged: boolean): Points {
+export function checkStructure(program: Program, privileged: boolean): Points {
   const { length } = program;
   const limit = privileged ? 1000000 : 4096;
   if (length === 0 || program.input.code.length % 8 !== 0) throw new Refusal('the program has no instructions', -1);
