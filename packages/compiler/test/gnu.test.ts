@@ -1,4 +1,4 @@
-import { openObject } from '@skep/object';
+import { decode, disassemble, openObject } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { type CompileOptions, compile } from '../src/compile.ts';
 import { kernelTypes } from './support/kernel-types.ts';
@@ -52,6 +52,18 @@ describe('cleanup', () => {
       'f',
     );
     expect(left.filter((one) => one === 'done')).toHaveLength(2);
+  });
+
+  it('runs for an empty struct, whose maker is called too', () => {
+    const made = calls(
+      `struct none {}; extern void on(void) __attribute__((section(".ksyms")));
+       extern void off(struct none *p) __attribute__((section(".ksyms")));
+       static __attribute__((always_inline)) struct none make(void) { struct none n = {}; on(); return n; }
+       SEC("tc") int f(void *c) { struct none n __attribute__((cleanup(off))) = make(); return 0; }`,
+      'f',
+    );
+    expect(made.at(-1)).toBe('off');
+    expect(made.length).toBe(2);
   });
 
   it('names a function', () => {
@@ -113,6 +125,27 @@ describe('language', () => {
       #include <bpf/bpf_tracing.h>
       struct pair { long a, b; };
       SEC("fentry/x") int BPF_PROG2(two, struct pair, p, int, i) { return p.a + p.b + i; }`);
+  });
+});
+
+describe('what verifiers want of contexts', () => {
+  const text = (source: string) => {
+    const { object } = built(SEC + source);
+    return disassemble(decode(openObject(object, { name: 'gnu' }).programs[0]!.code));
+  };
+
+  it('unrolls counted loops that index the context', () => {
+    const code = text(`struct ctx { unsigned int a, words[4]; };
+      SEC("tc") int f(struct ctx *c) { unsigned int x = 0; for (int i = 0; i < 4; i++) x ^= c->words[i] * i; return x; }`);
+    for (const offset of [8, 12, 16]) expect(code).toContain(`*(u32 *)(r1 +${offset})`);
+    expect(code).not.toContain('pc-');
+  });
+
+  it('reads a relocated field by its offset, also where its address is used besides', () => {
+    const code = text(`struct regs { long a, b; } __attribute__((preserve_access_index));
+      SEC("kprobe") int f(struct regs *c) { long x = 0; static long (*read)(void *, int, const void *) = (void *)113;
+        read(&x, 8, &c->b); return x + c->b; }`);
+    expect(code).toMatch(/\(r\d \+8\)/);
   });
 });
 

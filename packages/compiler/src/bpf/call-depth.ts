@@ -47,6 +47,8 @@ class Walk {
     const emitted = this.functions.get(chain[chain.length - 1]!);
     if (this.reported || emitted === undefined) return;
     const depth = above + roundUp(emitted.stack);
+    // What is written in assembly is the author's to count.
+    if (emitted.func.naked) return;
     const callees = new Set<Func>();
     let tailCalls = false;
     for (const { kind, symbol } of emitted.fixups) if (kind === 'call' && symbol.kind === 'func') callees.add(symbol);

@@ -254,6 +254,7 @@ function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Val
  * accesses without an offset of their own can take it.
  */
 function patchedOffsets(order: readonly Block[]): Set<Inst> {
+  separateAccesses(order);
   const patched = new Set<Inst>();
   let any = false;
   for (const block of order) {
@@ -279,6 +280,35 @@ function patchedOffsets(order: readonly Block[]): Set<Inst> {
   return patched;
 }
 
+/**
+ * An address that one load reads from and another user takes as a value: the load gets a copy of its own, since an
+ * access to a context or a map's fields must have the offset in itself.
+ */
+function separateAccesses(order: readonly Block[]): void {
+  const values = new Set<Value>();
+  for (const block of order) {
+    const note = (value: Value) => {
+      if (value.kind === 'ptradd' && isCoreOffset(value)) values.add(value);
+    };
+    for (const inst of block.insts) if (!(inst.kind === 'load' && inst.offset === 0)) forEachOperand(inst, note);
+    forEachOperand(block.term, note);
+  }
+  if (values.size === 0) return;
+  for (const block of order) {
+    if (!block.insts.some((inst) => inst.kind === 'load' && values.has(inst.address))) continue;
+    const insts: Inst[] = [];
+    for (const inst of block.insts) {
+      if (inst.kind === 'load' && inst.offset === 0 && inst.address.kind === 'ptradd' && values.has(inst.address)) {
+        const own: PtrAddInst = { ...inst.address };
+        insts.push(own);
+        inst.address = own;
+      }
+      insts.push(inst);
+    }
+    block.insts = insts;
+  }
+}
+
 function isCoreOffset(inst: Inst): inst is PtrAddInst {
   return (
     inst.kind === 'ptradd' &&
@@ -287,7 +317,7 @@ function isCoreOffset(inst: Inst): inst is PtrAddInst {
     inst.offset.value >= 0n &&
     inst.offset.value <= 0x7fffn &&
     inst.base.kind !== 'alloca' &&
-    inst.base.kind !== 'global'
+    (inst.base.kind !== 'global' || inst.base.section === '.maps')
   );
 }
 

@@ -14,14 +14,15 @@ import { cloneInst, cloneTerminator, forEachOperand, isLocal, mapOperands, targe
 import { promoteAllocas } from './mem2reg.ts';
 
 /**
- * Unrolls the loops whose source asks for it (`#pragma unroll`) and whose number of iterations is constant. What asks
+ * Unrolls the loops whose source asks for it (`#pragma unroll`), or that index the context, and whose number of iterations
+ * is constant. What asks
  * and cannot be counted stays a loop. Inner loops come first; the outer ones are then counted anew.
  */
 export function unrollLoops(func: Func): boolean {
   let changed = false;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const graph = graphOf(func);
-    if (!graph.order.some(({ term }) => isHinted(term))) break;
+    if (!graph.order.some((block) => isHinted(block.term) || indexesContext(block))) break;
     const found = findLoops(graph);
     if (found.length === 0) break;
     const slots = leaveThroughMemory(
@@ -53,7 +54,9 @@ function findLoops(graph: Graph): Found[] {
   const found: Found[] = [];
   const taken = new Set<number>();
   for (const loop of loopsOf(graph, dominatorsOf(graph))) {
-    if (!loop.latches.some((latch) => isHinted(graph.order[latch]!.term))) continue;
+    const latches = loop.latches.map((latch) => graph.order[latch]!.term);
+    const needed = () => [...loop.blocks].some((index) => indexesContext(graph.order[index]!));
+    if (!latches.some(isHinted) && (latches.some(isLeft) || !needed())) continue;
     if ([...loop.blocks].some((index) => taken.has(index))) continue;
     const iterations = countIterations(graph, loop);
     if (iterations === undefined) continue;
@@ -63,6 +66,21 @@ function findLoops(graph: Graph): Found[] {
     found.push({ header: graph.order[loop.header]!, blocks, iterations });
   }
   return found;
+}
+
+/** A field of the context by a number that varies: verifiers take constant offsets only, so the loop cannot stay. */
+function indexesContext(block: Block): boolean {
+  return block.insts.some((inst) => {
+    if (inst.kind !== 'ptradd' || inst.offset.kind === 'const' || inst.offset.kind === 'core') return false;
+    let root = inst.base;
+    while (root.kind === 'ptradd') root = root.base;
+    return root.kind === 'param' && root.origin === 'context';
+  });
+}
+
+/** `#pragma unroll(disable)` */
+function isLeft(term: Block['term']): boolean {
+  return (term.kind === 'jump' || term.kind === 'branch') && term.unroll === 'disable';
 }
 
 function isHinted(term: Block['term']): boolean {

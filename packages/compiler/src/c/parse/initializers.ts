@@ -135,7 +135,9 @@ function bitFieldOf(field: Field | undefined): InitPart['bitField'] {
 
 function add(sink: Sink, part: InitPart): void {
   const size = sizeOf(part.type) ?? 0;
-  if (size === 0 && part.value.kind !== 'string') return;
+  // Of an empty struct nothing is stored, but what makes it is still called.
+  const runs = !sink.constant && (part.value.kind === 'call' || part.value.kind === 'statement');
+  if (size === 0 && part.value.kind !== 'string' && !runs) return;
   const key = part.offset * 8 + (part.bitField?.bitOffset ?? 0);
   const before = sink.at.get(key);
   if (before !== undefined && sizeOf(sink.parts[before]!.type) === size && before === sink.parts.length - 1)
