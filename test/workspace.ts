@@ -58,7 +58,7 @@ export const packages: readonly Package[] = readdirSync(join(root, 'packages'))
       folder: `packages/${room}`,
       browser: manifest.skep?.browser === true,
       browserEntry: entry.browser?.['skep-source'] ?? entry['skep-source'],
-      dependencies: Object.keys(manifest.dependencies ?? {}),
+      dependencies: Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
     };
   });
 
