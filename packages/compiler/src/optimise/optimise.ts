@@ -16,12 +16,13 @@ import { splitAccesses } from './split-access.ts';
 import { splitAllocas } from './sroa.ts';
 import { unrollLoops } from './unroll.ts';
 import { removeUnusedFunctions, removeUnusedGlobals } from './unused.ts';
+import { widenCompares } from './widen-compares.ts';
 
 export interface OptimiseOptions {
   /**
    * 0: what a program needs to be loadable at all: forced inlining, constant addresses and calls, memory operations.
-   * 1: also variables in registers, constants, dead code.
-   * 2: also inlining by size, common values, and until nothing changes any more.
+   * 1: also variables in registers, constants, common values, dead code.
+   * 2: also inlining by size, and until nothing changes any more.
    */
   readonly level: 0 | 1 | 2;
   /** The instruction set that the back end writes. */
@@ -73,6 +74,10 @@ const COMMON: readonly Pass[] = [
   ['cfg', simplifyControlFlow],
   ['dce', eliminateDeadCode],
 ];
+const SHARED: readonly Pass[] = [
+  ['gvn', numberValues],
+  ['dce', eliminateDeadCode],
+];
 const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
 
 /** Rounds of the pipeline; real functions settle after three or four. */
@@ -84,10 +89,16 @@ function optimiseFunction(func: Func, options: OptimiseOptions): void {
     run(func, MINIMAL, options);
     return;
   }
-  const passes = options.level === 1 ? SCALAR : [...SCALAR, ...COMMON];
+  // Without 32-bit comparisons values are extended for them; without common values what is checked is not what is used.
+  const widen: readonly Pass[] = hasNarrowCompares(options.cpu) ? [] : [['widen-compares', widenCompares]];
+  const passes = options.level === 1 ? [...SCALAR, ...widen, ...SHARED] : [...SCALAR, ...widen, ...COMMON];
   const rounds = options.level === 1 ? 2 : ROUNDS;
   settle(func, passes, rounds, options);
   if (run(func, UNROLL, options)) settle(func, passes, rounds, options);
+}
+
+function hasNarrowCompares(cpu: OptimiseOptions['cpu']): boolean {
+  return cpu === 'v3' || cpu === 'v4';
 }
 
 function settle(func: Func, passes: readonly Pass[], rounds: number, options: OptimiseOptions): void {
