@@ -21,7 +21,9 @@ export interface ProgramVerdict extends Verdict {
 
 /** Verifies programs of an object, all of them when none is named. @throws SkepError E32xx where types cannot be fitted */
 export function verifyObject(object: ObjectSpec, options: ObjectOptions, names?: readonly string[]): ProgramVerdict[] {
-  const maps = object.maps.map(mapInfo);
+  const maps = object.maps.map((map) =>
+    map.data === 'kconfig' ? kernelConfig(object, map, options.kernel) : mapInfo(map),
+  );
   const index = new Map(object.maps.map((map, i) => [map.name, i]));
   return object.programs
     .filter((program) => names === undefined || names.length === 0 || names.includes(program.name))
@@ -125,6 +127,16 @@ function mapInfo(map: MapSpec): MapInfo {
     inner: map.inner === undefined ? undefined : mapInfo(map.inner),
     contents: map.data === 'rodata' ? (map.initialValue ?? new Uint8Array(map.valueSize)) : undefined,
   };
+}
+
+/** Of the kernel's configuration only its version is known here. */
+function kernelConfig(object: ObjectSpec, map: MapSpec, kernel: KernelProfile['version']): MapInfo {
+  const contents = new Uint8Array(map.valueSize);
+  const version = object.globals.find((one) => one.map === map.name && one.name === 'LINUX_KERNEL_VERSION');
+  if (version === undefined) return mapInfo(map);
+  const [major, minor] = kernel.split('.').map(Number);
+  new DataView(contents.buffer).setUint32(version.offset, (major! << 16) | (minor! << 8), true);
+  return { ...mapInfo(map), contents, known: [[version.offset, version.offset + version.size]] };
 }
 
 function setSource(code: Uint8Array, slot: number, source: number): void {

@@ -11,6 +11,8 @@ export interface KernelProfile {
   readonly acquireRelease: boolean;
   /** A lookup in an array with a constant key inside of it is never null (Linux 6.15). */
   readonly arrayLookupNotNull: boolean;
+  /** Comparisons of two numbers neither of which is constant tell something of both (Linux 6.8). */
+  readonly compareRanges: boolean;
   /** What goes wrong only where a processor guesses is fenced off, not refused (Linux 6.17). */
   readonly barriers: boolean;
 }
@@ -23,6 +25,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: false,
     acquireRelease: false,
     arrayLookupNotNull: false,
+    compareRanges: false,
     barriers: false,
   },
   '6.12': {
@@ -32,6 +35,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: true,
     acquireRelease: false,
     arrayLookupNotNull: false,
+    compareRanges: true,
     barriers: false,
   },
   '6.18': {
@@ -41,6 +45,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: true,
     acquireRelease: true,
     arrayLookupNotNull: true,
+    compareRanges: true,
     barriers: true,
   },
 };

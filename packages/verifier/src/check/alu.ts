@@ -69,8 +69,8 @@ export function checkAlu(x: Explorer): void {
   }
   if (
     fromReg
-      ? imm !== 0 || (off !== 0 && (off !== 1 || (op !== OP.div && op !== OP.mod)))
-      : src !== 0 || (off !== 0 && (off !== 1 || (op !== OP.div && op !== OP.mod)))
+      ? imm !== 0 || (off !== 0 && (off !== 1 || !x.kernel.cpu4 || (op !== OP.div && op !== OP.mod)))
+      : src !== 0 || (off !== 0 && (off !== 1 || !x.kernel.cpu4 || (op !== OP.div && op !== OP.mod)))
   )
     x.refuse('BPF_ALU uses reserved fields');
   if (fromReg) x.read(src);

@@ -65,7 +65,9 @@ export function checkJump(x: Explorer): void {
   }
   if (d.type === PTR_TO_STACK) flags |= DST_IS_STACK;
   if (flags !== 0) x.recordStep(flags, undefined);
-  const way = branchTaken(d, s, op, wide);
+  const vague =
+    !x.kernel.compareRanges && fromReg && d.type === SCALAR && s.type === SCALAR && !isConst(s) && !isConst(d);
+  const way = vague ? -1 : branchTaken(d, s, op, wide);
   if (way >= 0) {
     if (d.type === SCALAR) markPrecise(x, dst);
     if (fromReg && s.type === SCALAR) markPrecise(x, src);
@@ -81,7 +83,7 @@ export function checkJump(x: Explorer): void {
   const taken = x.fork(insn + 1 + off, insn);
   const regs = here.frame.regs;
   const other = taken.frame.regs;
-  if (d.type === SCALAR && s.type === SCALAR) {
+  if (d.type === SCALAR && s.type === SCALAR && !vague) {
     const same = fromReg && src === dst;
     const td = d.clone();
     const fd = d.clone();

@@ -426,6 +426,7 @@ function constantOf(p: Reg, off: number, size: number, signed: boolean): Reg | u
   const at = off + p.vl;
   const bytes = map.contents;
   if (at < 0 || at + size > bytes.length) return undefined;
+  if (map.known !== undefined && !map.known.some(([from, to]) => from <= at && at + size <= to)) return undefined;
   let low = 0;
   let high = 0;
   for (let i = 0; i < size; i++) {

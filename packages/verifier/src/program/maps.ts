@@ -17,6 +17,8 @@ export interface MapInfo {
   readonly inner: MapInfo | undefined;
   /** What programs may take for constant: the contents of a frozen read-only array. */
   readonly contents: Uint8Array | undefined;
+  /** Which bytes of the contents are known, `[from, to)`; all when absent. */
+  readonly known?: readonly (readonly [number, number])[];
 }
 
 export const BPF_F_RDONLY_PROG = 128;
