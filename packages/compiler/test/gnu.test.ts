@@ -89,6 +89,15 @@ describe('language', () => {
     );
   });
 
+  it('copies as many bytes as a static function is told to, constant once it is inlined', () => {
+    const read = `static __attribute__((always_inline)) void read(void *to, const void *from, int size) {
+      switch (size) { case 8: *(long *)to = *(volatile long *)from; break; default: __builtin_memcpy(to, from, size); } }`;
+    const small = built(`${SEC}${read} SEC("tc") int f(long *c) { long x; read(&x, c, 8); return x; }`);
+    expect(small.functions[0]!.insns).toBeLessThan(5);
+    const odd = built(`${SEC}${read} SEC("tc") int f(char *c) { char x[3]; read(x, c, 3); return x[2]; }`);
+    expect(odd.functions[0]!.insns).toBeLessThan(24);
+  });
+
   it('asks at run time whether a weak symbol is there', () => {
     const { module } = built(`${SEC}extern int maybe(void) __attribute__((section(".ksyms"), weak));
       SEC("tc") int f(void *c) { _Static_assert(!__builtin_constant_p(!!maybe), ""); return maybe ? 1 : 0; }`);

@@ -22,6 +22,11 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
     case 'memmove': {
       const target = bytesAt(fn, arg(0));
       const source = bytesAt(fn, arg(1));
+      const varying = e.name === 'memcpy' ? varyingSize(fn, arg(2)) : undefined;
+      if (varying !== undefined) {
+        byteLoop(fn, target.address, varying, (i) => b.load('i8', b.ptradd(source.address, i)));
+        return target.address;
+      }
       const size = sizeArgument(fn, arg(2), e.name);
       if (size > 0) {
         const align = Math.min(target.align, source.align);
@@ -32,6 +37,11 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
     case 'memset': {
       const target = bytesAt(fn, arg(0));
       const value = b.resize(lowerValue(fn, arg(1)), 'i8', false);
+      const varying = varyingSize(fn, arg(2));
+      if (varying !== undefined) {
+        byteLoop(fn, target.address, varying, () => value);
+        return target.address;
+      }
       const size = sizeArgument(fn, arg(2), e.name);
       if (size > 0) b.memset(target.address, value, size, target.align);
       return target.address;
@@ -96,6 +106,29 @@ function placeArgument(e: Expr): Expr {
     else if (at.kind === 'address') at = at.place;
     else return at;
   }
+}
+
+/** In a static function a size may become constant by inlining: until then it is a value. */
+function varyingSize(fn: FunctionState, e: Expr): Value | undefined {
+  if (fn.decl.storage !== 'static' || staticNumber(fn.unit, e) !== undefined) return undefined;
+  const size = lowerValue(fn, e);
+  return size.kind === 'const' ? undefined : fn.b.resize(size, 'i64', false);
+}
+
+/** Writes byte by byte; unrolled where the size turns out to be constant. */
+function byteLoop(fn: FunctionState, target: Value, size: Value, byte: (i: Value) => Value): void {
+  const { b } = fn;
+  const head = b.createBlock();
+  const body = b.createBlock();
+  const end = b.createBlock();
+  const i = b.param(head, 'i64');
+  b.jump(head, [constant('i64', 0)]);
+  b.enter(head);
+  b.branch(b.test('ult', i, size), body, end);
+  b.enter(body);
+  b.store(byte(i), b.ptradd(target, i));
+  b.jump(head, [b.arithmetic('add', i, constant('i64', 1))], 'full');
+  b.enter(end);
 }
 
 function sizeArgument(fn: FunctionState, e: Expr, what: BuiltinName): number {
