@@ -3,7 +3,7 @@ import type { Initializer, InitPart } from '../ast.ts';
 import { sizeOf } from '../types.ts';
 import { lowerAggregate, lowerValue } from './expression.ts';
 import { writeInt } from './globals.ts';
-import { addressOf, alignOfPlace, copy, type Place, store } from './place.ts';
+import { addressOf, alignOfPlace, bitUnit, copy, type Place, store } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { isAggregate } from './types.ts';
 
@@ -21,11 +21,12 @@ export function initialise(fn: FunctionState, place: Place, init: Initializer): 
   if (!covers(init.parts, size) && size > 0) {
     b.memset(addressOf(fn, place), constant('i8', 0), size, alignOfPlace(place));
   }
-  for (const part of init.parts) initialisePart(fn, place, part);
+  for (const part of init.parts) initialisePart(fn, place, part, size);
   b.span = outer;
 }
 
-function initialisePart(fn: FunctionState, object: Place, part: InitPart): void {
+/** `size`: bytes of the whole object. */
+function initialisePart(fn: FunctionState, object: Place, part: InitPart, size: number): void {
   const { value, bitField, type } = part;
   const place: Place = { ...object, offset: object.offset + part.offset };
   if (value.kind === 'string') {
@@ -43,14 +44,9 @@ function initialisePart(fn: FunctionState, object: Place, part: InitPart): void 
     store(fn, place, type, scalar);
     return;
   }
-  const shift = bitField.bitOffset & 7;
-  const unit = Math.ceil((shift + bitField.bitWidth) / 8);
-  store(
-    fn,
-    { ...place, offset: place.offset + (bitField.bitOffset >> 3), bits: { unit, shift, width: bitField.bitWidth } },
-    type,
-    scalar,
-  );
+  const first = 8 * part.offset + bitField.bitOffset;
+  const bits = bitUnit(first, bitField.bitWidth, sizeOf(type) ?? 4, size);
+  store(fn, { ...object, offset: object.offset + bits.byte, bits }, type, scalar);
 }
 
 /** Do the parts leave no byte out? Bit-fields never count as whole bytes. */

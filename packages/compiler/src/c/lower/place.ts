@@ -1,7 +1,7 @@
 import { constant, NULL } from '../../ir/constant.ts';
 import type { ScalarType, Value } from '../../ir/ir.ts';
 import type { Expr, IndexExpr, MemberExpr, VariableDecl } from '../ast.ts';
-import type { CType, Field, RecordType } from '../ctype.ts';
+import type { CType } from '../ctype.ts';
 import { alignOf, complete, isVolatile, pointee, sizeOf } from '../types.ts';
 import { relocatedPlace, relocates } from './core-access.ts';
 import { incompleteObject, wideInteger } from './diagnostics.ts';
@@ -164,7 +164,7 @@ function memberOf(outer: Place, e: MemberExpr): Place {
   if (field.bitWidth === undefined) {
     return { ...outer, offset: outer.offset + (field.bitOffset >> 3), volatile };
   }
-  const bits = bitUnit(field, e.record);
+  const bits = bitUnit(field.bitOffset, field.bitWidth, sizeOf(field.type) ?? 4, complete(e.record)?.size ?? 0);
   return { ...outer, offset: outer.offset + bits.byte, volatile, bits };
 }
 
@@ -172,16 +172,18 @@ function memberOf(outer: Place, e: MemberExpr): Place {
  * The bytes through which a bit-field is read and written: a unit of its declared type where that lies inside of the
  * record, else the fewest bytes that hold it.
  */
-function bitUnit(field: Field, record: RecordType): BitPlace & { readonly byte: number } {
-  const width = field.bitWidth!;
-  const declared = sizeOf(field.type) ?? 4;
-  const recordSize = complete(record)?.size ?? 0;
-  const first = Math.floor(field.bitOffset / 8 / declared) * declared;
-  if (field.bitOffset + width <= (first + declared) * 8 && first + declared <= recordSize) {
-    return { byte: first, unit: declared, shift: field.bitOffset - first * 8, width };
+export function bitUnit(
+  bitOffset: number,
+  width: number,
+  declared: number,
+  recordSize: number,
+): BitPlace & { readonly byte: number } {
+  const first = Math.floor(bitOffset / 8 / declared) * declared;
+  if (bitOffset + width <= (first + declared) * 8 && first + declared <= recordSize) {
+    return { byte: first, unit: declared, shift: bitOffset - first * 8, width };
   }
-  const byte = field.bitOffset >> 3;
-  const shift = field.bitOffset & 7;
+  const byte = bitOffset >> 3;
+  const shift = bitOffset & 7;
   return { byte, unit: Math.ceil((shift + width) / 8), shift, width };
 }
 
