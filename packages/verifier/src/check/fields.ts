@@ -36,6 +36,7 @@ const SIZES: Readonly<Record<string, number>> = {
   bpf_refcount: 4,
 };
 const MAX_DEPTH = 4;
+const MOST_FIELDS = 11;
 const cache = new WeakMap<Btf, Map<BtfId, readonly Field[]>>();
 const NONE: readonly Field[] = [];
 
@@ -50,7 +51,8 @@ export function fieldsOf(btf: Btf | undefined, type: BtfId): readonly Field[] {
   if (fields === undefined) {
     const found: Field[] = [];
     collect(btf, type, 0, 0, found);
-    fields = found.sort((a, b) => a.offset - b.offset);
+    // With more of them the kernel takes the whole for plain bytes.
+    fields = found.length > MOST_FIELDS ? NONE : found.sort((a, b) => a.offset - b.offset);
     known.set(type, fields);
   }
   return fields;
