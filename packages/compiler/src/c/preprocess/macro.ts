@@ -165,9 +165,50 @@ function read(lexed: LexedFile, start: number, end: number): Macro | Diagnostic 
     }
     at++;
   }
+  if (lexed.file.name.startsWith('<built-in>')) return new BuiltinMacro(lexed, name, params, variadic, start, at, end);
   const body = new BodyReader(lexed, params, variadic).read(at, end);
   if (!Array.isArray(body)) return body as Diagnostic;
   return { name, params, variadic, body, lexed, at: start, bodyStart: at, bodyEnd: end, special: undefined };
+}
+
+/** A macro of our own headers: well formed, and one of hundreds of which a program uses a few, so its body is read late. */
+class BuiltinMacro implements Macro {
+  readonly special = undefined;
+  readonly name: number;
+  readonly params: readonly number[] | undefined;
+  readonly variadic: boolean;
+  readonly lexed: LexedFile;
+  readonly at: number;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+  private items: BodyItem[] | undefined;
+
+  constructor(
+    lexed: LexedFile,
+    name: number,
+    params: readonly number[] | undefined,
+    variadic: boolean,
+    at: number,
+    bodyStart: number,
+    bodyEnd: number,
+  ) {
+    this.lexed = lexed;
+    this.name = name;
+    this.params = params;
+    this.variadic = variadic;
+    this.at = at;
+    this.bodyStart = bodyStart;
+    this.bodyEnd = bodyEnd;
+  }
+
+  get body(): readonly BodyItem[] {
+    if (this.items === undefined) {
+      const read = new BodyReader(this.lexed, this.params, this.variadic).read(this.bodyStart, this.bodyEnd);
+      if (!Array.isArray(read)) throw new Error(`${this.lexed.file.name}: ${nameText(this.name)} is malformed`);
+      this.items = read;
+    }
+    return this.items;
+  }
 }
 
 class BodyReader {
