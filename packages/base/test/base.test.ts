@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as base from '../src/index.ts';
+import { mul64, sdiv64, smod64, udiv64, umod64 } from '../src/index.ts';
 
 const u64 = fc.oneof(
   fc.bigInt(0n, 2n ** 64n - 1n),
@@ -20,6 +21,7 @@ describe('64-bit numbers as halves', () => {
     sdiv64: (a: bigint, b: bigint) => (b === 0n ? undefined : BigInt.asIntN(64, a) / BigInt.asIntN(64, b)),
     smod64: (a: bigint, b: bigint) => (b === 0n ? undefined : BigInt.asIntN(64, a) % BigInt.asIntN(64, b)),
   } as const;
+  const ours = { mul64, udiv64, umod64, sdiv64, smod64 };
   for (const [name, oracle] of Object.entries(operations)) {
     it(`${name} agrees with bigint`, () => {
       fc.assert(
@@ -28,7 +30,7 @@ describe('64-bit numbers as halves', () => {
           if (want === undefined) return;
           const [aLow, aHigh] = halves(a);
           const [bLow, bHigh] = halves(b);
-          const low = base[name as keyof typeof operations](aLow, aHigh, bLow, bHigh);
+          const low = ours[name as keyof typeof operations](aLow, aHigh, bLow, bHigh);
           expect(base.unsigned(low, base.high)).toBe(BigInt.asUintN(64, want));
         }),
         { numRuns: 2000 },

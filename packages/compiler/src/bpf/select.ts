@@ -31,7 +31,6 @@ import {
   type MachineBlock,
   type MachineFunction,
   MachineInst,
-  NONE,
   type VReg,
 } from './machine.ts';
 import { type Address, addressOf, conditionOf, hasEffect, isRemade, isWide, type Needs, needsOf } from './needs.ts';
