@@ -93,6 +93,12 @@ describe('inline assembly', () => {
     expect(f('asm volatile("call nothing");')).toEqual(['E1308']);
     expect(f('asm volatile("r1 = %0" : : "i"(x));')).toEqual(['E1309']);
     expect(f('asm volatile("r1 = %0" : : "Q!"(x));')).toEqual(['E1455']);
+    expect(
+      refused(`static void done(int *p) { *p = 0; }
+        SEC("socket") int f(__u32 *ctx) {
+          { int v __attribute__((cleanup(done))) = 1; asm goto("if %0 > 1 goto %l[out]" : : "r"(v) : : out); }
+          out: return 0; }`),
+    ).toEqual(['E1458']);
     expect(f('asm volatile("%0 += 1" : "+r"(x) : : "r0","r1","r2","r3","r4","r5","r6","r7","r8","r9");')).toEqual([
       'E1310',
     ]);

@@ -2,9 +2,10 @@ import { constant, typeOf } from '../../ir/constant.ts';
 import type { AsmInst, AsmOperand, Block, Value } from '../../ir/ir.ts';
 import type { AsmArgument, AsmStmt, Expr } from '../ast.ts';
 import { sizeOf } from '../types.ts';
-import { asmConstraint, asmGotoResults, asmType } from './diagnostics.ts';
+import { asmConstraint, asmGotoCleanup, asmGotoResults, asmType } from './diagnostics.ts';
 import { lowerValue } from './expression.ts';
 import { constantBytes } from './globals.ts';
+import { cleanupsAt } from './label-depths.ts';
 import { addressOf, load, lowerPlace, type Place, store } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { staticValue } from './static-value.ts';
@@ -68,6 +69,9 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
   };
   if (s.isGoto) {
     if (results.length > 0) unit.diagnostics.add(asmGotoResults(s.span));
+    // The jump is inside the instructions: nothing can be called on its way out.
+    const leaving = s.labels.find((one) => cleanupsAt(fn, one.label) < fn.cleanups.length);
+    if (leaving !== undefined) unit.diagnostics.add(asmGotoCleanup(leaving.label, s.span));
     const next = b.createBlock();
     b.asmGoto(
       inst,

@@ -145,6 +145,15 @@ export function asmType(type: CType, span: Span): Diagnostic {
   );
 }
 
+export function asmGotoCleanup(label: string, span: Span): Diagnostic {
+  return error(
+    'E1458',
+    `'asm goto' to '${label}' leaves the scope of a variable with a cleanup function`,
+    span,
+    'jump to a label inside the scope, and from there by goto',
+  );
+}
+
 export function asmGotoResults(span: Span): Diagnostic {
   return error(
     'E1457',

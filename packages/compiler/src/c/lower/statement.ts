@@ -5,6 +5,7 @@ import { integerOf } from '../types.ts';
 import { lowerAsm } from './asm.ts';
 import { lowerAggregate, lowerBranch, lowerDiscard, lowerValue } from './expression.ts';
 import { initialise } from './initialise.ts';
+import { cleanupsAt } from './label-depths.ts';
 import { addressOf, copy, load, lowerPlace, placeOfVariable, plain, store } from './place.ts';
 import type { Exit, FunctionState, SwitchState } from './state.ts';
 import { isAggregate } from './types.ts';
@@ -114,10 +115,7 @@ export function lowerStatement(fn: FunctionState, s: Stmt): void {
       lowerReturn(fn, s.value);
       return;
     case 'goto':
-      if (fn.cleanups.length > 0) {
-        fn.labelDepths ??= labelDepths(fn.decl.body!);
-        cleanUp(fn, fn.labelDepths.get(s.label) ?? fn.cleanups.length);
-      }
+      cleanUp(fn, cleanupsAt(fn, s.label));
       b.jump(labelled(fn, s.label));
       return;
     case 'label':
@@ -177,43 +175,6 @@ function cleanUp(fn: FunctionState, depth: number): void {
     const func = fn.unit.funcOf(variable.attributes.cleanup!);
     fn.b.call(func, [addressOf(fn, placeOfVariable(fn, variable))], func.result);
   }
-}
-
-/** How many cleanups are in scope at each label of a function. */
-function labelDepths(body: Stmt): Map<string, number> {
-  const found = new Map<string, number>();
-  const walk = (s: Stmt, depth: number): number => {
-    switch (s.kind) {
-      case 'declare':
-        return depth + s.variables.filter((one) => one.attributes.cleanup !== undefined).length;
-      case 'label':
-        found.set(s.label, depth);
-        return walk(s.body, depth);
-      case 'compound-stmt': {
-        let inner = depth;
-        for (const one of s.body) inner = walk(one, inner);
-        return depth;
-      }
-      case 'if':
-        walk(s.then, depth);
-        if (s.else !== undefined) walk(s.else, depth);
-        return depth;
-      case 'for':
-        walk(s.body, s.init === undefined ? depth : walk(s.init, depth));
-        return depth;
-      case 'while':
-      case 'do':
-      case 'switch':
-      case 'case':
-      case 'default':
-        walk(s.body, depth);
-        return depth;
-      default:
-        return depth;
-    }
-  };
-  walk(body, 0);
-  return found;
 }
 
 function inLoop(fn: FunctionState, end: Block, again: Block, body: () => void, unroll: Unroll): void {
