@@ -93,6 +93,8 @@ const COMMON: readonly string[] = [
   '__ELF__ 1',
   '__bpf__ 1',
   '__BPF__ 1',
+  // No macro in clang, but a type: what it is on this target is the same.
+  '__builtin_va_list void *',
   '_LP64 1',
   '__LP64__ 1',
   '__LITTLE_ENDIAN__ 1',
