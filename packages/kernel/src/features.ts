@@ -1,4 +1,4 @@
-import { suggest } from '@skep/base';
+import { EXIT, SkepError, suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
@@ -19,6 +19,8 @@ import { tracefsRoot } from './tracefs.ts';
 /** What a probe found. `detail` is for people. */
 export interface Probed {
   readonly ok: boolean;
+  /** It was not permitted to try: `ok` is false, and the kernel may have it all the same. */
+  readonly unknown?: boolean;
   readonly detail?: string | undefined;
 }
 
@@ -456,9 +458,14 @@ function ask({ name, title, since, config, remedy, probe }: Feature): FeatureRep
   try {
     found = probe();
   } catch (error) {
-    found = { ok: false, detail: error instanceof Error ? error.message.replace(/^E\d{4}: /, '') : String(error) };
+    const detail = error instanceof Error ? error.message.replace(/^E\d{4}: /, '') : String(error);
+    // The first feature is the permission itself; of all others, a closed door says nothing.
+    const closed = name !== 'bpf' && error instanceof SkepError && error.exitCode === EXIT.notPermitted;
+    found = closed ? { ok: false, unknown: true, detail: 'not permitted to try' } : { ok: false, detail };
   }
-  return { name, title, since, config, ok: found.ok, detail: found.detail, remedy: found.ok ? undefined : remedy };
+  const { ok, detail } = found;
+  const unknown = found.unknown === true;
+  return { name, title, since, config, ok, unknown, detail, remedy: ok || unknown ? undefined : remedy };
 }
 
 /** Where cgroup version 2 is mounted. */

@@ -20,7 +20,7 @@ export async function execute(call: Call): Promise<number> {
   call.io.out('\n');
   const rows = report.features.map((one) => [
     one.title,
-    one.ok ? 'yes' : 'no',
+    one.ok ? 'yes' : one.unknown ? '?' : 'no',
     one.since ?? '',
     [one.detail, one.remedy].filter((text) => text !== undefined).join('; '),
   ]);
