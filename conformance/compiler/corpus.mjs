@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { archiveAddress } from '../../scripts/debian.mjs';
 
 /**
  * The suites: public sources that distributions carry, fetched as packages and never part of this repository.
@@ -108,7 +109,7 @@ function haveKernel(/** @type {boolean} */ fetch) {
   if (existsSync(kernelTree())) return true;
   if (!fetch) return false;
   const work = scratch();
-  apt(`deb [signed-by=${KEYRING}] http://mirror.example/debian trixie main`, work, [
+  apt(`deb [signed-by=${KEYRING}] ${archiveAddress('debian')} trixie main`, work, [
     'download',
     `${KERNEL.name}=${KERNEL.version}`,
   ]);
@@ -124,7 +125,7 @@ function haveKernel(/** @type {boolean} */ fetch) {
 
 function fetchPcp() {
   const work = scratch();
-  apt(`deb-src [signed-by=${KEYRING}] http://mirror.example/debian trixie main`, work, [
+  apt(`deb-src [signed-by=${KEYRING}] ${archiveAddress('debian')} trixie main`, work, [
     'source',
     '--download-only',
     PCP.name,

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { archiveAddress } from '../debian.mjs';
 
 /**
  * The Debian packages that everything is generated from. Fetched by apt into a cache of this script's own, with its own
@@ -31,7 +32,7 @@ export function unpacked(input, { fetch = true } = {}) {
     mkdirSync(each, { recursive: true });
   }
   const list = join(CACHE, 'apt', `${input.suite}.list`);
-  writeFileSync(list, `deb [signed-by=${KEYRING}] http://mirror.example/${input.archive} ${input.suite} main\n`);
+  writeFileSync(list, `deb [signed-by=${KEYRING}] ${archiveAddress(input.archive)} ${input.suite} main\n`);
   const options = [
     `Dir::Etc::sourcelist=${list}`,
     'Dir::Etc::sourceparts=-',

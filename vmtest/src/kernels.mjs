@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { archiveAddress } from '../../scripts/debian.mjs';
 import { findTool, Missing } from './tools.mjs';
 
 /** @typedef {import('../index.mjs').Kernel} Kernel */
@@ -12,22 +13,22 @@ import { findTool, Missing } from './tools.mjs';
 export const KERNELS = {
   '5.10': {
     name: /^linux-image-5\.10\.0-\d+-cloud-amd64$/,
-    archive: 'http://mirror.example/debian-security',
+    archive: 'debian-security',
     suite: 'bullseye-security',
   },
   6.1: {
     name: /^linux-image-6\.1\.0-\d+-cloud-amd64$/,
-    archive: 'http://mirror.example/debian-security',
+    archive: 'debian-security',
     suite: 'bookworm-security',
   },
   6.12: {
     name: /^linux-image-6\.12\.\d+\+deb12-cloud-amd64$/,
-    archive: 'http://mirror.example/debian-security',
+    archive: 'debian-security',
     suite: 'bookworm-security',
   },
   7.3: {
     name: /^linux-binary-7\.3\.\d+\+deb13-cloud-amd64$/,
-    archive: 'http://mirror.example/debian',
+    archive: 'debian',
     suite: 'trixie-backports',
     packages: (name) => [name, name.replace('linux-binary-', 'linux-modules-')],
   },
@@ -96,7 +97,10 @@ function privateApt(series, row) {
   if (!existsSync(keyring)) throw new Missing(`${keyring} is missing`, 'apt-get install debian-archive-keyring');
   const home = join(cacheDir(), 'apt', series);
   for (const dir of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(home, dir), { recursive: true });
-  writeFileSync(join(home, 'sources.list'), `deb [signed-by=${keyring}] ${row.archive} ${row.suite} main\n`);
+  writeFileSync(
+    join(home, 'sources.list'),
+    `deb [signed-by=${keyring}] ${archiveAddress(row.archive)} ${row.suite} main\n`,
+  );
   const config = join(home, 'apt.conf');
   writeFileSync(
     config,
