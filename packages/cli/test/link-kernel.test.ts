@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkepError } from '@skep/base';
@@ -13,6 +13,7 @@ const missing = [
   ...(HAVE_CLANG ? [] : ['clang-19']),
   ...(have('bpftool') ? [] : ['bpftool']),
   ...(process.getuid?.() === 0 ? [] : ['root']),
+  ...(existsSync('/sys/kernel/btf/vmlinux') ? [] : ["the kernel's BTF"]),
 ];
 
 const compilers = { clang, skep } as const;

@@ -25,7 +25,8 @@ const root = process.platform === 'linux' && process.getuid?.() === 0;
 const bpftool = root && works('bpftool', 'version');
 const clang = works('clang-19', '--version') && existsSync('/usr/include/bpf/bpf_helpers.h');
 /** Why the kernel's part cannot run here, or undefined. */
-const noKernel = !root ? 'needs root' : bpftool ? undefined : 'needs bpftool';
+const noTypes = existsSync('/sys/kernel/btf/vmlinux') ? undefined : 'this kernel shows no BTF';
+const noKernel = !root ? 'needs root' : bpftool ? noTypes : 'needs bpftool';
 
 describe('the examples', () => {
   it.each(programs)('%s compiles without a warning', (name) => {

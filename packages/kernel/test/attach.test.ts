@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { EXIT } from '@skep/base';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +11,9 @@ import { noKernel } from './support/host.ts';
 
 const run = promisify(execFile);
 
-const noNamespace = noKernel || (spawnSync('unshare', ['-n', 'true']).status === 0 ? false : 'needs unshare -n');
+const noTypes = existsSync('/sys/kernel/btf/vmlinux') ? false : 'this kernel shows no BTF';
+const noNamespace =
+  noKernel || noTypes || (spawnSync('unshare', ['-n', 'true']).status === 0 ? false : 'needs unshare -n');
 
 describe.skipIf(noNamespace)('attached on this kernel, in a network namespace of our own', () => {
   let outcomes = new Map<string, Outcome>();

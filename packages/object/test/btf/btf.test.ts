@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { SkepError } from '@skep/base';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Btf } from '../../src/btf/btf.ts';
 import { BtfBuilder } from '../../src/btf/builder.ts';
 import type { BtfType } from '../../src/btf/model.ts';
@@ -209,7 +209,10 @@ describe('damaged BTF', () => {
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 describe.skipIf(!existsSync(VMLINUX))(`the running kernel's BTF (${VMLINUX})`, () => {
-  const btf = Btf.parse(readFileSync(VMLINUX));
+  let btf: Btf;
+  beforeAll(() => {
+    btf = Btf.parse(readFileSync(VMLINUX));
+  });
   it('has what every kernel has', () => {
     const task = btf.type(btf.find('task_struct', 'struct')!);
     expect(task.kind === 'struct' && task.members.some((member) => member.name === 'pid')).toBe(true);
