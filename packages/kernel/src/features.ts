@@ -459,8 +459,9 @@ function ask({ name, title, since, config, remedy, probe }: Feature): FeatureRep
     found = probe();
   } catch (error) {
     const detail = error instanceof Error ? error.message.replace(/^E\d{4}: /, '') : String(error);
-    // The first feature is the permission itself; of all others, a closed door says nothing.
-    const closed = name !== 'bpf' && error instanceof SkepError && error.exitCode === EXIT.notPermitted;
+    // Where bpf(2) itself is closed, a closed door says nothing of the room behind it.
+    const refused = error instanceof SkepError && error.exitCode === EXIT.notPermitted;
+    const closed = refused && name !== 'bpf' && !probeFeature('bpf').ok;
     found = closed ? { ok: false, unknown: true, detail: 'not permitted to try' } : { ok: false, detail };
   }
   const { ok, detail } = found;
