@@ -80,10 +80,6 @@ export class Loaded {
     map.update(new Uint8Array(4), bytes, 'any');
   }
 
-  get closedAlready(): boolean {
-    return this.closed;
-  }
-
   close(): void {
     if (this.closed) return;
     this.closed = true;

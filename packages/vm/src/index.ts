@@ -27,7 +27,7 @@ export { UserMap } from './maps/user.ts';
 export { UserRingMap } from './maps/user-ring.ts';
 export { type MachineObject, Objects } from './objects.ts';
 export type { VmProgram } from './program.ts';
-export { type Attachment, replay, unmatchedHooks } from './replay.ts';
+export { type Attachment, replay } from './replay.ts';
 export { type RunCodeOptions, type RunCodeResult, runCode } from './run-code.ts';
 export { type TestRunOptions, type TestRunResult, testRun, xdpPacket } from './test-run.ts';
 export {

@@ -56,16 +56,3 @@ export function* replay(
   }
   if (ran > 0) yield ran;
 }
-
-/** Which recorded hooks none of the attachments listens to, and the other way round. */
-export function unmatchedHooks(
-  recording: Recording,
-  attachments: Iterable<Attachment>,
-): { recorded: string[]; attached: string[] } {
-  const recorded = new Set(recording.blocks.flatMap((one) => (one.kind === 'hook' ? [hookKey(one.hook.section)] : [])));
-  const attached = new Set([...attachments].map((one) => one.hook));
-  return {
-    recorded: [...recorded].filter((one) => !attached.has(one)),
-    attached: [...attached].filter((one) => !recorded.has(one)),
-  };
-}
