@@ -16,6 +16,7 @@ export const ROOMS = [
   'kernel',
   'runtime',
   'view',
+  'tools',
   'cli',
 ];
 
@@ -29,8 +30,9 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   capture: ['base'],
   vm: ['base', 'abi', 'object', 'capture'],
   kernel: ['base', 'abi', 'object'],
-  runtime: ['base', 'abi', 'object', 'compiler', 'capture', 'vm', 'kernel'],
+  runtime: ['base', 'abi', 'object', 'compiler', 'verifier', 'capture', 'vm', 'kernel'],
   view: ['base'],
+  tools: ROOMS.slice(0, -2),
   cli: ROOMS.slice(0, -1),
 };
 

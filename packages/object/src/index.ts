@@ -24,3 +24,4 @@ export * from './link/assembled.ts';
 export * from './link/link.ts';
 export * from './open/open.ts';
 export type * from './spec.ts';
+export type * from './variables.ts';
