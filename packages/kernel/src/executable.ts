@@ -12,7 +12,8 @@ export class Executable {
   readonly path: string;
   private readonly fd: number;
   private readonly sections: readonly Section[];
-  private readonly segments: readonly Segment[];
+  /** What of the file is loaded where. */
+  readonly segments: readonly Segment[];
 
   /** Throws E5020. */
   constructor(path: string) {
@@ -58,6 +59,23 @@ export class Executable {
       }
     }
     return found;
+  }
+
+  /** Every function with the addresses it covers, as the linker laid them out; from the debug file too, if there is one. */
+  functionRanges(): { start: bigint; end: bigint; name: string }[] {
+    const tables = ['.symtab', '.dynsym'].flatMap((table) => this.symbols(table));
+    const ranges = tables
+      .filter((one) => one.isFunction && one.defined)
+      .map(({ value, size, name }) => ({
+        start: BigInt(value),
+        end: BigInt(value + size),
+        name: name.split('@', 1)[0]!,
+      }));
+    if (this.symbols('.symtab').length > 0) return ranges;
+    const path = this.debugFiles().find((one) => existsSync(one));
+    if (path === undefined) return ranges;
+    using debug = new Executable(path);
+    return [...debug.functionRanges(), ...ranges];
   }
 
   /** Static probes (USDT): every place of `provider:name`, or of all when not given. */
@@ -183,6 +201,7 @@ export class Executable {
       list.push({
         name: names.toString('latin1', start, end),
         value: Number(data.readBigUInt64LE(at + 8)),
+        size: Number(data.readBigUInt64LE(at + 16)),
         isFunction: type === STT_FUNC || type === STT_GNU_IFUNC,
         defined: data.readUInt16LE(at + 6) !== 0 && data.readBigUInt64LE(at + 8) !== 0n,
         rank: RANK[info >> 4] ?? 0,
@@ -334,7 +353,7 @@ interface Section {
   readonly link: number;
 }
 
-interface Segment {
+export interface Segment {
   readonly address: number;
   readonly offset: number;
   readonly size: number;
@@ -343,6 +362,8 @@ interface Segment {
 interface ElfSymbol {
   readonly name: string;
   readonly value: number;
+  /** Bytes; 0 when it is not known. */
+  readonly size: number;
   readonly isFunction: boolean;
   readonly defined: boolean;
   readonly rank: number;

@@ -73,6 +73,9 @@ export {
 } from './program.ts';
 export type { BatchOptions, Decode, ReadOnlyView } from './reading.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
+export { KernelSymbols } from './symbols/kernel-symbols.ts';
+export { ProcessSymbols, type UserFound } from './symbols/process-symbols.ts';
+export { type Found, SymbolTable } from './symbols/symbol-table.ts';
 export { onlineCpus, possibleCpus } from './sys/cpus.ts';
 export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
 export { pageSize } from './sys/memory.ts';

@@ -1,0 +1,146 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Executable } from '../executable.ts';
+import { readText } from '../sys/files.ts';
+import { type Found, SymbolTable } from './symbol-table.ts';
+
+export interface UserFound extends Found {
+  /** The file's last part, `[vdso]`, or `perf map` for code that a runtime made. */
+  readonly module: string;
+}
+
+/**
+ * Names of a process's addresses: of its files' symbols, their debug files' where they have been split off, and of the
+ * code that Node, Java and others make at run time, when they write it to /tmp/perf-PID.map. Of a process that has ended
+ * nothing is known any more, so make this while it lives.
+ */
+export class ProcessSymbols {
+  readonly pid: number;
+  private mappings: readonly Mapping[];
+  private made: SymbolTable | undefined;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.mappings = parseMaps(readText(`/proc/${pid}/maps`) ?? '');
+  }
+
+  /** Where a process has ended or never was, there are no mappings. */
+  get known(): boolean {
+    return this.mappings.length > 0;
+  }
+
+  find(address: bigint): UserFound | undefined {
+    const mapping = this.mappingOf(address);
+    if (!mapping?.path.startsWith('/') || mapping.path.startsWith('/memfd:')) {
+      const made = this.perfMap().find(address);
+      return made && { ...made, module: 'perf map' };
+    }
+    const file = fileSymbols(this.pid, mapping);
+    const at = file?.address(Number(address - mapping.start) + mapping.offset);
+    const found = at === undefined ? undefined : file?.table.find(BigInt(at));
+    return found && { ...found, module: basename(mapping.path) };
+  }
+
+  /** `[libc.so.6]`, for addresses without a name. */
+  moduleOf(address: bigint): string | undefined {
+    const path = this.mappingOf(address)?.path;
+    return path === undefined || path === '' ? undefined : basename(path);
+  }
+
+  private mappingOf(address: bigint): Mapping | undefined {
+    const find = () => this.mappings.find((one) => address >= one.start && address < one.end);
+    const found = find();
+    if (found || this.reread) return found;
+    // A library may have been loaded since; once is enough, or every odd address would cost a read.
+    this.reread = true;
+    const again = parseMaps(readText(`/proc/${this.pid}/maps`) ?? '');
+    if (again.length > 0) this.mappings = again;
+    return find();
+  }
+  private reread = false;
+
+  private perfMap(): SymbolTable {
+    this.made ??= readPerfMap(this.pid);
+    return this.made;
+  }
+}
+
+interface Mapping {
+  readonly start: bigint;
+  readonly end: bigint;
+  /** In the file. */
+  readonly offset: number;
+  readonly path: string;
+}
+
+/** Lines of /proc/PID/maps that can be executed. */
+function parseMaps(text: string): Mapping[] {
+  const found: Mapping[] = [];
+  for (const line of text.split('\n')) {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) ..(.). ([0-9a-f]+) \S+ \d+ *(.*)$/.exec(line);
+    if (match?.[3] !== 'x') continue;
+    found.push({
+      start: BigInt(`0x${match[1]}`),
+      end: BigInt(`0x${match[2]}`),
+      offset: Number.parseInt(match[4]!, 16),
+      path: match[5]!.replace(/ \(deleted\)$/, ''),
+    });
+  }
+  return found;
+}
+
+interface FileSymbols {
+  readonly table: SymbolTable;
+  /** Of an offset into the file, the address that symbols are given in. */
+  address(offset: number): number | undefined;
+}
+
+/** By device and inode: processes share their libraries. */
+const files = new Map<string, FileSymbols | undefined>();
+
+function fileSymbols(pid: number, mapping: Mapping): FileSymbols | undefined {
+  // Seen from the process's own root, which may be a container's.
+  const path = `/proc/${pid}/root${mapping.path}`;
+  let identity: string;
+  try {
+    const { dev, ino } = statSync(path);
+    identity = `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+  if (!files.has(identity)) files.set(identity, readFile(path));
+  return files.get(identity);
+}
+
+function readFile(path: string): FileSymbols | undefined {
+  try {
+    using file = new Executable(path);
+    const table = new SymbolTable(file.functionRanges());
+    const { segments } = file;
+    return {
+      table,
+      address: (offset) => {
+        const segment = segments.find((one) => offset >= one.offset && offset < one.offset + one.size);
+        return segment && offset - segment.offset + segment.address;
+      },
+    };
+  } catch {
+    // Not ELF, or gone: its addresses have no names.
+    return undefined;
+  }
+}
+
+/** `START SIZE name`, hexadecimal, as runtimes write it for perf(1). The file names the pid that the process itself sees. */
+function readPerfMap(pid: number): SymbolTable {
+  const inside = /^NSpid:.*?(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? String(pid);
+  const text = readText(`/proc/${pid}/root/tmp/perf-${inside}.map`) ?? readText(`/tmp/perf-${pid}.map`) ?? '';
+  const symbols: { start: bigint; end: bigint; name: string }[] = [];
+  for (const line of text.split('\n')) {
+    const match = /^(?:0x)?([0-9a-f]{1,16}) (?:0x)?([0-9a-f]{1,8}) (.+)$/i.exec(line);
+    if (match === null) continue;
+    const start = BigInt(`0x${match[1]}`);
+    symbols.push({ start, end: start + BigInt(`0x${match[2]}`), name: match[3]! });
+  }
+  // A place is used again when code is thrown away: what was written last is there now.
+  return new SymbolTable(symbols.reverse());
+}
