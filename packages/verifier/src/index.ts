@@ -5,4 +5,6 @@ export { type ObjectOptions, type ProgramVerdict, verifyObject } from './object.
 export { type KernelProfile, PROFILES } from './profile.ts';
 export type { MapInfo } from './program/maps.ts';
 export type { KernelSymbol, ProgramInput } from './program/program.ts';
+export type { PathStep, StackView } from './record/path.ts';
+export type { RegisterView } from './record/view.ts';
 export { type Verdict, type VerifyInput, verify } from './verify.ts';

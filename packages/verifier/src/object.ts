@@ -13,6 +13,10 @@ export interface ObjectOptions {
   readonly kernelBtf: Btf;
   readonly privileged?: boolean;
   readonly budget?: Budget;
+  /** Keep the path to a refusal ({@link Verdict.path}). */
+  readonly path?: boolean;
+  /** The kernel's log of level 2, line by line, with the program that it is about. */
+  readonly trace?: (line: string, program: ProgramSpec) => void;
 }
 
 export interface ProgramVerdict extends Verdict {
@@ -38,6 +42,7 @@ function verifyProgram(
   options: ObjectOptions,
 ): Verdict {
   const { hook } = program;
+  const { trace } = options;
   const type = PROG_TYPES.find((one) => one.name === hook?.programType)?.value;
   if (type === undefined) return undecided(`programs of section ${program.section}`);
   const code = object.btf === undefined ? program.code.slice() : applyCore(program, object.btf, options.kernelBtf).code;
@@ -90,6 +95,8 @@ function verifyProgram(
     kernelBtf: options.kernelBtf,
     ...(options.privileged !== undefined && { privileged: options.privileged }),
     ...(options.budget !== undefined && { budget: options.budget }),
+    ...(options.path !== undefined && { path: options.path }),
+    ...(trace !== undefined && { trace: (line: string) => trace(line, program) }),
   });
 }
 
@@ -110,6 +117,8 @@ function undecided(what: string): Verdict {
     totalStates: 0,
     peakStates: 0,
     stackDepth: [],
+    visits: new Uint32Array(0),
+    statesKept: new Uint32Array(0),
   };
 }
 

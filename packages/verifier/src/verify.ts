@@ -10,6 +10,7 @@ import { type KernelProfile, PROFILES } from './profile.ts';
 import { Program, type ProgramInput } from './program/program.ts';
 import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
 import { checkStructure, markPoints, resolveImmediates } from './program/structure.ts';
+import { type PathStep, pathTo } from './record/path.ts';
 import { Refusal } from './refusal.ts';
 import { PTR_TO_CTX } from './state/kinds.ts';
 import { pointer } from './state/reg.ts';
@@ -21,6 +22,13 @@ export interface VerifyInput extends ProgramInput {
   /** False: as for a user without CAP_BPF and CAP_PERFMON. */
   readonly privileged?: boolean;
   readonly budget?: Budget;
+  /**
+   * Keep the path to a refusal, for {@link Verdict.path}. The program is followed a second time for it when it is
+   * refused; accepted ones cost nothing.
+   */
+  readonly path?: boolean;
+  /** Called with each line of the log that the kernel prints at level 2, but for the lines about precision. */
+  readonly trace?: (line: string) => void;
 }
 
 export interface Verdict {
@@ -43,9 +51,23 @@ export interface Verdict {
   readonly peakStates: number;
   /** Bytes: each function's own, main first, as the kernel prints them. */
   readonly stackDepth: readonly number[];
+  /** By slot: how often the verifier went through the instruction, and how many states it kept there. */
+  readonly visits: Uint32Array;
+  readonly statesKept: Uint32Array;
+  /**
+   * From the first instruction to the one that was refused, when it was asked for ({@link VerifyInput.path}). Empty
+   * where the program was refused before any path was followed.
+   */
+  readonly path?: readonly PathStep[];
 }
 
 export function verify(input: VerifyInput): Verdict {
+  const verdict = follow(input, false, input.trace);
+  if (input.path !== true || verdict.accepted || !verdict.decided) return verdict;
+  return { ...verdict, path: follow(input, true, undefined).path ?? [] };
+}
+
+function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['trace']): Verdict {
   const kernel = PROFILES[input.kernel ?? '6.12'];
   const privileged = input.privileged ?? true;
   const program = new Program(input);
@@ -55,13 +77,24 @@ export function verify(input: VerifyInput): Verdict {
     totalStates: explorer?.totalStates ?? 0,
     peakStates: explorer?.peakStates ?? 0,
     stackDepth: program.subprograms.length > 0 ? stackDepths(program) : [],
+    visits: explorer?.visits ?? new Uint32Array(program.length),
+    statesKept: explorer?.statesKept ?? new Uint32Array(program.length),
   });
   try {
     explore();
+    explorer?.trace?.flush();
     return { accepted: true, decided: true, ...counts() };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { accepted: false, decided: !error.unsupported, ...explain(input, kernel.version, error), ...counts() };
+    explorer?.trace?.say(error.message);
+    const path = explorer?.trail && pathTo(explorer.trail, program.off, program.code);
+    return {
+      accepted: false,
+      decided: !error.unsupported,
+      ...explain(input, kernel.version, error),
+      ...counts(),
+      ...(path && { path }),
+    };
   }
 
   function explore(): void {
@@ -81,6 +114,8 @@ export function verify(input: VerifyInput): Verdict {
       maps,
       points,
       budget: input.budget ?? {},
+      recordPath,
+      trace,
     });
     findPacketChangers(program, explorer.changesPacket);
     explorer.run(0, 0, (frame) => {
@@ -213,7 +248,7 @@ function checkLeftovers(x: Explorer): void {
     for (const [insn, map] of x.tailCallMaps)
       if (map === undefined) throw new Refusal('tail_call abusing map_ptr', insn);
   for (let i = 0; i < program.length; i++) {
-    if (program.isKfuncCall(i) && program.imm[i] === 0 && x.seen[i])
+    if (program.isKfuncCall(i) && program.imm[i] === 0 && x.visits[i] !== 0)
       throw new Refusal('invalid kernel function call not eliminated in verifier pass', i);
   }
 }

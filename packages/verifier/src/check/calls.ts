@@ -39,6 +39,8 @@ export function checkLocalCall(x: Explorer): boolean {
   callee.written = caller.written & 0b111110;
   callee.links = caller.links.map((link, r) => (r >= 1 && r <= 5 ? link : -1));
   clearCallerSaved(x, caller);
+  x.trace?.whole(x, 'caller:', caller);
+  x.trace?.whole(x, 'callee:', callee);
   x.insn = sub.start;
   return true;
 }
@@ -48,11 +50,13 @@ export function enter(x: Explorer, state: State, sub: Subprogram, callsite: numb
   if (state.frames.length >= MAX_FRAMES) x.refuse(`the call stack of ${state.frames.length + 1} frames is too deep`);
   const callee = newFrame(state.frames.length, sub.index);
   callee.callsite = callsite;
+  x.trace?.touchAll();
   state.frames.push(callee);
   return callee;
 }
 
-export function clearCallerSaved(_x: Explorer, frame: Frame): void {
+export function clearCallerSaved(x: Explorer, frame: Frame): void {
+  if (x.trace !== undefined) x.trace.touched |= 0b111111;
   for (let r = 0; r <= 5; r++) {
     frame.regs[r] = UNINIT;
     frame.written |= 1 << r;
@@ -124,7 +128,10 @@ export function leave(x: Explorer): void {
     caller.links = caller.links.map((link, r) => (r === 0 ? callee.links[0]! : link));
   }
   x.insn = callee.callback ? callee.callsite : callee.callsite + 1;
+  x.trace?.whole(x, 'returning from callee:', callee);
+  x.trace?.whole(x, `to caller at ${x.insn}:`, caller);
   state.frames.pop();
+  if (x.trace !== undefined) x.trace.fresh = true;
   if (callee.callback) {
     const before = previousEntry(x, state, x.insn);
     if (before !== undefined) widenImprecise(before, state);

@@ -67,6 +67,7 @@ export function makeDynptr(x: Explorer, register: number, reg: Reg, kind: number
     info.aux2 = first;
     info.id = id;
     info.ref = held;
+    x.trace?.touchSlot(at);
     frame.stack[at] = new Slot(allOf(STACK_DYNPTR), info);
     frame.markSlotWritten(at);
   }

@@ -49,7 +49,7 @@ import {
 import { isConst, isNull, pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { inRcu, isGpl, structMatches, targetOf } from './btf-access.ts';
 import { callbackOf } from './callbacks.ts';
-import { checkReferenceLeak, clearPackets } from './calls.ts';
+import { checkReferenceLeak, clearCallerSaved, clearPackets } from './calls.ts';
 import { checkUninitialized, DYNPTR, DYNPTR_NAMES, dynptrOf, makeDynptr, releaseDynptr } from './dynptr.ts';
 import { type Field, fieldsOfMap, fieldsOfReg, hasField } from './fields.ts';
 import { inTreeCallback } from './graph.ts';
@@ -215,10 +215,7 @@ export function checkHelperCall(x: Explorer): void {
   releaseArgument(x, call);
   special(x, call);
   callbackOf(x, id, call.subprogram, call.map);
-  for (let r = 0; r <= 5; r++) {
-    x.frame.regs[r] = UNINIT;
-    x.frame.written |= 1 << r;
-  }
+  clearCallerSaved(x, x.frame);
   giveResult(x, call);
   if (call.map !== undefined && (!mapGoesWith(call.map.type, id) || !sockmapUpdate(x, call.map.type, id)))
     x.refuse(`cannot pass map_type ${call.map.type} into func ${name}#${id}`);

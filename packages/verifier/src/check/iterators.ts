@@ -57,6 +57,7 @@ export function iteratorArgument(x: Explorer, call: KfuncCall, register: number,
   x.release(call.ref);
   for (let n = 0; n < slots; n++) {
     frame.stack[index - n] = EMPTY_SLOT;
+    x.trace?.touchSlot(index - n);
     frame.markSlotWritten(index - n);
   }
 }

@@ -72,6 +72,7 @@ export function checkJump(x: Explorer): void {
     if (d.type === SCALAR) markPrecise(x, dst);
     if (fromReg && s.type === SCALAR) markPrecise(x, src);
     if (!x.privileged) guessJump(x, way === 1 ? insn + 1 : insn + 1 + off, dst, fromReg ? src : undefined);
+    x.trace?.show(x);
     if (way === 1) x.insn += off;
     return;
   }
@@ -134,6 +135,7 @@ export function checkJump(x: Explorer): void {
     markNull(x, taken, dst, op === JMP.eq);
   } else if (!(fromReg && wide && matchPackets(x, op, d, s, dst, src, here, taken)) && x.leaks(d))
     x.refuse(`R${dst} pointer comparison prohibited`);
+  x.trace?.show(x);
 }
 
 function checkMayGoto(x: Explorer, code: number, dst: number, src: number, off: number, imm: number): void {

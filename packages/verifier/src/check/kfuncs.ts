@@ -134,6 +134,7 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   if (name === 'bpf_list_push_front_impl' || name === 'bpf_list_push_back_impl' || name === 'bpf_rbtree_add_impl')
     addToGraph(x, x.frame.regs[2]!.ref);
   if (name === 'bpf_throw' && !program.subprograms.some((one) => one.isExceptionCallback)) checkReturnCode(x, 1, 'R1');
+  if (x.trace !== undefined) x.trace.touched |= 0b111111;
   for (let r = 0; r <= 5; r++) x.frame.regs[r] = UNINIT;
   giveResult(x, call);
   x.frame.written |= 1;

@@ -83,6 +83,7 @@ function storeFixed(x: Explorer, frame: Frame, off: number, size: number, regist
   const immediate = (code & 7) === 2;
   if (register < 0 && immediate) value = known(x.program.imm[x.insn]!);
   destroyDynptr(x, frame, index);
+  x.trace?.touchSlot(index);
   if (value !== undefined && off % 8 === 0 && value.type === SCALAR && x.privileged) {
     const fits = size === 8 || (value.uxh === 0 && (size === 4 || value.uxl >>> 0 < 2 ** (size * 8)));
     if (fits && register >= 0) value = shareId(x, register, value);
@@ -168,6 +169,7 @@ function storeVariable(x: Explorer, frame: Frame, pointer: Reg, off: number, siz
   for (let i = least; i < most; i++) {
     const index = slotOf(i);
     const slot = frame.stack[index]!;
+    x.trace?.touchSlot(index);
     const byte = byteOf(i);
     const kind = slot.kindAt(byte);
     if (!x.privileged && kind !== STACK_MISC && kind !== STACK_ZERO)

@@ -13,6 +13,8 @@ import type { KernelProfile } from '../profile.ts';
 import type { MapInfo } from '../program/maps.ts';
 import type { Program } from '../program/program.ts';
 import { isSyncCallbackHelper, type Points } from '../program/structure.ts';
+import { PathStep } from '../record/path.ts';
+import { Trace } from '../record/trace.ts';
 import { Refusal } from '../refusal.ts';
 import { Frame, Slot } from '../state/frame.ts';
 import { NOT_INIT, PTR_TO_STACK, SCALAR, STACK_SPILL } from '../state/kinds.ts';
@@ -35,6 +37,7 @@ interface Pending {
   readonly state: State;
   readonly insn: number;
   readonly previous: number;
+  readonly trail: PathStep | undefined;
 }
 
 export class Explorer {
@@ -71,8 +74,14 @@ export class Explorer {
   nextId = 0;
   /** Type of the pointer by which an instruction accesses memory. */
   readonly pointerTypes: Int32Array;
-  /** Instructions that some path reached. */
-  readonly seen: Uint8Array;
+  /** How often each instruction was gone through. */
+  readonly visits: Uint32Array;
+  /** States that were kept at each. */
+  readonly statesKept: Uint32Array;
+  /** Writes the kernel's log of level 2. */
+  readonly trace: Trace | undefined;
+  /** The path so far; recorded when it is asked for. */
+  trail: PathStep | undefined;
   /** Functions that may move the packet, by number. */
   readonly changesPacket = new Set<number>();
   private readonly states = new Map<number, State[]>();
@@ -80,6 +89,7 @@ export class Explorer {
   private step: Step | undefined;
   private readonly deadline: number;
   private readonly mostKept: number;
+  private readonly recordPath: boolean;
 
   constructor(
     program: Program,
@@ -91,6 +101,9 @@ export class Explorer {
       readonly maps: ReadonlyMap<number, MapInfo>;
       readonly points: Points;
       readonly budget: Budget;
+      /** Keep the path, for {@link trail}. */
+      readonly recordPath?: boolean;
+      readonly trace?: ((line: string) => void) | undefined;
     },
   ) {
     this.program = program;
@@ -108,7 +121,10 @@ export class Explorer {
     this.testStateFreq = this.privileged && (flags & 8) !== 0;
     this.strictAlignment = (flags & 1) !== 0 && (flags & 2) === 0;
     this.pointerTypes = new Int32Array(program.length);
-    this.seen = new Uint8Array(program.length);
+    this.visits = new Uint32Array(program.length);
+    this.statesKept = new Uint32Array(program.length);
+    this.recordPath = options.recordPath ?? false;
+    this.trace = options.trace && new Trace(this, options.trace);
     this.deadline = performance.now() + (options.budget.time ?? 20000);
     this.mostKept = options.budget.states ?? 400000;
   }
@@ -160,6 +176,7 @@ export class Explorer {
     const frame = this.frame;
     if (register > 10) this.refuse(`R${register} is invalid`);
     const reg = frame.regs[register]!;
+    if (this.trace !== undefined) this.trace.touched |= 1 << register;
     if (reg.type === NOT_INIT) this.refuse(`R${register} !read_ok`);
     if (register !== 10) markRead(this.state, frame.number, register);
     return reg;
@@ -169,6 +186,7 @@ export class Explorer {
   writeOnly(register: number): void {
     if (register > 10) this.refuse(`R${register} is invalid`);
     if (register === 10) this.refuse('frame pointer is read only');
+    if (this.trace !== undefined) this.trace.touched |= 1 << register;
     this.frame.written |= 1 << register;
   }
 
@@ -206,7 +224,8 @@ export class Explorer {
     if (this.step !== undefined && last >= 0) state.steps[last] = { ...this.step };
     if (speculative) state.speculative = true;
     state.branches = 1;
-    this.pending.push({ state, insn, previous });
+    if (this.trail !== undefined && this.trail.insn === this.insn) this.trail.open = true;
+    this.pending.push({ state, insn, previous, trail: this.trail });
     if (this.pending.length > MOST_PENDING) this.refuse(`The sequence of ${this.pending.length} jumps is too complex.`);
     if (state.parent !== undefined) state.parent.branches += 1;
     return state;
@@ -214,7 +233,7 @@ export class Explorer {
 
   /** A callback that runs at another time: a path from nothing. */
   pushState(state: State, insn: number, previous: number): void {
-    this.pending.push({ state, insn, previous });
+    this.pending.push({ state, insn, previous, trail: this.trail });
     if (this.pending.length > MOST_PENDING)
       this.refuse(`The sequence of ${this.pending.length} jumps is too complex for async cb.`);
   }
@@ -277,6 +296,8 @@ export class Explorer {
     this.state = state;
     this.insn = start;
     this.previous = -1;
+    this.trail = undefined;
+    this.trace?.reset();
     setUp(frame);
     this.loop();
   }
@@ -304,6 +325,8 @@ export class Explorer {
     this.state = next.state;
     this.insn = next.insn;
     this.previous = next.previous;
+    this.trail = next.trail;
+    this.trace?.turn();
     return true;
   }
 
@@ -316,9 +339,14 @@ export class Explorer {
     if (++this.processed > MOST_INSNS) this.refuse(`BPF program is too large. Processed ${this.processed} insn`);
     if ((this.processed & 1023) === 0) this.checkBudget();
     this.state.lastInsn = this.previous;
-    if (this.prunePoint[insn] && visited(this)) return true;
+    if (this.prunePoint[insn] && visited(this)) {
+      this.trace?.covered(this, this.previous);
+      return true;
+    }
     if (this.jumpPoint[insn]) this.recordStep(0, undefined);
-    this.seen[insn] = 1;
+    this.trace?.enter(this, this.previous);
+    if (this.recordPath) this.trail = new PathStep(insn, this.trail, this.state);
+    this.visits[insn]! += 1;
     const code = program.code[insn]!;
     this.previous = insn;
     switch (code & 7) {

@@ -110,6 +110,7 @@ function checkpoint(x: Explorer, list: State[]): void {
   const { state, insn } = x;
   x.totalStates++;
   x.peakStates++;
+  x.statesKept[insn]! += 1;
   x.jumpsAtState = x.jumps;
   x.processedAtState = x.processed;
   for (const frame of state.frames) frame.precise = frame.preciseLow = frame.preciseHigh = 0;
