@@ -23,6 +23,10 @@ export interface CampaignOptions {
   readonly programs: number;
   /** No new batch is begun after so long. */
   readonly seconds: number;
+  /** Of so many programs one runs in the kernel too, where that may be used; default 1. */
+  readonly kernelEvery?: number;
+  /** Programs that the host's compiler gets at once: starting it takes as long as compiling a few. Default 20. */
+  readonly batch?: number;
   readonly log: (line: string) => void;
 }
 
@@ -33,10 +37,10 @@ export interface Campaign {
   readonly differences: string[];
 }
 
-/** Programs that the host's compiler gets at once: starting it takes as long as compiling a few. */
-const BATCH = 20;
-/** Of so many programs one is compiled by clang too. */
+/** Of so many programs that run in the kernel one is compiled by clang too. */
 const CLANG_EVERY = 10;
+/** Programs that one virtual machine sees: it keeps what they were. */
+const MACHINE = 500;
 const REDUCE_SECONDS = 60;
 /** At most so many differences are taken apart; the first ones are the ones that matter. */
 const MOST = 5;
@@ -46,17 +50,28 @@ const MOST = 5;
  * may be used, in the kernel, with the host's compiler and, now and then, clang's object in the same two homes.
  */
 export function check(options: CampaignOptions): Campaign {
-  const { log } = options;
+  const { log, batch: size = 20, kernelEvery = 1 } = options;
   const report: Campaign = { programs: 0, runs: 0, differences: [] };
-  const homes: Host[] = [newVm()];
-  if (permitted().ok) homes.push(kernel());
-  else log('random C: without the kernel, which may not be used here');
+  const inKernel = permitted().ok ? kernel() : undefined;
+  if (inKernel === undefined) log('random C: without the kernel, which may not be used here');
   const clang = spawnSync('clang-19', ['--version'], { stdio: 'ignore' }).status === 0;
   const refusals = new Map<string, number>();
   const start = performance.now();
-  for (let seed = options.first; report.programs < options.programs; seed += BATCH) {
-    if (performance.now() - start > options.seconds * 1000 || report.differences.length >= MOST) break;
-    const count = Math.min(BATCH, options.programs - report.programs);
+  let said = start;
+  let machines = newMachines();
+  let next = MACHINE;
+  for (let seed = options.first; report.programs < options.programs; seed += size) {
+    const now = performance.now();
+    if (now - start > options.seconds * 1000 || report.differences.length >= MOST) break;
+    if (now - said > 60_000) {
+      said = now;
+      log(`random C: ${report.programs} programs, ${report.runs} runs, ${report.differences.length} differences`);
+    }
+    if (report.programs >= next) {
+      machines = newMachines();
+      next += MACHINE;
+    }
+    const count = Math.min(size, options.programs - report.programs);
     const batch = Array.from({ length: count }, (_, i) => generateProgram(seed + i));
     const expected = runNative(batch);
     programs: for (const [i, program] of batch.entries()) {
@@ -66,9 +81,12 @@ export function check(options: CampaignOptions): Campaign {
         count1(refusals, 'gcc');
         continue;
       }
-      for (const setting of settingsFor(seed + i)) {
-        const compiled = compileSkep(program, setting, (seed + i) % 4 === 0);
-        for (const home of homes) {
+      const number = seed + i;
+      const everywhere = inKernel !== undefined && number % kernelEvery === 0;
+      for (const setting of settingsFor(number)) {
+        const machine = machines[(number + setting.level) % 2]!;
+        const compiled = compileSkep(program, setting, number % 8 === 0);
+        for (const home of everywhere ? [machine, inKernel] : [machine]) {
           report.runs += 1;
           const outcome = 'object' in compiled ? runObject(compiled.object, home) : compiled.outcome;
           if (outcome.kind === 'refused') count1(refusals, `${home.kind} ${setting.level} ${outcome.why}`);
@@ -77,7 +95,8 @@ export function check(options: CampaignOptions): Campaign {
           continue programs;
         }
       }
-      if (clang && (seed + i) % CLANG_EVERY === 0) compareClang(program, wanted, homes, report, refusals);
+      if (clang && everywhere && (number / kernelEvery) % CLANG_EVERY === 0)
+        compareClang(program, wanted, [machines[0]!, inKernel], report, refusals);
     }
   }
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
@@ -88,9 +107,13 @@ export function check(options: CampaignOptions): Campaign {
   return report;
 }
 
-/** Level 2 with every instruction set, the others with one in turn. */
+/** Every level, each with one instruction set in turn; the large programs on level 2 with all of them. */
 function settingsFor(seed: number): Setting[] {
-  return SETTINGS.filter(({ level }, i) => level === 2 || i % 4 === (seed + level) % 4);
+  return SETTINGS.filter(({ level }, i) => (level === 2 && seed % 16 === 0) || i % 4 === ((seed >> 1) + level) % 4);
+}
+
+function newMachines(): [interpreter: Host, jit: Host] {
+  return [newVm('interpreter'), newVm('jit')];
 }
 
 function isRight(outcome: Outcome, wanted: bigint): boolean {

@@ -66,8 +66,9 @@ export function runObject(object: Uint8Array, home: Host): Outcome {
   }
 }
 
-export function newVm(): Host {
-  return vm();
+/** The virtual machine, with its interpreter or with its compiler from the first run on. */
+export function newVm(engine: 'interpreter' | 'jit'): Host {
+  return vm(engine === 'jit' ? { compileAfter: 0 } : { engine });
 }
 
 /** The results by the host's compiler without optimisation; undefined for a program that it does not take. */
