@@ -1,5 +1,5 @@
 import { type Diagnostic, type DiagnosticNote, Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
-import type { Btf } from '@skep/object';
+import type { Btf, VariableRange } from '@skep/object';
 import { emitObject } from './bpf/backend.ts';
 import type { TranslationUnit } from './c/ast.ts';
 import { lower } from './c/lower.ts';
@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly cpu?: Cpu;
   /** 0: only what loading needs; 1: registers, constants, dead code; 2: inlining and all. Default 2. */
   readonly optimise?: 0 | 1 | 2;
+  /** Also says where variables are ({@link Compiled.variables}); the code is the same. Default false. */
+  readonly variables?: boolean;
   /** Checks the intermediate representation after every pass, and throws where one broke it. */
   readonly debug?: boolean;
 }
@@ -42,6 +44,8 @@ export interface Compiled {
   /** `insns`: 8-byte slots; `stack`: bytes. */
   readonly functions: readonly { readonly name: string; readonly insns: number; readonly stack: number }[];
   readonly warnings: readonly Diagnostic[];
+  /** Where the variables of functions are at each instruction; empty unless asked for. */
+  readonly variables: readonly VariableRange[];
   readonly tree: TranslationUnit;
   /** As the back end took it: optimised. */
   readonly module: Module;
@@ -80,9 +84,9 @@ export function compile(source: SourceFile, options: CompileOptions = {}): Compi
   });
   if (!result.ok) return result;
   const { tree, module, emitted } = result.value;
-  const { object, functions } = emitted;
+  const { object, functions, variables } = emitted;
   const { timings, files } = run;
-  return { ok: true, object, functions, warnings: result.warnings, tree, module, timings, files };
+  return { ok: true, object, functions, variables, warnings: result.warnings, tree, module, timings, files };
 }
 
 /** What the preprocessor makes of the source: C text, and every file that was read (`-E`, `-M`). */
@@ -149,7 +153,7 @@ class Compilation {
 
   module(tree: TranslationUnit): Module {
     const { source, options, diagnostics } = this;
-    const module = this.timed('lower', () => lower(tree, source.name, diagnostics));
+    const module = this.timed('lower', () => lower(tree, source.name, diagnostics, options));
     diagnostics.check();
     const found = this.timed('optimise', () =>
       optimise(module, { level: options.optimise ?? 2, cpu: options.cpu ?? 'v3', debug: options.debug ?? false }),

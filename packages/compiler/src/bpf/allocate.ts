@@ -9,6 +9,7 @@ import {
   NONE,
   readsDestination,
   type VReg,
+  without,
 } from './machine.ts';
 import { spillRegisters, spillSlot } from './spill.ts';
 
@@ -32,6 +33,7 @@ export function allocateRegisters(fn: MachineFunction, diagnostics: Diagnostics)
     const allocation = new Allocation(fn, ranges, temporaries);
     const spilled = allocation.run();
     if (spilled.size === 0) {
+      if (fn.variables !== undefined) placeNotes(fn, ranges, allocation.assigned);
       rewrite(fn, allocation.assigned);
       return;
     }
@@ -292,14 +294,31 @@ function fill(line: Int32Array, segments: readonly number[], value: number): voi
 function rewrite(fn: MachineFunction, assigned: Int8Array): void {
   const real = (reg: VReg) => (reg < FIRST_VIRTUAL ? reg : assigned[reg]!);
   for (const block of fn.blocks) {
-    let write = 0;
     for (const inst of block.insts) {
       inst.a = real(inst.a);
       inst.b = real(inst.b);
       inst.dst = real(inst.dst);
-      if (inst.op === 'mov' && inst.dst === inst.a) continue;
-      block.insts[write++] = inst;
     }
-    block.insts.length = write;
+    block.insts = without(block.insts, (inst) => inst.op === 'mov' && inst.dst === inst.a);
   }
+}
+
+/** Notes name the real register, as long as the value is in it: where it is not used any more something else may be. */
+function placeNotes(fn: MachineFunction, ranges: Ranges, assigned: Int8Array): void {
+  let position = 0;
+  for (const block of fn.blocks) {
+    for (const inst of block.insts) {
+      inst.notes &&= inst.notes.map((note) => {
+        if (note.reg < FIRST_VIRTUAL) return note;
+        const reg = covers(ranges.segments[note.reg]!, position) ? assigned[note.reg]! : NONE;
+        return { ...note, reg };
+      });
+      position += 2;
+    }
+  }
+}
+
+function covers(segments: readonly number[], position: number): boolean {
+  for (let i = 0; i < segments.length; i += 2) if (segments[i]! <= position && position < segments[i + 1]!) return true;
+  return false;
 }

@@ -1,4 +1,5 @@
 import { Diagnostics } from '@skep/base';
+import type { VariableRange } from '@skep/object';
 import type { Func, Module } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
 import { allocateRegisters } from './allocate.ts';
@@ -24,6 +25,8 @@ export interface EmittedObject {
   readonly object: Uint8Array;
   /** `insns`: 8-byte slots; `stack`: bytes. */
   readonly functions: readonly { readonly name: string; readonly insns: number; readonly stack: number }[];
+  /** Empty unless the IR has notes of variables. */
+  readonly variables: readonly VariableRange[];
 }
 
 /**
@@ -36,6 +39,7 @@ export function emitObject(module: Module, options: EmitOptions): EmittedObject 
   return {
     object,
     functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),
+    variables: [...functions.values()].flatMap(({ ranges }) => ranges),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Diagnostic, Diagnostics, Span } from '@skep/base';
-import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf, withOffset } from '@skep/object';
+import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf, type VariableRange, withOffset } from '@skep/object';
 import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
 import { jumpTooFar } from './diagnostics.ts';
 import {
@@ -12,6 +12,7 @@ import {
   NONE,
 } from './machine.ts';
 import { INVERSE_JUMP } from './select.ts';
+import { variableRanges } from './variables.ts';
 
 /** The code of one function; slots count from its start. */
 export interface EmittedFunction {
@@ -28,6 +29,8 @@ export interface EmittedFunction {
   readonly stack: number;
   /** What of the stack has a place of its own, the largest first. */
   readonly variables: readonly AllocaInst[];
+  /** Empty where nobody asked. */
+  readonly ranges: readonly VariableRange[];
 }
 
 /** An instruction whose operand is known only when the object is put together. */
@@ -51,6 +54,8 @@ class Emitter {
   private readonly insns: Insn[] = [];
   private readonly spans: (Span | undefined)[] = [];
   private readonly starts: number[] = [];
+  /** By machine instruction. */
+  private readonly instSlots: number[] = [];
   private readonly fixups: Fixup[] = [];
   private readonly core: { slot: number; core: CoreInst }[] = [];
   private readonly jumps: { index: number; slot: number; from: MachineBlock; to: MachineBlock }[] = [];
@@ -92,6 +97,7 @@ class Emitter {
       fixups: this.fixups,
       core: this.core,
       stack,
+      ranges: fn.variables === undefined ? [] : variableRanges(fn, this.instSlots, this.slot),
       variables: fn.slots.flatMap((slot) => slot.alloca ?? []).sort((a, b) => b.size - a.size),
     };
   }
@@ -141,11 +147,13 @@ class Emitter {
   private write(long: boolean): number[] {
     const { blocks } = this.fn;
     const blockSlots: number[] = [];
-    for (const list of [this.insns, this.spans, this.starts, this.fixups, this.core, this.jumps]) list.length = 0;
+    for (const list of [this.insns, this.spans, this.starts, this.instSlots, this.fixups, this.core, this.jumps])
+      list.length = 0;
     this.slot = 0;
     for (const [b, block] of blocks.entries()) {
       blockSlots.push(this.slot);
       for (const inst of block.insts) {
+        this.instSlots.push(this.slot);
         if (inst.op === 'jump' || inst.op === 'branch' || inst.op === 'branchi')
           this.leave(inst, block, blocks[b + 1], long);
         else if (inst.op === 'asm') this.asm(inst, block, blocks[b + 1], long);

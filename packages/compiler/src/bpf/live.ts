@@ -5,6 +5,7 @@ import {
   type MachineInst,
   NONE,
   readsDestination,
+  without,
   writesDestination,
 } from './machine.ts';
 
@@ -100,7 +101,7 @@ export function rangesOf(fn: MachineFunction): Ranges {
       // What only dead instructions read is not live.
       if (end[names[i]!] !== -1) close(names[i]!, start);
     });
-    if (dead) block.insts = block.insts.filter((inst) => inst.op !== 'jump' || inst.imm !== DEAD);
+    if (dead) block.insts = without(block.insts, (inst) => inst.op === 'jump' && inst.imm === DEAD);
   }
   // Positions of removed instructions stay as gaps only if there were any: then everything is counted anew.
   let left = 0;

@@ -1,6 +1,6 @@
 import type { Span } from '@skep/base';
 import type { AccessSize, AluOp, Atomic, Insn, JumpOp, Width } from '@skep/object';
-import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
+import type { AllocaInst, CoreInst, Func, Global, Value, Variable } from '../ir/ir.ts';
 
 /**
  * Machine code with virtual registers. A register number below {@link FIRST_VIRTUAL} is r0 … r10 itself; the others are
@@ -110,6 +110,8 @@ export class MachineInst {
   core: CoreInst | undefined = undefined;
   target: CallTarget | undefined = undefined;
   asm: MachineAsm | undefined = undefined;
+  /** What is known of variables before it. */
+  notes: readonly MachineNote[] | undefined = undefined;
   span: Span | undefined;
 
   constructor(op: MachineOp, span: Span | undefined) {
@@ -125,6 +127,46 @@ export function readsDestination(inst: MachineInst): boolean {
 
 export function writesDestination(inst: MachineInst): boolean {
   return inst.dst !== NONE && (inst.op !== 'atomic' || inst.flag);
+}
+
+/**
+ * Where a variable is from an instruction on: in a register, at a stack slot, a number; none of them: nowhere. Notes go
+ * along with the code and never change it.
+ */
+export interface MachineNote {
+  readonly variable: Variable;
+  /** Until selection is done: what will be in a register. */
+  readonly value?: Value | undefined;
+  readonly reg: VReg;
+  readonly slot: FrameSlot | undefined;
+  readonly number: bigint | undefined;
+}
+
+/** The instructions without those that are `dropped`, whose notes go to the next one that stays. */
+export function without(
+  insts: readonly MachineInst[],
+  dropped: (inst: MachineInst, index: number) => boolean,
+): MachineInst[] {
+  const out: MachineInst[] = [];
+  let notes: readonly MachineNote[] = [];
+  for (const [index, inst] of insts.entries()) {
+    if (dropped(inst, index)) {
+      if (inst.notes !== undefined) notes = [...notes, ...inst.notes];
+      continue;
+    }
+    if (notes.length > 0) {
+      addNotes(inst, notes);
+      notes = [];
+    }
+    out.push(inst);
+  }
+  return out;
+}
+
+/** In front of those that it has. */
+export function addNotes(inst: MachineInst, notes: readonly MachineNote[] | undefined): void {
+  if (notes === undefined || notes.length === 0) return;
+  inst.notes = inst.notes === undefined ? notes : [...notes, ...inst.notes];
 }
 
 /** Memory in the function's frame; `offset` from r10, negative, is set by the frame layout. */
@@ -152,6 +194,8 @@ export interface MachineFunction {
   /** In layout order; the entry first. */
   blocks: MachineBlock[];
   slots: FrameSlot[];
+  /** Variables that have stack memory to themselves; undefined where nobody asked for variables. */
+  readonly variables: readonly { readonly variable: Variable; readonly slot: FrameSlot }[] | undefined;
   /** One more than the highest virtual register. */
   registers: number;
 }

@@ -18,12 +18,14 @@ import type {
   Target,
   Terminator,
   Value,
+  Variable,
 } from '../ir/ir.ts';
 import { targetsOf } from '../ir/uses.ts';
 import { selectBinary, selectCast } from './arithmetic.ts';
 import { atomicNeedsV3, indirectCall, tooManyArguments, tooManyParameters } from './diagnostics.ts';
 import { selectAsm } from './inline-asm.ts';
 import {
+  addNotes,
   type Cpu,
   createMachineBlock,
   FIRST_VIRTUAL,
@@ -31,6 +33,8 @@ import {
   type MachineBlock,
   type MachineFunction,
   MachineInst,
+  type MachineNote,
+  NONE,
   type VReg,
 } from './machine.ts';
 import { type Address, addressOf, conditionOf, hasEffect, isRemade, isWide, type Needs, needsOf } from './needs.ts';
@@ -70,6 +74,10 @@ export class Selector {
   private current: MachineBlock = createMachineBlock();
   private next: VReg = FIRST_VIRTUAL;
   private span: Span | undefined;
+  /** For the next instruction. */
+  private notes: MachineNote[] = [];
+  private readonly variables: { variable: Variable; slot: FrameSlot }[] = [];
+  private noted = false;
 
   constructor(func: Func, cpu: Cpu, addressTaken: ReadonlySet<Func>, diagnostics: Diagnostics) {
     this.func = func;
@@ -95,7 +103,14 @@ export class Selector {
       this.terminator(block.term);
       if (this.addresses.size > 0) atEnd.set(block, new Map(this.addresses));
     }
-    return { func: this.func, blocks: this.out, slots: this.slots, registers: this.next };
+    if (this.noted) this.settleNotes();
+    return {
+      func: this.func,
+      blocks: this.out,
+      slots: this.slots,
+      variables: this.noted ? this.variables : undefined,
+      registers: this.next,
+    };
   }
 
   /** Only what the source wrote in assembly. */
@@ -106,7 +121,7 @@ export class Selector {
         if (inst.kind === 'asm') selectAsm(this, inst, this.func, this.diagnostics);
       }
     }
-    return { func: this.func, blocks: this.out, slots: [], registers: this.next };
+    return { func: this.func, blocks: this.out, slots: [], variables: undefined, registers: this.next };
   }
 
   // Building blocks, also for arithmetic.ts and inline-asm.ts.
@@ -121,6 +136,10 @@ export class Selector {
   }
 
   emit(inst: MachineInst): MachineInst {
+    if (this.notes.length > 0) {
+      inst.notes = this.notes;
+      this.notes = [];
+    }
     this.current.insts.push(inst);
     return inst;
   }
@@ -308,6 +327,19 @@ export class Selector {
 
   private terminator(term: Terminator): void {
     this.span = term.span ?? this.span;
+    if (this.notes.length === 0) {
+      this.leave(term);
+      return;
+    }
+    // The blocks of edges are written first.
+    const { notes, current } = this;
+    const at = current.insts.length;
+    this.notes = [];
+    this.leave(term);
+    if (current.insts[at] !== undefined) addNotes(current.insts[at], notes);
+  }
+
+  private leave(term: Terminator): void {
     switch (term.kind) {
       case 'jump':
         this.copies(term.target);
@@ -512,6 +544,10 @@ export class Selector {
   // Instructions.
 
   private inst(inst: Inst): void {
+    if (inst.kind === 'note') {
+      this.note(inst.variable, inst.value, undefined);
+      return;
+    }
     if (isRemade(inst)) return;
     if (!this.needs.registers.has(inst) && !hasEffect(inst)) return;
     this.span = inst.span ?? this.span;
@@ -652,8 +688,38 @@ export class Selector {
       slot = this.shared.get(alloca) ?? { size, align: stackAlign(alloca), alloca, offset: 0 };
       this.slotOf.set(alloca, slot);
       if (!this.slots.includes(slot)) this.slots.push(slot);
+      if (alloca.variable && !this.isShared(slot)) {
+        this.noted = true;
+        this.variables.push({ variable: alloca.variable, slot });
+      }
     }
+    if (alloca.variable && this.isShared(slot)) this.note(alloca.variable, undefined, slot);
     return slot;
+  }
+
+  private isShared(slot: FrameSlot): boolean {
+    let count = 0;
+    for (const other of this.shared.values()) if (other === slot) count += 1;
+    return count > 1;
+  }
+
+  private note(variable: Variable, value: Value | undefined, slot: FrameSlot | undefined): void {
+    this.noted = true;
+    this.notes.push({ variable, value, reg: NONE, slot, number: undefined });
+  }
+
+  /** Every value has its register by now, if it has one at all. */
+  private settleNotes(): void {
+    for (const block of this.out) {
+      for (const inst of block.insts) {
+        inst.notes &&= inst.notes.map(({ variable, value, slot }) => ({
+          variable,
+          reg: (value && this.values.get(value)) ?? NONE,
+          slot,
+          number: value?.kind === 'const' ? value.value : undefined,
+        }));
+      }
+    }
   }
 
   /** Sets base, offset and relocation of an access. */

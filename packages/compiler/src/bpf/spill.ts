@@ -1,10 +1,12 @@
 import {
+  addNotes,
   type FrameSlot,
   type MachineFunction,
   MachineInst,
   NONE,
   readsDestination,
   type VReg,
+  without,
   writesDestination,
 } from './machine.ts';
 
@@ -72,7 +74,10 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
       held.set(reg, { reg: temporary, at: out.length });
       return temporary;
     };
+    let dropped: MachineInst[] = [];
     for (const inst of block.insts) {
+      for (const one of dropped) addNotes(inst, one.notes);
+      dropped = [];
       const { dst } = inst;
       if (inst.op === 'mov' && (spilled(dst) || spilled(inst.a))) {
         if (spilled(dst) && made.has(dst)) throw new Error('a remade register is not moved to');
@@ -81,13 +86,21 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
           if (known && out.length - known.at <= REUSE_DISTANCE) {
             inst.a = known.reg;
             out.push(inst);
-          } else fetch(inst.a, inst, dst);
+          } else {
+            fetch(inst.a, inst, dst);
+            dropped.push(inst);
+          }
           continue;
         }
-        if (spilled(inst.a) && !made.has(inst.a) && slots.get(inst.a) === slots.get(dst)) continue;
+        if (spilled(inst.a) && !made.has(inst.a) && slots.get(inst.a) === slots.get(dst)) {
+          dropped.push(inst);
+          continue;
+        }
         let value: VReg;
-        if (spilled(inst.a)) value = read(inst.a, inst);
-        else {
+        if (spilled(inst.a)) {
+          value = read(inst.a, inst);
+          dropped.push(inst);
+        } else {
           // The source may change before the copy is read again: it gets a register of its own, which goes when it can.
           value = fresh();
           inst.dst = value;
@@ -97,7 +110,10 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
         held.set(dst, { reg: value, at: out.length });
         continue;
       }
-      if (spilled(dst) && made.has(dst) && writesDestination(inst)) continue;
+      if (spilled(dst) && made.has(dst) && writesDestination(inst)) {
+        dropped.push(inst);
+        continue;
+      }
       inst.a = read(inst.a, inst);
       inst.b = read(inst.b, inst);
       if (!spilled(dst)) {
@@ -128,9 +144,41 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
       }
       if (inst.op === 'call') held.clear();
     }
-    block.insts = needless.size === 0 ? out : out.filter((inst) => !needless.has(inst));
+    block.insts = needless.size === 0 ? out : without(out, (inst) => needless.has(inst));
+    if (fn.variables !== undefined) moveNotes(out, needless, made, slots);
   }
   return temporaries;
+}
+
+/** Notes follow the values to the stack; what is not stored since nobody reads it there is still in a register. */
+function moveNotes(
+  insts: readonly MachineInst[],
+  needless: ReadonlySet<MachineInst>,
+  made: ReadonlyMap<VReg, MachineInst>,
+  slots: ReadonlyMap<VReg, FrameSlot>,
+): void {
+  const unwritten = new Map<FrameSlot, VReg>();
+  for (const inst of insts) {
+    inst.notes &&= inst.notes.map((note) => {
+      const slot = slots.get(note.reg);
+      if (slot === undefined) return note;
+      const source = made.get(note.reg);
+      if (source === undefined) {
+        const reg = unwritten.get(slot);
+        return reg === undefined ? { ...note, reg: NONE, slot } : { ...note, reg };
+      }
+      const number = source.core === undefined ? numberIn(source) : undefined;
+      return { ...note, reg: NONE, number };
+    });
+    if (inst.op !== 'store' || inst.slot === undefined) continue;
+    if (needless.has(inst)) unwritten.set(inst.slot, inst.b);
+    else unwritten.delete(inst.slot);
+  }
+}
+
+function numberIn(inst: MachineInst): bigint | undefined {
+  if (inst.op === 'set64') return inst.value;
+  return inst.op === 'set' ? BigInt(inst.width === 32 ? inst.imm >>> 0 : inst.imm) : undefined;
 }
 
 /** The one definition of each register that is a number or an address. */

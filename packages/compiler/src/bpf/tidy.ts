@@ -1,4 +1,4 @@
-import { type MachineBlock, type MachineFunction, MachineInst } from './machine.ts';
+import { addNotes, type MachineBlock, type MachineFunction, MachineInst, NONE, without } from './machine.ts';
 
 /**
  * Cleans up once registers are chosen: jumps over blocks that became empty, jumps to a return that can stand here
@@ -11,7 +11,9 @@ export function tidy(fn: MachineFunction): void {
     block.successors = block.successors.map(threaded);
     const last = block.insts[block.insts.length - 1]!;
     if ((last.op === 'branch' || last.op === 'branchi') && block.successors[0] === block.successors[1]) {
-      block.insts[block.insts.length - 1] = new MachineInst('jump', last.span);
+      const jump = new MachineInst('jump', last.span);
+      jump.notes = last.notes;
+      block.insts[block.insts.length - 1] = jump;
       block.successors = [block.successors[0]!];
     }
   }
@@ -52,7 +54,13 @@ function threaded(block: MachineBlock): MachineBlock {
   // A loop that does nothing would lead around for ever.
   for (let steps = 0; steps < 64; steps++) {
     if (at.insts.length !== 1 || at.insts[0]!.op !== 'jump' || at.successors[0] === at) return at;
+    const { notes } = at.insts[0]!;
     at = at.successors[0]!;
+    // Who does not come by has not seen what is noted there.
+    addNotes(
+      at.insts[0]!,
+      notes?.map(({ variable }) => ({ variable, reg: NONE, slot: undefined, number: undefined })),
+    );
   }
   return at;
 }
@@ -63,8 +71,16 @@ function returnHere(block: MachineBlock): void {
   const to = block.successors[0]!;
   const { insts } = to;
   if (to === block || insts.length !== 1 || insts[0]!.op !== 'exit') return;
-  block.insts[block.insts.length - 1] = insts[0]!;
+  block.insts[block.insts.length - 1] = instead(last, insts[0]!);
   block.successors = [];
+}
+
+/** Another block's instruction where `before` stood. */
+function instead(before: MachineInst, inst: MachineInst): MachineInst {
+  if (before.notes === undefined) return inst;
+  const copy = Object.assign(new MachineInst(inst.op, inst.span), inst);
+  addNotes(copy, before.notes);
+  return copy;
 }
 
 /** A loop whose header only asks whether to go on asks at its end instead, without the jump back to the question. */
@@ -75,7 +91,7 @@ function turnHere(block: MachineBlock): void {
   if (header.index > block.index || header.insts.length !== 1) return;
   const [question] = header.insts;
   if (question!.op !== 'branch' && question!.op !== 'branchi') return;
-  block.insts[block.insts.length - 1] = question!;
+  block.insts[block.insts.length - 1] = instead(last, question!);
   block.successors = header.successors.slice();
   block.likely = header.likely;
 }
@@ -90,8 +106,7 @@ function removeRepeats(block: MachineBlock): void {
     copyOf[reg] = -1;
     for (let i = 0; i < 10; i++) if (copyOf[i] === reg) copyOf[i] = -1;
   };
-  let write = 0;
-  for (const inst of block.insts) {
+  const changesNothing = (inst: MachineInst): boolean => {
     const { dst } = inst;
     if (inst.op === 'call') {
       for (let i = 0; i <= 5; i++) forget(i);
@@ -99,11 +114,11 @@ function removeRepeats(block: MachineBlock): void {
       for (let i = 0; i <= 9; i++) forget(i);
     } else if (inst.op === 'set' && inst.core === undefined) {
       const value = inst.width === 32 ? inst.imm >>> 0 : inst.imm;
-      if (known[dst] === value) continue;
+      if (known[dst] === value) return true;
       forget(dst);
       known[dst] = value;
     } else if (inst.op === 'mov') {
-      if (copyOf[dst] === inst.a || copyOf[inst.a] === dst) continue;
+      if (copyOf[dst] === inst.a || copyOf[inst.a] === dst) return true;
       const value = known[inst.a];
       forget(dst);
       known[dst] = value;
@@ -111,7 +126,7 @@ function removeRepeats(block: MachineBlock): void {
     } else if (dst >= 0) {
       forget(dst);
     }
-    block.insts[write++] = inst;
-  }
-  block.insts.length = write;
+    return false;
+  };
+  block.insts = without(block.insts, changesNothing);
 }

@@ -18,6 +18,7 @@ import type {
   Target,
   Terminator,
   Value,
+  Variable,
 } from './ir.ts';
 
 /** What a function is before it has a body. */
@@ -176,8 +177,8 @@ export class FunctionBuilder {
   }
 
   /** Goes to the entry block, wherever the builder stands. */
-  alloca(size: number, align: number, name?: string): AllocaInst {
-    const inst: AllocaInst = { kind: 'alloca', type: 'ptr', size, align, name, span: this.span };
+  alloca(size: number, align: number, name?: string, variable?: Variable): AllocaInst {
+    const inst: AllocaInst = { kind: 'alloca', type: 'ptr', size, align, name, variable, span: this.span };
     this.func.blocks[0]!.insts.splice(this.allocas++, 0, inst);
     return inst;
   }

@@ -121,7 +121,8 @@ export type Inst =
   | CoreInst
   | BarrierInst
   | AsmInst
-  | AsmResultInst;
+  | AsmResultInst
+  | NoteInst;
 
 interface InstBase {
   /** `void` when it makes no value. */
@@ -187,6 +188,8 @@ export interface AllocaInst extends InstBase {
   readonly size: number;
   readonly align: number;
   readonly name: string | undefined;
+  /** What of the source lies there, where somebody wants to know. */
+  readonly variable?: Variable | undefined;
 }
 
 /** `base + offset` bytes; `offset` is an i64. Makes a `ptr`. */
@@ -310,6 +313,26 @@ export interface AsmResultInst extends InstBase {
   readonly kind: 'asm-result';
   asm: Value;
   readonly index: number;
+}
+
+/** A variable of the source, or a member or element of one. One object each, which copies of its code share. */
+export interface Variable {
+  readonly name: string;
+  /** C text. */
+  readonly type: string;
+  readonly declaration: Span | undefined;
+  /** What lies at so many bytes and has this size; undefined where that is nothing with a name. */
+  part(offset: number, size: number): Variable | undefined;
+}
+
+/**
+ * From here on `variable` is `value`; undefined says that the value is nowhere. Only made when variables are asked for,
+ * and no use of the value: it keeps nothing alive, and no pass may decide anything by it.
+ */
+export interface NoteInst extends InstBase {
+  readonly kind: 'note';
+  readonly variable: Variable;
+  value: Value | undefined;
 }
 
 export type Terminator =

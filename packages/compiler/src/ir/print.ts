@@ -149,6 +149,8 @@ function printBody(names: Names, inst: Inst): string {
       return printAsm(names, inst);
     case 'asm-result':
       return `asm-result ${bare(inst.asm)}, ${inst.index}`;
+    case 'note':
+      return `note ${quote(inst.variable.name)} ${inst.value === undefined ? 'nowhere' : operand(names, inst.value, true)}`;
   }
 }
 

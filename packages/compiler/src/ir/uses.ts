@@ -1,6 +1,9 @@
 import type { Block, Func, Inst, Param, Target, Terminator, Value } from './ir.ts';
 
-/** Calls `visit` with every operand, in the order of the text form; of terminators, also the arguments of the edges. */
+/**
+ * Calls `visit` with every operand, in the order of the text form; of terminators, also the arguments of the edges. What
+ * a note names is none: {@link mapOperands} keeps it right all the same.
+ */
 export function forEachOperand(user: Inst | Terminator, visit: (value: Value) => void): void {
   switch (user.kind) {
     case 'binary':
@@ -75,6 +78,7 @@ export function forEachOperand(user: Inst | Terminator, visit: (value: Value) =>
       return;
     case 'alloca':
     case 'core':
+    case 'note':
     case 'unreachable':
       return;
   }
@@ -129,6 +133,7 @@ export function mapOperands(user: Inst | Terminator, map: (value: Value) => Valu
       mapList(user.args, map);
       return;
     case 'barrier':
+    case 'note':
     case 'return':
       if (user.value !== undefined) user.value = map(user.value);
       return;
@@ -243,6 +248,7 @@ export function isRemovable(inst: Inst): boolean {
     case 'call':
     case 'barrier':
     case 'asm':
+    case 'note':
       return false;
     default:
       return true;
@@ -284,4 +290,11 @@ export function cloneTerminator(term: Terminator): Terminator {
 
 export function cloneTarget(target: Target): Target {
   return { block: target.block, args: [...target.args] };
+}
+
+/** Notes aside, which take part in nothing. */
+export function sizeOfBlock(block: Block): number {
+  let size = 0;
+  for (const inst of block.insts) if (inst.kind !== 'note') size += 1;
+  return size;
 }

@@ -123,6 +123,8 @@ function checkInst(inst: Inst): string | undefined {
       return inst.type === (inst.operands.some((one) => one.result !== undefined) ? 'i64' : 'void')
         ? undefined
         : `makes ${inst.type}`;
+    case 'note':
+      return inst.type === 'void' ? undefined : `makes ${inst.type}`;
     case 'asm-result':
       return typeof inst.asm === 'object' && inst.asm.kind === 'asm' && inst.index > 0 ? undefined : 'is of no asm';
   }

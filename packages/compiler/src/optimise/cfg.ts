@@ -11,7 +11,7 @@ import {
 } from '../ir/constant.ts';
 import { removeUnreachable } from '../ir/graph.ts';
 import type { Block, Const, Func, Inst, Param, ScalarType, Target, Terminator, Value } from '../ir/ir.ts';
-import { forEachOperand, forEachUser, isLocal, isRemovable, replaceValues, targetsOf } from '../ir/uses.ts';
+import { forEachOperand, forEachUser, isLocal, replaceValues, sizeOfBlock, targetsOf } from '../ir/uses.ts';
 
 /**
  * Control flow: decided branches, blocks that only lead on, straight lines in one block, parameters that always get the
@@ -71,7 +71,7 @@ function simplifyTerminator(block: Block): boolean {
 
 /** `__builtin_unreachable()`: nobody comes here. */
 function isTrap(block: Block): boolean {
-  return block.insts.length === 0 && block.term.kind === 'unreachable';
+  return block.term.kind === 'unreachable' && sizeOfBlock(block) === 0;
 }
 
 function sameTarget(a: Target, b: Target): boolean {
@@ -94,6 +94,7 @@ function threadJumps(func: Func): boolean {
       for (let steps = 0; steps < 8; steps++) {
         const through = candidates.has(target.block) ? lookThrough(target) : undefined;
         if (through === undefined || through.block === target.block) break;
+        passNotes(block, target, through.block);
         target.block = through.block;
         target.args = through.args;
         changed = true;
@@ -111,8 +112,9 @@ function findPassages(func: Func): Set<Block> {
     const { term } = block;
     if (term.kind !== 'jump' && term.kind !== 'branch' && term.kind !== 'switch') continue;
     if (term.kind !== 'switch' && term.unroll !== undefined) continue;
-    if (block.insts.length > MAX_EVALUATED || !block.insts.every(isEvaluated)) continue;
-    if (term.kind === 'jump' && (block.insts.length > 0 || term.target.block === block)) continue;
+    const size = sizeOfBlock(block);
+    if (size > MAX_EVALUATED || !block.insts.every(isEvaluated)) continue;
+    if (term.kind === 'jump' && (size > 0 || term.target.block === block)) continue;
     passages.add(block);
     for (const param of block.params) home.set(param, block);
     for (const inst of block.insts) home.set(inst, block);
@@ -127,7 +129,25 @@ function findPassages(func: Func): Set<Block> {
 }
 
 function isEvaluated(inst: Inst): boolean {
-  return isRemovable(inst) && (inst.kind === 'compare' || inst.kind === 'cast' || inst.kind === 'binary');
+  return inst.kind === 'compare' || inst.kind === 'cast' || inst.kind === 'binary' || inst.kind === 'note';
+}
+
+/** What is noted in a block that an edge of `from` now leads past: noted before, or where `from` has other ways, forgotten. */
+function passNotes(from: Block, edge: Target, next: Block): void {
+  const passed = edge.block;
+  const notes = passed.insts.filter((inst) => inst.kind === 'note');
+  if (notes.length === 0) return;
+  if (from.term.kind !== 'jump') {
+    next.insts.unshift(...notes.map((inst) => ({ ...inst, value: undefined })));
+    return;
+  }
+  const values = new Map<Value, Value | undefined>();
+  for (const [i, param] of passed.params.entries()) values.set(param, edge.args[i]);
+  for (const inst of passed.insts) values.set(inst, undefined);
+  for (const inst of notes) {
+    const { value } = inst;
+    from.insts.push({ ...inst, value: value && values.has(value) ? values.get(value) : value });
+  }
 }
 
 /** Where an edge ends up after the block that it enters, if that is sure. */

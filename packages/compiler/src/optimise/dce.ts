@@ -36,6 +36,10 @@ export function eliminateDeadCode(func: Func): boolean {
   let changed = false;
   for (const block of func.blocks) {
     const insts = block.insts.filter((inst) => live.has(inst));
+    for (const inst of insts) {
+      if (inst.kind === 'note' && inst.value !== undefined && isLocal(inst.value) && !live.has(inst.value))
+        inst.value = undefined;
+    }
     if (insts.length !== block.insts.length) {
       block.insts = insts;
       changed = true;

@@ -9,6 +9,7 @@ import {
   forEachUser,
   mapOperands,
   replaceValues,
+  sizeOfBlock,
   targetsOf,
 } from '../ir/uses.ts';
 import { inlineTooLarge, mustBeInlined, recursiveInline } from './diagnostics.ts';
@@ -124,12 +125,13 @@ function measure(func: Func): Size {
   let weight = 0;
   let frame = 0;
   for (const block of func.blocks) {
-    instructions += block.insts.length + 1;
+    instructions += sizeOfBlock(block) + 1;
     if (block.term.kind !== 'jump') weight += 1;
     for (const inst of block.insts) {
       if (inst.kind === 'alloca') frame += Math.ceil(inst.size / 8) * 8;
       else if (inst.kind === 'call') weight += CALL_WEIGHT + inst.args.length;
-      else if (inst.kind !== 'cast' && (inst.kind !== 'ptradd' || inst.offset.kind !== 'const')) weight += 1;
+      else if (inst.kind !== 'cast' && inst.kind !== 'note' && (inst.kind !== 'ptradd' || inst.offset.kind !== 'const'))
+        weight += 1;
     }
   }
   return { instructions, weight, frame };

@@ -159,11 +159,17 @@ function rename(
         top.undo.push({ slot, before: current.get(slot) });
         current.set(slot, value);
       };
-      for (const { slot, param } of placed.get(top.node) ?? []) set(slot, param);
-      rewriteBlock(graph.order[top.node]!, slots, valueIn, set, replacements);
+      const block = graph.order[top.node]!;
+      const notes: Inst[] = [];
+      for (const { slot, param } of placed.get(top.node) ?? []) {
+        set(slot, param);
+        note(slot, param, undefined, notes);
+      }
+      rewriteBlock(block, slots, valueIn, set, replacements);
+      if (notes.length > 0) block.insts.unshift(...notes);
       top.next = 0;
-      for (const { block, args } of targetsOf(graph.order[top.node]!.term)) {
-        for (const { slot } of placed.get(graph.indexOf.get(block)!) ?? []) args.push(valueIn(slot));
+      for (const { block: to, args } of targetsOf(block.term)) {
+        for (const { slot } of placed.get(graph.indexOf.get(to)!) ?? []) args.push(valueIn(slot));
       }
     }
     const child = dominators.children[top.node]![top.next++];
@@ -198,10 +204,16 @@ function rewriteBlock(
     } else if (inst.kind === 'load') {
       replacements.set(inst, coerce(valueIn(slot), inst.type as ScalarType, inst, kept));
     } else if (inst.kind === 'store') {
-      set(slot, coerce(inst.value, slot.type, inst, kept));
+      const value = coerce(inst.value, slot.type, inst, kept);
+      set(slot, value);
+      note(slot, value, inst.span, kept);
     }
   }
   block.insts = kept;
+}
+
+function note({ alloca: { variable } }: Slot, value: Value, span: Inst['span'], into: Inst[]): void {
+  if (variable !== undefined) into.push({ kind: 'note', type: 'void', variable, value, span });
 }
 
 /** Between types of one size in memory. */

@@ -157,7 +157,15 @@ function cut(alloca: AllocaInst, slices: readonly Slice[]): Piece[] | undefined 
     // A slot for a value has the alignment of its type, whatever the layout it was cut from.
     const align = type === undefined ? gcd(alloca.align, start) : end - start;
     const name = alloca.name;
-    const own: AllocaInst = { kind: 'alloca', type: 'ptr', size: end - start, align, name, span: alloca.span };
+    const own: AllocaInst = {
+      kind: 'alloca',
+      type: 'ptr',
+      size: end - start,
+      align,
+      name,
+      variable: alloca.variable?.part(start, end - start),
+      span: alloca.span,
+    };
     pieces.push({ start, end, type, alloca: own });
   };
   for (const range of [...ranges, { start: alloca.size, end: alloca.size, slices: [] }]) {

@@ -10,7 +10,15 @@ import {
 } from '../ir/constant.ts';
 import { dominatorsOf, type Graph, graphOf, type Loop, loopsOf, removeUnreachable } from '../ir/graph.ts';
 import type { AllocaInst, Block, Const, Func, Inst, Param, ScalarType, Value } from '../ir/ir.ts';
-import { cloneInst, cloneTerminator, forEachOperand, isLocal, mapOperands, targetsOf } from '../ir/uses.ts';
+import {
+  cloneInst,
+  cloneTerminator,
+  forEachOperand,
+  isLocal,
+  mapOperands,
+  sizeOfBlock,
+  targetsOf,
+} from '../ir/uses.ts';
 import { promoteAllocas } from './mem2reg.ts';
 
 /**
@@ -104,7 +112,7 @@ function countIterations(graph: Graph, loop: Loop): number | undefined {
   }
   const order = [...loop.blocks].sort((a, b) => a - b).map((index) => graph.order[index]!);
   let size = 0;
-  for (const block of order) size += block.insts.length + 1;
+  for (const block of order) size += sizeOfBlock(block) + 1;
   const most = Math.min(MAX_ITERATIONS, Math.floor(MAX_UNROLLED / size));
   for (let iterations = 1; iterations <= most; iterations++) {
     for (const block of order) {
@@ -255,6 +263,7 @@ function leaveThroughMemory(func: Func, loops: readonly ReadonlySet<Block>[]): b
     };
     for (const user of [...block.insts, block.term]) {
       const loads = new Map<Value, Inst>();
+      if (user.kind === 'note' && user.value !== undefined && outside(user.value)) user.value = undefined;
       forEachOperand(user, (value) => {
         if (!outside(value) || loads.has(value)) return;
         const load = loadOf(slotOf(slots, value));

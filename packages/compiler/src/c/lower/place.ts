@@ -10,6 +10,7 @@ import { initialise } from './initialise.ts';
 import type { FunctionState } from './state.ts';
 import { staticNumber } from './static-value.ts';
 import { alignAt, INT_OF_SIZE, irTypeOf, isAggregate, isSigned, stackAlignOf } from './types.ts';
+import { variableOf } from './variable.ts';
 
 /** Where an object is: `base` + `offset` bytes. The offset stays apart so that it ends up inside the load. */
 export interface Place {
@@ -128,7 +129,7 @@ export function slotOf(fn: FunctionState, variable: VariableDecl): Value {
     const size = sizeOf(variable.type);
     if (size === undefined) fn.unit.diagnostics.add(incompleteObject(variable.name, variable.span));
     const align = Math.max(stackAlignOf(variable.type), variable.attributes.align ?? 1);
-    slot = fn.b.alloca(roomOf(size), align, variable.name);
+    slot = fn.b.alloca(roomOf(size), align, variable.name, fn.unit.notesVariables ? variableOf(variable) : undefined);
     fn.slots.set(variable, slot);
   }
   return slot;

@@ -16,6 +16,8 @@ export interface Unit {
   readonly module: Module;
   readonly types: BtfTypes;
   readonly diagnostics: Diagnostics;
+  /** Variables are asked for: their memory says which it is. */
+  readonly notesVariables: boolean;
   funcOf(decl: FunctionDecl): Func;
   globalOf(variable: VariableDecl, owner?: string): Global;
   /** The literal's bytes in `.rodata.str1.1`; equal literals share one global. */
@@ -28,8 +30,13 @@ export interface Unit {
  * The typed tree as IR. Lowered is what an object must hold: functions and variables with external linkage or `used`,
  * and what they reach. Problems go to `diagnostics`; when it has errors the module is incomplete.
  */
-export function lower(tree: TranslationUnit, name: string, diagnostics: Diagnostics): Module {
-  const unit = new UnitLowering(tree, name, diagnostics);
+export function lower(
+  tree: TranslationUnit,
+  name: string,
+  diagnostics: Diagnostics,
+  { variables = false }: { readonly variables?: boolean } = {},
+): Module {
+  const unit = new UnitLowering(tree, name, diagnostics, variables);
   return unit.run();
 }
 
@@ -37,6 +44,7 @@ class UnitLowering implements Unit {
   readonly module: Module;
   readonly types: BtfTypes;
   readonly diagnostics: Diagnostics;
+  readonly notesVariables: boolean;
   private readonly tree: TranslationUnit;
   private readonly funcs = new Map<FunctionDecl, Func>();
   private readonly variables = new Map<VariableDecl, Global>();
@@ -45,8 +53,9 @@ class UnitLowering implements Unit {
   private readonly names = new Set<string>();
   private readonly pending: FunctionDecl[] = [];
 
-  constructor(tree: TranslationUnit, name: string, diagnostics: Diagnostics) {
+  constructor(tree: TranslationUnit, name: string, diagnostics: Diagnostics, variables: boolean) {
     this.tree = tree;
+    this.notesVariables = variables;
     this.diagnostics = diagnostics;
     const builder = new BtfBuilder();
     this.module = { name, functions: [], globals: [], types: builder };
