@@ -77,6 +77,8 @@ export interface Io {
   out(text: string): void;
   outBytes(bytes: Uint8Array): void;
   err(text: string): void;
+  /** Whether stdout is a terminal. */
+  readonly terminal: boolean;
   /** Whether stderr takes colours. */
   readonly color: boolean;
   /** Given on Ctrl-C and SIGTERM: end politely. */

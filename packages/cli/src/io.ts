@@ -15,6 +15,7 @@ export function processIo(): Io {
     out: (text) => write(1, Buffer.from(text)),
     outBytes: (bytes) => write(1, bytes),
     err: (text) => write(2, Buffer.from(text)),
+    terminal: process.stdout.isTTY === true,
     color: wantsColor(),
     signal: stop.signal,
   };

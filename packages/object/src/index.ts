@@ -23,5 +23,6 @@ export * from './insn/slots.ts';
 export * from './link/assembled.ts';
 export * from './link/link.ts';
 export * from './open/open.ts';
+export { withSection } from './open/programs.ts';
 export type * from './spec.ts';
 export type * from './variables.ts';

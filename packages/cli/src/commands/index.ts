@@ -1,5 +1,6 @@
 import type { Command, Option } from '../command.ts';
 import type { LoadedKind } from './loaded.ts';
+import { TOOL_COMMANDS } from './tools.ts';
 
 const output: Option = {
   flags: '-o, --output',
@@ -283,6 +284,7 @@ export const COMMANDS: readonly Command[] = [
   loaded('map', 'maps', 'entries, typed where the map has types', 'skep map dump 7 -o json'),
   loaded('links', 'links: which program runs where', undefined, undefined),
   loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
+  ...TOOL_COMMANDS,
 ];
 
 /** A command that shows what is loaded in this kernel, by whomever. */

@@ -91,6 +91,11 @@ function assemble(parts: Parts, entry: ObjectFunction, section: string): Program
   };
 }
 
+/** The same program, to be attached to what another section name says: another function, another file. */
+export function withSection(program: ProgramSpec, section: string): ProgramSpec {
+  return { ...program, section, hook: hookOf(section) };
+}
+
 function hookOf(section: string): HookSpec | undefined {
   const hook = hookOfSection(section);
   if (!hook) return undefined;

@@ -30,6 +30,8 @@ export interface RunOptions extends AttachOptions {
   /** Records. */
   readonly count?: number | undefined;
   readonly programs?: readonly string[] | undefined;
+  /** Milliseconds between calls of {@link RunObserver.tick}. */
+  readonly interval?: number | undefined;
   /** First values of global variables, by name. */
   readonly globals?: { readonly [name: string]: number };
   /** Ends it politely. */
@@ -40,6 +42,8 @@ export interface RunOptions extends AttachOptions {
 export interface RunObserver {
   /** The home was chosen. */
   home?(home: Home): void;
+  /** Maps and programs exist, and nothing is attached yet. */
+  loaded?(loaded: Loaded): void;
   /** Everything is attached; rows may come. */
   started?(info: {
     readonly loaded: Loaded;
@@ -50,6 +54,8 @@ export interface RunObserver {
   records(batch: readonly Value[], ring: string): void;
   /** What `bpf_trace_printk` wrote; in the kernel, that of all programs of the machine. Also what iterators print. */
   trace?(text: string): void;
+  /** Another interval has passed; false ends the run. */
+  tick?(loaded: Loaded): boolean;
   /** Detached, with the maps still there to be read. */
   ended?(loaded: Loaded): void;
 }
@@ -110,6 +116,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const loaded = (recorder?.spec ?? configured.spec).load(host, { programs: options.programs });
     cleanup.push(() => loaded.close());
     recorder?.start(loaded, headerOf(configured.globals, options.command ?? []), host);
+    observer.loaded?.(loaded);
     const loadMs = performance.now() - beforeLoad;
 
     const counting = host.countRuns?.();
@@ -146,7 +153,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
       const playing = playPackets(loaded, host, options.packets, packets, options.forward ?? (() => {}));
       replayed = await replayAll(playing, drain, options.signal, progress);
     } else if (host.replay) replayed = await replayAll(host.replay(), drain, options.signal, progress);
-    else exitCode = await live(loaded, command, options, progress, drain, recorder, take);
+    else exitCode = await live(loaded, command, options, progress, drain, recorder, take, observer);
     attached.close();
     drain();
     const recorded = recorder?.finish();
@@ -213,12 +220,19 @@ async function live(
   drain: () => void,
   recorder: Recorder | undefined,
   take: (ring: string, batch: readonly Value[]) => void,
+  observer: RunObserver,
 ): Promise<number | undefined> {
   const over = new AbortController();
   const stop = AbortSignal.any([over.signal, progress.enough.signal, ...(options.signal ? [options.signal] : [])]);
   const timer = options.duration === undefined ? undefined : setTimeout(() => over.abort(), options.duration);
   // Keeps the process alive while nothing but the kernel is at work, and the recorder's ring from filling up.
   const tick = setInterval(() => recorder?.drain(), recorder ? 10 : 1000);
+  const again = setInterval(
+    () => {
+      if (options.interval !== undefined && observer.tick?.(loaded) === false) over.abort();
+    },
+    options.interval ?? 2 ** 30,
+  );
   const readers = [...loaded.records]
     .filter(([name]) => name !== RING_MAP)
     .map(async ([name, records]) => {
@@ -244,6 +258,7 @@ async function live(
   } finally {
     clearTimeout(timer);
     clearInterval(tick);
+    clearInterval(again);
     over.abort();
   }
 }

@@ -1,0 +1,22 @@
+import { executeTool, optionsOf, TOOLS, type Tool } from '@skep/tools';
+import type { Command } from '../command.ts';
+
+/** The tools as commands. */
+export const TOOL_COMMANDS: readonly Command[] = TOOLS.map(commandOf);
+
+function commandOf(tool: Tool): Command {
+  const { name, summary, description, examples } = tool;
+  const argument = tool.intervals
+    ? { name: 'interval', summary: 'seconds between outputs, and how many of them', required: false, many: true }
+    : tool.argument;
+  return {
+    name,
+    summary,
+    ...(description !== undefined && { description }),
+    ...(argument && { argument }),
+    trailing: { name: 'command', summary: 'run this, show only what it does, and end with it' },
+    options: optionsOf(tool),
+    examples,
+    load: async () => ({ execute: (call) => executeTool(tool, call) }),
+  };
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the programs of all tools share: who is meant, and how what they find is sent. */
+#pragma once
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Only this process and what descends from it; 0 means every process. */
+const volatile __u32 target_tgid = 0;
+/* Only processes of this cgroup; 0 means of every one. */
+const volatile __u64 target_cgroup = 0;
+
+/* Events for which the ring had no room. */
+__u64 lost = 0;
+
+/* How far up a process's ancestors are looked for: more generations than people start. */
+#define GENERATIONS 12
+
+static __always_inline bool descends(struct task_struct *task, __u32 tgid)
+{
+	for (int i = 0; i < GENERATIONS; i++) {
+		__u32 own = BPF_CORE_READ(task, tgid);
+
+		if (own == tgid)
+			return true;
+		if (own <= 1)
+			return false;
+		task = BPF_CORE_READ(task, real_parent);
+	}
+	return false;
+}
+
+/* Whether the current process is one that the user asked for. */
+static __always_inline bool wanted(void)
+{
+	if (target_cgroup != 0 && bpf_get_current_cgroup_id() != target_cgroup)
+		return false;
+	if (target_tgid == 0 || bpf_get_current_pid_tgid() >> 32 == target_tgid)
+		return true;
+	return descends((struct task_struct *)bpf_get_current_task(), target_tgid);
+}
+
+/* The same of another task than the current one. */
+static __always_inline bool wanted_task(struct task_struct *task)
+{
+	if (target_cgroup != 0 && BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) != target_cgroup)
+		return false;
+	return target_tgid == 0 || descends(task, target_tgid);
+}
+
+/* Room for an event in the ring `events`, or NULL, which is counted. */
+#define reserve(ring, type)                                                              \
+	({                                                                                   \
+		type *room = bpf_ringbuf_reserve(ring, sizeof(type), 0);                         \
+		if (!room)                                                                       \
+			__sync_fetch_and_add(&lost, 1);                                              \
+		room;                                                                            \
+	})
+
+/* Events that are read while more arrive. */
+#define RING(name, bytes)                                                                \
+	struct {                                                                             \
+		__uint(type, BPF_MAP_TYPE_RINGBUF);                                              \
+		__uint(max_entries, bytes);                                                      \
+	} name SEC(".maps")
+
+#define HASH(name, entries, key_type, value_type)                                        \
+	struct {                                                                             \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                 \
+		__uint(max_entries, entries);                                                    \
+		__type(key, key_type);                                                           \
+		__type(value, value_type);                                                       \
+	} name SEC(".maps")
+
+/* The number of the highest bit that is set: the slot of a log2 histogram, slot 0 for 0 and 1. */
+static __always_inline __u32 log2_slot(__u64 value)
+{
+	__u32 slot = 0;
+
+	if (value >> 32) {
+		value >>= 32;
+		slot += 32;
+	}
+	if (value >> 16) {
+		value >>= 16;
+		slot += 16;
+	}
+	if (value >> 8) {
+		value >>= 8;
+		slot += 8;
+	}
+	if (value >> 4) {
+		value >>= 4;
+		slot += 4;
+	}
+	if (value >> 2) {
+		value >>= 2;
+		slot += 2;
+	}
+	return slot + (value >> 1 & 1);
+}
+
+#define SLOTS 64
+
+/* A histogram as maps hold it: how many values fell into each slot. */
+struct histogram {
+	__u32 slots[SLOTS];
+};
+
+static __always_inline void histogram_add(struct histogram *histogram, __u64 value)
+{
+	__sync_fetch_and_add(&histogram->slots[log2_slot(value) & (SLOTS - 1)], 1);
+}
+
+/* The entry of a key, made from zeros when there is none yet; NULL when the map is full. */
+#define entry_of(map, key, zero)                                                         \
+	({                                                                                   \
+		void *found = bpf_map_lookup_elem(map, key);                                     \
+		if (!found) {                                                                    \
+			bpf_map_update_elem(map, key, zero, BPF_NOEXIST);                            \
+			found = bpf_map_lookup_elem(map, key);                                       \
+		}                                                                                \
+		found;                                                                           \
+	})

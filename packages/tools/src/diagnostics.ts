@@ -1,0 +1,64 @@
+import type { Diagnostic } from '@skep/base';
+
+/** E90xx: what the tools refuse. One function a code. */
+
+export function noRoute(tool: string, release: string, missing: readonly string[]): Diagnostic {
+  return {
+    code: 'E9001',
+    severity: 'error',
+    message: `${tool} finds none of its hooks in Linux ${release}`,
+    notes: missing.map((message) => ({ message })),
+    help: '`skep doctor` says what this kernel offers and what to do about the rest; a recording of another machine can be shown with --replay',
+  };
+}
+
+export function noSuchRoute(
+  tool: string,
+  name: string,
+  near: string | undefined,
+  names: readonly string[],
+): Diagnostic {
+  return {
+    code: 'E9002',
+    severity: 'error',
+    message: `${tool} has no route \`${name}\``,
+    help: near ? `did you mean \`${near}\`?` : `its routes are ${names.join(', ')}`,
+  };
+}
+
+export function badInterval(text: string): Diagnostic {
+  return {
+    code: 'E9003',
+    severity: 'error',
+    message: `\`${text}\` is no interval`,
+    help: 'give seconds, and then how many times: `1 10`',
+  };
+}
+
+export function notRecorded(tool: string, sections: readonly string[]): Diagnostic {
+  return {
+    code: 'E9004',
+    severity: 'error',
+    message: `this recording holds nothing that ${tool} could show`,
+    notes: [{ message: `it was made of ${sections.join(', ') || 'no programs'}` }],
+    help: `record with \`skep ${tool} --record FILE\``,
+  };
+}
+
+export function noCgroup(path: string, root: string | undefined): Diagnostic {
+  return {
+    code: 'E9005',
+    severity: 'error',
+    message: `there is no cgroup at ${path}`,
+    help: root === undefined ? 'cgroup version 2 is not mounted here' : `give the path of a directory below ${root}`,
+  };
+}
+
+export function cannotWrite(path: string, why: string): Diagnostic {
+  return {
+    code: 'E9006',
+    severity: 'error',
+    message: `cannot write ${path}: ${why}`,
+    help: 'name a file in a directory that you may write to',
+  };
+}

@@ -1,0 +1,26 @@
+import { type Cell, type Column, cellText } from '@skep/view';
+
+/** Text, to the left. */
+export function left(title: string, name: string, width: number, text: (value: Cell) => string = cellText): Column {
+  return { name, title, width, align: 'left', text: (value) => (value === undefined ? '' : text(value)) };
+}
+
+/** Numbers, to the right. */
+export function right(title: string, name: string, width: number, text: (value: Cell) => string = cellText): Column {
+  return { name, title, width, align: 'right', text: (value) => (value === undefined ? '' : text(value)) };
+}
+
+/** The hour on this machine's clock, of nanoseconds since 1970: `14:03:22`. */
+export function clock(title = 'TIME', name = 'time'): Column {
+  return left(title, name, 8, (value) => new Date(Number(value) / 1e6).toTimeString().slice(0, 8));
+}
+
+/** Seconds since the first row, of nanoseconds. */
+export function elapsed(title = 'TIME(s)', name = 'since'): Column {
+  return right(title, name, 9, (value) => (Number(value) / 1e9).toFixed(3));
+}
+
+/** Nanoseconds as milliseconds with three decimals. */
+export function milliseconds(title: string, name: string, width = 8): Column {
+  return right(title, name, width, (value) => (Number(value) / 1e6).toFixed(3));
+}

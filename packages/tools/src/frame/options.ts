@@ -1,0 +1,55 @@
+import type { Tool, ToolOption } from './tool.ts';
+
+/** What every tool takes. */
+export const COMMON: readonly ToolOption[] = [
+  { flags: '-p, --pid', value: 'pid', kind: 'integer', summary: 'only this process', global: 'target_tgid' },
+  { flags: '--cgroup', value: 'dir', summary: 'only processes of this cgroup (version 2)' },
+  { flags: '-c, --command', value: 'text', summary: 'run this by a shell, show only what it does, and end with it' },
+  { flags: '--filter', value: 'expression', summary: 'only rows for which this is so: `comm = sshd and uid != 0`' },
+  {
+    flags: '-o, --output',
+    value: 'format',
+    summary: 'table, wide, json, jsonl, yaml, none, or columns=NAME,NAME',
+    fallback: 'table',
+  },
+  { flags: '--duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
+  { flags: '--count', value: 'n', kind: 'integer', summary: 'end after so many events' },
+  { flags: '--record', value: 'file', summary: 'write what the programs see to this recording' },
+  { flags: '--replay', value: 'file', summary: 'show a recording instead of this machine' },
+  { flags: '--route', value: 'name', summary: 'which hooks to use, when there are several ways' },
+  {
+    flags: '--home',
+    value: 'home',
+    summary: 'where it runs: the kernel, the virtual machine (vm), or what is possible (auto)',
+    choices: ['auto', 'kernel', 'vm'],
+    fallback: 'auto',
+  },
+];
+
+/** What tools take that show stacks. */
+export const STACKS: readonly ToolOption[] = [
+  { flags: '-f, --folded', summary: 'a line for each stack, as flame graph tools read them' },
+  { flags: '--flame-graph', value: 'file', summary: 'write a flame graph (SVG)' },
+];
+
+/** A tool's own options, then those of the frame whose letters and names it does not use for something else. */
+export function optionsOf(tool: Tool): ToolOption[] {
+  const taken = new Set(tool.options.flatMap((one) => one.flags.split(', ')));
+  const common = COMMON.filter((one) => {
+    const long = one.flags.split(', ').at(-1)!;
+    return !taken.has(long);
+  }).map((one) => {
+    const [short, long] = one.flags.split(', ');
+    return long !== undefined && taken.has(short!) ? { ...one, flags: long } : one;
+  });
+  return [...tool.options, ...common];
+}
+
+/** `-x, --max-args` is `maxArgs`, as parsers of command lines have it; of a letter alone, the letter. */
+export function optionName(flags: string): string {
+  return flags
+    .split(', ')
+    .at(-1)!
+    .replace(/^-+/, '')
+    .replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

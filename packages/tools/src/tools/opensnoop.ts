@@ -1,0 +1,63 @@
+import type { Row } from '@skep/view';
+import { left, right } from '../frame/columns.ts';
+import type { Tool } from '../frame/tool.ts';
+
+interface Event extends Row {
+  readonly time: bigint;
+  readonly uid: number;
+  readonly result: number;
+}
+
+export const opensnoop: Tool = {
+  name: 'opensnoop',
+  summary: 'Show the files that processes open',
+  options: [
+    { flags: '-x, --failed', summary: 'only opens that failed', global: 'only_failed' },
+    { flags: '-t, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },
+    { flags: '-u, --uid', value: 'uid', kind: 'integer', summary: 'only this user', global: 'target_uid' },
+    { flags: '-T, --timestamp', summary: 'when, in seconds since the first one' },
+    { flags: '-U, --print-uid', summary: 'the user' },
+    { flags: '-e, --extended-fields', summary: 'the flags of the open' },
+    { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
+  ],
+  routes: [
+    {
+      name: 'syscalls',
+      kind: 'exact',
+      program: 'opensnoop',
+      needs: [{ kind: 'tracepoint', name: 'syscalls:sys_enter_openat' }],
+    },
+  ],
+  examples: [
+    { line: 'skep opensnoop -- ls /etc', does: 'what one command opens' },
+    { line: 'skep opensnoop -x', does: 'what fails on the whole machine' },
+    { line: "skep opensnoop --filter 'path startswith /etc' -o jsonl", does: 'configuration files, as JSON lines' },
+  ],
+  display(given) {
+    let first: bigint | undefined;
+    const name = given.text('name');
+    return {
+      kind: 'rows',
+      columns: [
+        ...(given.flag('timestamp') ? [right('TIME(s)', 'since', 9, (ns) => (Number(ns) / 1e9).toFixed(6))] : []),
+        ...(given.flag('printUid') ? [left('UID', 'uid', 6)] : []),
+        left('PID', 'pid', 6),
+        left('COMM', 'comm', 16),
+        right('FD', 'fd', 4),
+        right('ERR', 'err', 3),
+        ...(given.flag('extendedFields') ? [right('FLAGS', 'flags', 8, (flags) => octal(Number(flags)))] : []),
+        left('PATH', 'path', 40),
+      ],
+      row(record) {
+        const { time, result, ...event } = record as Event;
+        if (name !== undefined && !String(event['comm']).includes(name)) return undefined;
+        first ??= time;
+        return { since: time - first, ...event, fd: Math.max(-1, result), err: Math.max(0, -result) };
+      },
+    };
+  },
+};
+
+function octal(value: number): string {
+  return value.toString(8).padStart(8, '0');
+}
