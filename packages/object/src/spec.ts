@@ -37,6 +37,8 @@ export interface ProgramSpec {
   readonly lineInfo: readonly LineInfo[];
   /** Where in {@link code} each function starts, by slot; the program itself is first. */
   readonly functions: readonly { readonly name: string; readonly slot: number }[];
+  /** Where the function starts that goes on after `bpf_throw` (`__exception_cb(name)`), if there is one. */
+  readonly exceptionCallback?: number;
 }
 
 export interface HookSpec {

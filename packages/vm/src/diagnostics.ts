@@ -28,12 +28,21 @@ export const badMap = (name: string, why: string): SkepError =>
   });
 
 /** E4004: refused at load, so that no run can meet it. */
-export const unsupportedHelper = (program: string, helper: string, slot: number): SkepError =>
+export const unsupportedHelper = (program: string, helper: string, slot: number, why: string | undefined): SkepError =>
   new SkepError({
     code: 'E4004',
     severity: 'error',
-    message: `program \`${program}\` calls ${helper} (instruction ${slot}), which the virtual machine does not have yet`,
+    message: `program \`${program}\` calls ${helper} (instruction ${slot}), which the virtual machine does not have${why ? `: ${why}` : ''}`,
     help: 'run the program in the kernel (`--home kernel`)',
+  });
+
+/** E4008: the same for a function of the kernel (kfunc). */
+export const unsupportedKfunc = (program: string, name: string, slot: number, why: string | undefined): SkepError =>
+  new SkepError({
+    code: 'E4008',
+    severity: 'error',
+    message: `program \`${program}\` calls the kernel function ${name} (instruction ${slot}), which the virtual machine does not have${why ? `: ${why}` : ''}`,
+    help: 'run the program in the kernel (`--home kernel`), or declare the function __weak and test it with bpf_ksym_exists',
   });
 
 /** E4005 */

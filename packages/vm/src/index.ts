@@ -20,9 +20,11 @@ export type { Fields } from './hooks/fields.ts';
 export { Socket, type SocketOptions } from './hooks/socket.ts';
 export { parseTraceFormat, type TraceField, type TraceFormat } from './hooks/trace-format.ts';
 export { type HookState, hookKey, Machine, type MachineOptions, type Outcome, requireHook } from './machine.ts';
+export { ArenaMap } from './maps/arena.ts';
 export type { SpecialField, VmMap } from './maps/map.ts';
 export { PerfEventMap } from './maps/perf.ts';
 export { RingMap } from './maps/ring.ts';
+export { specialFields } from './maps/special-fields.ts';
 export { UserMap } from './maps/user.ts';
 export { UserRingMap } from './maps/user-ring.ts';
 export { type MachineObject, Objects } from './objects.ts';
@@ -34,6 +36,9 @@ export {
   RecordedWorld,
   type Route,
   type RouteQuery,
+  type SimulatedArea,
+  type SimulatedCgroup,
+  type SimulatedTask,
   SimulatedWorld,
   type SocketQuery,
   type World,

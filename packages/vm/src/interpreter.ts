@@ -1,7 +1,7 @@
 import { high, mul64, sdiv64, smod64, udiv64, umod64 } from '@skep/base';
 import { Fault } from './fault.ts';
 import type { Machine } from './machine.ts';
-import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, pointerText, STACKS } from './memory.ts';
+import { ARENA_HIGH, FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, pointerText, STACKS } from './memory.ts';
 import type { VmProgram } from './program.ts';
 
 /**
@@ -165,7 +165,12 @@ export class Run {
           }
           case 0: {
             if (op !== 0x18) {
-              if (this.packetLoad(op, s, imm)) break;
+              const loaded = packetLoad(machine, op, (op >> 5 === 2 ? imm + r[s]! : imm) | 0, r[12]!, r[13]!);
+              if (loaded !== undefined) {
+                r[0] = loaded;
+                r[1] = 0;
+                break;
+              }
               // Beyond the packet: the function ends with 0 (bpf_gen_ld_abs, net/core/filter.c).
               r[0] = 0;
               r[1] = 0;
@@ -220,7 +225,7 @@ export class Run {
                   this.enter(frame);
                   r[20] = stack + (frame + 1) * FRAME_SIZE;
                   pc += imm;
-                } else throw new Fault('call', 'it calls a kernel function (kfunc)');
+                } else throw new Fault('call', 'it calls a kernel function (kfunc) that was not linked');
                 break;
               }
               case 0x95: {
@@ -233,8 +238,13 @@ export class Run {
                 slots = code.length >> 1;
                 break;
               }
-              case 0xe5:
-                throw illegal(op);
+              case MAY_GOTO: {
+                // Loops of programs end here, whatever their conditions say, once the turns of the run are used up.
+                const { turns } = machine.globals;
+                turns.value -= 1;
+                if (turns.value < 0) pc += off;
+                break;
+              }
               default:
                 if (this.jump64(op, d, s, imm)) pc += off;
             }
@@ -274,31 +284,6 @@ export class Run {
     const caller = this.callers[frame]!;
     if (caller.code !== code) machine.running = caller.program;
     return { pc: saved[at]!, code: caller.code };
-  }
-
-  /** The loads of classic BPF from the packet, whose context is in r6: big endian, to r0; false beyond its end. */
-  private packetLoad(op: number, s: number, imm: number): boolean {
-    const { r, machine } = this;
-    const { skb } = machine;
-    const mode = op >> 5;
-    const size = SIZES[(op >> 3) & 3]!;
-    if ((mode !== 1 && mode !== 2) || size === 8) throw illegal(op);
-    if (skb === undefined || r[12] !== skb.context || r[13] !== 0)
-      throw new Fault('instruction', 'it loads from a packet, and r6 is no packet');
-    const offset = (mode === 2 ? imm + r[s]! : imm) | 0;
-    const at =
-      offset >= 0
-        ? skb.data + offset
-        : offset >= SKF_NET_OFF
-          ? skb.network + offset - SKF_NET_OFF
-          : offset >= SKF_LL_OFF
-            ? skb.mac + offset - SKF_LL_OFF
-            : -1;
-    if (at < 0 || at + size > skb.end) return false;
-    const { view } = machine.memory;
-    r[0] = size === 4 ? view.getInt32(at) : size === 2 ? view.getUint16(at) : view.getUint8(at);
-    r[1] = 0;
-    return true;
   }
 
   private alu64(op: number, d: number, s: number, off: number, imm: number): void {
@@ -382,8 +367,11 @@ export class Run {
         if (off === 0) {
           r[d] = bl;
           r[d + 1] = bh;
-        } else if (off === 1) throw illegal(op);
-        else {
+        } else if (off === 1) {
+          if (!register || (imm !== CAST_KERN && imm !== CAST_USER)) throw illegal(op);
+          r[d] = bl;
+          r[d + 1] = imm === CAST_USER && bl !== 0 ? ARENA_HIGH : 0;
+        } else {
           const value = extend(bl, off, op);
           r[d] = value;
           r[d + 1] = value >> 31;
@@ -651,6 +639,36 @@ export class Run {
   }
 }
 
+/**
+ * A load of classic BPF from the packet, whose context (`low`, `high`) is in r6: 32 bits, big endian; undefined beyond
+ * its end. `offset` counts as the kernel counts it: from the start of the data, or below 0 from a header.
+ */
+export function packetLoad(
+  machine: Machine,
+  op: number,
+  offset: number,
+  low: number,
+  high: number,
+): number | undefined {
+  const { skb } = machine;
+  const mode = op >> 5;
+  const size = SIZES[(op >> 3) & 3]!;
+  if ((mode !== 1 && mode !== 2) || size === 8) throw illegal(op);
+  if (skb === undefined || low !== skb.context || high !== 0)
+    throw new Fault('instruction', 'it loads from a packet, and r6 is no packet');
+  const at =
+    offset >= 0
+      ? skb.data + offset
+      : offset >= SKF_NET_OFF
+        ? skb.network + offset - SKF_NET_OFF
+        : offset >= SKF_LL_OFF
+          ? skb.mac + offset - SKF_LL_OFF
+          : -1;
+  if (at < 0 || at + size > skb.end) return undefined;
+  const { view } = machine.memory;
+  return size === 4 ? view.getInt32(at) : size === 2 ? view.getUint16(at) : view.getUint8(at);
+}
+
 /** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
 export function outside(machine: Machine, low: number, high: number, off: number, size: number): number {
   const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
@@ -661,6 +679,11 @@ export function outside(machine: Machine, low: number, high: number, off: number
   memory.bytes.set(bytes.subarray(0, size), scratch);
   return scratch;
 }
+
+/** `may_goto`, and the two immediates of `addr_space_cast` (Linux, include/uapi/linux/bpf.h and kernel/bpf/verifier.c). */
+export const MAY_GOTO = 0xe5;
+export const CAST_KERN = 1;
+export const CAST_USER = 1 << 16;
 
 /** Offsets from the network and the link-layer header (include/uapi/linux/filter.h). */
 const SKF_NET_OFF = -0x100000;
@@ -699,19 +722,8 @@ export function wild(what: string, low: number, high: number, off: number): Faul
 }
 
 export function illegal(op: number): Fault {
-  const code = `0x${op.toString(16).padStart(2, '0')}`;
-  const name = ABSENT[op];
-  return new Fault(
-    'instruction',
-    name ? `the virtual machine does not have ${name} (opcode ${code}) yet` : `there is no opcode ${code}`,
-  );
+  return new Fault('instruction', `there is no opcode 0x${op.toString(16).padStart(2, '0')}`);
 }
-
-/** Instructions that exist and that the machine does not have; the others of these opcodes are no trouble. */
-const ABSENT: Record<number, string> = {
-  191: 'address space casts',
-  229: 'may_goto',
-};
 
 export function outOfFuel(machine: Machine): Fault {
   return new Fault('fuel', `it ran ${machine.budget} instructions without ending`);

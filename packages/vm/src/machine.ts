@@ -1,6 +1,6 @@
-import type { MapSpec, ProgramSpec } from '@skep/object';
+import type { Btf, MapSpec, ProgramSpec } from '@skep/object';
 import { unsupportedHook } from './diagnostics.ts';
-import { Fault } from './fault.ts';
+import { Fault, Thrown } from './fault.ts';
 import type { Helper } from './helpers/helper.ts';
 import { helpers } from './helpers/index.ts';
 import type { SkBuff } from './hooks/skb.ts';
@@ -10,6 +10,10 @@ import type { XdpPacket } from './hooks/xdp.ts';
 import { interpret, type Observer } from './interpreter.ts';
 import { type Compiled, compileProgram, compileProgramAsync } from './jit/compile.ts';
 import type { Trust } from './jit/translate.ts';
+import { Cpumasks } from './kfuncs/cpumask.ts';
+import { Graphs } from './kfuncs/graphs.ts';
+import { Heap } from './kfuncs/heap.ts';
+import { FIRST_KFUNC, kfuncs } from './kfuncs/index.ts';
 import { createMap } from './maps/create.ts';
 import type { SpecialField, VmMap } from './maps/map.ts';
 import { Memory } from './memory.ts';
@@ -41,11 +45,18 @@ export class Machine {
   readonly memory = new Memory();
   readonly cpus: number;
   readonly budget: number;
-  readonly helpers: readonly (Helper | undefined)[] = helpers;
+  /** By number; kernel functions (kfuncs) stand behind the helpers, from {@link FIRST_KFUNC} on. */
+  readonly helpers: readonly (Helper | undefined)[] = callable;
   readonly mapsByAddress = new Map<number, VmMap>();
   /** Maps, programs, sockets and cgroups by the numbers that user space has for them. */
   readonly objects = new Objects();
   readonly timers = new Timers(this);
+  /** Objects that programs made, and the lists and trees that they put them into. */
+  readonly heap = new Heap(this);
+  readonly graphs = new Graphs(this);
+  readonly cpumasks = new Cpumasks(this);
+  /** Eight bytes that a kprobe session hands from a function's entry to its return (`bpf_session_cookie`). */
+  readonly sessionCookie: number;
   /** Eight bytes that loads of recorded kernel memory pass through. */
   readonly scratch: number;
   /** Eight bytes for each of r0 … r5, through which compiled code and JavaScript pass 64-bit numbers. */
@@ -76,6 +87,8 @@ export class Machine {
   readonly globals = {
     fuel: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
     cpu: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
+    /** Turns that `may_goto` lets the loops of the run make. */
+    turns: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
   };
   /** Instructions left of the current run. */
   fuel = 0;
@@ -93,6 +106,7 @@ export class Machine {
     this.compileAfter = options.compileAfter ?? COMPILE_AFTER;
     this.scratch = this.memory.allocate(8);
     this.cells = this.memory.allocate(48);
+    this.sessionCookie = this.memory.allocate(8);
   }
 
   /** `special` are the fields of values that the kernel keeps for itself, from the type of the value. */
@@ -100,6 +114,7 @@ export class Machine {
     const map = createMap(this, spec, special);
     this.mapsByAddress.set(map.address, map);
     this.objects.add({ kind: 'map', map });
+    if (special.length > 0) map.onFree = (value) => this.heap.release(value, special);
     return map;
   }
 
@@ -109,8 +124,9 @@ export class Machine {
     this.timers.forget(map);
   }
 
-  loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, VmMap>): VmProgram {
-    const program = loadProgram(this, spec, maps);
+  /** `types` are the object's, which functions that make objects of the program's types need. */
+  loadProgram(spec: ProgramSpec, maps: ReadonlyMap<string, VmMap>, types?: Btf): VmProgram {
+    const program = loadProgram(this, spec, maps, types);
     this.objects.add({ kind: 'program', program });
     return program;
   }
@@ -145,6 +161,7 @@ export class Machine {
     try {
       return compiled ? compiled.run(context) : this.interpret(program, context);
     } catch (error) {
+      if (error instanceof Thrown) return this.caught(error);
       throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
     }
   }
@@ -153,7 +170,7 @@ export class Machine {
   repeat(program: VmProgram, context: number, times: number): number {
     if (times > 100 && this.engine === 'jit') this.compile(program);
     const { compiled } = program;
-    if (!compiled?.repeat || this.observer) {
+    if (!compiled?.repeat || this.observer || program.bounded) {
       let result = 0;
       for (let i = 0; i < times; i++) result = this.run(program, context);
       return result;
@@ -185,6 +202,24 @@ export class Machine {
     this.tail = undefined;
     this.tailCalls = 0;
     this.outcome = {};
+    if (program.bounded) this.globals.turns.value = Math.min(MAX_TURNS, this.budget >> 5);
+  }
+
+  /** What a run gives that ended by `bpf_throw`; its callback is rare enough for the interpreter. */
+  private caught({ low, high }: Thrown): number {
+    const program = this.running!;
+    if (program.exceptionCallback === undefined) return low;
+    const registers = this.registersFor(this.nesting);
+    registers[2] = low;
+    registers[3] = high;
+    this.compiled = undefined;
+    this.fuel = this.observer ? 0 : this.budget;
+    try {
+      interpret(this, program.code, program.exceptionCallback, registers);
+    } catch (error) {
+      throw error instanceof Fault ? faultError(program, error) : error;
+    }
+    return registers[0]!;
   }
 
   private interpret(program: VmProgram, context: number): number {
@@ -227,9 +262,11 @@ export class Machine {
     this.compiled = this.observer ? undefined : (program.compiled ?? undefined);
     this.tail = undefined;
     this.tailCalls = 0;
+    if (program.bounded) this.globals.turns.value = Math.min(MAX_TURNS, this.budget >> 5);
     try {
       return this.callback(slot, kind, args);
     } catch (error) {
+      if (error instanceof Thrown) return this.caught(error);
       throw error instanceof Fault ? faultError(program, error) : error;
     }
   }
@@ -246,8 +283,16 @@ export class Machine {
   }
 }
 
+const callable: readonly (Helper | undefined)[] = Object.assign(
+  Array.from<Helper | undefined>({ length: FIRST_KFUNC }),
+  helpers,
+).concat(kfuncs.map((one) => one.run));
+
 /** Compiling takes about as long as interpreting so many instructions. */
 const COMPILE_AFTER = 20_000;
+
+/** `BPF_MAX_LOOPS`; fewer where the budget would not last for loops of 32 instructions. */
+const MAX_TURNS = 8 << 20;
 
 /** See {@link Machine.hook}. */
 export interface HookState {
@@ -262,6 +307,17 @@ export interface HookState {
   readonly socket?: Socket;
   /** What the hook would return but for the program (`bpf_get_retval`). */
   readonly retval?: number;
+  /** Address of the kernel's structure behind the context (`bpf_cast_to_kern_ctx`). */
+  readonly kernelContext?: bigint;
+  /** The function of a kprobe session returns. */
+  readonly sessionReturn?: boolean;
+  /** What the network driver tells of a packet (`bpf_xdp_metadata_rx_…`); protocols in host byte order. */
+  readonly received?: {
+    readonly hash?: number;
+    readonly hashType?: number;
+    readonly timestamp?: bigint;
+    readonly vlan?: { readonly protocol: number; readonly tag: number };
+  };
 }
 
 /** See {@link Machine.outcome}. */
@@ -276,8 +332,12 @@ export interface Outcome {
   retval?: number;
   /** `bpf_override_return`. */
   override?: bigint;
-  /** `bpf_send_signal`. */
-  signals?: { readonly signal: number; readonly thread: boolean }[];
+  /** `bpf_send_signal`; to the task at an address by `bpf_send_signal_task`, otherwise to the current one. */
+  signals?: { readonly signal: number; readonly thread: boolean; readonly task?: bigint }[];
+  /** Sockets that `bpf_sock_destroy` closed. */
+  destroyed?: Socket[];
+  /** `bpf_sock_addr_set_sun_path`. */
+  unixPath?: Uint8Array;
   /** `bpf_bind`: the address as the program gave it. */
   bind?: Uint8Array;
   /** What `bpf_seq_printf` and `bpf_seq_write` wrote. */

@@ -105,6 +105,12 @@ const INITIAL_PAGES = 16;
 /** 2 GiB: offsets stay positive in 32-bit arithmetic. */
 const MAXIMUM_PAGES = 32768;
 
+/**
+ * High half of addresses in arenas as user space sees them; the low half is the offset in the machine's memory, which is
+ * what programs use after `addr_space_cast`.
+ */
+export const ARENA_HIGH = 0x7e00;
+
 /** Below lies no memory. */
 export const NULL_END = 0x10000;
 export const STACKS = 0x10000;

@@ -1,12 +1,16 @@
 import { HELPERS } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import { type CodeReference, decode, type ProgramSpec } from '@skep/object';
-import { badProgram, stopped, unsupportedHelper } from './diagnostics.ts';
+import { type Btf, type CodeReference, decode, type ProgramSpec } from '@skep/object';
+import { badProgram, stopped, unsupportedHelper, unsupportedKfunc } from './diagnostics.ts';
 import type { Fault } from './fault.ts';
+import { refusedHelpers } from './helpers/index.ts';
 import type { Compiled } from './jit/compile.ts';
+import { FIRST_KFUNC, kfuncNumber, refusedKfuncs } from './kfuncs/index.ts';
 import type { Machine } from './machine.ts';
+import { ArenaMap } from './maps/arena.ts';
 import { ArrayMap } from './maps/array.ts';
 import type { VmMap } from './maps/map.ts';
+import { ARENA_HIGH } from './memory.ts';
 
 /** A program with its references filled in, ready to run. */
 export interface VmProgram {
@@ -17,6 +21,12 @@ export interface VmProgram {
   compiled: Compiled | null | undefined;
   /** Instructions that the interpreter has run of it. */
   heat: number;
+  /** Types of its object. */
+  readonly types: Btf | undefined;
+  /** Where the function starts that runs after `bpf_throw`. */
+  readonly exceptionCallback: number | undefined;
+  /** It has loops that end by `may_goto`. */
+  readonly bounded: boolean;
 }
 
 /** High half of a callback's "address": no memory is there, so that a program can only pass it on. */
@@ -26,15 +36,24 @@ export const CALLBACK = 0x5ca11bac;
  * Checks what can be checked without running (opcodes, jump targets, helpers that the machine has) and fills in maps,
  * data and callbacks. Throws E4004, E4005.
  */
-export function loadProgram(machine: Machine, spec: ProgramSpec, maps: ReadonlyMap<string, VmMap>): VmProgram {
+export function loadProgram(
+  machine: Machine,
+  spec: ProgramSpec,
+  maps: ReadonlyMap<string, VmMap>,
+  types?: Btf,
+): VmProgram {
   const bytes = spec.code.slice();
-  checkInstructions(machine, spec);
+  const bounded = checkInstructions(machine, spec);
   const code = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
-  for (const reference of spec.references) fill(code, spec, reference, maps);
-  return { spec, code, compiled: undefined, heat: 0 };
+  for (const reference of spec.references) fill(machine, code, spec, reference, maps);
+  const { exceptionCallback } = spec;
+  return { spec, code, compiled: undefined, heat: 0, types, exceptionCallback, bounded };
 }
 
-function checkInstructions(machine: Machine, spec: ProgramSpec): void {
+/** Whether there is a `may_goto` in it. */
+function checkInstructions(machine: Machine, spec: ProgramSpec): boolean {
+  let bounded = false;
+  const linked = new Set(spec.references.flatMap((one) => (one.kind === 'kfunc' ? [one.slot] : [])));
   const slots = spec.code.length / 8;
   let slot = 0;
   const starts = new Set<number>();
@@ -47,12 +66,14 @@ function checkInstructions(machine: Machine, spec: ProgramSpec): void {
       starts.add(slot);
       const next = slot + (insn.kind === 'ld_imm64' ? 2 : 1);
       if (insn.kind === 'jump' || insn.kind === 'goto' || insn.kind === 'may_goto') targets.push(next + insn.off);
+      if (insn.kind === 'may_goto') bounded = true;
       if (insn.kind === 'call') {
         if (insn.target.kind === 'local') functions.push(next + insn.target.off);
         else if (insn.target.kind === 'helper') checkHelper(machine, spec, insn.target.id, slot);
-        else if (insn.target.kind === 'kfunc')
-          throw badProgram(spec.name, `instruction ${slot} calls a kernel function (kfunc)`);
-        else throw badProgram(spec.name, `instruction ${slot} calls through a register, which no kernel takes`);
+        else if (insn.target.kind === 'kfunc') {
+          if (!linked.has(slot))
+            throw badProgram(spec.name, `instruction ${slot} calls a kernel function (kfunc) that it does not name`);
+        } else throw badProgram(spec.name, `instruction ${slot} calls through a register, which no kernel takes`);
       }
       last = insn.kind;
       kinds[slot] = last;
@@ -72,19 +93,31 @@ function checkInstructions(machine: Machine, spec: ProgramSpec): void {
     if (target < 0 || target >= slots || !starts.has(target))
       throw badProgram(spec.name, `a jump leads to ${target}, which is no instruction`);
   }
+  return bounded;
 }
 
 function checkHelper(machine: Machine, spec: ProgramSpec, id: number, slot: number): void {
-  if (machine.helpers[id] !== undefined) return;
+  if (id < FIRST_KFUNC && machine.helpers[id] !== undefined) return;
   // What libbpf and we leave where a CO-RE relocation failed: a trap that must not be reached.
   if (id === POISON) return;
-  throw unsupportedHelper(spec.name, HELPERS.find((one) => one.id === id)?.name ?? `helper ${id}`, slot);
+  throw unsupportedHelper(
+    spec.name,
+    HELPERS.find((one) => one.id === id)?.name ?? `helper ${id}`,
+    slot,
+    refusedHelpers[id],
+  );
 }
 
 /** The "helper number" of instructions whose CO-RE relocation failed. */
 const POISON = 0xbad2310;
 
-function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, maps: ReadonlyMap<string, VmMap>): void {
+function fill(
+  machine: Machine,
+  code: Int32Array,
+  spec: ProgramSpec,
+  reference: CodeReference,
+  maps: ReadonlyMap<string, VmMap>,
+): void {
   const at = 2 * reference.slot;
   switch (reference.kind) {
     case 'map':
@@ -93,6 +126,7 @@ function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, map
       if (map === undefined) throw badProgram(spec.name, `it refers to map \`${reference.map}\`, which was not made`);
       if (reference.kind === 'map') setImm64(code, at, map.address, 0);
       else if (map instanceof ArrayMap) setImm64(code, at, map.values + reference.offset, 0);
+      else if (map instanceof ArenaMap) setImm64(code, at, map.start + reference.offset, ARENA_HIGH);
       else throw badProgram(spec.name, `it refers to the data of \`${reference.map}\`, which is no array`);
       return;
     }
@@ -101,14 +135,26 @@ function fill(code: Int32Array, spec: ProgramSpec, reference: CodeReference, map
       setImm64(code, at, reference.slot + 1 + code[at + 1]!, CALLBACK);
       return;
     }
-    case 'ksym':
-      if (!reference.weak) throw badProgram(spec.name, `it refers to the kernel's variable \`${reference.name}\``);
-      setImm64(code, at, 0, 0);
+    case 'ksym': {
+      // A function of the kernel is there when the machine has it, a variable when the world knows its address.
+      const address = kfuncNumber(reference.name) !== undefined ? PRESENT : machine.world.symbol?.(reference.name);
+      if (address === undefined && !reference.weak)
+        throw badProgram(spec.name, `it refers to the kernel's variable \`${reference.name}\``);
+      setImm64(code, at, Number(BigInt.asIntN(32, address ?? 0n)), Number(BigInt.asIntN(32, (address ?? 0n) >> 32n)));
       return;
-    case 'kfunc':
-      throw badProgram(spec.name, `it calls the kernel function \`${reference.name}\` (kfunc)`);
+    }
+    case 'kfunc': {
+      const number = kfuncNumber(reference.name);
+      if (number === undefined && !reference.weak)
+        throw unsupportedKfunc(spec.name, reference.name, reference.slot, refusedKfuncs[reference.name]);
+      code[at] = code[at]! & ~0xf000;
+      code[at + 1] = number ?? POISON;
+    }
   }
 }
+
+/** What the address of a kernel function is for programs that ask whether there is one. */
+const PRESENT = 0xffffffff00000000n;
 
 /** Whether the program takes the address of a function at a slot. */
 export function isCallback({ code }: VmProgram, slot: number): boolean {

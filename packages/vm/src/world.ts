@@ -39,6 +39,40 @@ export interface World {
   /** Number and inode of the pid namespace, and the ids in it (`bpf_get_ns_current_pid_tgid`). */
   readonly pidNamespace?: { readonly device: bigint; readonly inode: bigint };
   readonly netnsCookie?: bigint;
+  /** Processes and threads that programs can find. */
+  readonly tasks?: readonly SimulatedTask[];
+  readonly cgroupTree?: readonly SimulatedCgroup[];
+  /** Bytes from one CPU's copy of a variable of the kernel to the next (`bpf_per_cpu_ptr`). */
+  readonly perCpuStride?: bigint;
+}
+
+/** A task by the address of its `task_struct` (see {@link kernelObject}). */
+export interface SimulatedTask {
+  readonly address: bigint;
+  readonly pid: number;
+  readonly tgid: number;
+  /** By its id in {@link World.cgroupTree}. */
+  readonly cgroup?: bigint;
+  /** Its memory, in ascending order. */
+  readonly areas?: readonly SimulatedArea[];
+  /** Address of its `pt_regs`. */
+  readonly registers?: bigint;
+  /** Address of the `struct file` that it runs. */
+  readonly executable?: bigint;
+}
+
+/** A piece of a process's memory by the address of its `vm_area_struct`. */
+export interface SimulatedArea {
+  readonly address: bigint;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** A cgroup by the address of its `struct cgroup`; the root has no parent. */
+export interface SimulatedCgroup {
+  readonly address: bigint;
+  readonly id: bigint;
+  readonly parent?: bigint;
 }
 
 /** The packet that a route is asked for: addresses as bytes, 4 or 16. */
@@ -101,6 +135,9 @@ export class SimulatedWorld implements World {
   sysctl: NonNullable<World['sysctl']> = { name: '', current: '' };
   pidNamespace: NonNullable<World['pidNamespace']> = { device: 0n, inode: 0n };
   netnsCookie = 1n;
+  tasks: SimulatedTask[] = [];
+  cgroupTree: SimulatedCgroup[] = [];
+  perCpuStride = 0n;
   readonly perfCounters = new Map<string, { counter: bigint; enabled: bigint; running: bigint }>();
   readonly memory: { readonly address: bigint; readonly space: MemoryPiece['space']; readonly bytes: Uint8Array }[] =
     [];

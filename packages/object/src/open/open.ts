@@ -40,7 +40,7 @@ function read(bytes: Uint8Array, options: { readonly name: string }): ObjectSpec
 
   const data = dataMaps(symbols, btf);
   const maps = collectMaps(symbols, btf);
-  const programs = collectPrograms(symbols, btfExt, { maps, data, externs });
+  const programs = collectPrograms(symbols, btfExt, { maps, data, externs }, btf);
   const allMaps: MapSpec[] = [...maps.maps, ...data.maps];
   if (externs.map) allMaps.push(externs.map);
   return {

@@ -1,4 +1,5 @@
 import { hookOfSection } from '@skep/abi';
+import type { Btf } from '../btf/btf.ts';
 import type { BtfExt, BtfExtSection, CoreRelocation, FuncInfo, LineInfo } from '../btf/model.ts';
 import { functionCorrupt, relocationUnsupported, symbolUndefined } from '../diagnostics.ts';
 import { R_BPF_64_32, R_BPF_64_64 } from '../elf/constants.ts';
@@ -20,7 +21,12 @@ export interface Referents {
  * The programs: every function outside of `.text`, where subprograms live. Each gets copies of all the subprograms
  * that it reaches, because the kernel loads one program at a time. @throws SkepError E3406 – E3408
  */
-export function collectPrograms(symbols: ObjectSymbols, ext: BtfExt | undefined, referents: Referents): ProgramSpec[] {
+export function collectPrograms(
+  symbols: ObjectSymbols,
+  ext: BtfExt | undefined,
+  referents: Referents,
+  btf: Btf | undefined,
+): ProgramSpec[] {
   const sections = symbols.file.sections;
   const parts = new Parts(symbols, ext, referents);
   const programs: ProgramSpec[] = [];
@@ -29,12 +35,34 @@ export function collectPrograms(symbols: ObjectSymbols, ext: BtfExt | undefined,
     if (!isCode(section) || section.name === '.text') continue;
     // A static function here is a subprogram that was put beside its caller.
     if (!entry.global) continue;
-    programs.push(assemble(parts, entry, section.name));
+    programs.push(assemble(parts, entry, section.name, exceptionCallback(symbols, btf, entry)));
   }
   return programs;
 }
 
-function assemble(parts: Parts, entry: ObjectFunction, section: string): ProgramSpec {
+/** The function that `__exception_cb(name)` names: a tag of the program's function. @throws SkepError E3408 */
+function exceptionCallback(
+  symbols: ObjectSymbols,
+  btf: Btf | undefined,
+  entry: ObjectFunction,
+): ObjectFunction | undefined {
+  const type = btf?.find(entry.name, 'func');
+  const tag = type === undefined ? undefined : btf!.tagsOf(type).find((one) => one.startsWith(EXCEPTION_CALLBACK));
+  if (tag === undefined) return undefined;
+  const name = tag.slice(EXCEPTION_CALLBACK.length);
+  const found = symbols.functions.find((one) => one.name === name);
+  if (found === undefined) throw symbolUndefined(name, entry.name);
+  return found;
+}
+
+const EXCEPTION_CALLBACK = 'exception_callback:';
+
+function assemble(
+  parts: Parts,
+  entry: ObjectFunction,
+  section: string,
+  thrown: ObjectFunction | undefined,
+): ProgramSpec {
   const placed = new Map<ObjectFunction, number>([[entry, 0]]);
   const order = [entry];
   let slots = entry.slots;
@@ -48,6 +76,7 @@ function assemble(parts: Parts, entry: ObjectFunction, section: string): Program
     }
     return slot;
   };
+  if (thrown !== undefined) place(thrown);
   // Grows while it is walked: what a function calls is appended behind.
   for (let i = 0; i < order.length; i++) for (const call of parts.of(order[i]!).calls) place(call.target);
 
@@ -88,6 +117,7 @@ function assemble(parts: Parts, entry: ObjectFunction, section: string): Program
     funcInfo: typed ? funcInfo : [],
     lineInfo: typed ? lineInfo : [],
     functions,
+    ...(thrown !== undefined && { exceptionCallback: placed.get(thrown)! }),
   };
 }
 

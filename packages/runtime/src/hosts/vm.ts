@@ -12,6 +12,7 @@ import {
   replay,
   requireHook,
   SimulatedWorld,
+  specialFields,
   testRun,
   UserMap,
   type VmMap,
@@ -32,7 +33,6 @@ import type {
   RecordView,
   UpdateMode,
 } from '../host.ts';
-import { specialFields } from './special-fields.ts';
 
 export interface VmOptions extends MachineOptions {
   /** What happened, for programs that are attached. */
@@ -124,7 +124,7 @@ class VmObject implements HostObject {
   }
 
   loadProgram(spec: ProgramSpec): HostProgram {
-    const program = this.machine.loadProgram(spec, this.maps);
+    const program = this.machine.loadProgram(spec, this.maps, this.btf);
     for (const map of this.maps.values()) {
       for (const [slot, name] of map.spec.initialSlots)
         if (name === spec.name && !this.maps.has(name)) this.fillSlot(map, slot, program);

@@ -80,7 +80,7 @@ export class Checkpoint {
 }
 
 /** Fields that stay as they are from loading on, and those of who watches. */
-const CONSTANT = new Set(['spec', 'code', 'compiled', 'helpers', 'observer', 'run']);
+const CONSTANT = new Set(['spec', 'code', 'compiled', 'helpers', 'observer', 'run', 'types']);
 
 function isOfThePlatform(object: object): boolean {
   const tag = Object.prototype.toString.call(object);

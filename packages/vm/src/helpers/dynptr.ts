@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EINVAL } from '../maps/map.ts';
+import { E2BIG, EINVAL, ERANGE } from '../maps/map.ts';
 import { RingMap } from '../maps/ring.ts';
 import { UserRingMap } from '../maps/user-ring.ts';
 import { give, giveUnsigned, type Helper } from './helper.ts';
@@ -8,7 +8,8 @@ import { mapOf, ringOf } from './maps.ts';
 
 /**
  * Dynamic pointers (`struct bpf_dynptr_kern`): the address as 64 bits, then the size with a read-only flag in its top
- * bit, then an offset. A dynptr of nothing has address 0.
+ * bit and the type below, then an offset. A dynptr of nothing has address 0; of a packet it has the context's, so that it
+ * follows the packet wherever helpers move it.
  */
 export const dynptrHelpers: Record<number, Helper> = {
   // bpf_dynptr_from_mem(data, size, flags, dynptr)
@@ -32,7 +33,7 @@ export const dynptrHelpers: Record<number, Helper> = {
       record = ringOf(machine, r).reserve(size);
       if (record === 0) error = EINVAL;
     }
-    setDynptr(machine, at, record, error === 0 ? size : 0, false);
+    setDynptr(machine, at, record, error === 0 ? size : 0, false, RING);
     give(r, error);
   },
   // bpf_ringbuf_submit_dynptr(dynptr, flags), bpf_ringbuf_discard_dynptr
@@ -58,7 +59,9 @@ export const dynptrHelpers: Record<number, Helper> = {
     const offset = r[4]! >>> 0;
     const length = r[8]! >>> 0;
     const source = machine.memory.check(r[6]!, r[7]!, length, 'the bytes of a write');
-    if (to.data === 0 || to.readOnly || r[10] !== 0 || r[11] !== 0) give(r, EINVAL);
+    // Only packets have flags: BPF_F_RECOMPUTE_CSUM and the like, about checksums that nobody keeps here.
+    const flags = (r[10]! & (to.type === SKB ? ~7 : ~0)) | r[11]!;
+    if (to.data === 0 || to.readOnly || flags !== 0) give(r, EINVAL);
     else if (offset > to.size || length > to.size - offset) give(r, E2BIG);
     else {
       machine.memory.bytes.copyWithin(to.data + to.offset + offset, source, source + length);
@@ -70,7 +73,13 @@ export const dynptrHelpers: Record<number, Helper> = {
     const from = readDynptr(machine, r[2]!, r[3]!);
     const offset = r[4]! >>> 0;
     const length = r[6]! >>> 0;
-    const inside = from.data !== 0 && !from.readOnly && offset <= from.size && length <= from.size - offset;
+    const inside =
+      from.data !== 0 &&
+      !from.readOnly &&
+      from.type !== SKB &&
+      from.type !== XDP &&
+      offset <= from.size &&
+      length <= from.size - offset;
     giveUnsigned(r, inside ? from.data + from.offset + offset : 0);
   },
   // bpf_user_ringbuf_drain(map, callback, context, flags)
@@ -108,11 +117,120 @@ export const dynptrHelpers: Record<number, Helper> = {
   },
 };
 
+/** Kernel functions over dynptrs (kernel/bpf/helpers.c, net/core/filter.c). */
+export const dynptrKfuncs: Record<string, Helper> = {
+  // (context, flags, dynptr)
+  bpf_dynptr_from_skb: (machine, r) => {
+    const at = place(machine, r[6]!, r[7]!);
+    const { skb } = machine;
+    if ((r[4]! | r[5]!) !== 0 || skb === undefined || r[2] !== skb.context || r[3] !== 0) {
+      setDynptr(machine, at, 0, 0, false);
+      give(r, EINVAL);
+      return;
+    }
+    const type = machine.running?.spec.hook?.programType ?? '';
+    setDynptr(machine, at, skb.context, skb.length, !WRITABLE.has(type), SKB);
+    give(r, 0);
+  },
+  bpf_dynptr_from_xdp: (machine, r) => {
+    const at = place(machine, r[6]!, r[7]!);
+    const { packet } = machine;
+    if ((r[4]! | r[5]!) !== 0 || packet === undefined || r[2] !== packet.context || r[3] !== 0) {
+      setDynptr(machine, at, 0, 0, false);
+      give(r, EINVAL);
+      return;
+    }
+    setDynptr(machine, at, packet.context, packet.length, false, XDP);
+    give(r, 0);
+  },
+  // (dynptr, offset, buffer, length)
+  bpf_dynptr_slice: (machine, r) => slice(machine, r, false),
+  bpf_dynptr_slice_rdwr: (machine, r) => slice(machine, r, true),
+  // (dynptr, start, end)
+  bpf_dynptr_adjust: (machine, r) => {
+    const at = place(machine, r[2]!, r[3]!);
+    const from = readDynptr(machine, r[2]!, r[3]!);
+    const [start, end] = [r[4]! >>> 0, r[6]! >>> 0];
+    if (from.data === 0 || start > end) give(r, EINVAL);
+    else if (start > from.size || end > from.size) give(r, ERANGE);
+    else {
+      const { view } = machine.memory;
+      view.setUint32(at + 8, ((view.getUint32(at + 8, true) & ~MAX_SIZE) | (end - start)) >>> 0, true);
+      view.setUint32(at + 12, from.offset + start, true);
+      give(r, 0);
+    }
+  },
+  bpf_dynptr_is_null: (machine, r) => giveUnsigned(r, readDynptr(machine, r[2]!, r[3]!).data === 0 ? 1 : 0),
+  bpf_dynptr_is_rdonly: (machine, r) => {
+    const { data, readOnly } = readDynptr(machine, r[2]!, r[3]!);
+    giveUnsigned(r, data !== 0 && readOnly ? 1 : 0);
+  },
+  bpf_dynptr_size: (machine, r) => {
+    const { data, size } = readDynptr(machine, r[2]!, r[3]!);
+    giveUnsigned(r, data === 0 ? EINVAL : size);
+  },
+  // (dynptr, clone)
+  bpf_dynptr_clone: (machine, r) => {
+    const to = place(machine, r[4]!, r[5]!);
+    const from = place(machine, r[2]!, r[3]!);
+    if (readDynptr(machine, r[2]!, r[3]!).data === 0) {
+      setDynptr(machine, to, 0, 0, false);
+      give(r, EINVAL);
+    } else {
+      machine.memory.bytes.copyWithin(to, from, from + 16);
+      give(r, 0);
+    }
+  },
+  // (target, offset, source, offset, size)
+  bpf_dynptr_copy: (machine, r) => {
+    const to = readDynptr(machine, r[2]!, r[3]!);
+    const from = readDynptr(machine, r[6]!, r[7]!);
+    const [toOffset, fromOffset, size] = [r[4]! >>> 0, r[8]! >>> 0, r[10]! >>> 0];
+    if (to.data === 0 || from.data === 0 || to.readOnly) give(r, EINVAL);
+    else if (toOffset + size > to.size || fromOffset + size > from.size) give(r, E2BIG);
+    else {
+      const at = from.data + from.offset + fromOffset;
+      machine.memory.bytes.copyWithin(to.data + to.offset + toOffset, at, at + size);
+      give(r, 0);
+    }
+  },
+  // (dynptr, offset, size, byte)
+  bpf_dynptr_memset: (machine, r) => {
+    const to = readDynptr(machine, r[2]!, r[3]!);
+    const [offset, size] = [r[4]! >>> 0, r[6]! >>> 0];
+    if (to.data === 0 || to.readOnly) give(r, EINVAL);
+    else if (offset > to.size || size > to.size - offset) give(r, E2BIG);
+    else {
+      const at = to.data + to.offset + offset;
+      machine.memory.bytes.fill(r[8]! & 0xff, at, at + size);
+      give(r, 0);
+    }
+  },
+};
+
+/** Types of program that may write to `__sk_buff` packets (may_access_direct_pkt_data). */
+const WRITABLE: ReadonlySet<string> = new Set([
+  'BPF_PROG_TYPE_SCHED_CLS',
+  'BPF_PROG_TYPE_SCHED_ACT',
+  'BPF_PROG_TYPE_LWT_XMIT',
+  'BPF_PROG_TYPE_SK_SKB',
+]);
+
+/** Packets are in one piece here, so that the caller's buffer is never needed. */
+function slice(machine: Machine, r: Int32Array, write: boolean): void {
+  const from = readDynptr(machine, r[2]!, r[3]!);
+  const [offset, length] = [r[4]! >>> 0, r[8]! >>> 0];
+  const inside = from.data !== 0 && !(write && from.readOnly) && offset <= from.size && length <= from.size - offset;
+  giveUnsigned(r, inside ? from.data + from.offset + offset : 0);
+}
+
 interface Dynptr {
+  /** Offset in memory of the first byte; of a packet, where it starts now. */
   readonly data: number;
   readonly size: number;
   readonly offset: number;
   readonly readOnly: boolean;
+  readonly type: number;
 }
 
 function end(machine: Machine, r: Int32Array, discard: boolean): void {
@@ -127,23 +245,39 @@ function place(machine: Machine, low: number, high: number): number {
   return machine.memory.check(low, high, 16, 'a dynptr');
 }
 
-function readDynptr(machine: Machine, low: number, high: number): Dynptr {
+export function readDynptr(machine: Machine, low: number, high: number): Dynptr {
   const at = place(machine, low, high);
   const { view } = machine.memory;
-  const size = view.getUint32(at + 8, true);
-  const data = view.getUint32(at, true);
+  const word = view.getUint32(at + 8, true);
+  const size = word & MAX_SIZE;
+  const type = (word >>> TYPE_SHIFT) & 7;
   const offset = view.getUint32(at + 12, true);
-  if (data !== 0) machine.memory.check(data, view.getInt32(at + 4, true), offset + (size & MAX_SIZE), 'a dynptr');
-  return { data, size: size & MAX_SIZE, offset, readOnly: (size & READ_ONLY) !== 0 };
+  const pointer = view.getUint32(at, true);
+  const data = pointer === 0 ? 0 : dataOf(machine, type, pointer);
+  if (data !== 0) machine.memory.check(data, view.getInt32(at + 4, true), offset + size, 'a dynptr');
+  return { data, size, offset, readOnly: (word & READ_ONLY) !== 0, type };
 }
 
-function setDynptr(machine: Machine, at: number, data: number, size: number, readOnly: boolean): void {
+function dataOf(machine: Machine, type: number, pointer: number): number {
+  if (type === SKB) return machine.skb?.context === pointer ? machine.skb.data : 0;
+  if (type === XDP) return machine.packet?.context === pointer ? machine.packet.start : 0;
+  return pointer;
+}
+
+function setDynptr(machine: Machine, at: number, data: number, size: number, readOnly: boolean, type = LOCAL): void {
   const { view } = machine.memory;
   view.setUint32(at, data, true);
   view.setUint32(at + 4, 0, true);
-  view.setUint32(at + 8, (size | (readOnly ? READ_ONLY : 0)) >>> 0, true);
+  view.setUint32(at + 8, data === 0 ? 0 : (size | (type << TYPE_SHIFT) | (readOnly ? READ_ONLY : 0)) >>> 0, true);
   view.setUint32(at + 12, 0, true);
 }
+
+/** `enum bpf_dynptr_type` (include/linux/bpf.h), and where it stands in the word with the size. */
+const LOCAL = 1;
+const RING = 2;
+const SKB = 3;
+const XDP = 4;
+const TYPE_SHIFT = 28;
 
 /** `DYNPTR_SIZE_MASK`, `DYNPTR_RDONLY_BIT` (kernel/bpf/helpers.c). */
 const MAX_SIZE = 0xffffff;

@@ -26,6 +26,9 @@ export const helpers: readonly (Helper | undefined)[] = collect(
   cgroupHelpers,
 );
 
+/** Why the others are refused, by number. */
+export const refusedHelpers: Readonly<Record<number, string>> = {};
+
 function collect(...tables: Record<number, Helper>[]): (Helper | undefined)[] {
   const list: (Helper | undefined)[] = [];
   for (const table of tables) for (const [id, helper] of Object.entries(table)) list[Number(id)] = helper;

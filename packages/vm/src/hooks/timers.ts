@@ -3,7 +3,8 @@ import { EBUSY, EDEADLK, EINVAL, type VmMap } from '../maps/map.ts';
 import type { VmProgram } from '../program.ts';
 
 /**
- * `struct bpf_timer` (kernel/bpf/helpers.c): timers in the values of maps, driven by the clock of the machine's world.
+ * `struct bpf_timer` and `struct bpf_wq` (kernel/bpf/helpers.c): timers and work items in the values of maps, driven by
+ * the clock of the machine's world. Work is due at once, which is when the clock is next moved, even by nothing.
  * Nothing happens by itself: {@link advance} moves the clock and runs what falls due, in the order of the times.
  */
 export class Timers {
@@ -26,7 +27,9 @@ export class Timers {
     this.timers.set(address, { map, ...place, callback: undefined, due: undefined, order: 0 });
     if (!this.heard.has(map)) {
       this.heard.add(map);
+      const before = map.onFree;
       map.onFree = (value) => {
+        before?.(value);
         for (const [at, timer] of this.timers) if (timer.map === map && timer.value === value) this.timers.delete(at);
       };
     }

@@ -1,5 +1,5 @@
 import { Fault } from '../fault.ts';
-import { illegal, interpret, located, outOfFuel, outside, tooDeep, wild } from '../interpreter.ts';
+import { illegal, interpret, located, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
 import type { Machine } from '../machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
@@ -75,9 +75,11 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
   for (const id of helpersOf(machine, code)) {
     helperImports.set(id, module.import(`helper${id}`, { params: halves(1 + 2 * argumentCount(id)), results: [] }));
   }
+  const packetLoad = module.import('packetLoad', { params: halves(5), results: [w.I32] });
   const tail = module.import('tail', { params: halves(3), results: [w.I32] });
   const fuel = module.global('fuel');
   const cpu = module.global('cpu');
+  const turns = module.global('turns');
   const outside64 = module.declare({ params: [w.I64, w.I32, w.I32, w.I32], results: [w.I32] });
   const wild64 = module.declare({ params: [w.I64, w.I32, w.I32], results: [] });
   splitting(module, outside64, outsideImport, 3);
@@ -160,6 +162,8 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     stop,
     outside: outside64,
     wild: wild64,
+    packetLoad,
+    turns,
     kernelLoads: !PACKET_PROGRAMS.has(program.spec.hook?.programType ?? ''),
     deep: functions.depth === undefined || functions.depth > MAX_FRAMES,
     helper,
@@ -395,6 +399,18 @@ function instantiate(
     memory: memory.shared,
     fuel: machine.globals.fuel,
     cpu: machine.globals.cpu,
+    turns: machine.globals.turns,
+    packetLoad: (op: number, offset: number, high: number, low: number, slot: number) => {
+      try {
+        const at = packetLoad(machine, op, offset, low, high);
+        if (at === undefined) return 0;
+        memory.view.setInt32(machine.cells, at, true);
+        memory.view.setInt32(machine.cells + 4, 0, true);
+        return 1;
+      } catch (error) {
+        throw located(error, slot);
+      }
+    },
     tail: (slot: number, frame: number, context: number) => {
       try {
         return enterTail(machine, frame, context) ? 1 : 0;
@@ -520,7 +536,7 @@ function reasonOf(machine: Machine, code: Int32Array, reason: number, slot: numb
     case STOP.call:
       return (code[2 * slot]! & 0xf000) === 0
         ? new Fault('call', `there is no helper ${code[2 * slot + 1]}`)
-        : new Fault('call', 'it calls a kernel function (kfunc)');
+        : new Fault('call', 'it calls a kernel function (kfunc) that was not linked');
     default:
       return illegal(opcode(code, slot));
   }

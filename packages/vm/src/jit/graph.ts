@@ -85,6 +85,8 @@ interface Scan {
   readonly repeats: boolean;
   /** It ends by going on in another program, perhaps. */
   readonly tails: boolean;
+  /** It loads from packets in the way of classic BPF, which ends the function where there is no packet. */
+  readonly loads: boolean;
 }
 
 export const opcode = (code: Int32Array, slot: number): number => code[2 * slot]! & 0xff;
@@ -104,7 +106,7 @@ export const LOOP = 181;
 
 function isJump(op: number): boolean {
   if (op === 0x05 || op === 0x06) return true;
-  return ((op & 7) === 5 || (op & 7) === 6) && op !== 0x85 && op !== 0x95 && op !== 0xe5;
+  return ((op & 7) === 5 || (op & 7) === 6) && op !== 0x85 && op !== 0x95;
 }
 
 function target(code: Int32Array, slot: number): number {
@@ -132,6 +134,7 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const work = [entry];
   let tails = false;
   let repeats = false;
+  let loads = false;
   leaders[entry] = 1;
   let count = 0;
   while (work.length > 0) {
@@ -142,7 +145,8 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
       seen[slot] = 1;
       count += 1;
       const op = opcode(code, slot);
-      if (writesFrame(code, slot) || isPacketLoad(op)) return undefined;
+      if (writesFrame(code, slot)) return undefined;
+      if (isPacketLoad(op)) loads = true;
       if (op === 0x95) break;
       if (isJump(op)) {
         const to = target(code, slot);
@@ -164,11 +168,11 @@ function scanFunction(code: Int32Array, entry: number): Scan | undefined {
   const list = new Int32Array(count);
   let n = 0;
   for (let slot = 0; slot < slots && n < count; slot++) if (seen[slot] === 1) list[n++] = slot;
-  return { leaders, first: entry, slots: list, count, calls: [...calls], tails, repeats };
+  return { leaders, first: entry, slots: list, count, calls: [...calls], tails, repeats, loads };
 }
 
-/** The loads of classic BPF, which are rare and old: the interpreter has them. */
-function isPacketLoad(op: number): boolean {
+/** The loads of classic BPF. */
+export function isPacketLoad(op: number): boolean {
   return (op & 7) === 0 && (op >> 5 === 1 || op >> 5 === 2);
 }
 
@@ -242,6 +246,7 @@ function instantiate(code: Int32Array, entry: number, scans: ReadonlyMap<number,
             callee.calls.length === 0 &&
             !callee.tails &&
             !callee.repeats &&
+            !callee.loads &&
             callee.count <= INLINE_SIZE &&
             depth.length < MAX_CONTEXTS &&
             inlined + callee.count <= MAX_INLINED

@@ -65,7 +65,8 @@ function reads(code: Int32Array, slot: number): number {
     case 3:
       return dst | src | (op >> 5 === 6 ? 1 : 0);
     case 0:
-      return 0;
+      // Loads of classic BPF look at the packet in r6.
+      return op === 0x18 ? 0 : (1 << 6) | (op >> 5 === 2 ? src : 0);
     default:
       if (op === 0x85) {
         return isLocalCall(code, slot) ? ALL_ARGUMENTS : ((1 << argumentCount(code[2 * slot + 1]!)) - 1) << 1;
@@ -82,5 +83,5 @@ function writes(code: Int32Array, slot: number): number {
   const op = word & 0xff;
   const kind = op & 7;
   if (kind === 7 || kind === 4 || kind === 1 || op === 0x18) return 1 << ((word >>> 8) & 15);
-  return op === 0x85 ? 1 : 0;
+  return op === 0x85 || kind === 0 ? 1 : 0;
 }

@@ -1,7 +1,8 @@
-import { FRAME_SIZE, NULL_END } from '../memory.ts';
+import { CAST_KERN, CAST_USER, MAY_GOTO } from '../interpreter.ts';
+import { ARENA_HIGH, FRAME_SIZE, NULL_END } from '../memory.ts';
 import { CALLBACK } from '../program.ts';
 import { analyse, findLoops } from './dominators.ts';
-import { type Block, type Graph, isLocalCall, width } from './graph.ts';
+import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
 import { liveAtEntry } from './liveness.ts';
 import { structure } from './structure.ts';
 import { blockSize } from './unroll.ts';
@@ -34,6 +35,10 @@ export interface Shared {
   readonly outside: number;
   /** `wild(address, offset, slot)`: throws. */
   readonly wild: number;
+  /** `packetLoad(opcode, offset, packet, slot)`: 0 beyond the packet's end, else the bytes are in the cell of r0. */
+  readonly packetLoad: number;
+  /** Global with the turns left that `may_goto` lets loops make. */
+  readonly turns: number;
   /** Loads may be of the recorded kernel's memory, whose addresses have high halves. */
   readonly kernelLoads: boolean;
   /** Calls may reach the ninth frame. */
@@ -374,7 +379,8 @@ class Translator {
         else this.store(slot, op, d, s, off, imm);
         return;
       case 0:
-        if (op !== 0x18) this.illegal(slot);
+        if (isPacketLoad(op)) this.packetLoad(slot, op, s, imm);
+        else if (op !== 0x18) this.illegal(slot);
         else {
           this.code.i64(imm, code[2 * slot + 3]!);
           this.set(d);
@@ -486,7 +492,7 @@ class Translator {
       case 0xb: {
         const known = register ? (off === 0 ? this.knownOf(s) : undefined) : numberFrom(imm);
         if (off === 1) {
-          this.illegal(slot);
+          this.castAddress(slot, register, d, s, imm);
           return;
         }
         operand();
@@ -565,6 +571,54 @@ class Translator {
         this.set32(d);
       }
     }
+  }
+
+  /** Between the two views of an arena: programs use the low half, user space sees all of it. */
+  private castAddress(slot: number, register: boolean, d: number, s: number, imm: number): void {
+    const { code } = this;
+    if (!register || (imm !== CAST_KERN && imm !== CAST_USER)) {
+      this.illegal(slot);
+      return;
+    }
+    this.get32(s);
+    code.op(w.I64_EXTEND_U);
+    if (imm === CAST_USER) {
+      code.i64(0, ARENA_HIGH);
+      code.i64(0, 0);
+      this.get32(s);
+      code.op(w.SELECT);
+      code.op(w.I64_OR);
+    }
+    this.set(d);
+  }
+
+  /** A load of classic BPF; beyond the packet's end the function ends with 0. */
+  private packetLoad(slot: number, op: number, s: number, imm: number): void {
+    const { code, shared } = this;
+    this.mark(slot);
+    code.i32(op);
+    code.i32(imm);
+    if (op >> 5 === 2) {
+      this.get32(s);
+      code.op(w.I32_ADD);
+    }
+    this.get(6);
+    code.i64(32, 0);
+    code.op(w.I64_SHR_U);
+    code.op(w.I32_WRAP);
+    this.get32(6);
+    code.i32(slot);
+    code.op1(w.CALL, shared.packetLoad);
+    code.op(w.I32_EQZ);
+    code.op(w.IF);
+    code.op(w.VOID);
+    this.saveFuel();
+    code.i64(0, 0);
+    code.op(w.RETURN);
+    code.op(w.END);
+    code.i32(0);
+    code.access(w.I64_LOAD, shared.cells);
+    this.set(0);
   }
 
   /** Division as RFC 9669 (4.1) has it: by zero gives 0 or the dividend; the least number by -1 wraps. */
@@ -816,6 +870,17 @@ class Translator {
     const word = this.shared.code[2 * slot]!;
     const imm = this.shared.code[2 * slot + 1]!;
     const op = word & 0xff;
+    if (op === MAY_GOTO) {
+      code.op1(w.GLOBAL_GET, this.shared.turns);
+      code.i32(1);
+      code.op(w.I32_SUB);
+      code.op1(w.LOCAL_TEE, this.t32);
+      code.op1(w.GLOBAL_SET, this.shared.turns);
+      code.op1(w.LOCAL_GET, this.t32);
+      code.i32(0);
+      code.op(w.I32_LT_S);
+      return;
+    }
     const d = (word >>> 8) & 15;
     const s = (word >>> 12) & 15;
     const wide = (op & 7) === 5;

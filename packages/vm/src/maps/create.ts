@@ -3,6 +3,7 @@ import type { MapSpec } from '@skep/object';
 import { unsupportedMap } from '../diagnostics.ts';
 import type { Memory } from '../memory.ts';
 import type { Objects } from '../objects.ts';
+import { ArenaMap } from './arena.ts';
 import { ArrayMap } from './array.ts';
 import { BloomMap } from './bloom.ts';
 import { DeviceHashMap, TargetArrayMap } from './devices.ts';
@@ -17,6 +18,7 @@ import { RingMap } from './ring.ts';
 import { SocketArrayMap, SocketHashMap } from './sockets.ts';
 import { StackTraceMap } from './stack-trace.ts';
 import { CgroupStorageMap, LocalStorageMap } from './storage.ts';
+import { StructOpsMap } from './struct-ops.ts';
 import { UserRingMap } from './user-ring.ts';
 
 /** What maps need of their machine. */
@@ -90,6 +92,10 @@ export function createMap(home: MapHome, spec: MapSpec, special: readonly Specia
       return new SocketArrayMap(memory, spec, objects, 'xskmap');
     case 'BPF_MAP_TYPE_SOCKHASH':
       return new SocketHashMap(memory, spec, objects);
+    case 'BPF_MAP_TYPE_ARENA':
+      return new ArenaMap(memory, spec);
+    case 'BPF_MAP_TYPE_STRUCT_OPS':
+      return new StructOpsMap(memory, spec);
     default:
       throw unsupportedMap(spec.name, type);
   }

@@ -42,6 +42,7 @@ export const BPF_F_CLONE = 0x200;
 export const BPF_F_MMAPABLE = 0x400;
 export const BPF_F_PRESERVE_ELEMS = 0x800;
 export const BPF_F_INNER_MAP = 0x1000;
+export const BPF_F_LINK = 0x2000;
 /** `BPF_F_ACCESS_MASK` (kernel/bpf/syscall.c and others). */
 export const BPF_F_ACCESS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 
@@ -88,7 +89,17 @@ export interface VmMap {
 
 /** A field of map values that the kernel keeps for itself (`enum btf_field_type`, include/linux/bpf.h). */
 export interface SpecialField {
-  readonly kind: 'bpf_spin_lock' | 'bpf_timer' | 'bpf_wq' | 'kptr';
+  readonly kind:
+    | 'bpf_spin_lock'
+    | 'bpf_res_spin_lock'
+    | 'bpf_timer'
+    | 'bpf_wq'
+    | 'kptr'
+    | 'bpf_list_head'
+    | 'bpf_list_node'
+    | 'bpf_rb_root'
+    | 'bpf_rb_node'
+    | 'bpf_refcount';
   readonly offset: number;
   readonly size: number;
 }
