@@ -75,3 +75,12 @@ export const stopped = (program: string, where: string, why: string, help: strin
     message: `program \`${program}\` was stopped ${where}: ${why}`,
     help,
   });
+
+/** E4014: an unverified program wrote into what a map consists of; user space cannot work with it any more. */
+export const overwritten = (map: string): SkepError =>
+  new SkepError({
+    code: 'E4014',
+    severity: 'error',
+    message: `map \`${map}\` cannot be used any more: a program that no verifier has seen wrote over its entries`,
+    help: 'have the program checked (`skep check`)',
+  });

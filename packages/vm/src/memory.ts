@@ -49,6 +49,8 @@ export class Memory {
   /** Gives an allocation back for others of the same size. */
   release(at: number, size: number): void {
     const rounded = Math.max(8, (size + 7) & ~7);
+    // A program that nobody has verified may have changed the links from which this offset was read.
+    if (at < FIRST_FREE || at % 8 !== 0 || at + rounded > this.top) return;
     const list = this.free.get(rounded);
     if (list) list.push(at);
     else this.free.set(rounded, [at]);

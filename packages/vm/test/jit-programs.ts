@@ -45,6 +45,11 @@ const insn = (op: number, dst: number, src: number, off: number, imm: number): W
   imm | 0,
 ];
 
+export interface HelperInfo {
+  readonly id: number;
+  readonly params: readonly { readonly type: string }[];
+}
+
 export interface Shape {
   /** Addresses of maps that calls may name, with the size of key and value. */
   readonly maps: readonly {
@@ -58,6 +63,8 @@ export interface Shape {
   readonly wild: boolean;
   /** The kernel's verifier is to accept it: no pointers in arithmetic, nothing but the packet's buffer. */
   readonly tame?: boolean;
+  /** Helpers that programs may call with arguments that mostly fit. */
+  readonly helpers?: readonly HelperInfo[];
 }
 
 /** Bytes at r6 that programs work on; the last 80 take the registers at exit. */
@@ -134,7 +141,8 @@ function body(
         calls.push({ at: words.length, callee: random.below(callees) });
         push(insn(0x85, 0, 1, 0, 0));
         if (shape.tame) for (let r = 1; r <= 5; r++) push(insn(0xb7, r, 0, 0, random.immediate()));
-      } else if (shape.maps.length > 0 && random.chance(8)) push(...mapCall(random, shape));
+      } else if (shape.helpers && random.chance(12)) push(...helperCall(random, shape, shape.helpers));
+      else if (shape.maps.length > 0 && random.chance(8)) push(...mapCall(random, shape));
       else push(instruction(random, shape));
     }
     if (random.chance(70)) {
@@ -194,6 +202,57 @@ function mapCall(random: Random, shape: Shape): Word[] {
   }
   words.push(insn(0xb7, 1, 0, 0, 1), insn(0xb7, 2, 0, 0, 2), insn(0xb7, 3, 0, 0, 3));
   return words;
+}
+
+/** A call with arguments of the kinds that the helper wants, each of which may be anything once in a while. */
+function helperCall(random: Random, shape: Shape, helpers: readonly HelperInfo[]): Word[] {
+  const helper = random.pick(helpers);
+  const words: Word[] = [];
+  helper.params.slice(0, 5).forEach(({ type }, i) => {
+    const register = i + 1;
+    if (random.chance(4)) words.push(insn(0xbf, register, random.pick(VALUES), 0, 0));
+    else if (random.chance(3)) words.push(insn(0xb7, register, 0, 0, random.immediate()));
+    else if (type === 'struct bpf_map *')
+      words.push(insn(0x18, register, 0, 0, random.pick(shape.maps).address), [0, 0]);
+    else if (type.endsWith('*')) {
+      // The stack, the buffer, or what a helper gave before.
+      words.push(insn(0xbf, register, random.pick([10, 10, 6, 6, 9]), 0, 0));
+      words.push(insn(0x07, register, 0, 0, -8 * random.below(40)));
+    } else words.push(insn(0xb7, register, 0, 0, random.pick([0, 1, 2, 4, 8, 16, 24, 64, 100, random.immediate()])));
+  });
+  words.push(insn(0x85, 0, 0, 0, helper.id));
+  if (random.chance(40)) words.push(insn(0xbf, 9, 0, 0, 0));
+  return words;
+}
+
+/** A program with some instructions changed, moved, taken out or written over by others. */
+export function mutate(random: Random, code: Uint8Array): Uint8Array {
+  const words = new Int32Array(code.slice().buffer);
+  const slots = words.length >> 1;
+  for (let n = 1 + random.below(4); n > 0; n--) {
+    const slot = random.below(slots);
+    const [from, at] = [2 * random.below(slots), 2 * slot];
+    switch (random.below(6)) {
+      case 0:
+        words[at + random.below(2)]! ^= 1 << random.below(32);
+        break;
+      case 1:
+        words[at + 1] = random.immediate();
+        break;
+      case 2:
+        words.copyWithin(at, from, from + 2);
+        break;
+      case 3:
+        [words[at], words[at + 1]] = instruction(random, { maps: [], wild: true });
+        break;
+      case 4:
+        words[at] = (words[at]! & 0xffff) | ((random.below(64) - 32) << 16);
+        break;
+      default:
+        words[at] = (words[at]! & ~0xff00) | (random.below(11) << 8) | (random.below(11) << 12);
+    }
+  }
+  return new Uint8Array(words.buffer);
 }
 
 const ADDRESSES = [0, 0x0100000a, 0x0200000a, 0x8000000a, 0x0001a8c0, 0xff01a8c0, 0x01000000, -1];

@@ -261,7 +261,7 @@ class VmHostMap implements HostMap {
   }
 
   *entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
-    for (const key of this.map.keys()) {
+    for (const key of this.user.keys()) {
       const value = this.lookup(key);
       if (value !== undefined) yield [key, value];
     }

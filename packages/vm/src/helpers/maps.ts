@@ -33,6 +33,8 @@ export const mapHelpers: Record<number, Helper> = {
     const map = mapOf(machine, r, 2);
     if (!(map instanceof ProgramArrayMap)) throw new Fault('map', `${map.spec.name} is no program array`);
     const program = map.program(r[6]! >>> 0);
+    // What r0 holds when no program takes over is left open by the kernel; here it is always the same.
+    give(r, 0);
     if (program === undefined || machine.tailCalls >= MAX_TAIL_CALLS) return;
     machine.tailCalls += 1;
     machine.tail = program;

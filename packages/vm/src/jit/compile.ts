@@ -433,7 +433,8 @@ function instantiate(
     wild: (low: number, high: number, off: number, slot: number) => {
       const at = (low >>> 0) + off;
       const inside = high === 0 && at >= NULL_END;
-      const what = (opcode(code, slot) & 7) === 1 ? 'a read' : 'a write';
+      const acquire = (opcode(code, slot) & 0xe7) === 0xc3 && code[2 * slot + 1] === 0x100;
+      const what = acquire || (opcode(code, slot) & 7) === 1 ? 'a read' : 'a write';
       throw located(inside ? new RangeError('beyond the end of memory') : wild(what, low, high, off), slot);
     },
   };

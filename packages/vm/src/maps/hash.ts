@@ -1,6 +1,5 @@
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
-import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
 import {
   BPF_EXIST,
@@ -12,6 +11,7 @@ import {
   BPF_NOEXIST,
   checkMapFlags,
   copyValue,
+  damaged,
   E2BIG,
   EEXIST,
   EINVAL,
@@ -129,7 +129,7 @@ export class HashMap implements VmMap {
         this.count -= 1;
         return 0;
       }
-      if (--steps < 0) throw this.damaged();
+      if (--steps < 0) throw damaged(this.spec);
       place = entry;
     }
     return ENOENT;
@@ -211,7 +211,7 @@ export class HashMap implements VmMap {
     let entry = view.getUint32(this.head(hash), true);
     let steps = this.count;
     while (entry !== 0 && !this.matches(entry, key, hash)) {
-      if (--steps < 0) throw this.damaged();
+      if (--steps < 0) throw damaged(this.spec);
       entry = view.getUint32(entry, true);
     }
     return entry;
@@ -219,10 +219,6 @@ export class HashMap implements VmMap {
 
   private head(hash: number): number {
     return this.heads + 4 * (hash & this.mask);
-  }
-
-  private damaged(): Fault {
-    return new Fault('map', `it has overwritten the entries of ${this.spec.name}`);
   }
 
   private matches(entry: number, key: number, hash: number): boolean {

@@ -7,6 +7,7 @@ import {
   BPF_F_NUMA_NODE,
   BPF_NOEXIST,
   checkMapFlags,
+  damaged,
   demand,
   EEXIST,
   EINVAL,
@@ -66,8 +67,10 @@ export class LpmTrieMap extends PlainMap {
     if (length > this.maxPrefix) return 0;
     let found = 0;
     let node = view.getInt32(this.root, true);
+    let above = -1;
     while (node !== 0) {
-      const own = view.getInt32(node + LENGTH, true);
+      const own = this.lengthBelow(node, above);
+      above = own;
       const match = this.match(node, own, key, length);
       if (match === this.maxPrefix) {
         found = node;
@@ -109,8 +112,10 @@ export class LpmTrieMap extends PlainMap {
     let parentLink = 0;
     let node = view.getInt32(link, true);
     let match = 0;
+    let above = -1;
     while (node !== 0) {
-      const own = view.getInt32(node + LENGTH, true);
+      const own = this.lengthBelow(node, above);
+      above = own;
       match = this.match(node, own, key, length);
       if (own !== match || own === length) break;
       parentLink = link;
@@ -146,7 +151,9 @@ export class LpmTrieMap extends PlainMap {
     const open: { node: number; done: boolean }[] = [];
     const push = (node: number) => node !== 0 && open.push({ node, done: false });
     push(view.getInt32(this.root, true));
+    let steps = 4 * this.count;
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      if (--steps < 0) throw damaged(this.spec);
       if (top.done) {
         open.pop();
         if (view.getInt32(top.node + JOIN, true) === 0)
@@ -180,8 +187,10 @@ export class LpmTrieMap extends PlainMap {
     let link = this.root;
     let node = view.getInt32(link, true);
     let match = 0;
+    let above = -1;
     while (node !== 0) {
-      const own = view.getInt32(node + LENGTH, true);
+      const own = this.lengthBelow(node, above);
+      above = own;
       match = this.match(node, own, key, length);
       if (own !== match || own === length) break;
       link = node + 4 * this.bit(key + 4, own);
@@ -256,6 +265,13 @@ export class LpmTrieMap extends PlainMap {
       if (difference !== 0) return Math.min(limit, i * 8 + Math.clz32(difference) - 24);
     }
     return limit;
+  }
+
+  /** The length of a node's prefix, which is longer than that of the node above: so that every walk ends. */
+  private lengthBelow(node: number, above: number): number {
+    const own = this.memory.view.getInt32(node + LENGTH, true);
+    if (own <= above || own > this.maxPrefix) throw damaged(this.spec);
+    return own;
   }
 
   private bit(data: number, index: number): number {

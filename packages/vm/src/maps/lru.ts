@@ -1,7 +1,7 @@
 import type { MapSpec } from '@skep/object';
 import type { Memory } from '../memory.ts';
 import { HashMap, HEAD } from './hash.ts';
-import { BPF_F_NO_COMMON_LRU, type MapLayout, type SpecialField } from './map.ts';
+import { BPF_F_NO_COMMON_LRU, damaged, type MapLayout, type SpecialField } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_LRU_HASH` and `BPF_MAP_TYPE_LRU_PERCPU_HASH` (kernel/bpf/bpf_lru_list.c): a hash table that drops an old
@@ -49,7 +49,8 @@ export class LruHashMap extends HashMap {
 
   protected override makeRoom(): boolean {
     const { view } = this.memory;
-    for (;;) {
+    // Every entry may have been looked up, then the first is considered again.
+    for (let steps = this.count; steps >= 0; steps--) {
       const entry = this.oldest;
       const seen = entry + this.links + 8;
       if (view.getInt32(seen, true) === 0) return this.delete(entry + HEAD) === 0;
@@ -57,6 +58,7 @@ export class LruHashMap extends HashMap {
       this.unlinked(entry);
       this.pushFront(entry);
     }
+    throw damaged(this.spec);
   }
 
   private pushFront(entry: number): void {

@@ -1,5 +1,6 @@
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
 
 /** Linux error numbers that map operations return, negated (include/uapi/asm-generic/errno-base.h). */
@@ -191,6 +192,11 @@ export function getValue(
 ): void {
   target.set(memory.bytes.subarray(from, from + size), at);
   for (const field of special) target.fill(0, at + field.offset, at + field.offset + field.size);
+}
+
+/** What comes of a program that has written where a map keeps its entries. */
+export function damaged(spec: MapSpec): Fault {
+  return new Fault('map', `it has overwritten the entries of ${spec.name}`);
 }
 
 /** A number as the four bytes of a key. */

@@ -1,5 +1,5 @@
 import type { MapSpec } from '@skep/object';
-import { badMap } from '../diagnostics.ts';
+import { badMap, overwritten } from '../diagnostics.ts';
 import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
 import { BPF_F_NUMA_NODE, checkMapFlags, ENOTSUPP, mapAddress, roundUp8, type VmMap } from './map.ts';
@@ -88,6 +88,7 @@ export class RingMap implements VmMap {
       const length = view.getUint32(at, true);
       if ((length & BUSY) !== 0) break;
       const size = length & ~(BUSY | DISCARD);
+      if (this.consumer + roundUp8(size + HEADER) > this.producer) throw overwritten(this.spec.name);
       if ((length & DISCARD) === 0) {
         take(view, at + HEADER, size);
         taken += 1;

@@ -1,3 +1,5 @@
+import { overwritten } from '../diagnostics.ts';
+import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
 import {
   BPF_F_LOCK,
@@ -14,7 +16,8 @@ import {
 
 /**
  * The commands of bpf(2) on one map, with the kernel's checks in the kernel's order (kernel/bpf/syscall.c). Keys and
- * values are bytes of user space; every result is 0 or a negative error number.
+ * values are bytes of user space; every result is 0 or a negative error number. Throws E4014 when an unverified program
+ * has written over the map.
  */
 export class UserMap {
   readonly map: VmMap;
@@ -32,21 +35,21 @@ export class UserMap {
     if ((flags & ~BPF_F_LOCK) !== 0) return EINVAL;
     if (!this.readable) return EPERM;
     if (!this.mayLock(flags)) return EINVAL;
-    return this.map.userLookup(this.place(key), target);
+    return this.whole(() => this.map.userLookup(this.place(key), target));
   }
 
   /** `BPF_MAP_UPDATE_ELEM`. */
   update(key: Uint8Array, value: Uint8Array, flags = 0): number {
     if (!this.writable) return EPERM;
     if (!this.mayLock(flags)) return EINVAL;
-    return this.map.userUpdate(this.place(key), value, flags);
+    return this.whole(() => this.map.userUpdate(this.place(key), value, flags));
   }
 
   /** `BPF_MAP_DELETE_ELEM`. */
   delete(key: Uint8Array): number {
     if (!this.writable) return EPERM;
     const at = this.place(key);
-    return this.map.userDelete ? this.map.userDelete(at) : this.map.delete(at);
+    return this.whole(() => (this.map.userDelete ? this.map.userDelete(at) : this.map.delete(at)));
   }
 
   /** `BPF_MAP_LOOKUP_AND_DELETE_ELEM`. */
@@ -55,14 +58,14 @@ export class UserMap {
     if (!this.readable || !this.writable) return EPERM;
     if (flags !== 0 && this.map.push !== undefined) return EINVAL;
     if (!this.mayLock(flags)) return EINVAL;
-    return this.map.take ? this.map.take(this.place(key), target) : ENOTSUPP;
+    return this.whole(() => (this.map.take ? this.map.take(this.place(key), target) : ENOTSUPP));
   }
 
   /** `BPF_MAP_GET_NEXT_KEY`: after `key`, or the first; a hash map starts over after a key that is gone. */
   nextKey(key: Uint8Array | undefined, next: Uint8Array): number {
     if (!this.readable) return EPERM;
     if (this.map.noKeys !== undefined) return this.map.noKeys;
-    const keys = this.map.keys();
+    const keys = this.keys();
     const same = (one: Uint8Array): boolean =>
       key !== undefined && (this.map.sameKey ? this.map.sameKey(one, key) : one.every((byte, i) => byte === key[i]));
     const at = keys.findIndex(same);
@@ -70,6 +73,11 @@ export class UserMap {
     if (found === undefined) return ENOENT;
     next.set(found);
     return 0;
+  }
+
+  /** All keys, in the kernel's order where it has one. */
+  keys(): Uint8Array[] {
+    return this.whole(() => this.map.keys());
   }
 
   /** `BPF_MAP_FREEZE`: bpf(2) can no longer write; programs can. */
@@ -90,7 +98,7 @@ export class UserMap {
     const { keySize } = this.map.spec;
     const valueSize = this.map.userValueSize;
     let count = 0;
-    for (const key of this.map.keys()) {
+    for (const key of this.keys()) {
       if ((count + 1) * keySize > keys.length || (count + 1) * valueSize > values.length) return ENOSPC;
       if (this.lookup(key, values.subarray(count * valueSize, (count + 1) * valueSize)) !== 0) continue;
       keys.set(key, count * keySize);
@@ -129,6 +137,15 @@ export class UserMap {
   }
   private mayLock(flags: number): boolean {
     return (flags & BPF_F_LOCK) === 0 || (this.map.special?.some((one) => one.kind === 'bpf_spin_lock') ?? false);
+  }
+
+  /** Only a program that no verifier has seen can leave a map in which its own operations fail: E4014. */
+  private whole<T>(operation: () => T): T {
+    try {
+      return operation();
+    } catch (error) {
+      throw error instanceof Fault || error instanceof RangeError ? overwritten(this.map.spec.name) : error;
+    }
   }
 
   private place(key: Uint8Array): number {
