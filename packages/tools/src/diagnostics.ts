@@ -62,3 +62,21 @@ export function cannotWrite(path: string, why: string): Diagnostic {
     help: 'name a file in a directory that you may write to',
   };
 }
+
+export function noDisk(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
+  return {
+    code: 'E9007',
+    severity: 'error',
+    message: `there is no disk \`${name}\``,
+    help: near ? `did you mean \`${near}\`?` : `there are ${names.join(', ') || 'none'}`,
+  };
+}
+
+export function badErrno(text: string): Diagnostic {
+  return {
+    code: 'E9008',
+    severity: 'error',
+    message: `\`${text}\` is no error number`,
+    help: 'write it as ENOENT, or as 2; errno(3) lists them',
+  };
+}

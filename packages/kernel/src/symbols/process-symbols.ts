@@ -29,6 +29,12 @@ export class ProcessSymbols {
     return this.mappings.length > 0;
   }
 
+  /** Looks again what is loaded where: more libraries, or another program that the process has become. */
+  refresh(): void {
+    const again = parseMaps(readText(`/proc/${this.pid}/maps`) ?? '');
+    if (again.length > 0) this.mappings = again;
+  }
+
   find(address: bigint): UserFound | undefined {
     const mapping = this.mappingOf(address);
     if (!mapping?.path.startsWith('/') || mapping.path.startsWith('/memfd:')) {
@@ -53,8 +59,7 @@ export class ProcessSymbols {
     if (found || this.reread) return found;
     // A library may have been loaded since; once is enough, or every odd address would cost a read.
     this.reread = true;
-    const again = parseMaps(readText(`/proc/${this.pid}/maps`) ?? '');
-    if (again.length > 0) this.mappings = again;
+    this.refresh();
     return find();
   }
   private reread = false;
@@ -99,17 +104,19 @@ interface FileSymbols {
 const files = new Map<string, FileSymbols | undefined>();
 
 function fileSymbols(pid: number, mapping: Mapping): FileSymbols | undefined {
-  // Seen from the process's own root, which may be a container's.
-  const path = `/proc/${pid}/root${mapping.path}`;
-  let identity: string;
-  try {
-    const { dev, ino } = statSync(path);
-    identity = `${dev}:${ino}`;
-  } catch {
-    return undefined;
+  // Seen from the process's own root, which may be a container's; from ours when the process has ended.
+  for (const path of [`/proc/${pid}/root${mapping.path}`, mapping.path]) {
+    let identity: string;
+    try {
+      const { dev, ino } = statSync(path);
+      identity = `${dev}:${ino}`;
+    } catch {
+      continue;
+    }
+    if (!files.has(identity)) files.set(identity, readFile(path));
+    return files.get(identity);
   }
-  if (!files.has(identity)) files.set(identity, readFile(path));
-  return files.get(identity);
+  return undefined;
 }
 
 function readFile(path: string): FileSymbols | undefined {

@@ -54,6 +54,8 @@ export interface RunObserver {
   records(batch: readonly Value[], ring: string): void;
   /** What `bpf_trace_printk` wrote; in the kernel, that of all programs of the machine. Also what iterators print. */
   trace?(text: string): void;
+  /** Called ten times a second, for what can be asked only while processes live. */
+  poll?(loaded: Loaded): void;
   /** Another interval has passed; false ends the run. */
   tick?(loaded: Loaded): boolean;
   /** Detached, with the maps still there to be read. */
@@ -227,6 +229,7 @@ async function live(
   const timer = options.duration === undefined ? undefined : setTimeout(() => over.abort(), options.duration);
   // Keeps the process alive while nothing but the kernel is at work, and the recorder's ring from filling up.
   const tick = setInterval(() => recorder?.drain(), recorder ? 10 : 1000);
+  const poll = setInterval(() => observer.poll?.(loaded), observer.poll ? 100 : 2 ** 30);
   const again = setInterval(
     () => {
       if (options.interval !== undefined && observer.tick?.(loaded) === false) over.abort();
@@ -259,6 +262,7 @@ async function live(
     clearTimeout(timer);
     clearInterval(tick);
     clearInterval(again);
+    clearInterval(poll);
     over.abort();
   }
 }

@@ -76,7 +76,13 @@ export class Records {
       if (length === one.size || length === padded || (this.decoders.length === 1 && length >= one.size))
         return one.decode(view, offset);
     }
-    return Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
+    const bytes = Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
+    const [only] = this.decoders;
+    if (this.decoders.length !== 1 || length === 0) return bytes;
+    // Programs send less than the whole where the end is not used: what was not sent reads as zeros.
+    const whole = new Uint8Array(only!.size);
+    whole.set(bytes);
+    return only!.decode(new DataView(whole.buffer), 0);
   }
 }
 

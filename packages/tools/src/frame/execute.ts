@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { renderDiagnostics, SkepError } from '@skep/base';
 import type { Recording } from '@skep/capture';
-import { withSection } from '@skep/object';
+import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
 import { cannotWrite, notRecorded } from '../diagnostics.ts';
@@ -10,9 +10,9 @@ import { intervalsOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
 import { COMMON, optionName } from './options.ts';
 import { openProgram } from './program.ts';
-import { chooseRoute, namedRoute, recordedRoute } from './route.ts';
+import { chooseRoute, lack, namedRoute, recordedRoute } from './route.ts';
 import { outputOf } from './show.ts';
-import type { Display, Given, Route, Tool } from './tool.ts';
+import type { Display, Given, Need, Route, Tool } from './tool.ts';
 
 /** A command line of a tool, as the command has parsed it. */
 export interface ToolCall {
@@ -38,7 +38,7 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
   const recording = replay === undefined ? undefined : await readRecording(replay);
   const route = routeOf(tool, options.text('route'), recording);
   const names: Names = new LiveNames();
-  const given = givenOf(call, route, names);
+  const given = givenOf(call, route, names, recording);
   const display = tool.display(given);
   const output = outputOf(display, {
     format,
@@ -61,8 +61,9 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
     left -= 1;
     return left > 0;
   };
+  const spec = specOf(route, display);
   const summary = await run(
-    specOf(route, display),
+    spec,
     {
       home: (options.text('home') ?? 'auto') as HomeName,
       ...(recording && { recording: async () => recording, replay: true }),
@@ -71,7 +72,7 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
       duration: options.number('duration'),
       count: options.number('count'),
       ...(interval !== undefined && { interval }),
-      programs: programsOf(route, given),
+      programs: programsOf(spec, route, given, recording),
       globals: globalsOf(tool, given, display),
       ...(display.frequency !== undefined && { frequency: display.frequency }),
       ...(options.number('pid') !== undefined && { pid: options.number('pid')! }),
@@ -85,6 +86,7 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
       loaded: (loaded) => display.prepare?.(loaded),
       started: () => output.start(),
       records: (batch, ring) => output.records(batch, ring),
+      ...(display.poll && { poll: display.poll }),
       tick: shown,
       ended: (loaded) => {
         if (left > 0) output.interval(loaded);
@@ -106,8 +108,11 @@ function routeOf(tool: Tool, wanted: string | undefined, recording: Recording | 
   throw new SkepError(notRecorded(tool.name, sections));
 }
 
-function givenOf(call: ToolCall, route: Route, names: Names): Given {
+function givenOf(call: ToolCall, route: Route, names: Names, recording: Recording | undefined): Given {
   const { options } = call;
+  const boot = recording
+    ? recording.header.startRealtime - recording.header.startMonotonic
+    : BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
   return {
     args: call.args,
     text: (name) => options.text(name),
@@ -116,11 +121,38 @@ function givenOf(call: ToolCall, route: Route, names: Names): Given {
     list: (name) => options.list(name),
     route,
     names,
+    realtime: (monotonic) => boot + monotonic,
   };
 }
 
-function programsOf(route: Route, given: Given): readonly string[] | undefined {
-  return typeof route.programs === 'function' ? route.programs(given) : route.programs;
+/**
+ * Which of the file's programs are loaded. A `?` in front of a section means: where there is such a hook, on this kernel
+ * or in the recording.
+ */
+function programsOf(spec: Spec, route: Route, given: Given, recording: Recording | undefined): readonly string[] {
+  const { programs } = route;
+  if (programs !== undefined) return typeof programs === 'function' ? programs(given) : programs;
+  const recorded = new Set(recording?.blocks.flatMap((one) => (one.kind === 'hook' ? [one.hook.section] : [])));
+  const there = (one: ProgramSpec) =>
+    one.autoload || (recording ? recorded.has(one.section) : lack(needOf(one.section)) === undefined);
+  return spec.programs.filter(there).map((one) => one.name);
+}
+
+function needOf(section: string): Need {
+  const [kind, ...rest] = section.replace(/^\?/, '').split('/') as [string, ...string[]];
+  switch (kind) {
+    case 'tracepoint':
+    case 'tp':
+      return { kind: 'tracepoint', name: rest.join(':') };
+    case 'kprobe':
+    case 'kretprobe':
+      return { kind: 'kprobe', name: rest[0]! };
+    case 'fentry':
+    case 'fexit':
+      return { kind: 'fentry', name: rest[0]! };
+    default:
+      throw new Error(`the frame does not know when SEC("${section}") is there`);
+  }
 }
 
 /** The program, with its hooks where the display wants them. */

@@ -13,6 +13,8 @@ export interface Names {
   /** `vfs_read+0x1c`, without the offset when it is not asked for; hexadecimal when it has no name. */
   kernelFunction(address: bigint, offset?: boolean): string;
   userFunction(pid: number, address: bigint, offset?: boolean): string;
+  /** Reads what is to be known of a process now, as it may have ended when its functions are asked for. */
+  meet(pid: number): void;
   /** The container, and on Kubernetes the pod, whose processes are in a cgroup. */
   container(cgroup: bigint): Container | undefined;
 }
@@ -38,12 +40,21 @@ export class LiveNames implements Names {
     return named(address, this.kernel.find(address), offset);
   }
 
-  userFunction(pid: number, address: bigint, offset = false): string {
+  meet(pid: number): void {
+    this.process(pid).refresh();
+  }
+
+  private process(pid: number): ProcessSymbols {
     let symbols = this.processes.get(pid);
     if (symbols === undefined) {
       symbols = new ProcessSymbols(pid);
       this.processes.set(pid, symbols);
     }
+    return symbols;
+  }
+
+  userFunction(pid: number, address: bigint, offset = false): string {
+    const symbols = this.process(pid);
     const found = symbols.find(address);
     if (found) return named(address, found, offset);
     const module = symbols.moduleOf(address);

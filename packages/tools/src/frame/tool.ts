@@ -75,6 +75,8 @@ export interface Given {
   readonly route: Route;
   /** Names of users, system calls, functions, containers …: of this machine, or those that a recording brings. */
   readonly names: Names;
+  /** Nanoseconds since 1970, of nanoseconds since boot on the machine that the event comes from. */
+  realtime(monotonic: bigint): bigint;
 }
 
 /** What a display may do before programs are loaded, or attached. */
@@ -83,6 +85,8 @@ interface Prepared {
   readonly globals?: { readonly [name: string]: number };
   /** Loaded, not attached yet: for maps that programs find filled. */
   readonly prepare?: (loaded: Loaded) => void;
+  /** Ten times a second: to ask of processes what nobody knows any more when they have ended. */
+  readonly poll?: (loaded: Loaded) => void;
   /** Where uprobes, USDT probes and functions go, in place of what the program's sections say. */
   readonly targets?: { readonly [program: string]: string };
   /** Samples per second of programs on perf events. */

@@ -1,0 +1,70 @@
+import { log2Buckets } from '@skep/view';
+import { deviceName, deviceNumber } from '../frame/disks.ts';
+import type { Tool } from '../frame/tool.ts';
+
+export const biolatency: Tool = {
+  name: 'biolatency',
+  summary: 'How long requests to disks take, as a histogram',
+  intervals: true,
+  options: [
+    { flags: '-Q, --queued', summary: 'with the time in the queue of the operating system', global: 'from_queue' },
+    { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' },
+    { flags: '-D, --disks', summary: 'a histogram for each disk', global: 'by_disk' },
+    { flags: '-F, --flags', summary: 'a histogram for each kind of request', global: 'by_flags' },
+    { flags: '-d, --disk', value: 'name', summary: 'only this disk' },
+  ],
+  routes: [
+    {
+      name: 'block',
+      kind: 'exact',
+      program: 'biolatency',
+      needs: [{ kind: 'tracepoint', name: 'block:block_rq_issue' }],
+    },
+  ],
+  examples: [
+    { line: 'skep biolatency', does: 'all disks until Ctrl-C' },
+    { line: 'skep biolatency -mD 1 10', does: 'milliseconds, a histogram for each disk, every second, ten times' },
+    { line: 'skep biolatency -F -o json', does: 'reads, writes and others apart, as JSON' },
+  ],
+  display(given) {
+    const disk = given.text('disk');
+    return {
+      kind: 'histograms',
+      unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
+      globals: disk === undefined ? {} : { target_device: deviceNumber(disk) },
+      histograms(loaded) {
+        const map = loaded.maps.get('histograms')!;
+        return [...map.entries()].map(([key, value]) => {
+          const { device, flags } = key as unknown as { device: number; flags: number };
+          map.delete(key as never);
+          const labels = [
+            ...(given.flag('disks') ? [`disk = ${deviceName(device)}`] : []),
+            ...(given.flag('flags') ? [`flags = ${requestFlags(flags)}`] : []),
+          ];
+          const { slots } = value as unknown as { slots: number[] };
+          return { label: labels.length === 0 ? undefined : labels.join(' '), buckets: log2Buckets(slots) };
+        });
+      },
+    };
+  },
+};
+
+/** `enum req_op` and `enum req_flag_bits` of include/linux/blk_types.h. */
+const OPERATIONS: { readonly [number: number]: string } = { 0: 'Read', 1: 'Write', 2: 'Flush', 3: 'Discard' };
+const FLAGS: readonly (readonly [bit: number, name: string])[] = [
+  [11, 'Sync'],
+  [12, 'Metadata'],
+  [13, 'Priority'],
+  [14, 'NoMerge'],
+  [15, 'Idle'],
+  [17, 'ForcedUnitAccess'],
+  [18, 'Preflush'],
+  [19, 'ReadAhead'],
+  [20, 'Background'],
+  [21, 'NoWait'],
+];
+
+function requestFlags(flags: number): string {
+  const set = FLAGS.filter(([bit]) => (flags >>> bit) & 1).map(([, name]) => name);
+  return [...set, OPERATIONS[flags & 0xff] ?? `Operation${flags & 0xff}`].join('-');
+}

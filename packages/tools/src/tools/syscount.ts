@@ -1,0 +1,70 @@
+import { SkepError } from '@skep/base';
+import type { Row } from '@skep/view';
+import { badErrno } from '../diagnostics.ts';
+import { left, right } from '../frame/columns.ts';
+import { errnoNumber } from '../frame/errno.ts';
+import type { Tool } from '../frame/tool.ts';
+
+interface Entry {
+  readonly count: bigint;
+  readonly time: bigint;
+  readonly comm: string;
+}
+
+export const syscount: Tool = {
+  name: 'syscount',
+  summary: 'Count system calls, by call or by process',
+  intervals: true,
+  options: [
+    { flags: '-P, --process', summary: 'by process', global: 'by_process' },
+    { flags: '-L, --latency', summary: 'also how long they took', global: 'measure' },
+    { flags: '-m, --milliseconds', summary: 'times in milliseconds' },
+    { flags: '-x, --failures', summary: 'only calls that failed', global: 'only_failed' },
+    { flags: '-e, --errno', value: 'name', summary: 'only calls that failed with this: ENOENT, or its number' },
+    { flags: '-T, --top', value: 'n', kind: 'integer', summary: 'so many at most (default: 10)' },
+  ],
+  routes: [
+    {
+      name: 'raw_syscalls',
+      kind: 'exact',
+      program: 'syscount',
+      needs: [{ kind: 'tracepoint', name: 'raw_syscalls:sys_exit' }],
+      programs: (given) => (given.flag('latency') ? ['enter', 'leave'] : ['leave']),
+    },
+  ],
+  examples: [
+    { line: 'skep syscount -- ls /etc', does: 'what one command calls' },
+    { line: 'skep syscount -P -T 5 1', does: 'the five busiest processes, every second' },
+    { line: 'skep syscount -L -e ENOENT', does: 'what fails for want of a file, and what that costs' },
+  ],
+  display(given) {
+    const errno = given.text('errno');
+    const target = errno === undefined ? 0 : errnoNumber(errno);
+    if (target === undefined) throw new SkepError(badErrno(errno!), 2);
+    const latency = given.flag('latency');
+    const process = given.flag('process');
+    const scale = given.flag('milliseconds') ? 1e6 : 1e3;
+    const unit = given.flag('milliseconds') ? 'ms' : 'us';
+    return {
+      kind: 'table',
+      globals: { target_errno: target },
+      columns: [
+        ...(process ? [left('PID', 'pid', 6), left('COMM', 'comm', 16)] : [left('SYSCALL', 'syscall', 22)]),
+        right('COUNT', 'count', 8),
+        ...(latency ? [right(`TIME (${unit})`, 'time', 16, (ns) => (Number(ns) / scale).toFixed(3))] : []),
+      ],
+      rows(loaded) {
+        const map = loaded.maps.get('counts')!;
+        const rows = [...map.entries()].map(([key, value]): Row => {
+          const { count, time, comm } = value as unknown as Entry;
+          map.delete(key as number);
+          const who: Row = process ? { pid: key as number, comm } : { syscall: given.names.syscall(key as number) };
+          return { ...who, count: Number(count), ...(latency && { time }) };
+        });
+        const by = latency ? 'time' : 'count';
+        rows.sort((a, b) => Number(b[by]) - Number(a[by]));
+        return rows.slice(0, given.number('top') ?? 10);
+      },
+    };
+  },
+};
