@@ -34,7 +34,7 @@ export function toolchain() {
     });
     writeFileSync(join(types, 'vmlinux.h'), text);
   }
-  return { clang: 'clang-19', headers, types, loader: loader(home, headers, libbpf) };
+  return { clang: 'clang-19', headers, libbpf, types, loader: loader(home, headers, libbpf) };
 }
 
 /** @typedef {ReturnType<typeof toolchain>} Toolchain */

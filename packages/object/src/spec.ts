@@ -98,9 +98,20 @@ export interface MapSpec {
   /** Of map-in-map: the inner map's shape and the initial contents by slot. */
   readonly inner: MapSpec | undefined;
   readonly initialSlots: ReadonlyMap<number, string>;
-  /** Data sections: what the single value holds at first. */
+  /** Data sections: what the single value holds at first; arenas: what their first pages hold; struct_ops: the structure. */
   readonly initialValue: Uint8Array | undefined;
   readonly data: 'rodata' | 'data' | 'bss' | 'kconfig' | undefined;
+  /** Of section `.struct_ops` or `.struct_ops.link`: a structure of functions for the kernel to call. */
+  readonly structOps?: StructOpsSpec;
+}
+
+export interface StructOpsSpec {
+  /** The structure's type: the kernel's has the same name, flavours left aside, and is matched member by member. */
+  readonly type: BtfId;
+  /** The program of each member that has one, by the member's number in {@link type}. */
+  readonly programs: ReadonlyMap<number, string>;
+  /** `?` before the section name: neither made nor registered unless asked for. */
+  readonly optional: boolean;
 }
 
 export interface GlobalSpec {

@@ -9,13 +9,27 @@ export interface DataMaps {
   readonly globals: readonly GlobalSpec[];
   /** From the index of an ELF section to the name of its map. */
   readonly bySection: ReadonlyMap<number, string>;
+  /** The map, with the globals that lie in it if it is the object's arena. */
+  readonly arena: (map: MapSpec) => MapSpec;
 }
 
-/** One array map of a single value for each data section, named as the section. */
-export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined): DataMaps {
+/**
+ * One array map of a single value for each data section, named as the section; variables of the arena's address space
+ * lie at the start of the arena, which is one of the `defined` maps. @throws SkepError E3402
+ */
+export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined, defined: readonly MapSpec[]): DataMaps {
   const maps: MapSpec[] = [];
   const globals: GlobalSpec[] = [];
   const bySection = new Map<number, string>();
+  const inArena = symbols.section(ARENA_SECTION);
+  const arena = defined.find((one) => one.type === BPF_MAP_TYPE_ARENA);
+  if (inArena && inArena.section.size > 0) {
+    if (!arena) throw sectionUnsupported(ARENA_SECTION, 'define the arena that its variables lie in');
+    bySection.set(inArena.index, arena.name);
+    const found = btf?.find(ARENA_SECTION, 'datasec');
+    for (const { linkage, ...global } of variablesOf(inArena.section, inArena.index, symbols, btf, found))
+      globals.push({ ...global, map: arena.name });
+  }
   for (const [index, section] of symbols.file.sections.entries()) {
     const kind = dataKind(section);
     if (!kind || section.size === 0) continue;
@@ -31,7 +45,12 @@ export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined): DataMaps
     maps.push(dataMap(section.name, kind, initialValue, flags, found ?? 0));
     bySection.set(index, section.name);
   }
-  return { maps, globals, bySection };
+  return {
+    maps,
+    globals,
+    bySection,
+    arena: (map) => (map === arena && inArena ? { ...map, initialValue: inArena.section.data.slice() } : map),
+  };
 }
 
 /** The map of a section of variables. */
@@ -64,6 +83,8 @@ export function dataMap(
 /** The kernel's limit for a value of an array map (`array_map_alloc_check`). */
 const MAX_VALUE = 0x7fff_ffff;
 const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_MAP_TYPE_ARENA = 33;
+const ARENA_SECTION = '.addr_space.1';
 export const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_MMAPABLE = 1 << 10;
 

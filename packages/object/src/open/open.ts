@@ -10,6 +10,7 @@ import { collectExterns } from './externs.ts';
 import { fixBtf } from './fix-btf.ts';
 import { collectMaps } from './maps.ts';
 import { collectPrograms } from './programs.ts';
+import { collectStructOps } from './struct-ops.ts';
 import { ObjectSymbols } from './symbols.ts';
 
 /**
@@ -38,11 +39,12 @@ function read(bytes: Uint8Array, options: { readonly name: string }): ObjectSpec
   const configOffsets = new Map(externs.globals.map((one) => [one.name, one.offset]));
   const btf = written && fixBtf(written, symbols, configOffsets);
 
-  const data = dataMaps(symbols, btf);
   const maps = collectMaps(symbols, btf);
+  const data = dataMaps(symbols, btf, maps.maps);
   const programs = collectPrograms(symbols, btfExt, { maps, data, externs }, btf);
-  const allMaps: MapSpec[] = [...maps.maps, ...data.maps];
+  const allMaps: MapSpec[] = [...maps.maps.map((one) => data.arena(one)), ...data.maps];
   if (externs.map) allMaps.push(externs.map);
+  allMaps.push(...collectStructOps(symbols, btf));
   return {
     name: objectName(options.name),
     license: cString(section('license')?.data ?? new Uint8Array(0)),
@@ -83,8 +85,5 @@ function versionOf(data: Uint8Array | undefined): number {
 }
 
 function refuse(section: string): void {
-  if (/^\??\.struct_ops(\.link)?$/.test(section))
-    throw sectionUnsupported(section, 'struct_ops maps are not supported yet: remove them from this object');
-  if (section === '.addr_space.1') throw sectionUnsupported(section, 'keep the globals of arenas in the arena');
   if (section === '.jumptables') throw sectionUnsupported(section, 'compile with -fno-jump-tables');
 }

@@ -63,22 +63,13 @@ function assemble(
   section: string,
   thrown: ObjectFunction | undefined,
 ): ProgramSpec {
-  const placed = new Map<ObjectFunction, number>([[entry, 0]]);
-  const order = [entry];
-  let slots = entry.slots;
-  const place = (target: ObjectFunction): number => {
-    let slot = placed.get(target);
-    if (slot === undefined) {
-      slot = slots;
-      slots += target.slots;
-      placed.set(target, slot);
-      order.push(target);
-    }
-    return slot;
-  };
-  if (thrown !== undefined) place(thrown);
-  // Grows while it is walked: what a function calls is appended behind.
-  for (let i = 0; i < order.length; i++) for (const call of parts.of(order[i]!).calls) place(call.target);
+  const order = reach(parts, thrown ? [entry, thrown] : [entry]);
+  const placed = new Map<ObjectFunction, number>();
+  let slots = 0;
+  for (const one of order) {
+    placed.set(one, slots);
+    slots += one.slots;
+  }
 
   const code = new Uint8Array(slots * 8);
   const view = new DataView(code.buffer);
@@ -94,7 +85,7 @@ function assemble(
     functions.push({ name: one.name, slot: base });
     for (const call of part.calls) {
       const slot = base + call.slot;
-      view.setInt32(slot * 8 + 4, place(call.target) - slot - 1, true);
+      view.setInt32(slot * 8 + 4, placed.get(call.target)! - slot - 1, true);
       if (call.address) references.push({ kind: 'func', slot, name: call.target.name });
     }
     for (const reference of part.references) references.push({ ...reference, slot: base + reference.slot });
@@ -124,6 +115,29 @@ function assemble(
 /** The same program, to be attached to what another section name says: another function, another file. */
 export function withSection(program: ProgramSpec, section: string): ProgramSpec {
   return { ...program, section, hook: hookOf(section) };
+}
+
+/**
+ * A function and all that it calls, each once, a callee and its callees before the caller's next one: the order of libbpf,
+ * so that programs are the same bit for bit.
+ */
+function reach(parts: Parts, roots: readonly ObjectFunction[]): ObjectFunction[] {
+  const order = new Set<ObjectFunction>();
+  for (const root of roots) {
+    if (order.has(root)) continue;
+    order.add(root);
+    // Not by recursion: a chain of calls in a damaged object may be long.
+    const open = [parts.of(root).calls.values()];
+    while (open.length > 0) {
+      const next = open.at(-1)!.next();
+      if (next.done) open.pop();
+      else if (!order.has(next.value.target)) {
+        order.add(next.value.target);
+        open.push(parts.of(next.value.target).calls.values());
+      }
+    }
+  }
+  return [...order];
 }
 
 function hookOf(section: string): HookSpec | undefined {
