@@ -1,6 +1,11 @@
 export { type CapturedPacket, type PacketCapture, readPackets, writePcap, writePcapng } from '@skep/capture';
 export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 export { Debugger, type DebuggerOptions, SimulatedWorld, Socket, type SocketOptions, type World } from '@skep/vm';
+export { type Checked, type CheckOptions, type CheckReport, check, type KernelName } from './check/check.ts';
+export type { Cost, LineCost, Needs } from './check/cost.ts';
+export type { Edit } from './check/fixes/site.ts';
+export { renderFix } from './check/show-fix.ts';
+export { apply, type Fix } from './check/try-fixes.ts';
 export type * from './host.ts';
 export { type VmHost, type VmOptions, vm } from './hosts/vm.ts';
 export { Attached, Loaded, LoadedProgram } from './loaded.ts';

@@ -1,6 +1,7 @@
 export * from './browser.ts';
 export { kernel, openKernelMap } from './hosts/kernel.ts';
 export {
+  checkFile,
   compileFile,
   type FileOptions,
   openFile,

@@ -1,7 +1,17 @@
+export type { Remark } from './explain/case.ts';
 export { CATALOGUE, type CatalogueEntry } from './explain/catalogue.ts';
-export type { Explanation } from './explain/model.ts';
+export { type AccessName, type Evidence, type Naming, type Place, placeOf, type Step } from './explain/evidence.ts';
+export { explainRefusal } from './explain/explain.ts';
+export type { Explanation, Subject } from './explain/model.ts';
+export { evidenceOf, explainProgram } from './explain/object-evidence.ts';
 export type { Budget } from './explore/explorer.ts';
-export { type ObjectOptions, type ProgramVerdict, verifyObject } from './object.ts';
+export {
+  type ObjectOptions,
+  type ProgramAndInput,
+  type ProgramVerdict,
+  programInputs,
+  verifyObject,
+} from './object.ts';
 export { type KernelProfile, PROFILES } from './profile.ts';
 export type { MapInfo } from './program/maps.ts';
 export type { KernelSymbol, ProgramInput } from './program/program.ts';

@@ -1,59 +1,63 @@
 import { readFileSync } from 'node:fs';
-import { type Diagnostic, EXIT, lineStartsOf, renderDiagnostic, SkepError, type SourceFile } from '@skep/base';
+import { EXIT, renderDiagnostic, renderDiagnostics, SkepError } from '@skep/base';
 import { kernelRelease } from '@skep/kernel';
 import type { Btf } from '@skep/object';
-import { type KernelProfile, PROFILES, type ProgramVerdict, verifyObject } from '@skep/verifier';
+import { PROFILES } from '@skep/verifier';
 import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
-import { bundledTypes, compileTypes } from 'skep';
+import {
+  bundledTypes,
+  type Checked,
+  type CheckReport,
+  checkFile,
+  compileTypes,
+  type KernelName,
+  renderFix,
+} from 'skep';
 import type { Call } from '../command.ts';
 import { noSuchKernel, noSuchProgramHere } from '../diagnostics.ts';
-import { openArgument, readBtf } from './shared.ts';
-
-type Version = KernelProfile['version'];
-
-interface Checked {
-  readonly kernel: Version;
-  readonly verdict: ProgramVerdict;
-}
+import { compileOptions, readBtf } from './shared.ts';
 
 /** `skep check FILE`: 0 when all are accepted, 3 when one is refused, 1 when one could not be judged. */
 export async function execute(call: Call): Promise<number> {
   const format = parseFormat(call.options.text('output') ?? 'table');
-  const versions = kernels(call.options.text('kernel'));
-  const { spec } = openArgument(call);
-  const names = call.options.list('program');
-  for (const name of names) {
-    if (!spec.programs.some((one) => one.name === name))
-      throw new SkepError(
-        noSuchProgramHere(
-          name,
-          spec.programs.map((one) => one.name),
-        ),
-      );
+  const kernels = kernelsOf(call.options.text('kernel'));
+  const programs = call.options.list('program');
+  const trace = call.options.flag('trace');
+  const report = checkFile(call.args[0]!, {
+    kernels,
+    types: typesOf(call),
+    compile: compileOptions(call),
+    programs,
+    fixes: call.options.flag('fixes'),
+    ...(trace && { trace: (line: string) => call.io.err(`${line}\n`) }),
+  });
+  const known = report.names;
+  for (const name of programs) {
+    if (!known.includes(name)) throw new SkepError(noSuchProgramHere(name, known));
   }
-  const types = typesOf(call);
-  const checked = versions.flatMap((kernel) =>
-    verifyObject(spec.object, { kernel, kernelBtf: types }, names).map((verdict): Checked => ({ kernel, verdict })),
-  );
+  if (report.warnings.length > 0) call.io.err(`${renderDiagnostics(report.warnings, { color: call.io.color })}\n`);
   if (format.kind === 'json' || format.kind === 'jsonl')
-    call.io.out(`${toJson({ schema: SCHEMA, programs: checked.map(document) }, format.kind === 'json' ? 2 : 0)}\n`);
-  else show(call, checked);
-  if (checked.some((one) => !one.verdict.accepted && one.verdict.decided)) return EXIT.refusedByVerifier;
-  return checked.some((one) => !one.verdict.accepted) ? EXIT.error : EXIT.ok;
+    call.io.out(
+      `${toJson({ schema: SCHEMA, programs: report.programs.map((one) => document(one, report)) }, format.kind === 'json' ? 2 : 0)}\n`,
+    );
+  else show(call, report, format.kind === 'wide');
+  if (report.programs.some(({ verdict }) => !verdict.accepted && verdict.decided)) return EXIT.refusedByVerifier;
+  return report.programs.some(({ verdict }) => !verdict.accepted) ? EXIT.error : EXIT.ok;
 }
 
-/** `6.1,6.12`; without it, of the kernels that skep knows, the newest that is not newer than the running one. */
-function kernels(text: string | undefined): readonly Version[] {
-  const known = Object.keys(PROFILES) as Version[];
+/** `6.1,6.12`, `running`; without it, of the kernels that skep knows, the newest that is not newer than the running one. */
+function kernelsOf(text: string | undefined): readonly KernelName[] {
+  const known = Object.keys(PROFILES) as KernelName[];
   if (text === undefined) return [closest(known)];
   return text.split(',').map((one) => {
-    const found = known.find((version) => version === one.trim());
+    const name = one.trim();
+    const found = name === 'running' ? closest(known) : known.find((version) => version === name);
     if (found === undefined) throw new SkepError(noSuchKernel(one, known), EXIT.usage);
     return found;
   });
 }
 
-function closest(known: readonly Version[]): Version {
+function closest(known: readonly KernelName[]): KernelName {
   let release: string;
   try {
     release = kernelRelease();
@@ -71,10 +75,11 @@ function closest(known: readonly Version[]): Version {
 function typesOf(call: Call): Btf {
   const path = call.options.text('btf');
   if (path !== undefined) return readBtf(path);
-  return call.options.text('kernel') === undefined ? compileTypes() : bundledTypes();
+  const kernel = call.options.text('kernel');
+  return kernel === undefined || kernel === 'running' ? compileTypes() : bundledTypes();
 }
 
-function document({ kernel, verdict }: Checked) {
+function document({ kernel, verdict, explanation, fixes, cost }: Checked, report: CheckReport) {
   const { program, source } = verdict;
   return {
     name: program.name,
@@ -84,67 +89,80 @@ function document({ kernel, verdict }: Checked) {
     accepted: verdict.accepted,
     decided: verdict.decided,
     code: verdict.code,
-    message: verdict.message,
-    help: verdict.help,
+    message: explanation?.message ?? verdict.message,
+    needed: explanation?.needed,
+    known: explanation?.known,
+    path: explanation?.remarks.map(({ message, place }) => ({
+      message,
+      ...(place && { file: place.file, line: place.line, column: place.column }),
+    })),
+    help: explanation?.help ?? verdict.help,
     kernelMessage: verdict.kernelMessage,
     source: source && { file: source.file, line: source.line, column: source.column },
     insn: verdict.insn,
     processed: verdict.processed,
     states: verdict.totalStates,
     stackDepth: verdict.stackDepth,
+    lines: cost.lines,
+    limits: cost.near,
+    needs: cost.needs,
+    fixes: fixes.map(({ title, also, verifiedOn, edits }) => ({
+      title,
+      also,
+      verifiedOn,
+      edits: report.built === undefined ? [] : edits.map((edit) => ({ file: report.built!.name, ...edit })),
+    })),
   };
 }
 
-function show(call: Call, checked: readonly Checked[]): void {
-  const rows = checked.map(({ kernel, verdict }) => [
+function show(call: Call, report: CheckReport, wide: boolean): void {
+  const rows = report.programs.map(({ kernel, verdict, cost }) => [
     verdict.program.name,
     kernel,
     verdict.accepted ? 'accepted' : verdict.decided ? `refused ${verdict.code}` : 'not judged',
     String(verdict.processed),
     String(verdict.totalStates),
     verdict.stackDepth.join('+'),
+    ...(wide ? [cost.needs.since ?? '', cost.needs.helpers.map((one) => one.name).join(' ')] : []),
   ]);
-  call.io.out(`${table(['PROGRAM', 'KERNEL', 'VERDICT', 'PROCESSED', 'STATES', 'STACK'], rows)}\n`);
+  const titles = [
+    'PROGRAM',
+    'KERNEL',
+    'VERDICT',
+    'PROCESSED',
+    'STATES',
+    'STACK',
+    ...(wide ? ['SINCE', 'HELPERS'] : []),
+  ];
+  call.io.out(`${table(titles, rows)}\n`);
   const said = new Set<string>();
-  for (const { kernel, verdict } of checked) {
-    if (verdict.accepted) continue;
-    const text = renderDiagnostic(diagnosticOf(verdict, kernel), { color: call.io.color });
+  const { color } = call.io;
+  for (const { verdict, diagnostic, fixes, kernel, cost } of report.programs) {
+    if (verdict.accepted) {
+      for (const { limit, used, most } of cost.near)
+        call.io.err(`${verdict.program.name} on ${kernel}: ${used} of at most ${most} ${limit}\n`);
+      if (wide)
+        for (const one of cost.lines)
+          call.io.out(`  ${String(one.processed).padStart(7)}  ${one.file}:${one.line}  ${one.text}\n`);
+      continue;
+    }
+    if (diagnostic === undefined) continue;
+    const text = [
+      renderDiagnostic(diagnostic, { color }),
+      ...(report.built ? fixes.map((fix) => renderFix(report.built!, fix, { color })) : []),
+    ].join('\n');
     if (said.has(text)) continue;
     said.add(text);
     call.io.err(`\n${text}\n`);
   }
+  if (report.programs.some(({ kernel, verdict }) => kernel === '6.1' && verdict.accepted))
+    call.io.err('\n6.1: skep follows its weaker ranges only in part; that kernel may refuse what is accepted here\n');
 }
 
-function diagnosticOf(verdict: ProgramVerdict, kernel: Version): Diagnostic {
-  const { program, source } = verdict;
-  const where = source && spanOf(source);
-  const notes = [];
-  if (verdict.kernelMessage) notes.push({ message: `Linux ${kernel} says: ${verdict.kernelMessage}` });
-  if (source && !where) notes.push({ message: `at ${source.file}:${source.line}: ${source.text.trim()}` });
-  return {
-    code: verdict.code ?? 'E2000',
-    severity: verdict.decided ? 'error' : 'warning',
-    message: `program \`${program.name}\`: ${verdict.message ?? ''}`,
-    ...(where && { span: where }),
-    notes,
-    help: verdict.help,
-  };
-}
-
-/** The line of the source, from its column on, when the file is still there and says the same. */
-function spanOf(source: NonNullable<ProgramVerdict['source']>): Diagnostic['span'] {
-  let text: string;
+export function readText(path: string): string | undefined {
   try {
-    text = readFileSync(source.file, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }
-  const file: SourceFile = { name: source.file, text };
-  const start = lineStartsOf(file)[source.line - 1];
-  if (start === undefined) return undefined;
-  const end = text.indexOf('\n', start) < 0 ? text.length : text.indexOf('\n', start);
-  const line = text.slice(start, end);
-  if (line.trim() !== source.text.trim()) return undefined;
-  const column = Math.max(source.column - 1, line.length - line.trimStart().length);
-  return { file, start: start + Math.min(column, line.length), end };
 }

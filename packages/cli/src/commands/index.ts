@@ -214,6 +214,8 @@ export const COMMANDS: readonly Command[] = [
         summary: 'as these kernels would: 6.1,6.12,6.18 (default: like the running one)',
       },
       { flags: '--program', value: 'name', summary: 'only this program', many: true },
+      { flags: '--no-fixes', summary: 'do not look for changes that mend what is refused' },
+      { flags: '--trace', summary: 'print what is known at each instruction, as the log of the kernel does' },
       { ...output, summary: 'table or json' },
       ...compiling,
     ],

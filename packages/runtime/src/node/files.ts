@@ -15,6 +15,7 @@ import {
 } from '@skep/capture';
 import { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 import type { Btf } from '@skep/object';
+import { type CheckOptions, type CheckReport, check } from '../check/check.ts';
 import { alreadyObject, missingFile, unwritableFile } from '../diagnostics.ts';
 import { isElf, type Opened, open } from '../open.ts';
 import { compileTypes } from './kernel-types.ts';
@@ -31,6 +32,15 @@ export function readBytes(path: string): Uint8Array {
 /** Opens source or object by its path; `#include "…"` looks beside it, then in the options' paths. */
 export function openFile(path: string, options: FileOptions = {}): Opened {
   return open(path, readBytes(path), compileOptions(options));
+}
+
+/** Verdicts on the programs of a source or object by its path; files that its line information names are read. */
+export function checkFile(
+  path: string,
+  options: Omit<CheckOptions, 'compile'> & { readonly compile?: FileOptions },
+): CheckReport {
+  const compiling = compileOptions(options.compile ?? {});
+  return check(path, readBytes(path), { readFile: readText, ...options, compile: compiling });
 }
 
 export interface FileOptions extends CompileOptions {

@@ -1,228 +1,198 @@
-/** Why kernels refuse programs, in plain words, with what usually helps. One entry a cause; the first that matches counts. */
+/** Why kernels refuse programs: each text of the kernel's, with the code and the story it belongs to. The first that matches counts. */
+import type { Case } from './case.ts';
+import type { Telling } from './model.ts';
+import * as memory from './tell-memory.ts';
+import * as program from './tell-program.ts';
+
 export interface CatalogueEntry {
   readonly code: string;
   /** Over the kernel's message. */
   readonly pattern: RegExp;
-  readonly words: (found: RegExpExecArray) => string;
-  readonly help: string;
+  readonly tell: (c: Case, found: RegExpExecArray) => Telling;
 }
 
-const entry = (
-  code: string,
-  pattern: RegExp,
-  words: string | ((found: RegExpExecArray) => string),
-  help: string,
-): CatalogueEntry => ({
+const entry = (code: string, pattern: RegExp, tell: CatalogueEntry['tell']): CatalogueEntry => ({
   code,
   pattern,
-  help,
-  words: typeof words === 'string' ? () => words : words,
+  tell,
 });
+const said = (message: string, help: string) => (): Telling => ({ message, help });
 
 export const CATALOGUE: readonly CatalogueEntry[] = [
-  entry(
-    'E2101',
-    /invalid access to packet|R(\d+) offset is outside of the packet/,
-    'this reads bytes of the packet that were not compared with its end on this path',
-    'check the same pointer right before: if (p + size > data_end) return …; and again after every helper that may move the packet',
+  entry('E2101', /invalid access to packet.*R(\d+)\(|R(\d+) offset is outside of the packet/, (c, f) =>
+    memory.packet(c, Number(f[1] ?? f[2])),
   ),
-  entry(
-    'E2103',
-    /R(\d+) invalid mem access '(\w*or_null_?)'/,
-    (f) => `this pointer (${f[2]}) may be null: the result of the lookup was not checked on this path`,
-    'if (!pointer) return …; before the access',
+  entry('E2103', /R(\d+) invalid mem access '\w*or_null_?'/, (c, f) => memory.mayBeNull(c, Number(f[1]), 'here')),
+  entry('E2103', /R(\d+) pointer arithmetic on \w*or_null_? prohibited/, (c, f) =>
+    memory.mayBeNull(c, Number(f[1]), 'where something is added to it'),
   ),
-  entry(
-    'E2103',
-    /R(\d+) pointer arithmetic on (\w*or_null_?) prohibited/,
-    (f) => `an offset is added to a pointer (${f[2]}) that may be null`,
-    'check for null before adding anything',
+  entry('E2103', /Possibly NULL pointer passed to (?:helper|trusted) arg(\d+)/, (c, f) =>
+    memory.mayBeNull(c, Number(f[1]) + (/trusted/.test(f[0]) ? 1 : 0), 'where it is passed on'),
   ),
-  entry(
-    'E2103',
-    /Possibly NULL pointer passed to/,
-    'a pointer that may be null is passed to a function that needs an object',
-    'if (!pointer) return …; before the call',
+  entry('E2103', /R(\d+) type=\w*or_null_? expected=/, (c, f) =>
+    memory.mayBeNull(c, Number(f[1]), 'where it is passed on'),
   ),
-  entry(
-    'E2102',
-    /R(\d+) invalid mem access 'scalar'/,
-    'this is a number, not a pointer, for the verifier: it came from memory that it cannot follow, or arithmetic made it one',
-    'read through it with bpf_probe_read_kernel or BPF_CORE_READ; keep pointers in 64-bit variables',
+  entry('E2102', /R(\d+) invalid mem access '(?:scalar|inv)'/, (c, f) => memory.numberAsPointer(c, Number(f[1]))),
+  entry('E2104', /R(\d+) invalid mem access '/, (c, f) => memory.wrongPointer(c, Number(f[1]))),
+  entry('E2105', /R(\d+) !read_ok/, (c, f) => program.neverSet(c, Number(f[1]))),
+  entry('E2109', /R(\d+) unbounded memory access/, (c, f) =>
+    c.insn?.kind === 'call' ? memory.sizeArgument(c, Number(f[1]), false) : memory.bounds(c, Number(f[1])),
   ),
-  entry(
-    'E2104',
-    /R(\d+) invalid mem access '(.*)'/,
-    (f) => `memory cannot be accessed through this kind of pointer (${f[2]})`,
-    'use the pointer only with the helpers that take it',
+  entry('E2106', /R(\d+) min value is (?:negative|outside)/, (c, f) =>
+    c.insn?.kind === 'call' && c.register(Number(f[1]))?.kind === 'scalar'
+      ? memory.sizeArgument(c, Number(f[1]), true)
+      : memory.bounds(c, Number(f[1])),
   ),
-  entry(
-    'E2105',
-    /R(\d+) !read_ok/,
-    (f) => `the value in r${f[1]} was never set on this path, or a call destroyed it`,
-    'initialise the variable on all paths and return a value',
-  ),
-  entry(
-    'E2106',
-    /min value is (negative|outside)/,
-    'the offset or size may be negative or before the start of the object',
-    'use an unsigned variable, and bound it right before: if (i >= N) return …',
-  ),
-  entry(
-    'E2107',
-    /max value is outside|invalid access to map (value|key)|invalid access to memory/,
-    'the access can reach beyond the end of the object',
-    'compare the very variable that is used, or mask it: i &= N - 1',
-  ),
-  entry(
-    'E2108',
-    /misaligned/,
-    'the address is not a multiple of the size of the access',
-    'align the variable; copy packed fields with __builtin_memcpy',
-  ),
-  entry(
-    'E2109',
-    /unbounded memory access/,
-    'nothing bounds this offset or size from above',
-    'clamp it right before its use: if (n > MAX) n = MAX;',
-  ),
+  entry('E2107', /R(\d+) max value is outside/, (c, f) => memory.bounds(c, Number(f[1]))),
+  entry('E2107', /invalid access to (?:map (?:value|key)|memory|mem|buf)/, (c) => memory.bounds(c, baseRegister(c))),
+  entry('E2108', /misaligned/, (c) => memory.misaligned(c)),
   entry(
     'E2110',
     /math between (\w+) pointer|makes \w+ pointer be out of bounds|pointer offset -?\d+ is not allowed/,
-    'a number that may be negative or huge is added to a pointer',
-    'make it unsigned and bound it before adding',
+    (c) => memory.pointerMath(c, undefined),
   ),
-  entry('E2111', /zero-sized read/, 'the length may be 0, which this helper does not take', 'if (len == 0) return …'),
-  entry(
-    'E2112',
-    /Caller passes invalid args into func#(\d+) \('(.*)'\)/,
-    (f) => `the global function ${f[2]} is checked by itself, and this call does not pass what its prototype promises`,
-    'check pointers for null before, tag the parameter (__arg_nonnull, __arg_ctx, __arg_trusted), or make the function static',
+  entry('E2111', /R(\d+) invalid zero-sized read/, (c, f) => memory.zeroSize(c, Number(f[1]))),
+  entry('E2112', /Caller passes invalid args into func#\d+ \('(.*)'\)/, (c, f) =>
+    program.globalFunction(c, f[1]!, undefined),
   ),
-  entry(
-    'E2113',
-    /invalid bpf_context access off=(\d+) size=(\d+)/,
-    (f) => `programs of this type may not access ${f[2]} bytes at offset ${f[1]} of their context`,
-    'use a field of the right size that this type of program may use',
+  entry('E2113', /invalid bpf_context access off=(-?\d+) size=(\d+)/, (c, f) =>
+    program.contextField(c, Number(f[1]), Number(f[2])),
   ),
-  entry(
-    'E2114',
-    /cannot use helper (\w+)#|helper call is not allowed|GPL-restricted|might sleep/,
-    (f) => (f[1] ? `programs of this type may not call ${f[1]}` : 'this helper may not be called here'),
-    'use another helper or program type; some need a licence that is compatible with the GPL, or a sleepable program',
+  entry('E2114', /(?:cannot use helper|unknown func) (\w+)#\d+/, (c, f) => program.noHelper(c, f[1]!)),
+  entry('E2114', /GPL/, (c) =>
+    program.helperHere(
+      c,
+      'it is only for programs under a licence that is compatible with the GPL',
+      'char LICENSE[] SEC("license") = "GPL";',
+    ),
   ),
-  entry(
-    'E2115',
-    /invalid func unknown#(-?\d+)|calling kernel function (\S+) is not allowed/,
-    (f) => `the kernel does not have the function ${f[2] ?? `#${f[1]}`} for this program`,
-    'guard the call with bpf_core_enum_value_exists or bpf_ksym_exists',
+  entry('E2114', /might sleep|sleepable/, (c) =>
+    program.helperHere(
+      c,
+      'it may sleep, and this program may not',
+      'use a sleepable program (`SEC("fentry.s/…")`), or a helper that does not sleep',
+    ),
   ),
-  entry(
-    'E2116',
-    /too large\. Processed|sequence of \d+ jumps/,
-    'the program has too many paths for the verifier',
-    'use bpf_loop or an open-coded iterator, split it into global functions or tail calls, bound its loops',
+  entry('E2114', /helper call (?:is not|might not be) allowed/, (c) =>
+    program.helperHere(c, 'programs on probes may not use it', 'use another helper or type of program'),
   ),
-  entry(
-    'E2117',
-    /infinite loop detected|back-edge/,
-    'the loop comes back to the same state: nothing that the verifier sees makes progress',
-    'change the counter in every round and compare it with a constant',
+  entry('E2115', /invalid func unknown#(-?\d+)/, (_, f) => ({
+    message: `the kernel has no helper number ${f[1]}`,
+    help: 'guard the call with bpf_core_enum_value_exists(), or ask for a newer kernel',
+  })),
+  entry('E2115', /calling kernel function (\S+) is not allowed/, (c, f) => ({
+    message: `${program.short(c.evidence.programType)} programs may not call the kernel's function ${f[1]}()`,
+    help: 'guard the call with bpf_ksym_exists(), or use a type of program that may',
+    subject: { callee: f[1]! },
+  })),
+  entry('E2116', /too large\. Processed/, (c) => program.tooComplex(c, false)),
+  entry('E2116', /sequence of \d+ jumps/, (c) => program.tooComplex(c, true)),
+  entry('E2117', /infinite loop detected|back-edge/, () => program.endless()),
+  entry('E2118', /invalid (?:indirect )?read from stack (?:R(\d+) )?off (-?\d+)\+(\d+)/, (c, f) =>
+    memory.stackUnwritten(c, f[1] === undefined ? undefined : Number(f[1]), Number(f[2]), Number(f[3])),
   ),
-  entry(
-    'E2118',
-    /invalid (indirect )?read from stack/,
-    'bytes of a variable on the stack are used that were never written (padding too)',
-    'struct s v = {}; or __builtin_memset before',
-  ),
-  entry(
-    'E2118',
-    /invalid .*stack R/,
-    'the access lies outside of the stack frame of this function',
-    'check the index, or move large data to a map',
-  ),
-  entry(
-    'E2119',
-    /Unreleased reference|reference leak|must be released/,
-    'an object that was acquired is not given back on this path',
-    'release it before every return',
-  ),
-  entry(
-    'E2120',
-    /At .* the register R\d+ (has|is)/,
-    'the value that the program returns is not allowed at this hook',
-    'return one of the values that the hook knows',
+  entry('E2118', /stack R(\d+)|R(\d+).* stack/, (c, f) => memory.stackBounds(c, Number(f[1] ?? f[2]))),
+  entry('E2118', /invalid (?:indirect )?read from stack/, (c) => memory.stackBounds(c, undefined)),
+  entry('E2119', /Unreleased reference id=\d+ alloc_insn=(\d+)/, (c, f) => program.leak(c, Number(f[1]))),
+  entry('E2119', /reference leak|must be released/, (c) => program.leak(c, undefined)),
+  entry('E2120', /should have been in \[(-?\d+), (-?\d+)\]/, (c, f) =>
+    program.returnRange(c, BigInt(f[1]!), BigInt(f[2]!)),
   ),
   entry(
     'E2121',
     /dereference of modified|variable .* access|negative offset/,
-    'an offset was added to a pointer that must be used as it is',
-    'access the field directly, not through a pointer that was moved',
+    said(
+      'an offset was added to a pointer that must be used as it came',
+      'access the field through the context itself, not through a pointer that was moved; pass the context on unchanged',
+    ),
   ),
   entry(
     'E2122',
     /same insn cannot be used with different pointers/,
-    'one load is reached with two kinds of pointers',
-    'write the access once for each branch',
+    said(
+      'one access is reached with two kinds of pointers, and the kernel can only make one of it',
+      'write the access once for each branch',
+    ),
   ),
-  entry(
-    'E2123',
-    /pointer arithmetic|bitwise operator|pointer \S+ pointer|partial copy|subtract|pointer comparison/,
-    'this arithmetic is not allowed on a pointer',
-    'compute with numbers and add the result to the pointer once',
+  entry('E2123', /pointer \S+ pointer/, (c) =>
+    program.pointerArithmetic(c, baseOrDst(c), 'two pointers cannot be combined'),
+  ),
+  entry('E2123', /R(\d+) 32-bit pointer arithmetic/, (c, f) =>
+    program.pointerArithmetic(c, Number(f[1]), 'it is done in 32 bits'),
+  ),
+  entry('E2123', /R(\d+) bitwise operator (\S+)/, (c, f) =>
+    program.pointerArithmetic(c, Number(f[1]), `bits cannot be changed with ${f[2]}`),
+  ),
+  entry('E2123', /R(\d+) pointer arithmetic on (\w+) prohibited/, (c, f) =>
+    program.pointerArithmetic(c, Number(f[1]), 'this kind of pointer cannot be moved'),
+  ),
+  entry('E2123', /pointer arithmetic|bitwise operator|partial copy|subtract|pointer comparison/, (c) =>
+    program.pointerArithmetic(c, undefined, c.evidence.message),
   ),
   entry(
     'E2124',
     /unreachable insn|last insn is not|jump out of range|jump into the middle/,
-    'the control flow is broken: code that nothing reaches, or that runs off its end',
-    'return on all paths and remove dead assembly',
+    said(
+      'the control flow is broken: there is code that nothing reaches, or that runs off its end',
+      'return on every path, and remove code that cannot be reached',
+    ),
   ),
-  entry(
-    'E2125',
-    /combined stack size|frames is too deep|call stack of/,
-    'the functions that call each other need more than 512 bytes of stack, or too many frames',
-    'keep large variables in a per-CPU array; make frames smaller',
-  ),
+  entry('E2125', /combined stack size|frames is too deep|call stack of/, (_, f) => program.stackTooDeep(f.input)),
+  entry('E2126', /cannot pass map_type \d+ into func (\w+)#/, (c, f) => program.wrongMap(c, f[1])),
+  entry('E2126', /write into map forbidden/, () => ({
+    message: 'this map is read-only for programs: it cannot be written',
+    help: 'leave BPF_F_RDONLY_PROG out, or make the variable not const',
+  })),
   entry(
     'E2126',
-    /cannot pass map_type|map forbidden|pointing to valid bpf_map/,
-    'this kind of map cannot be used so',
-    'use the kind of map that the helper takes, and its flags',
+    /map forbidden|pointing to valid bpf_map/,
+    said('this map cannot be used so', 'use the kind of map that the helper takes, and its flags'),
   ),
-  entry(
-    'E2127',
-    /R(\d+) type=(\S+) expected=(.*)/,
-    (f) => `argument ${f[1]} of the call has the wrong type: it is ${f[2]}, one of ${f[3]} is needed`,
-    'pass what the helper takes: the map itself, a pointer to the stack or to a map value, the context',
-  ),
+  entry('E2127', /R(\d+) type=\S+ expected=(.*)/, (c, f) => program.wrongType(c, Number(f[1]), f[2]!)),
   entry(
     'E2128',
     /must be referenced|must be a rcu|is of type .* but/,
-    'the object that is passed is not one that the function may be trusted with',
-    'acquire it, or take it inside bpf_rcu_read_lock()',
+    said(
+      'the object that is passed is not one that the kernel is sure is alive',
+      'acquire it, or take it inside bpf_rcu_read_lock()',
+    ),
   ),
-  entry(
-    'E2129',
-    /spin_lock|rcu_read|preempt|holding a lock/,
-    'the call is not allowed while a lock is held, or a lock is not released',
-    'leave the critical section before',
-  ),
+  entry('E2129', /spin_lock|spin_unlock|rcu_read|preempt|holding a lock/, (c, f) => program.section(c, f.input)),
   entry(
     'E2130',
     /dynptr/,
-    'the dynptr is not in the state that the function needs',
-    'initialise each dynptr once, release it once, and do not write over it',
+    said(
+      'the dynptr is not in the state that the call needs',
+      'initialise each dynptr once, release it once, and do not write over it',
+    ),
   ),
   entry(
     'E2131',
     /reserved fields|unknown opcode|ld_imm64|div by zero|invalid shift/,
-    'the instruction is not a valid one for this kernel',
-    'compile for an older instruction set (-mcpu=v3), and check the assembly',
+    said(
+      'the instruction is not a valid one for this kernel',
+      'compile for an older instruction set (-mcpu=v3), and check the assembly',
+    ),
   ),
   entry(
     'E2132',
     /for !root|CAP_|leak/,
-    'users without privilege may not do this',
-    'load the program with CAP_BPF and CAP_PERFMON',
+    said('users without privilege may not do this', 'load the program with CAP_BPF and CAP_PERFMON'),
   ),
 ];
+
+/** The register through which the refused instruction goes to memory. */
+function baseRegister(c: Case): number {
+  const { insn } = c;
+  if (insn?.kind === 'load') return insn.src;
+  if (insn?.kind === 'store' || insn?.kind === 'atomic') return insn.dst;
+  for (let r = 1; r <= 5; r++) {
+    const kind = c.register(r)?.kind;
+    if (kind !== undefined && kind !== 'scalar' && kind !== 'map_ptr' && kind !== 'ctx' && kind !== 'fp') return r;
+  }
+  return 2;
+}
+
+function baseOrDst(c: Case): number | undefined {
+  return c.insn?.kind === 'alu' ? c.insn.dst : undefined;
+}

@@ -1,43 +1,69 @@
 import type { ProgramInput } from '../program/program.ts';
 import type { Refusal } from '../refusal.ts';
+import { Case } from './case.ts';
 import { CATALOGUE } from './catalogue.ts';
+import { type Evidence, type Naming, placeOf } from './evidence.ts';
 import type { Explanation } from './model.ts';
 
 export const E_UNSUPPORTED = 'E2000';
 const E_OTHER = 'E2999';
 
-/** Finds the entry of the catalogue and the source line of a refusal. */
-export function explain(input: Pick<ProgramInput, 'lineInfo'>, kernel: string, refusal: Refusal): Explanation {
-  const source = sourceOf(input, refusal.insn);
-  const common = { insn: refusal.insn, source, kernelMessage: refusal.unsupported ? '' : refusal.message };
-  if (refusal.unsupported)
+/** The story of a refusal: what was needed, what is known, and how the path came there. */
+export function explainRefusal(evidence: Evidence, naming: Naming = {}): Explanation {
+  const c = new Case(evidence, naming);
+  const common = {
+    insn: evidence.insn,
+    source: placeOf(evidence.lines, evidence.insn),
+    kernelMessage: evidence.message,
+  };
+  for (const entry of CATALOGUE) {
+    const found = entry.pattern.exec(evidence.message);
+    if (found === null) continue;
+    const { message, needed, known, remarks, help, subject } = entry.tell(c, found);
     return {
       ...common,
-      code: E_UNSUPPORTED,
-      message: `skep's verifier cannot judge ${refusal.message} yet`,
-      help: 'load the program with the kernel to learn what it says',
+      code: entry.code,
+      message,
+      ...(needed !== undefined && { needed }),
+      ...(known !== undefined && { known }),
+      remarks: (remarks ?? []).filter((one) => one !== undefined),
+      help,
+      subject: subject ?? {},
     };
-  for (const entry of CATALOGUE) {
-    const found = entry.pattern.exec(refusal.message);
-    if (found !== null) return { ...common, code: entry.code, message: entry.words(found), help: entry.help };
   }
   return {
     ...common,
     code: E_OTHER,
-    message: `Linux ${kernel} refuses the program: ${refusal.message}`,
+    message: `Linux ${evidence.kernel} refuses the program: ${evidence.message}`,
+    remarks: [],
     help: 'see the text of the kernel',
+    subject: {},
   };
 }
 
-/** The last line that starts at or before the instruction. */
-function sourceOf(input: Pick<ProgramInput, 'lineInfo'>, insn: number): Explanation['source'] {
-  if (insn < 0) return undefined;
-  let best: Explanation['source'];
-  let at = -1;
-  for (const line of input.lineInfo ?? []) {
-    if (line.slot > insn || line.slot < at) continue;
-    at = line.slot;
-    best = { file: line.file, line: line.line, column: line.column, text: line.text };
-  }
-  return best;
+/** In one sentence, without the path. */
+export function explain(input: Pick<ProgramInput, 'lineInfo' | 'code'>, kernel: string, refusal: Refusal): Explanation {
+  if (refusal.unsupported)
+    return {
+      code: E_UNSUPPORTED,
+      message: `skep's verifier cannot judge ${refusal.message} yet`,
+      remarks: [],
+      help: 'load the program with the kernel to learn what it says',
+      kernelMessage: '',
+      insn: refusal.insn,
+      source: placeOf(input.lineInfo ?? [], refusal.insn),
+      subject: {},
+    };
+  return explainRefusal({
+    message: refusal.message,
+    insn: refusal.insn,
+    kernel,
+    code: input.code,
+    path: [],
+    lines: input.lineInfo ?? [],
+    programType: undefined,
+    functions: [],
+    kfunc: () => undefined,
+    map: () => undefined,
+  });
 }

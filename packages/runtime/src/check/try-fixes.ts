@@ -1,0 +1,194 @@
+/** Changes of the source are applied, compiled and verified; only what then is accepted is shown. */
+
+import type { Compiled } from '@skep/compiler';
+import { type CompileOptions, compile } from '@skep/compiler';
+import type { Btf, ObjectSpec } from '@skep/object';
+import { openObject } from '@skep/object';
+import { explainProgram, type KernelProfile, type ProgramVerdict, verifyObject } from '@skep/verifier';
+import { propose } from './fixes/propose.ts';
+import { type Edit, Site } from './fixes/site.ts';
+import { SourceNaming } from './naming.ts';
+import { SourceTree } from './source-tree.ts';
+
+/** A change with which the program is accepted. */
+export interface Fix {
+  readonly title: string;
+  /** UTF-16 offsets of the source as it is; in their order, none over another. */
+  readonly edits: readonly Edit[];
+  /** The kernels whose verifier accepts the changed program, of those that were asked about. */
+  readonly verifiedOn: readonly Version[];
+  /** Other refusals of the same program that had to be mended too, in one sentence each. */
+  readonly also: readonly string[];
+}
+
+type Version = KernelProfile['version'];
+
+export interface Built {
+  readonly name: string;
+  readonly text: string;
+  readonly compiled: Compiled;
+  readonly object: ObjectSpec;
+}
+
+export interface TryOptions {
+  readonly compile: CompileOptions;
+  readonly kernel: Version;
+  /** Kernels for which a fix is verified besides. */
+  readonly kernels: readonly Version[];
+  readonly types: Btf;
+  /** Fixes that are looked for. Default 2. */
+  readonly most?: number;
+  /** Milliseconds for all of them. Default 4000. */
+  readonly time?: number;
+}
+
+/** So many refusals behind each other are mended together. */
+const MOST_DEPTH = 4;
+const MOST_TRIES = 60;
+/** One verdict may take so many milliseconds. */
+const VERDICT_TIME = 1500;
+
+export function tryFixes(built: Built, verdict: ProgramVerdict, options: TryOptions): Fix[] {
+  const search = new Search(options, verdict.program.name, built.text);
+  search.from(built, verdict, [], 0);
+  return search.found;
+}
+
+class Search {
+  readonly found: Fix[] = [];
+  private readonly options: TryOptions;
+  private readonly program: string;
+  private readonly original: string;
+  private readonly deadline: number;
+  private readonly seen: Set<string>;
+  private tries = 0;
+
+  constructor(options: TryOptions, program: string, original: string) {
+    this.options = options;
+    this.program = program;
+    this.original = original;
+    this.deadline = performance.now() + (options.time ?? 4000);
+    this.seen = new Set([original]);
+  }
+
+  private get over(): boolean {
+    return (
+      this.found.length >= (this.options.most ?? 2) || this.tries >= MOST_TRIES || performance.now() > this.deadline
+    );
+  }
+
+  /** Tries what may mend this refusal; where another one comes behind it, what may mend that as well. */
+  from(built: Built, verdict: ProgramVerdict, titles: readonly string[], depth: number): void {
+    const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
+    const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
+    const explanation = explainProgram(verdict, this.options.kernel, naming);
+    const site = new Site(tree, naming, verdict.program, built.object, explanation);
+    const further: { built: Built; verdict: ProgramVerdict; title: string }[] = [];
+    for (const { title, edits } of propose(site)) {
+      if (this.over) return;
+      const text = edits.length === 0 ? undefined : apply(built.text, edits);
+      if (text === undefined || this.seen.has(text)) continue;
+      this.seen.add(text);
+      const next = this.build(built.name, text);
+      if (next === undefined) continue;
+      const result = this.verdict(next, this.options.kernel);
+      if (result === undefined || !result.decided) continue;
+      if (result.accepted) {
+        this.found.push({
+          title: titles[0] ?? title,
+          edits: difference(this.original, text),
+          verifiedOn: this.options.kernels.filter(
+            (one) => one === this.options.kernel || this.verdict(next, one)?.accepted === true,
+          ),
+          also: titles.length === 0 ? [] : [...titles.slice(1), title],
+        });
+        if (depth > 0) return;
+      } else if (isElsewhere(verdict, result)) further.push({ built: next, verdict: result, title });
+    }
+    if (depth + 1 >= MOST_DEPTH) return;
+    for (const one of further) {
+      if (this.over || (depth > 0 && this.found.length > 0)) return;
+      this.from(one.built, one.verdict, [...titles, one.title], depth + 1);
+      if (this.found.length > 0) return;
+    }
+  }
+
+  private build(name: string, text: string): Built | undefined {
+    this.tries += 1;
+    const compiled = compile({ name, text }, { ...this.options.compile, variables: true });
+    if (!compiled.ok) return undefined;
+    return { name, text, compiled, object: openObject(compiled.object, { name }) };
+  }
+
+  private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
+    try {
+      return verifyObject(
+        built.object,
+        { kernel, kernelBtf: this.options.types, path: kernel === this.options.kernel, budget: { time: VERDICT_TIME } },
+        [this.program],
+      )[0];
+    } catch {
+      // Types that cannot be fitted: whoever asked has said so already.
+      return undefined;
+    }
+  }
+}
+
+/** The refusal behind a change is another one: further on, or of another kind. */
+function isElsewhere(before: ProgramVerdict, after: ProgramVerdict): boolean {
+  if (before.kernelMessage === undefined || after.kernelMessage === undefined) return false;
+  const line = (one: ProgramVerdict) => one.source?.text.trim();
+  return before.code !== after.code || line(before) !== line(after);
+}
+
+export function apply(text: string, edits: readonly Edit[]): string {
+  let out = text;
+  for (const edit of [...edits].sort((a, b) => b.start - a.start || b.end - a.end))
+    out = out.slice(0, edit.start) + edit.text + out.slice(edit.end);
+  return out;
+}
+
+/** The lines that differ, as edits of whole lines. */
+export function difference(before: string, after: string): Edit[] {
+  const a = lines(before);
+  const b = lines(after);
+  const edits: Edit[] = [];
+  let i = 0;
+  let j = 0;
+  let at = 0;
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      at += a[i]!.length;
+      i++;
+      j++;
+      continue;
+    }
+    const [skipA, skipB] = resync(a, b, i, j);
+    const start = at;
+    for (let k = 0; k < skipA; k++) at += a[i + k]!.length;
+    edits.push({ start, end: at, text: b.slice(j, j + skipB).join('') });
+    i += skipA;
+    j += skipB;
+  }
+  return edits;
+}
+
+const lines = (text: string): string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+
+/** How many lines of each to leave out until they are the same again. */
+function resync(a: readonly string[], b: readonly string[], i: number, j: number): readonly [number, number] {
+  const most = a.length - i + (b.length - j);
+  for (let sum = 1; sum <= most; sum++) {
+    for (let skipB = sum; skipB >= 0; skipB--) {
+      const skipA = sum - skipB;
+      if (i + skipA > a.length || j + skipB > b.length) continue;
+      const ended = i + skipA === a.length && j + skipB === b.length;
+      if (
+        ended ||
+        (i + skipA < a.length && j + skipB < b.length && a[i + skipA] === b[j + skipB] && a[i + skipA]!.trim() !== '')
+      )
+        return [skipA, skipB];
+    }
+  }
+  return [a.length - i, b.length - j];
+}
