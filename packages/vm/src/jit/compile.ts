@@ -90,9 +90,8 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     site.save();
     out.i32(site.slot);
     for (let register = 1; register <= argumentCount(id); register++) {
-      out.op1(w.LOCAL_GET, site.local(register));
-      out.op(w.I32_WRAP);
-      out.op1(w.LOCAL_GET, site.local(register));
+      site.get32(register);
+      site.get(register);
       out.i64(32, 0);
       out.op(w.I64_SHR_U);
       out.op(w.I32_WRAP);
@@ -123,18 +122,16 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
       loop(site, declared.get(callback.value)!, slow);
     else if (id === GET_CPU) {
       out.op1(w.GLOBAL_GET, cpu);
-      out.op(w.I64_EXTEND_U);
-      out.op1(w.LOCAL_SET, site.local(0));
+      site.give32();
     } else {
       slow(site);
-      out.op1(w.LOCAL_SET, site.local(0));
+      site.give();
       if (id === TAIL_CALL) {
         // Another program may go on in this frame; its result is then this function's.
         site.save();
         out.i32(site.slot);
         out.op1(w.LOCAL_GET, site.frame);
-        out.op1(w.LOCAL_GET, site.local(1));
-        out.op(w.I32_WRAP);
+        site.get32(1);
         out.op1(w.CALL, tail);
         out.op(w.IF);
         out.op(w.VOID);
@@ -226,11 +223,8 @@ function loop(
   slow: (site: HelperSite) => void,
 ): void {
   const { code, temporary: turn } = site;
-  const count = (): void => {
-    code.op1(w.LOCAL_GET, site.local(1));
-    code.op(w.I32_WRAP);
-  };
-  code.op1(w.LOCAL_GET, site.local(4));
+  const count = (): void => site.get32(1);
+  site.get(4);
   code.op(w.I64_EQZ);
   count();
   code.i32(MAX_LOOPS);
@@ -254,7 +248,7 @@ function loop(
     if (register === 1) {
       code.op1(w.LOCAL_GET, turn);
       code.op(w.I64_EXTEND_U);
-    } else if (register === 2) code.op1(w.LOCAL_GET, site.local(3));
+    } else if (register === 2) site.get(3);
     else code.i64(0, 0);
   }
   code.op1(w.LOCAL_GET, site.frame);
@@ -273,10 +267,10 @@ function loop(
   site.restore();
   code.op1(w.LOCAL_GET, turn);
   code.op(w.I64_EXTEND_U);
-  code.op1(w.LOCAL_SET, site.local(0));
+  site.give();
   code.op(w.ELSE);
   slow(site);
-  code.op1(w.LOCAL_SET, site.local(0));
+  site.give();
   code.op(w.END);
 }
 

@@ -40,7 +40,7 @@ export class MapOperations {
     if (checked) {
       this.inside(site, 2);
       code.op(w.IF);
-      code.op(w.I64);
+      code.op(w.I32);
     }
     if (layout.kind === 'array') this.element(site, layout);
     else if (layout.kind === 'hash' && layout.keySize <= SMALL_KEY) this.probe(site, layout);
@@ -48,15 +48,15 @@ export class MapOperations {
       this.save(site);
       this.pointer(site, 2);
       code.op1(w.CALL, layout.kind === 'hash' ? this.find(layout) : this.longestPrefix(layout));
-      code.op(w.I64_EXTEND_U);
       this.restore(site);
     }
     if (checked) {
       code.op(w.ELSE);
       this.into.slow(site);
+      code.op(w.I32_WRAP);
       code.op(w.END);
     }
-    code.op1(w.LOCAL_SET, site.local(0));
+    site.give32();
   }
 
   /** Whether {@link update} can do anything for a map. */
@@ -83,7 +83,7 @@ export class MapOperations {
     // BPF_ANY and BPF_EXIST overwrite what is there.
     const flags = site.known(4);
     if (flags?.kind !== 'number' || (flags.value & ~2) !== 0) {
-      code.op1(w.LOCAL_GET, site.local(4));
+      site.get(4);
       code.i64(~2, -1);
       code.op(w.I64_AND);
       code.op(w.I64_EQZ);
@@ -99,11 +99,11 @@ export class MapOperations {
     code.op(w.I32_EQZ);
     code.op1(w.BR_IF, 0);
     code.i64(0, 0);
-    code.op1(w.LOCAL_SET, site.local(0));
+    site.give();
     code.op1(w.BR, 1);
     code.op(w.END);
     this.into.slow(site);
-    code.op1(w.LOCAL_SET, site.local(0));
+    site.give();
     code.op(w.END);
   }
 
@@ -125,7 +125,7 @@ export class MapOperations {
   /** Leaves 1 on the stack when a register may point to memory; past the end of memory the access itself traps. */
   private inside(site: HelperSite, register: number): void {
     const { code } = site;
-    code.op1(w.LOCAL_GET, site.local(register));
+    site.get(register);
     code.i64(-NULL_END, -1);
     code.op(w.I64_ADD);
     code.i64(ADDRESSES, 0);
@@ -140,8 +140,7 @@ export class MapOperations {
       code.i32(known.value);
       code.op(w.I32_ADD);
     } else {
-      code.op1(w.LOCAL_GET, site.local(register));
-      code.op(w.I32_WRAP);
+      site.get32(register);
     }
   }
 
@@ -156,8 +155,7 @@ export class MapOperations {
             code.access(load, known.value + at);
           }
         : (load, at) => {
-            code.op1(w.LOCAL_GET, site.local(2));
-            code.op(w.I32_WRAP);
+            site.get32(2);
             code.access(load, at);
           };
     emitHash(code, layout.keySize, key, hash);
@@ -179,7 +177,6 @@ export class MapOperations {
     code.op(w.ELSE);
     code.i32(0);
     code.op(w.END);
-    code.op(w.I64_EXTEND_U);
   }
 
   /** From the hash on the stack to the first entry of its chain, in a local. */
@@ -213,12 +210,11 @@ export class MapOperations {
     code.i32(layout.entries);
     code.op(w.I32_LT_U);
     code.op(w.IF);
-    code.op(w.I64);
+    code.op(w.I32);
     code.op1(w.LOCAL_GET, site.temporary);
     this.elementAddress(code, layout);
-    code.op(w.I64_EXTEND_U);
     code.op(w.ELSE);
-    code.i64(0, 0);
+    code.i32(0);
     code.op(w.END);
   }
 

@@ -4,6 +4,7 @@ import { CALLBACK } from '../program.ts';
 import { analyse, findLoops } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
 import { liveAtEntry } from './liveness.ts';
+import { Widths, ZeroState } from './narrow.ts';
 import { structure } from './structure.ts';
 import { blockSize } from './unroll.ts';
 import * as w from './wasm.ts';
@@ -52,8 +53,12 @@ export interface HelperSite {
   readonly code: w.Code;
   readonly slot: number;
   readonly id: number;
-  /** The local of a register. */
-  readonly local: (register: number) => number;
+  /** Leaves a register's 64 bits on the stack, or the lower half. */
+  readonly get: (register: number) => void;
+  readonly get32: (register: number) => void;
+  /** Takes r0 from the stack: 64 bits, or 32 of a number that has no more. */
+  readonly give: () => void;
+  readonly give32: () => void;
   /** What a register holds for certain. */
   readonly known: (register: number) => Known | undefined;
   /** How many frames lie between that frame and one for a function that the site calls. */
@@ -95,8 +100,19 @@ class Translator {
   private readonly code = new w.Code();
   private readonly marks: number[] = [];
   private readonly locals: number[] = [];
-  /** Locals of the registers, eleven a context; -1 while they have none. */
+  /** Locals of the registers, eleven a context; -1 while they have none: whole, and of those held in 32 bits. */
   private readonly registers: Int32Array;
+  private readonly narrowRegisters: Int32Array;
+  /** Which of them has the value now; see {@link Widths}. */
+  private narrow: Uint8Array;
+  private widths!: Widths;
+  /** Upper halves that are zero before the current instruction, and behind it. */
+  private zero: ZeroState;
+  private zeroAfter: ZeroState;
+  /** See {@link Widths.wanted}; of the current block. */
+  private wanted: Uint8Array = new Uint8Array(0);
+  /** Whether what the current instruction writes may be held in 32 bits, unless it has no upper half anyway. */
+  private lower = false;
   private readonly params: readonly number[];
   private readonly frame: number;
   private readonly t32: number;
@@ -118,6 +134,10 @@ class Translator {
     this.graph = graph;
     this.params = shared.functions.get(graph.entry)!.params;
     this.registers = new Int32Array(11 * graph.depth.length).fill(-1);
+    this.narrowRegisters = new Int32Array(11 * graph.depth.length).fill(-1);
+    this.narrow = new Uint8Array(11 * graph.depth.length);
+    this.zero = new ZeroState(shared.code, new Int32Array(0));
+    this.zeroAfter = this.zero;
     this.params.forEach((register, i) => {
       this.registers[register] = i;
     });
@@ -133,6 +153,13 @@ class Translator {
     const successors = graph.blocks.map((block) => block.next);
     const flow = analyse(successors);
     this.charges = this.loopCharges(successors, flow);
+    const unverified = this.shared.trust === 'unverified';
+    this.widths = new Widths(this.shared.code, graph, flow, {
+      checkedLoads: unverified || this.shared.kernelLoads,
+      checkedStores: unverified,
+    });
+    this.zero = new ZeroState(this.shared.code, new Int32Array(this.widths.words));
+    this.zeroAfter = new ZeroState(this.shared.code, new Int32Array(this.widths.words));
     this.prologue();
     const predecessor = new Int32Array(successors.length).fill(-1);
     for (const node of flow.order) {
@@ -173,10 +200,31 @@ class Translator {
   }
   private t32b: number | undefined;
 
-  private reg(register: number): number {
-    const at = this.context * 11 + register;
-    if (this.registers[at] === -1) this.registers[at] = this.local(w.I64);
-    return this.registers[at]!;
+  /** The local of a register of any context; `narrow` that which has 32 bits. */
+  private at(index: number, narrow: boolean): number {
+    const locals = narrow ? this.narrowRegisters : this.registers;
+    if (locals[index] === -1) locals[index] = this.local(narrow ? w.I32 : w.I64);
+    return locals[index]!;
+  }
+
+  /** How a block wants to find a register. */
+  private narrowAt(node: number, index: number): boolean {
+    const { words, zeroIn, highIn } = this.widths;
+    const at = node * words + (index >> 5);
+    return ((zeroIn[at]! | ~highIn[at]!) & (1 << (index & 31))) !== 0;
+  }
+
+  /** Puts the registers where a block that follows looks for them. */
+  private hand(node: number): void {
+    const { code, widths, narrow } = this;
+    for (let index = 0; index < narrow.length; index++) {
+      if ((widths.liveIn[node * widths.words + (index >> 5)]! & (1 << (index & 31))) === 0) continue;
+      const wants = this.narrowAt(node, index);
+      if (wants === (narrow[index] === 1)) continue;
+      code.op1(w.LOCAL_GET, this.at(index, !wants));
+      code.op(wants ? w.I32_WRAP : w.I64_EXTEND_U);
+      code.op1(w.LOCAL_SET, this.at(index, wants));
+    }
   }
 
   /** Instructions that one turn of a loop is charged for, by the loop's header; the entry's charge is its function's. */
@@ -200,20 +248,22 @@ class Translator {
     // The local keeps the budget also of functions without loops: calls of helpers write it back.
     this.loadFuel();
     if (shared.trust === 'unverified' && usesFrame(shared.code, graph, 0)) this.clearFrame(0);
+    // Arguments come whole.
+    this.hand(0);
   }
 
   /** A fresh frame is zero, so that a run depends on nothing that ran before; untouched frames need not be. */
   private clearFrame(depth: number): void {
     const { code } = this;
-    if (this.zero === undefined) this.zero = this.local(w.V128);
+    if (this.zeroVector === undefined) this.zeroVector = this.local(w.V128);
     for (let at = 0; at < FRAME_SIZE; at += 16) {
       code.op1(w.LOCAL_GET, this.frame);
-      code.op1(w.LOCAL_GET, this.zero);
+      code.op1(w.LOCAL_GET, this.zeroVector);
       code.op(w.SIMD);
       code.access(w.V128_STORE, depth * FRAME_SIZE + at);
     }
   }
-  private zero: number | undefined;
+  private zeroVector: number | undefined;
 
   private charge(node: number, slot: number): void {
     const charge = this.charges[node]!;
@@ -258,42 +308,66 @@ class Translator {
 
   private body(node: number, block: Block): void {
     const { code, shared } = this;
+    const { widths, narrow } = this;
     this.context = block.context;
+    for (let index = 0; index < narrow.length; index++) narrow[index] = this.narrowAt(node, index) ? 1 : 0;
+    for (let i = 0; i < widths.words; i++) this.zero.set[i] = widths.zeroIn[node * widths.words + i]!;
     if (block.before !== undefined) this.crossing(block, block.before);
+    this.zero.enter(block);
     this.charge(node, block.from);
+    this.wanted = widths.wanted(node);
     for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) {
-      if (slot + 1 < block.to && this.extension(slot)) slot += 1;
-      else this.instruction(slot);
+      const pair = slot + 1 < block.to && isExtension(shared.code, slot);
+      this.before(slot);
+      if (pair) {
+        this.zeroAfter.step(slot + 1);
+        this.lower = this.wanted[slot + 1 - block.from] === 0;
+        this.extension(slot);
+        slot += 1;
+      } else {
+        this.lower = this.wanted[slot - block.from] === 0;
+        this.instruction(slot);
+      }
+      [this.zero, this.zeroAfter] = [this.zeroAfter, this.zero];
     }
-    if (block.end !== 'exit') return;
-    this.saveFuel();
-    code.op1(w.LOCAL_GET, this.reg(0));
-    code.op(w.RETURN);
+    if (block.end === 'exit') {
+      this.saveFuel();
+      this.get(0);
+      code.op(w.RETURN);
+      return;
+    }
+    for (const next of block.next) this.hand(next);
+  }
+
+  private before(slot: number): void {
+    const { zero, zeroAfter } = this;
+    zeroAfter.set.set(zero.set);
+    zeroAfter.enterContext(this.context);
+    zero.enterContext(this.context);
+    zeroAfter.step(slot);
   }
 
   /** Arguments into an inlined function, or its result out of it. */
   private crossing(block: Block, { kind, other, call }: NonNullable<Block['before']>): void {
     const { code, shared, graph } = this;
+    // A copy is held as the original is.
     const move = (from: number, to: number): void => {
-      code.op1(w.LOCAL_GET, from);
-      code.op1(w.LOCAL_SET, to);
+      const narrow = this.narrow[from]!;
+      code.op1(w.LOCAL_GET, this.at(from, narrow === 1));
+      code.op1(w.LOCAL_SET, this.at(to, narrow === 1));
+      this.narrow[to] = narrow;
     };
+    const [inner, outer] = [11 * block.context, 11 * other];
     if (kind === 'leave') {
-      this.context = other;
-      const result = this.reg(0);
-      this.context = block.context;
-      move(result, this.reg(0));
+      move(outer, inner);
       return;
     }
     for (let register = 0; register < 10; register++) {
-      this.context = block.context;
-      const to = this.reg(register);
-      if (register >= 1 && register <= 5) {
-        this.context = other;
-        move(this.reg(register), to);
-      } else {
-        code.i64(0, 0);
-        code.op1(w.LOCAL_SET, to);
+      if (register >= 1 && register <= 5) move(outer + register, inner + register);
+      else {
+        code.i32(0);
+        code.op1(w.LOCAL_SET, this.at(inner + register, true));
+        this.narrow[inner + register] = 1;
       }
     }
     this.context = block.context;
@@ -319,22 +393,20 @@ class Translator {
 
   /** Leaves a register's 64 bits on the stack. */
   private get(register: number): void {
-    const { code } = this;
-    if (register !== 10) {
-      code.op1(w.LOCAL_GET, this.reg(register));
-      return;
-    }
-    code.op1(w.LOCAL_GET, this.frame);
-    code.i32((this.graph.depth[this.context]! + 1) * FRAME_SIZE);
-    code.op(w.I32_ADD);
-    code.op(w.I64_EXTEND_U);
+    this.fetch(register);
+    if (this.isNarrow(register)) this.code.op(w.I64_EXTEND_U);
   }
 
   private get32(register: number): void {
+    this.fetch(register);
+    if (!this.isNarrow(register)) this.code.op(w.I32_WRAP);
+  }
+
+  /** Leaves a register on the stack as it is held. */
+  private fetch(register: number): void {
     const { code } = this;
     if (register !== 10) {
-      code.op1(w.LOCAL_GET, this.reg(register));
-      code.op(w.I32_WRAP);
+      code.op1(w.LOCAL_GET, this.at(this.context * 11 + register, this.isNarrow(register)));
       return;
     }
     code.op1(w.LOCAL_GET, this.frame);
@@ -342,15 +414,37 @@ class Translator {
     code.op(w.I32_ADD);
   }
 
-  private set(register: number): void {
-    this.code.op1(w.LOCAL_SET, this.reg(register));
-    this.known[register] = undefined;
-    this.checked[register] = undefined;
+  private isNarrow(register: number): boolean {
+    return register === 10 || this.narrow[this.context * 11 + register] === 1;
   }
 
+  /** Whether a register's upper half is zero. */
+  private isShort(register: number): boolean {
+    return register === 10 || this.zero.has(this.context * 11 + register);
+  }
+
+  /** Whether the instruction's result is held in 32 bits. */
+  private toNarrow(register: number): boolean {
+    return this.lower || this.zeroAfter.has(this.context * 11 + register);
+  }
+
+  private set(register: number): void {
+    const narrow = this.toNarrow(register);
+    if (narrow) this.code.op(w.I32_WRAP);
+    this.put(register, narrow);
+  }
+
+  /** The same from 32 bits, which are all that there is or all that is looked at. */
   private set32(register: number): void {
-    this.code.op(w.I64_EXTEND_U);
-    this.set(register);
+    this.put(register, true);
+  }
+
+  private put(register: number, narrow: boolean): void {
+    const index = this.context * 11 + register;
+    this.code.op1(w.LOCAL_SET, this.at(index, narrow));
+    this.narrow[index] = narrow ? 1 : 0;
+    this.known[register] = undefined;
+    this.checked[register] = undefined;
   }
 
   private instruction(slot: number): void {
@@ -382,8 +476,13 @@ class Translator {
         if (isPacketLoad(op)) this.packetLoad(slot, op, s, imm);
         else if (op !== 0x18) this.illegal(slot);
         else {
-          this.code.i64(imm, code[2 * slot + 3]!);
-          this.set(d);
+          if (this.toNarrow(d)) {
+            this.code.i32(imm);
+            this.set32(d);
+          } else {
+            this.code.i64(imm, code[2 * slot + 3]!);
+            this.set(d);
+          }
           if (code[2 * slot + 3] === 0) this.known[d] = { kind: 'number', value: imm };
           else if (code[2 * slot + 3] === (CALLBACK | 0)) this.known[d] = { kind: 'function', value: imm };
         }
@@ -393,23 +492,18 @@ class Translator {
     }
   }
 
-  /** `r <<= 32; r >>= 32` and its signed form, which is how older instruction sets extend 32 bits. */
-  private extension(slot: number): boolean {
+  /** See {@link isExtension}. */
+  private extension(slot: number): void {
     const { code } = this.shared;
-    const [first, second] = [code[2 * slot]!, code[2 * slot + 2]!];
-    const d = (first >>> 8) & 15;
-    if (code[2 * slot + 1] !== 32 || code[2 * slot + 3] !== 32 || (first & 0xff) !== 0x67) return false;
-    const signed = (second & 0xff) === 0xc7;
-    if ((!signed && (second & 0xff) !== 0x77) || ((second >>> 8) & 15) !== d) return false;
-    if (signed) {
+    const d = (code[2 * slot]! >>> 8) & 15;
+    if ((code[2 * slot + 2]! & 0xff) !== 0xc7 || this.lower) {
+      this.get32(d);
+      this.set32(d);
+    } else {
       this.get(d);
       this.code.op(w.I64_EXTEND32_S);
       this.set(d);
-    } else {
-      this.get32(d);
-      this.set32(d);
     }
-    return true;
   }
 
   /** An instruction that the interpreter refuses as well, with the same words. */
@@ -448,14 +542,11 @@ class Translator {
       code,
       slot,
       id: imm,
-      local: (register) => {
-        this.context = context;
-        return this.reg(register);
-      },
-      known: (register) => {
-        this.context = context;
-        return register === 10 ? this.knownOf(10) : known[register];
-      },
+      get: (register) => this.get(register),
+      get32: (register) => this.get32(register),
+      give: () => this.set(0),
+      give32: () => this.set32(0),
+      known: (register) => (register === 10 ? this.knownOf(10) : known[register]),
       frame: this.frame,
       depth: this.graph.depth[context]! + 1,
       checkDepth: () => {
@@ -478,6 +569,7 @@ class Translator {
       else code.i64(imm, imm >> 31);
     };
     const operation = op >> 4;
+    if (this.alu64Narrow(operation, register, d, s, off, imm)) return;
     switch (operation) {
       case 0x3:
       case 0x9:
@@ -495,11 +587,19 @@ class Translator {
           this.castAddress(slot, register, d, s, imm);
           return;
         }
-        operand();
-        if (off === 8) code.op(w.I64_EXTEND8_S);
-        else if (off === 16) code.op(w.I64_EXTEND16_S);
-        else if (off === 32) code.op(w.I64_EXTEND32_S);
-        this.set(d);
+        if (this.toNarrow(d)) {
+          if (register) this.get32(s);
+          else code.i32(imm);
+          if (off === 8) code.op(w.I32_EXTEND8_S);
+          else if (off === 16) code.op(w.I32_EXTEND16_S);
+          this.set32(d);
+        } else {
+          operand();
+          if (off === 8) code.op(w.I64_EXTEND8_S);
+          else if (off === 16) code.op(w.I64_EXTEND16_S);
+          else if (off === 32) code.op(w.I64_EXTEND32_S);
+          this.set(d);
+        }
         this.known[d] = known;
         return;
       }
@@ -517,6 +617,52 @@ class Translator {
         if (before?.kind === 'frame') this.known[d] = { kind: 'frame', value: before.value + imm };
       }
     }
+  }
+
+  /** A 64-bit operation whose result comes of lower halves alone; false when it does not. */
+  private alu64Narrow(op: number, register: boolean, d: number, s: number, off: number, imm: number): boolean {
+    const { code } = this;
+    const shift = !register && imm >= 0 && imm < 64;
+    let wasm: number | undefined;
+    switch (op) {
+      case 0x0:
+      case 0x1:
+      case 0x2:
+      case 0x4:
+      case 0x5:
+      case 0xa:
+        if (!this.toNarrow(d)) return false;
+        wasm = ALU32[op];
+        break;
+      case 0x6:
+        if (!this.lower || !shift) return false;
+        wasm = w.I32_SHL;
+        break;
+      case 0x7:
+      case 0xc:
+        // Numbers without an upper half are not negative.
+        if (!this.isShort(d) || !shift) return false;
+        wasm = w.I32_SHR_U;
+        break;
+      case 0x3:
+      case 0x9:
+        if (off !== 0 || !this.isShort(d) || !(register ? this.isShort(s) : imm > 0)) return false;
+        this.divide(32, d, register ? s : undefined, imm, op === 9, false);
+        return true;
+      default:
+        return false;
+    }
+    const before = op === 0 && !register ? this.known[d] : undefined;
+    if (shift && imm >= 32 && (op === 6 || op === 7 || op === 0xc)) code.i32(0);
+    else {
+      this.get32(d);
+      if (register) this.get32(s);
+      else code.i32(imm);
+      code.op(wasm!);
+    }
+    this.set32(d);
+    if (before?.kind === 'frame') this.known[d] = { kind: 'frame', value: before.value + imm };
+    return true;
   }
 
   private knownOf(register: number): Known | undefined {
@@ -545,8 +691,8 @@ class Translator {
         return;
       case 0xb:
         if (!register) {
-          code.i64(imm, 0);
-          this.set(d);
+          code.i32(imm);
+          this.set32(d);
           this.known[d] = { kind: 'number', value: imm };
           return;
         }
@@ -581,6 +727,10 @@ class Translator {
       return;
     }
     this.get32(s);
+    if (imm === CAST_KERN) {
+      this.set32(d);
+      return;
+    }
     code.op(w.I64_EXTEND_U);
     if (imm === CAST_USER) {
       code.i64(0, ARENA_HIGH);
@@ -681,7 +831,11 @@ class Translator {
       return;
     }
     if (bits === 64) {
-      if (!reverse) return;
+      if (!reverse) {
+        this.get(d);
+        this.set(d);
+        return;
+      }
       // Halves change places, then the 16-bit parts of each, then their bytes.
       this.get(d);
       code.i64(32, 0);
@@ -747,11 +901,20 @@ class Translator {
       // What passes here lies so that greater offsets lead to memory too, or past its end, where accesses trap.
       if (!outside) this.checked[register] = off;
       this.mark(slot);
-      this.get(register);
-      code.i64(off - NULL_END, -1);
-      code.op(w.I64_ADD);
-      code.i64(ADDRESSES, 0);
-      code.op(w.I64_GE_U);
+      if (this.isNarrow(register)) {
+        // What runs over the end is below NULL_END again, or as far above.
+        this.get32(register);
+        code.i32(off - NULL_END);
+        code.op(w.I32_ADD);
+        code.i32(ADDRESSES);
+        code.op(w.I32_GE_U);
+      } else {
+        this.get(register);
+        code.i64(off - NULL_END, -1);
+        code.op(w.I64_ADD);
+        code.i64(ADDRESSES, 0);
+        code.op(w.I64_GE_U);
+      }
       code.op(w.IF);
       code.op(outside ? w.I32 : w.VOID);
       this.get(register);
@@ -793,8 +956,10 @@ class Translator {
     }
     this.mark(slot);
     const offset = this.address(slot, s, off, SIZES[(op >> 3) & 3]!, true);
-    this.code.access(wasm, offset);
-    this.set(d);
+    const narrow = this.toNarrow(d) ? NARROW_LOADS[op] : undefined;
+    this.code.access(narrow ?? wasm, offset);
+    if (narrow === undefined) this.set(d);
+    else this.set32(d);
   }
 
   private store(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
@@ -804,10 +969,17 @@ class Translator {
       return;
     }
     this.mark(slot);
-    const offset = this.address(slot, d, off, SIZES[(op >> 3) & 3]!, false);
-    if ((op & 7) === 2) this.code.i64(imm, imm >> 31);
-    else this.get(s);
-    this.code.access(wasm, offset);
+    const size = SIZES[(op >> 3) & 3]!;
+    const offset = this.address(slot, d, off, size, false);
+    if (size < 8) {
+      if ((op & 7) === 2) this.code.i32(imm);
+      else this.get32(s);
+      this.code.access(NARROW_STORES[op | 1]!, offset);
+    } else {
+      if ((op & 7) === 2) this.code.i64(imm, imm >> 31);
+      else this.get(s);
+      this.code.access(wasm, offset);
+    }
   }
 
   /** One thread runs at a time, so an atomic operation is a read and a write. */
@@ -883,9 +1055,11 @@ class Translator {
     }
     const d = (word >>> 8) & 15;
     const s = (word >>> 12) & 15;
-    const wide = (op & 7) === 5;
     const register = (op & 8) !== 0;
     const operation = op >> 4;
+    // Numbers without upper halves compare as their lower ones do, and none of them is negative.
+    const short = (op & 7) === 5 && this.isShort(d) && (register ? this.isShort(s) : imm >= 0);
+    const wide = (op & 7) === 5 && !short;
     if (wide) this.get(d);
     else this.get32(d);
     if (!register && imm === 0 && (operation === 1 || operation === 5)) {
@@ -909,8 +1083,16 @@ class Translator {
       if (wide) code.i64(0, 0);
       else code.i32(0);
       code.op(wide ? w.I64_NE : w.I32_NE);
-    } else code.op(JUMPS[operation]! - (wide ? 0 : w.I64_EQ - w.I32_EQ));
+    } else code.op(JUMPS[short ? (UNSIGNED[operation] ?? operation) : operation]! - (wide ? 0 : w.I64_EQ - w.I32_EQ));
   }
+}
+
+/** `r <<= 32; r >>= 32` and its signed form, which is how older instruction sets extend 32 bits. */
+function isExtension(code: Int32Array, slot: number): boolean {
+  const [first, second] = [code[2 * slot]!, code[2 * slot + 2]!];
+  if (code[2 * slot + 1] !== 32 || code[2 * slot + 3] !== 32 || (first & 0xff) !== 0x67) return false;
+  const op = second & 0xff;
+  return (op === 0xc7 || op === 0x77) && ((second >>> 8) & 15) === ((first >>> 8) & 15);
 }
 
 const numberFrom = (imm: number): Known | undefined => (imm >= 0 ? { kind: 'number', value: imm } : undefined);
@@ -978,6 +1160,22 @@ const LOADS: Record<number, number> = {
   145: w.I64_LOAD8_S,
 };
 
+/** Loads of at most 32 bits into 32 bits. */
+const NARROW_LOADS: Record<number, number> = {
+  97: w.I32_LOAD,
+  105: w.I32_LOAD16_U,
+  113: w.I32_LOAD8_U,
+  129: w.I32_LOAD,
+  137: w.I32_LOAD16_S,
+  145: w.I32_LOAD8_S,
+};
+
+const NARROW_STORES: Record<number, number> = {
+  99: w.I32_STORE,
+  107: w.I32_STORE16,
+  115: w.I32_STORE8,
+};
+
 /** By the opcode of the store of a register. */
 const STORES: Record<number, number> = {
   99: w.I64_STORE32,
@@ -1009,3 +1207,6 @@ const JUMPS: Record<number, number> = {
   12: w.I64_LT_S,
   13: w.I64_LE_S,
 };
+
+/** Signed comparisons as unsigned ones. */
+const UNSIGNED: Record<number, number> = { 6: 2, 7: 3, 12: 10, 13: 11 };
