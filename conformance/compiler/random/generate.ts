@@ -431,9 +431,13 @@ class Generator {
     if (roll < 0.33) return [this.step()];
     if (roll < 0.4) return [this.memory()];
     if (roll < 0.5 && this.functions.length > 0) return [this.callStatement()];
-    if (roll < 0.53) return [this.barrier()];
-    if (roll < 0.56) return [this.atomic()];
-    if (roll < 0.6) return [this.wholeAssignment()];
+    if (roll < 0.52) return [this.barrier()];
+    if (roll < 0.55) return [this.atomic()];
+    if (roll < 0.57) return [this.overflow()];
+    if (roll < 0.58) return [this.walk()];
+    if (depth < 3 && roll < 0.59) return this.jumpBack(depth);
+    if (depth < 3 && roll < 0.6) return [this.jumpAnywhere(depth)];
+    if (roll < 0.63) return [this.wholeAssignment()];
     return [this.assignment()];
   }
 
@@ -645,8 +649,124 @@ class Generator {
       (one) => this.changeable(one) && one.shape.kind === 'integer' && one.shape.type.bits >= 32,
     );
     if (variables.length === 0) return this.assignment();
-    const { name } = this.pick(variables);
-    return { pieces: [`__sync_fetch_and_add(&${name}, `, this.expression(2), ');'] };
+    const { name, shape } = this.pick(variables);
+    // All else is refused for the older instruction sets.
+    if (this.chance(0.7)) return { pieces: [`__sync_fetch_and_add(&${name}, `, this.expression(2), ');'] };
+    const { type } = shape as Extract<Shape, { kind: 'integer' }>;
+    const op = this.pick(['fetch_and_add', 'fetch_and_add', 'fetch_and_or', 'fetch_and_and', 'fetch_and_xor', 'swap']);
+    const written = op === 'swap' ? '__atomic_exchange_n' : `__sync_${op}`;
+    const order = op === 'swap' ? ', 5' : '';
+    // What the operation changes is not read by its operand: who comes first is the compiler's choice.
+    this.hidden = new Set([name]);
+    const operand = this.expression(2);
+    const target = this.chance(0.5) ? this.place(true, true) : undefined;
+    this.hidden = new Set();
+    if (target === undefined || target.type.bits === 1)
+      return { pieces: [`${written}(&${name}, `, operand, `${order});`] };
+    if (this.chance(0.3)) {
+      const cast = `(${type.name})`;
+      return {
+        pieces: [
+          ...target.parts,
+          ` = __sync_val_compare_and_swap(&${name}, ${cast}(${name}), ${cast}(`,
+          operand,
+          '));',
+        ],
+      };
+    }
+    return { pieces: [...target.parts, ` = ${written}(&${name}, `, operand, `${order});`] };
+  }
+
+  /** Sums, differences and products that may not fit. */
+  private overflow(): Statement {
+    const target = this.place(true, true);
+    if (target === undefined || target.type.bits === 1) return this.assignment();
+    const name = String(target.parts[0]);
+    const bad = this.fresh('o');
+    const result = this.fresh('o');
+    const op = this.pick(['add', 'sub', 'mul']);
+    const type = this.pick(WHOLE);
+    return {
+      pieces: [
+        [
+          { pieces: [`${type.name} ${result};`], fixed: true },
+          {
+            pieces: [
+              `_Bool ${bad} = __builtin_${op}_overflow(`,
+              this.expression(2),
+              ', ',
+              this.expression(2),
+              `, &${result});`,
+            ],
+            fixed: true,
+          },
+          { pieces: [`${name} ${this.pick(['=', '+=', '^='])} ${result} * 2 + ${bad};`] },
+        ],
+      ],
+    };
+  }
+
+  /** A pointer that goes over an array. */
+  private walk(): Statement {
+    const arrays = this.variables().filter(
+      (one) => one.shape.kind === 'array' && one.shape.element.kind === 'integer' && !this.isVolatile(one),
+    );
+    const target = this.place(true, true);
+    if (arrays.length === 0 || target === undefined || target.type.bits === 1) return this.assignment();
+    const array = this.pick(arrays);
+    const { element, length } = array.shape as Extract<Shape, { kind: 'array' }>;
+    const at = this.fresh('w');
+    const from = this.below(length);
+    const step = this.pick([`${at}++`, `++${at}`, `${at} += 1`]);
+    const used = this.pick([`*${at}`, `${at}[0]`, `(${at} - ${array.name})`, `*${at} * (int)(${at} - ${array.name})`]);
+    const end = this.pick([`${at} < ${array.name} + ${length}`, `${at} != &${array.name}[${length}]`]);
+    const pointer = declare({ kind: 'pointer', to: element, writable: false }, at, ` = ${array.name} + ${from}`);
+    return {
+      pieces: [[{ pieces: [`for (${pointer} ${end}; ${step}) ${String(target.parts[0])} ^= ${used};`] }]],
+    };
+  }
+
+  /** A loop made of a label and a jump. */
+  private jumpBack(depth: number): Statement[] {
+    if (this.trips > 16) return [this.step()];
+    const label = this.fresh('L');
+    const count = this.fresh('i');
+    const trips = 1 + this.below(3);
+    this.trips *= trips + 1;
+    const body = this.inner(depth);
+    this.trips /= trips + 1;
+    return [
+      {
+        pieces: [
+          [
+            { pieces: [`u32 ${count} = 0;`], fixed: true },
+            { pieces: [`${label}: ;`], fixed: true },
+            { pieces: [body] },
+            { pieces: [`if (${count}++ < ${trips}) goto ${label};`] },
+          ],
+        ],
+      },
+    ];
+  }
+
+  /** A jump to one of several labels by a table. */
+  private jumpAnywhere(depth: number): Statement {
+    const labels = [this.fresh('L'), this.fresh('L'), this.fresh('L')];
+    const end = this.fresh('L');
+    const table = this.fresh('t');
+    const inside: Statement[] = [
+      {
+        pieces: [`const void *${table}[4] = { ${[...labels, end].map((one) => `&&${one}`).join(', ')} };`],
+        fixed: true,
+      },
+      { pieces: [`goto *${table}[`, this.masked(3), '];'], fixed: true },
+    ];
+    for (const label of labels) {
+      inside.push({ pieces: [`${label}: ;`], fixed: true }, { pieces: [this.inner(depth)] });
+      if (this.chance(0.5)) inside.push({ pieces: [`goto ${end};`], fixed: true });
+    }
+    inside.push({ pieces: [`${end}: ;`], fixed: true });
+    return { pieces: [inside] };
   }
 
   // Places.

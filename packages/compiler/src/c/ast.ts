@@ -327,6 +327,10 @@ export type BuiltinName =
   | 'expect'
   | 'unreachable'
   | 'trap'
+  /** args: two integers, each of its own type, and the address of the result; true where the result does not fit. */
+  | 'add_overflow'
+  | 'sub_overflow'
+  | 'mul_overflow'
   /** `__builtin_preserve_access_index(expr)`: accesses inside are relocated. */
   | 'preserve_access_index'
   /** args: the field (a place), the kind (int 0–5: byte offset, byte size, exists, signed, lshift, rshift). */

@@ -1,15 +1,16 @@
-/** Mutations of C source, by bytes and by tokens, from a seed: equal seeds give equal texts. */
+/** Mutations of C source, by bytes and by tokens. */
 export class Mutator {
-  private state: number;
+  private state = 1;
   private readonly corpus: readonly string[];
 
-  constructor(seed: number, corpus: readonly string[]) {
-    this.state = (seed * 2654435761) >>> 0 || 1;
+  constructor(corpus: readonly string[]) {
     this.corpus = corpus;
   }
 
-  /** One of the texts, changed in a few places. */
-  next(): string {
+  /** One of the texts, changed in a few places: equal seeds and numbers give equal texts. */
+  text(seed: number, number: number): string {
+    this.state = (Math.imul(seed, 2654435761) ^ Math.imul(number + 1, 0x85ebca6b)) >>> 0 || 1;
+    for (let i = 0; i < 4; i++) this.below(1);
     let text = this.pick(this.corpus);
     for (let n = this.below(2) * this.below(4); n >= 0; n--)
       text = this.below(3) === 0 ? this.bytes(text) : this.tokens(text);

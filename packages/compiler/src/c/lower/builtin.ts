@@ -6,6 +6,7 @@ import { alignOf, asEnum, pointee, sizeOf } from '../types.ts';
 import { fieldInfo, rootOf } from './core-access.ts';
 import { atomicSize, memcmpTooLong, notConstantSize } from './diagnostics.ts';
 import { lowerDiscard, lowerValue } from './expression.ts';
+import { lowerOverflow } from './overflow.ts';
 import { addressOf, alignOfPlace, lowerPlace, pointedTo } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { staticNumber } from './static-value.ts';
@@ -63,6 +64,10 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
     case 'trap':
       b.unreachable();
       return undef('i64');
+    case 'add_overflow':
+    case 'sub_overflow':
+    case 'mul_overflow':
+      return lowerOverflow(fn, e);
     case 'preserve_access_index': {
       fn.preserving++;
       const value = lowerValue(fn, arg(0));

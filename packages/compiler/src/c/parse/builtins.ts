@@ -10,7 +10,9 @@ import {
   findField,
   INT,
   integerOf,
+  isConst,
   isInteger,
+  LLONG,
   LONG,
   pointee,
   pointerTo,
@@ -20,6 +22,7 @@ import {
   stepOf,
   strip,
   UINT,
+  ULLONG,
   ULONG,
   USHORT,
   unqualified,
@@ -31,6 +34,7 @@ import { typeName } from './declarators.ts';
 import {
   badBuiltin,
   incompleteType,
+  int128Arithmetic,
   noMember,
   notConstant,
   tooFewArguments,
@@ -94,6 +98,7 @@ const HANDLERS = new Map<string, Handler>([
   ['__builtin_preserve_type_info', typeInfo('preserve_type_info', ULONG)],
   ['__builtin_btf_type_id', typeInfo('btf_type_id', ULONG)],
   ['__builtin_preserve_enum_value', preserveEnumValue],
+  ...overflows(),
   ...syncs(),
 ]);
 
@@ -266,6 +271,36 @@ function objectSize(p: Parser, name: string, span: Span): Expr {
 function flow(name: 'unreachable' | 'trap'): Handler {
   return (p, written, span) =>
     places(p, written, span, 0) === undefined ? errorExpr(span) : make(name, [], VOID, span);
+}
+
+/** `__builtin_add_overflow` of any integers, and its kin that name their type: `__builtin_umull_overflow`. */
+function overflows(): [string, Handler][] {
+  const list: [string, Handler][] = [];
+  const types = { s: INT, sl: LONG, sll: LLONG, u: UINT, ul: ULONG, ull: ULLONG };
+  for (const op of ['add', 'sub', 'mul'] as const) {
+    list.push([`__builtin_${op}_overflow`, overflow(op, undefined)]);
+    for (const [kind, type] of Object.entries(types))
+      list.push([`__builtin_${kind[0]}${op}${kind.slice(1)}_overflow`, overflow(op, type)]);
+  }
+  return list;
+}
+
+function overflow(op: 'add' | 'sub' | 'mul', type: CType | undefined): Handler {
+  return (p, name, span) => {
+    const given = args(p, name, span, 3);
+    if (given === undefined) return errorExpr(span);
+    const target = pointee(given[2]!.type);
+    const isTarget = target !== undefined && isInteger(target) && strip(target) !== BOOL && !isConst(target);
+    const pair = type === undefined ? given.slice(0, 2) : given.slice(0, 2).map((one) => convert(one, type));
+    const bad = isTarget ? pair.find((one) => !isInteger(one.type)) : given[2];
+    const wide = [...pair, ...(isTarget ? [{ type: target, span }] : [])].find((one) => sizeOf(one.type) === 16);
+    if (bad === undefined && wide === undefined) return make(`${op}_overflow`, [...pair, given[2]!], BOOL, span);
+    if (bad !== undefined) {
+      const what = bad === given[2] ? 'the address of an integer as its third argument' : 'integers';
+      p.report(badBuiltin(bad.span, `'${name}' needs ${what}`));
+    } else p.report(int128Arithmetic(span, name));
+    return errorExpr(span);
+  };
 }
 
 /** Of literals only: there is no code for it. */

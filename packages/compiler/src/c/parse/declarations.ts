@@ -48,7 +48,7 @@ import { initializer } from './initializers.ts';
 import { type Entity, type FunctionState, type Parser, Recover } from './parser.ts';
 import { staticAssert } from './records.ts';
 import { type Specifiers, specifiers, startsType } from './specifiers.ts';
-import { block } from './statements.ts';
+import { block, fillComputedGotos } from './statements.ts';
 
 /** Everything up to the end of the file; goes on after errors. */
 export function translationUnit(p: Parser): void {
@@ -230,7 +230,16 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
   target.span = found.span;
   decl.params = parametersOfType(type);
   decl.helper = undefined;
-  const state: FunctionState = { decl, type, labels: new Map(), gotos: [], loops: 0, switches: [] };
+  const state: FunctionState = {
+    decl,
+    type,
+    labels: new Map(),
+    gotos: [],
+    loops: 0,
+    switches: [],
+    labelNumbers: new Map(),
+    computedGotos: [],
+  };
   decl.locals = [];
   p.fn = state;
   checkSignature(p, decl, type);
@@ -248,6 +257,7 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
     p.restore(level);
   }
   checkLabels(p, state);
+  fillComputedGotos(state);
   if (p.diagnostics.errors > errors) return;
   if (!isVoid(type.result) && decl.name !== 'main' && !decl.attributes.noreturn && canFallThrough(decl.body)) {
     const end = decl.body.span;

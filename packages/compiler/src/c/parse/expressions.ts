@@ -45,7 +45,6 @@ import {
   noGenericMatch,
   outsideOf,
   tooDeep,
-  unsupported,
 } from './diagnostics.ts';
 import { compoundLiteral } from './initializers.ts';
 import {
@@ -64,7 +63,7 @@ import {
 } from './operators.ts';
 import { type Parser, TooDeep } from './parser.ts';
 import { reportUndeclared, startsType } from './specifiers.ts';
-import { blockItems } from './statements.ts';
+import { blockItems, labelAddress } from './statements.ts';
 
 /** `a, b`. A place or a value; the caller takes the value with `rvalue`. */
 export function expression(p: Parser): Expr {
@@ -278,10 +277,8 @@ function unaryExpression(p: Parser): Expr {
       return addressOf(p, operand, p.from(start));
     }
     case T.AndAnd:
-      p.report(unsupported(p.span(), 'the address of a label'));
       p.next();
-      p.next();
-      return errorExpr(p.from(start));
+      return labelAddress(p, start);
     case T.Sizeof:
     case T.Alignof:
       return sizeofExpression(p);

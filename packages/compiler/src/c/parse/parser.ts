@@ -1,5 +1,5 @@
 import { type Diagnostic, type Diagnostics, type Span, suggest } from '@skep/base';
-import type { FunctionDecl, Unroll, VariableDecl } from '../ast.ts';
+import type { FunctionDecl, Stmt, Unroll, VariableDecl } from '../ast.ts';
 import type { CType, EnumType, FunctionType, IntType, RecordType } from '../ctype.ts';
 import type { KnownHelpers } from '../known/helpers.ts';
 import type { KnownTypes } from '../known/types.ts';
@@ -46,6 +46,10 @@ export interface FunctionState {
   readonly gotos: { readonly label: string; readonly span: Span }[];
   loops: number;
   readonly switches: SwitchState[];
+  /** `&&label`: the numbers that stand for labels, from 1 on. */
+  readonly labelNumbers: Map<string, number>;
+  /** The bodies of the switches that `goto *address` becomes, to be filled in when all labels are known. */
+  readonly computedGotos: Stmt[][];
 }
 
 /** Thrown after a syntax error has been reported; caught where parsing can go on. */

@@ -3,9 +3,23 @@ import type { AsmArgument, CompoundStmt, Expr, FunctionDecl, Stmt, VariableDecl 
 import { integerConstant } from '../constant.ts';
 import type { IntType } from '../ctype.ts';
 import { T } from '../token.ts';
-import { fits, INT, integerOf, isConst, isInteger, isScalar, isVoid, strip, unqualified, wrap } from '../types.ts';
+import {
+  fits,
+  INT,
+  integerOf,
+  isConst,
+  isInteger,
+  isScalar,
+  isVoid,
+  pointerTo,
+  strip,
+  ULONG,
+  unqualified,
+  VOID,
+  wrap,
+} from '../types.ts';
 import { attributes, newAttributes, plainString } from './attributes.ts';
-import { assignTo, errorExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
+import { assignTo, convert, errorExpr, intExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
 import { declaration } from './declarations.ts';
 import {
   badOperand,
@@ -16,11 +30,10 @@ import {
   returnMismatch,
   strayElse,
   tooDeep,
-  unsupported,
 } from './diagnostics.ts';
 import { constantExpression, discard, expression } from './expressions.ts';
 import { condition } from './operators.ts';
-import { type Parser, Recover, type SwitchState, TooDeep } from './parser.ts';
+import { type FunctionState, type Parser, Recover, type SwitchState, TooDeep } from './parser.ts';
 import { staticAssert } from './records.ts';
 import { startsType } from './specifiers.ts';
 
@@ -397,19 +410,60 @@ function duplicateLabel(span: Span, label: string, before: Span) {
 function gotoStatement(p: Parser): Stmt {
   const start = p.at;
   p.next();
-  if (p.kind === T.Star) {
-    p.report(unsupported(p.span(), "a computed 'goto'"));
-    p.next();
-    expression(p);
-    p.expect(T.Semicolon, "';'");
-    return { kind: 'empty', span: p.from(start) };
-  }
+  if (p.kind === T.Star) return computedGoto(p, start);
   if (p.kind !== T.Identifier) p.fail('a label');
   const label = labelName(p, p.text());
   p.fn!.gotos.push({ label, span: p.span() });
   p.next();
   p.expect(T.Semicolon, "';'");
   return { kind: 'goto', label, span: p.from(start) };
+}
+
+/** There are no addresses of code in eBPF: the address of a label is a number, and a jump to it a switch over all. */
+function computedGoto(p: Parser, start: number): Stmt {
+  p.next();
+  const address = assignTo(p, expression(p), pointerTo(VOID), "the address behind 'goto *'");
+  p.expect(T.Semicolon, "';'");
+  const span = p.from(start);
+  const body: Stmt[] = [];
+  p.fn!.computedGotos.push(body);
+  return {
+    kind: 'switch',
+    value: convert(address, ULONG),
+    body: { kind: 'compound-stmt', body, span },
+    span,
+  };
+}
+
+/** `&&label`, at the label. */
+export function labelAddress(p: Parser, start: number): Expr {
+  if (p.kind !== T.Identifier) p.fail('a label');
+  const span = p.span();
+  const { fn } = p;
+  if (fn === undefined) {
+    p.report(outsideOf(span, '&&', 'functions'));
+    p.next();
+    return errorExpr(span);
+  }
+  const label = labelName(p, p.text());
+  p.next();
+  fn.gotos.push({ label, span });
+  const number = fn.labelNumbers.get(label) ?? fn.labelNumbers.size + 1;
+  fn.labelNumbers.set(label, number);
+  return convert(intExpr(BigInt(number), ULONG, span), pointerTo(VOID), false, p.from(start));
+}
+
+/** When the function has ended and every `&&label` is known. */
+export function fillComputedGotos({ computedGotos, labelNumbers, decl }: FunctionState): void {
+  const { span } = decl;
+  for (const body of computedGotos) {
+    for (const [label, number] of labelNumbers) {
+      const value = BigInt(number);
+      body.push({ kind: 'case', value, last: value, body: { kind: 'goto', label, span }, span });
+    }
+    const call: Expr = { kind: 'builtin', name: 'unreachable', args: [], ofType: undefined, type: VOID, span };
+    body.push({ kind: 'default', body: { kind: 'expression', expr: call, span }, span });
+  }
 }
 
 /** `__label__ a, b;` makes names that are new in this block. */
