@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* How long tasks that could run wait for a processor: from wake-up, or from being put off, to the switch. */
 #include "tool.h"
+#include "sched.h"
 
 /* What histograms are kept for: nothing, each process, each thread, each pid namespace. */
 enum { BY_NOTHING, BY_PROCESS, BY_THREAD, BY_NAMESPACE };
@@ -32,18 +33,6 @@ static __always_inline void enqueue(struct task_struct *task)
 static __always_inline __u32 namespace_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, nsproxy, pid_ns_for_children, ns.inum);
-}
-
-/* `state` was renamed in Linux 5.14. */
-struct task_struct___before {
-	volatile long state;
-} __attribute__((preserve_access_index));
-
-static __always_inline long state_of(struct task_struct *task)
-{
-	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ((struct task_struct___before *)task, state);
 }
 
 SEC("raw_tp/sched_wakeup")

@@ -118,10 +118,10 @@ static __always_inline void histogram_add(struct histogram *histogram, __u64 val
 /* The entry of a key, made from zeros when there is none yet; NULL when the map is full. */
 #define entry_of(map, key, zero)                                                         \
 	({                                                                                   \
-		void *found = bpf_map_lookup_elem(map, key);                                     \
-		if (!found) {                                                                    \
+		void *entry_found = bpf_map_lookup_elem(map, key);                               \
+		if (!entry_found) {                                                              \
 			bpf_map_update_elem(map, key, zero, BPF_NOEXIST);                            \
-			found = bpf_map_lookup_elem(map, key);                                       \
+			entry_found = bpf_map_lookup_elem(map, key);                                 \
 		}                                                                                \
-		found;                                                                           \
+		entry_found;                                                                     \
 	})

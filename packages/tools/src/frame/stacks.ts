@@ -1,5 +1,42 @@
+import type { StackCount } from '@skep/view';
 import type { Loaded } from 'skep';
 import type { Names } from './names.ts';
+import { STACKS } from './options.ts';
+import type { Given, ToolOption } from './tool.ts';
+
+/** What tools with stacks of processes and kernel take besides {@link STACKS}. */
+export const STACK_SIDES: readonly ToolOption[] = [
+  { flags: '-U, --user-stacks-only', summary: 'only the stacks of processes', global: 'only_user' },
+  { flags: '-K, --kernel-stacks-only', summary: 'only the stacks of the kernel', global: 'only_kernel' },
+  { flags: '-d, --delimited', summary: 'a line between the stacks of kernel and process' },
+  { flags: '-a, --annotations', summary: 'mark functions of the kernel with _[k]' },
+  ...STACKS,
+];
+
+/** As the programs have it: a process with the numbers of its two stacks. */
+export interface StackKey {
+  readonly pid: number;
+  readonly user: number;
+  readonly kernel: number;
+  readonly comm: string;
+}
+
+/** Takes what a map counts by {@link StackKey} out of it, with the names of the functions in `stacks`. */
+export function takeStacks(loaded: Loaded, map: string, given: Given): (StackCount & { label: string })[] {
+  const counts = loaded.maps.get(map)!;
+  const read = stackReader(loaded, 'stacks', given.names, given.flag('annotations'));
+  const asLine = given.flag('folded') || given.text('flameGraph') !== undefined;
+  return counts.entries().map(([key, value]) => {
+    const { pid, user, kernel, comm } = key as unknown as StackKey;
+    counts.delete(key as never);
+    const inProcess = given.flag('kernelStacksOnly') ? [] : read.user(pid, user);
+    const inKernel = given.flag('userStacksOnly') ? [] : read.kernel(kernel);
+    const between = given.flag('delimited') && inProcess.length > 0 && inKernel.length > 0 ? ['--'] : [];
+    const frames = [...inProcess, ...between, ...inKernel];
+    const label = `-                ${comm} (${pid})`;
+    return { frames: asLine ? [comm, ...frames] : frames, value: Number(value), label };
+  });
+}
 
 /** Reads stacks by the numbers that `bpf_get_stackid` gave, with names: the outermost function first. */
 export interface StackReader {
@@ -23,8 +60,12 @@ export function stackReader(loaded: Loaded, map: string, names: Names, mark = fa
   };
   return {
     user: (pid, id) => (id < 0 ? missing(id) : addresses(id).map((one) => names.userFunction(pid, one))),
-    kernel: (id) =>
-      id < 0 ? missing(id) : addresses(id).map((one) => names.kernelFunction(one) + (mark ? '_[k]' : '')),
+    kernel: (id) => {
+      if (id < 0) return missing(id);
+      const frames = addresses(id).map((one) => names.kernelFunction(one));
+      const end = frames.findIndex((one) => OURS.test(one));
+      return frames.slice(0, end < 0 ? frames.length : end).map((one) => (mark ? `${one}_[k]` : one));
+    },
     clear() {
       for (const id of read) stacks.delete(keyOf(id));
       read.clear();
@@ -36,6 +77,9 @@ export function stackReader(loaded: Loaded, map: string, names: Names, mark = fa
 function keyOf(id: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(id).buffer);
 }
+
+/** Behind these comes only the program itself, and how it was called. */
+const OURS = /^(bpf_prog_[0-9a-f]{16}_|bpf_trace_run\d|__traceiter_|__bpf_trace_)/;
 
 const EEXIST = -17;
 const EFAULT = -14;

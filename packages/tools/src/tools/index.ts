@@ -1,10 +1,39 @@
 import type { Tool } from '../frame/tool.ts';
 import { biolatency } from './biolatency.ts';
+import { capable } from './capable.ts';
+import { cpudist } from './cpudist.ts';
 import { execsnoop } from './execsnoop.ts';
+import { exitsnoop } from './exitsnoop.ts';
+import { hardirqs } from './hardirqs.ts';
+import { killsnoop } from './killsnoop.ts';
+import { offcputime } from './offcputime.ts';
+import { oomkill } from './oomkill.ts';
 import { opensnoop } from './opensnoop.ts';
 import { profile } from './profile.ts';
 import { runqlat } from './runqlat.ts';
+import { runqslower } from './runqslower.ts';
+import { softirqs } from './softirqs.ts';
+import { statsnoop } from './statsnoop.ts';
+import { syncsnoop } from './syncsnoop.ts';
 import { syscount } from './syscount.ts';
 
 /** Every tool, in the order of the help. */
-export const TOOLS: readonly Tool[] = [biolatency, execsnoop, opensnoop, profile, runqlat, syscount];
+export const TOOLS: readonly Tool[] = [
+  biolatency,
+  capable,
+  cpudist,
+  execsnoop,
+  exitsnoop,
+  hardirqs,
+  killsnoop,
+  offcputime,
+  oomkill,
+  opensnoop,
+  profile,
+  runqlat,
+  runqslower,
+  softirqs,
+  statsnoop,
+  syncsnoop,
+  syscount,
+];

@@ -1,14 +1,5 @@
-import { STACKS } from '../frame/options.ts';
-import { stackReader } from '../frame/stacks.ts';
+import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
-
-interface Key {
-  readonly pid: number;
-  readonly tid: number;
-  readonly user: number;
-  readonly kernel: number;
-  readonly comm: string;
-}
 
 export const profile: Tool = {
   name: 'profile',
@@ -17,12 +8,8 @@ export const profile: Tool = {
   options: [
     { flags: '-F, --frequency', value: 'hertz', kind: 'integer', summary: 'samples a second (default: 49)' },
     { flags: '-L, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },
-    { flags: '-U, --user-stacks-only', summary: 'only what processes do', global: 'only_user' },
-    { flags: '-K, --kernel-stacks-only', summary: 'only what the kernel does', global: 'only_kernel' },
     { flags: '-I, --include-idle', summary: 'idle processors too', global: 'with_idle' },
-    { flags: '-d, --delimited', summary: 'a line between the stacks of kernel and process' },
-    { flags: '-a, --annotations', summary: 'mark functions of the kernel with _[k]' },
-    ...STACKS,
+    ...STACK_SIDES,
   ],
   routes: [{ name: 'cpu-clock', kind: 'exact', program: 'profile', needs: [] }],
   examples: [
@@ -31,36 +18,16 @@ export const profile: Tool = {
     { line: 'skep profile --flame-graph flame.svg --duration 30s', does: 'a flame graph for the browser' },
   ],
   display(given) {
-    const folded = given.flag('folded');
     return {
       kind: 'stacks',
       unit: 'samples',
       frequency: given.number('frequency') ?? 49,
-      folded,
+      folded: given.flag('folded'),
       flameGraph: given.text('flameGraph'),
       poll(loaded) {
-        for (const [key] of loaded.maps.get('counts')!) given.names.meet((key as unknown as Key).pid);
+        for (const [key] of loaded.maps.get('counts')!) given.names.meet((key as unknown as StackKey).pid);
       },
-      stacks(loaded) {
-        const read = stackReader(loaded, 'stacks', given.names, given.flag('annotations'));
-        const map = loaded.maps.get('counts')!;
-        const found = [...map.entries()].map(([key, value]) => {
-          const { pid, user, kernel, comm } = key as unknown as Key;
-          map.delete(key as never);
-          const inProcess = given.flag('kernelStacksOnly') ? [] : read.user(pid, user);
-          const inKernel = given.flag('userStacksOnly') ? [] : read.kernel(kernel);
-          const between = given.flag('delimited') && inProcess.length > 0 && inKernel.length > 0 ? ['--'] : [];
-          const frames = [...inProcess, ...between, ...inKernel];
-          const asLine = folded || given.text('flameGraph') !== undefined;
-          return {
-            frames: asLine ? [comm, ...frames] : frames,
-            value: Number(value),
-            label: `-                ${comm} (${pid})`,
-          };
-        });
-        read.clear();
-        return found;
-      },
+      stacks: (loaded) => takeStacks(loaded, 'counts', given),
     };
   },
 };

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* How long tasks have a processor before they give it up, or, with `off`, how long they are without one. */
+#include "tool.h"
+#include "sched.h"
+
+enum { BY_NOTHING, BY_PROCESS, BY_THREAD };
+
+const volatile __u32 by = BY_NOTHING;
+const volatile bool milliseconds = false;
+const volatile bool off = false;
+
+struct entry {
+	struct histogram histogram;
+	char comm[16];
+};
+
+HASH(started, 16384, __u32, __u64);
+HASH(histograms, 10240, __u32, struct entry);
+
+static const struct entry zero;
+
+static __always_inline void start(struct task_struct *task, __u64 now)
+{
+	__u32 tid = BPF_CORE_READ(task, pid);
+
+	if (tid != 0 && wanted_task(task))
+		bpf_map_update_elem(&started, &tid, &now, BPF_ANY);
+}
+
+static __always_inline void end(struct task_struct *task, __u64 now)
+{
+	__u32 tid = BPF_CORE_READ(task, pid), key = 0;
+	__u64 *since = bpf_map_lookup_elem(&started, &tid);
+	struct entry *entry;
+	__u64 took;
+
+	if (!since)
+		return;
+	took = now > *since ? now - *since : 0;
+	bpf_map_delete_elem(&started, &tid);
+	if (by == BY_PROCESS)
+		key = BPF_CORE_READ(task, tgid);
+	else if (by == BY_THREAD)
+		key = tid;
+	entry = entry_of(&histograms, &key, &zero);
+	if (!entry)
+		return;
+	if (!entry->comm[0])
+		bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), task->comm);
+	histogram_add(&entry->histogram, took / (milliseconds ? 1000000 : 1000));
+}
+
+SEC("raw_tp/sched_switch")
+int sched_switch(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *previous = (struct task_struct *)ctx->args[1];
+	struct task_struct *next = (struct task_struct *)ctx->args[2];
+	__u64 now = bpf_ktime_get_ns();
+
+	end(off ? next : previous, now);
+	start(off ? previous : next, now);
+	return 0;
+}

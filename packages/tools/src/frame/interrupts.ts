@@ -1,0 +1,55 @@
+import { log2Buckets, type Row } from '@skep/view';
+import type { Value } from 'skep';
+import { left, right } from './columns.ts';
+import type { Display, Given, ToolOption } from './tool.ts';
+
+export const interruptOptions: readonly ToolOption[] = [
+  { flags: '-d, --dist', summary: 'a histogram for each', global: 'distribution' },
+  { flags: '-N, --nanoseconds', summary: 'in nanoseconds', global: 'nanoseconds' },
+  { flags: '-C, --events', summary: 'how many, instead of how long' },
+];
+
+interface Entry {
+  readonly count: bigint;
+  readonly time: bigint;
+  readonly histogram: { readonly slots: readonly number[] };
+}
+
+/** Counts and times of interrupts from the map `entries`, as a table or as histograms. */
+export function interruptDisplay(given: Given, title: string, name: string, nameOf: (key: Value) => string): Display {
+  const nanoseconds = given.flag('nanoseconds');
+  if (given.flag('dist')) {
+    return {
+      kind: 'histograms',
+      unit: nanoseconds ? 'nsecs' : 'usecs',
+      histograms(loaded) {
+        const map = loaded.maps.get('entries')!;
+        return map.entries().map(([key, value]) => {
+          map.delete(key as never);
+          const { slots } = (value as unknown as Entry).histogram;
+          return { label: `${name} = ${nameOf(key)}`, buckets: log2Buckets(slots) };
+        });
+      },
+    };
+  }
+  const counting = given.flag('events');
+  const column = counting
+    ? right('TOTAL_count', 'count', 11)
+    : right(`TOTAL_${nanoseconds ? 'nsecs' : 'usecs'}`, 'time', 11, (ns) =>
+        String(nanoseconds ? ns : Math.floor(Number(ns) / 1000)),
+      );
+  return {
+    kind: 'table',
+    columns: [left(title, name, 26), column],
+    rows(loaded) {
+      const map = loaded.maps.get('entries')!;
+      const rows = map.entries().map(([key, value]): Row => {
+        map.delete(key as never);
+        const { count, time } = value as unknown as Entry;
+        return { [name]: nameOf(key), count: Number(count), time };
+      });
+      const by = counting ? 'count' : 'time';
+      return rows.sort((a, b) => Number(a[by]) - Number(b[by]));
+    },
+  };
+}
