@@ -3,6 +3,7 @@ import { unsupportedHook } from './diagnostics.ts';
 import { Fault, Thrown } from './fault.ts';
 import type { Helper } from './helpers/helper.ts';
 import { helpers } from './helpers/index.ts';
+import type { Message } from './helpers/message.ts';
 import type { SkBuff } from './hooks/skb.ts';
 import { Socket, type SocketOptions } from './hooks/socket.ts';
 import { Timers } from './hooks/timers.ts';
@@ -71,6 +72,10 @@ export class Machine {
   packet: XdpPacket | undefined;
   /** The packet that a program over `__sk_buff` runs on. */
   skb: SkBuff | undefined;
+  /** The bytes that an sk_msg program runs on. */
+  message: Message | undefined;
+  /** The types of the kernel that the machine pretends to be. */
+  kernelTypes: () => Btf | undefined = () => undefined;
   /** What is known of the hook that the program runs for. */
   hook: HookState = {};
   /** What the program asked for beside its verdict: where a packet is to go, answers to the hook, signals. */
@@ -164,6 +169,26 @@ export class Machine {
       if (error instanceof Thrown) return this.caught(error);
       throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
     }
+  }
+
+  /** The same with all 64 bits of r0, unsigned, for programs whose results are pointers or long. */
+  run64(program: VmProgram, context: number): bigint {
+    const compiled = this.observer ? undefined : (program.compiled ?? this.warm(program));
+    this.begin(program, compiled);
+    if (!compiled) this.fuel = this.observer ? 0 : this.budget;
+    const registers = this.registersFor(this.nesting);
+    registers[2] = context;
+    try {
+      if (compiled) compiled.call(0, registers);
+      else {
+        interpret(this, program.code, 0, registers);
+        if (!this.observer) program.heat += this.budget - this.fuel;
+      }
+    } catch (error) {
+      if (error instanceof Thrown) return BigInt.asUintN(64, BigInt(this.caught(error)));
+      throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
+    }
+    return (BigInt(registers[1]! >>> 0) << 32n) | BigInt(registers[0]! >>> 0);
   }
 
   /** Runs a program so many times on the same context, each time with the whole budget; gives the last result. */
@@ -330,6 +355,13 @@ export interface Outcome {
   socket?: Socket;
   /** `bpf_set_retval`, and what `bpf_get_retval` then gives. */
   retval?: number;
+  /** `bpf_tcp_send_ack`: what comes next. */
+  acks?: number[];
+  /** `bpf_store_hdr_opt`, `bpf_reserve_hdr_opt`: options of a TCP header, and bytes for them. */
+  headerOptions?: readonly Uint8Array[];
+  reservedOptions?: number;
+  /** `bpf_bprm_opts_set`: the program that is started is to distrust its environment. */
+  secureExec?: boolean;
   /** `bpf_override_return`. */
   override?: bigint;
   /** `bpf_send_signal`; to the task at an address by `bpf_send_signal_task`, otherwise to the current one. */

@@ -29,6 +29,10 @@ export class Objects {
     return this.list.get(number);
   }
 
+  sockets(): Socket[] {
+    return [...this.list.values()].flatMap((one) => (one.kind === 'socket' ? [one.socket] : []));
+  }
+
   /** The number of a map, program, socket or cgroup, or of the map or socket at an address; 0 when it has none. */
   numberOf(what: unknown): number {
     return this.numbers.get(what) ?? 0;

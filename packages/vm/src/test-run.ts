@@ -209,7 +209,11 @@ const DATA_POINTERS: Readonly<Record<string, readonly [string, string]>> = {
   sk_msg_md: ['data', 'data_end'],
   sk_reuseport_md: ['data', 'data_end'],
   bpf_sockopt: ['optval', 'optval_end'],
+  bpf_sock_ops: ['skb_data', 'skb_data_end'],
 };
+
+/** Bytes that `bpf_msg_push_data` can add to a message. */
+const MESSAGE_ROOM = 4096;
 
 function contextRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
   const { memory } = machine;
@@ -218,9 +222,12 @@ function contextRun(machine: Machine, program: VmProgram, options: TestRunOption
   const layout = layoutOf(hook)?.layout;
   const record = layout?.kind === 'uapi' ? uapiRecord(layout.struct) : undefined;
   const pointers = record && DATA_POINTERS[record.name];
-  const data = pointers ? (options.data ?? new Uint8Array()) : undefined;
+  // A sock_ops program sees a TCP header at some of its events only.
+  const none = record?.name === 'bpf_sock_ops' ? undefined : new Uint8Array();
+  const data = pointers ? (options.data ?? none) : undefined;
   const at = memory.allocate(bytes.length);
-  const dataAt = data ? memory.allocate(data.length) : 0;
+  const room = data && record!.name === 'sk_msg_md' ? data.length + MESSAGE_ROOM : (data?.length ?? 0);
+  const dataAt = data ? memory.allocate(room) : 0;
   memory.bytes.set(bytes, at);
   const set = (name: string, value: number) =>
     memory.view.setUint32(at + uapiField(record!, name)!.offset, value, true);
@@ -229,7 +236,11 @@ function contextRun(machine: Machine, program: VmProgram, options: TestRunOption
     set(pointers![0], dataAt);
     set(pointers![1], dataAt + data.length);
     if (record!.name === 'bpf_sockopt' && optionLength(options.context) === 0) set('optlen', data.length);
-    if (record!.name === 'sk_msg_md') set('size', data.length);
+    if (record!.name === 'sk_msg_md') {
+      set('size', data.length);
+      machine.message = { context: at, start: dataAt, length: data.length, room };
+    }
+    if (record!.name === 'bpf_sock_ops') set('skb_len', data.length);
   }
   if (options.socket && record && uapiField(record, 'sk')) set('sk', options.socket.address);
   if (layout?.kind === 'args') {
@@ -240,11 +251,12 @@ function contextRun(machine: Machine, program: VmProgram, options: TestRunOption
   try {
     const run = timed(machine, program, at, repeat);
     const contextOut = memory.bytes.slice(at, at + bytes.length);
-    const dataOut = data && memory.bytes.slice(dataAt, dataAt + data.length);
+    const dataOut = data && memory.bytes.slice(dataAt, dataAt + (machine.message?.length ?? data.length));
     return withFields(hook, { ...run, dataOut, contextOut });
   } finally {
     memory.release(at, bytes.length);
-    if (data) memory.release(dataAt, data.length);
+    if (data) memory.release(dataAt, room);
+    machine.message = undefined;
   }
 }
 

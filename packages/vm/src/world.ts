@@ -39,6 +39,8 @@ export interface World {
   /** Number and inode of the pid namespace, and the ids in it (`bpf_get_ns_current_pid_tgid`). */
   readonly pidNamespace?: { readonly device: bigint; readonly inode: bigint };
   readonly netnsCookie?: bigint;
+  /** Address of the `struct socket` behind a `struct file` (`bpf_sock_from_file`). */
+  socketOfFile?(address: bigint): bigint | undefined;
   /** Processes and threads that programs can find. */
   readonly tasks?: readonly SimulatedTask[];
   readonly cgroupTree?: readonly SimulatedCgroup[];

@@ -1,11 +1,13 @@
-import { HELPERS } from '@skep/abi';
+import { HELPERS, KFUNCS } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import type { MapSpec, ProgramSpec } from '@skep/object';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../src/fault.ts';
+import { Fault, Thrown } from '../src/fault.ts';
+import { refusedHelpers } from '../src/helpers/index.ts';
 import { SkBuff } from '../src/hooks/skb.ts';
 import { XdpPacket } from '../src/hooks/xdp.ts';
+import { FIRST_KFUNC, kfuncNumber, kfuncs, refusedKfuncs } from '../src/kfuncs/index.ts';
 import { Machine } from '../src/machine.ts';
 import type { VmMap } from '../src/maps/map.ts';
 
@@ -42,16 +44,53 @@ const program = (type: string): ProgramSpec => ({
 });
 
 describe('helpers', () => {
-  it('are there for all but a few, which programs that call them are refused for', () => {
+  it('of the whole table are there, or are refused at load by name with a reason', () => {
     const machine = new Machine();
-    const absent = HELPERS.filter((one) => machine.helpers[one.id] === undefined);
-    expect(absent.length).toBeLessThan(40);
-    const code = new Uint8Array(16);
-    const view = new DataView(code.buffer);
-    view.setUint8(0, 0x85);
-    view.setInt32(4, absent[0]!.id, true);
-    view.setUint8(8, 0x95);
-    expect(() => machine.loadProgram({ ...program('BPF_PROG_TYPE_XDP'), code }, new Map())).toThrow(absent[0]!.name);
+    const refused: string[] = [];
+    for (const { id, name } of HELPERS) {
+      if (machine.helpers[id] !== undefined) {
+        expect(refusedHelpers[id], name).toBeUndefined();
+        continue;
+      }
+      refused.push(name);
+      const code = new Uint8Array(16);
+      const view = new DataView(code.buffer);
+      view.setUint8(0, 0x85);
+      view.setInt32(4, id, true);
+      view.setUint8(8, 0x95);
+      const load = () => machine.loadProgram({ ...program('BPF_PROG_TYPE_XDP'), code }, new Map());
+      expect(load).toThrow(
+        `calls ${name} (instruction 0), which the virtual machine does not have: ${refusedHelpers[id]}`,
+      );
+    }
+    expect(refused).toEqual([
+      ...['bpf_lwt_seg6_store_bytes', 'bpf_lwt_seg6_adjust_srh', 'bpf_lwt_seg6_action'],
+      ...['bpf_snprintf_btf', 'bpf_seq_printf_btf', 'bpf_sys_bpf', 'bpf_sys_close'],
+    ]);
+  });
+
+  it('and functions of the kernel: each is there, refused with a reason, or unknown', () => {
+    const machine = new Machine();
+    const calls = (name: string) => () =>
+      machine.loadProgram(
+        {
+          ...program('BPF_PROG_TYPE_XDP'),
+          code: Uint8Array.of(0x85, 0x20, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0),
+          references: [{ kind: 'kfunc', slot: 0, name, btfId: 0, weak: false }],
+        },
+        new Map(),
+      );
+    const unknown: string[] = [];
+    for (const { name } of KFUNCS) {
+      if (kfuncNumber(name) !== undefined) expect(calls(name)).not.toThrow();
+      else if (refusedKfuncs[name] === undefined) unknown.push(name);
+      else expect(calls(name)).toThrow(`${name} (instruction 0), which the virtual machine does not have: `);
+    }
+    expect(unknown).toEqual([]);
+    expect(calls('bpf_of_the_future')).toThrow('E4008');
+    // Nobody gets there by number, without naming the function.
+    const raw = Uint8Array.of(0x85, 0, 0, 0, 0, 1, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+    expect(() => machine.loadProgram({ ...program('BPF_PROG_TYPE_XDP'), code: raw }, new Map())).toThrow('E4004');
   });
 
   it('of any arguments return or stop the program, and do nothing else', () => {
@@ -72,7 +111,9 @@ describe('helpers', () => {
     const args = fc.array(fc.tuple(low, high), { minLength: 5, maxLength: 5 });
     const types = ['BPF_PROG_TYPE_XDP', 'BPF_PROG_TYPE_SCHED_CLS', 'BPF_PROG_TYPE_SK_LOOKUP'];
     const programs = types.map((type) => machine.loadProgram(program(type), new Map()));
-    const ids = HELPERS.map((one) => one.id).filter((id) => machine.helpers[id] !== undefined);
+    const ids = HELPERS.map((one) => one.id)
+      .filter((id) => machine.helpers[id] !== undefined)
+      .concat(kfuncs.map((_, i) => FIRST_KFUNC + i));
     let returned = 0;
     const property = fc.property(
       fc.constantFrom(...ids),
@@ -101,7 +142,15 @@ describe('helpers', () => {
           returned += 1;
         } catch (error) {
           // A RangeError is an access beyond memory, which engines turn into a fault.
-          if (!(error instanceof Fault || error instanceof SkepError || error instanceof RangeError)) throw error;
+          if (
+            !(
+              error instanceof Fault ||
+              error instanceof Thrown ||
+              error instanceof SkepError ||
+              error instanceof RangeError
+            )
+          )
+            throw error;
         }
         machine.tail = undefined;
         expect(machine.memory.size).toBe(size);

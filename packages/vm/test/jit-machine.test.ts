@@ -1,8 +1,10 @@
 import type { CodeReference, MapSpec, ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { Machine, type MachineOptions } from '../src/machine.ts';
+import { ArenaMap } from '../src/maps/arena.ts';
 import type { VmMap } from '../src/maps/map.ts';
 import type { VmProgram } from '../src/program.ts';
+import { testRun } from '../src/test-run.ts';
 import { SimulatedWorld } from '../src/world.ts';
 
 /** Every test runs on both engines: what compiled code does beside its instructions is the machine's business. */
@@ -64,6 +66,12 @@ const LOOP = (count: number): Uint8Array =>
     [0x95, 0, 0, 0, 0],
   );
 const CALLBACK_REFERENCE: CodeReference = { kind: 'func', slot: 2, name: 'callback' };
+
+const arena = (pages: number): MapSpec => ({
+  ...{ name: 'arena', type: 33, keySize: 0, valueSize: 0, maxEntries: pages, flags: 0x400, keyType: 0, valueType: 0 },
+  ...{ pinByName: false, numaNode: undefined, mapExtra: 1n << 44n, inner: undefined, initialSlots: new Map() },
+  ...{ initialValue: undefined, data: undefined },
+});
 
 describe.each(ENGINES)('a machine with programs %s', (_, options) => {
   it('runs callbacks, as often as they want', () => {
@@ -139,6 +147,98 @@ describe.each(ENGINES)('a machine with programs %s', (_, options) => {
     expect(machine.run(jump(0), context)).toBe(43);
     expect(machine.run(jump(1), context)).toBe(-1);
     expect(machine.run(jump(5), context)).toBe(-1);
+  });
+
+  it('ends loops by may_goto, each run afresh', () => {
+    const machine = new Machine({ ...options, budget: 3200 });
+    // r0 = 0; for (;;) { r0 += 1; may_goto out } out: exit
+    const endless = program(
+      machine,
+      words([0xb7, 0, 0, 0, 0], [0x07, 0, 0, 0, 1], [0xe5, 0, 0, 1, 0], [0x05, 0, 0, -3, 0], [0x95, 0, 0, 0, 0]),
+    );
+    expect(machine.run(endless, 0)).toBe(101);
+    expect(machine.run(endless, 0)).toBe(101);
+    expect(machine.repeat(endless, 0, 3)).toBe(101);
+  });
+
+  it('loads from packets as classic BPF does, in a function of its own as well', () => {
+    const machine = new Machine(options);
+    const hook = { programType: 'BPF_PROG_TYPE_SOCKET_FILTER', attachType: undefined, target: undefined };
+    const filter = (code: Uint8Array): VmProgram =>
+      machine.loadProgram(
+        { ...program(machine, code).spec, hook: { ...hook, sleepable: false, flags: [] } },
+        new Map(),
+      );
+    const data = Uint8Array.from({ length: 64 }, (_, i) => i);
+    // r6 = r1; r0 = *(u16 *)skb[offset]; the data starts behind the Ethernet header
+    const load = (offset: number): VmProgram =>
+      filter(words([0xbf, 6, 1, 0, 0], [0x28, 0, 0, 0, offset], [0x07, 0, 0, 0, 1], [0x95, 0, 0, 0, 0]));
+    expect(testRun(machine, load(2), { data }).retval).toBe(0x1012);
+    expect(testRun(machine, load(48), { data }).retval).toBe(0x3e40);
+    expect(testRun(machine, load(49), { data }).retval).toBe(0);
+    expect(testRun(machine, load(-0x200000 + 1), { data }).retval).toBe(0x0103);
+    // Through a register, inside of a function that ends with 0 where there is no packet; its caller goes on.
+    const called = (offset: number): VmProgram =>
+      filter(
+        words(
+          [0xb7, 2, 0, 0, offset],
+          [0x85, 0, 1, 0, 2],
+          [0x07, 0, 0, 0, 7],
+          [0x95, 0, 0, 0, 0],
+          [0xbf, 6, 1, 0, 0],
+          [0xbf, 7, 2, 0, 0],
+          [0x50, 0, 7, 0, 1],
+          [0x95, 0, 0, 0, 0],
+        ),
+      );
+    expect(testRun(machine, called(3), { data }).retval).toBe(14 + 4 + 7);
+    expect(testRun(machine, called(300), { data }).retval).toBe(7);
+    const one = load(0);
+    testRun(machine, one, { data });
+    expect(one.compiled !== null).toBe(true);
+  });
+
+  it('shares pages of an arena by address', () => {
+    const machine = new Machine(options);
+    const map = machine.createMap(arena(4));
+    if (!(map instanceof ArenaMap)) throw new Error('no arena');
+    const maps = new Map([['arena', map]]);
+    const references: CodeReference[] = [
+      { kind: 'map', slot: 0, map: 'arena' },
+      { kind: 'kfunc', slot: 6, name: 'bpf_arena_alloc_pages', btfId: 0, weak: false },
+    ];
+    // r0 = bpf_arena_alloc_pages(arena, 0, 2, -1, 0); r1 = kernel's view of it; *r1 = 77; *(user's view, as a number) in r0
+    const user = program(
+      machine,
+      words(
+        [0x18, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+        [0xb7, 2, 0, 0, 0],
+        [0xb7, 3, 0, 0, 2],
+        [0xb7, 4, 0, 0, -1],
+        [0xb7, 5, 0, 0, 0],
+        [0x85, 0, 2, 0, 0],
+        [0xbf, 1, 0, 1, 1],
+        [0xb7, 2, 0, 0, 77],
+        [0x15, 0, 0, 3, 0],
+        [0x63, 1, 2, 8, 0],
+        [0x61, 2, 1, 8, 0],
+        [0xbf, 0, 1, 1, 1 << 16],
+        [0x95, 0, 0, 0, 0],
+      ),
+      references,
+      maps,
+    );
+    const address = machine.run64(user, 0);
+    expect(address >> 32n).not.toBe(0n);
+    expect(map.view(address, 12)[8]).toBe(77);
+    expect(map.used).toBe(2);
+    expect(machine.run64(user, 0)).toBe(address + 8192n);
+    // Full: NULL, which stays NULL in both views.
+    expect(machine.run64(user, 0)).toBe(0n);
+    map.free(Number(address & 0xffffffffn), 2);
+    expect(machine.run64(user, 0)).toBe(address);
+    expect(() => map.view(0x10000, 4)).toThrow(RangeError);
   });
 
   it('gives each run its own budget, repeated or not', () => {

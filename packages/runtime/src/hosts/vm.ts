@@ -12,6 +12,7 @@ import {
   replay,
   requireHook,
   SimulatedWorld,
+  StructOps,
   specialFields,
   testRun,
   UserMap,
@@ -50,6 +51,8 @@ export class VmHost implements Host {
   readonly kind = 'vm';
   readonly machine: Machine;
   readonly recording: Recording | undefined;
+  /** Structures of functions by the name of their variable: what the kernel would call, a test calls. */
+  readonly structOps = new Map<string, StructOps>();
   private readonly attachments = new Set<Attachment>();
   private readonly btf: VmOptions['btf'];
   private target: Btf | undefined;
@@ -58,6 +61,7 @@ export class VmHost implements Host {
     this.recording = options.recording;
     this.machine = new Machine({ ...options, cpus: options.cpus ?? options.recording?.header.cpus ?? 1 });
     this.btf = options.btf;
+    this.machine.kernelTypes = () => this.targetBtf();
   }
 
   get release(): string {
@@ -76,7 +80,7 @@ export class VmHost implements Host {
   }
 
   prepare(object: ObjectSpec): HostObject {
-    return new VmObject(this.machine, this.attachments, object.btf);
+    return new VmObject(this, this.attachments, object.btf);
   }
 
   get replay(): (() => Generator<number, void, void>) | undefined {
@@ -99,13 +103,16 @@ export class VmHost implements Host {
 }
 
 class VmObject implements HostObject {
+  private readonly host: VmHost;
   private readonly machine: Machine;
   private readonly attachments: Set<Attachment>;
+  private readonly programs = new Map<string, VmProgram>();
   private readonly maps = new Map<string, VmMap>();
   private readonly btf: Btf | undefined;
 
-  constructor(machine: Machine, attachments: Set<Attachment>, btf: Btf | undefined) {
-    this.machine = machine;
+  constructor(host: VmHost, attachments: Set<Attachment>, btf: Btf | undefined) {
+    this.host = host;
+    this.machine = host.machine;
     this.attachments = attachments;
     this.btf = btf;
   }
@@ -129,11 +136,30 @@ class VmObject implements HostObject {
       for (const [slot, name] of map.spec.initialSlots)
         if (name === spec.name && !this.maps.has(name)) this.fillSlot(map, slot, program);
     }
+    this.programs.set(spec.name, program);
+    for (const map of this.maps.values()) if (map.spec.structOps) this.offer(map.spec);
     return new VmHostProgram(this.machine, program, this.attachments);
   }
 
   close(): void {
+    for (const name of this.maps.keys()) this.host.structOps.delete(name);
     for (const map of this.maps.values()) this.machine.removeMap(map);
+  }
+
+  /** A structure of functions, with those of its programs that are loaded. */
+  private offer({ name, structOps }: MapSpec): void {
+    const struct = this.btf?.type(structOps!.type);
+    if (struct?.kind !== 'struct') return;
+    const programs = new Map<string, VmProgram>();
+    for (const [index, one] of structOps!.programs) {
+      const program = this.programs.get(one);
+      if (program) programs.set(struct.members[index]!.name, program);
+    }
+    // A flavour is told apart behind `___`.
+    const known = struct.name.replace(/___.*$/, '');
+    const target = this.host.targetBtf();
+    const types = target?.find(known, 'struct') === undefined ? this.btf! : target;
+    this.host.structOps.set(name, new StructOps(this.machine, { types, struct: known, programs }));
   }
 
   /** `.values` of a map's definition: inner maps, and programs of tail calls. */

@@ -1,7 +1,8 @@
+import { uapiField, uapiRecord } from '@skep/abi';
 import type { Socket } from '../hooks/socket.ts';
 import type { Machine } from '../machine.ts';
 import { EINVAL } from '../maps/map.ts';
-import { give, give64, giveUnsigned, type Helper } from './helper.ts';
+import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers about sockets; those that programs find are the machine's own ({@link Machine.createSocket}). */
 export const socketHelpers: Record<number, Helper> = {
@@ -75,22 +76,21 @@ export const socketHelpers: Record<number, Helper> = {
       give(r, r[4]! & ~ALL_CALLBACKS);
     }
   },
-  // bpf_msg_apply_bytes, bpf_msg_cork_bytes: how the kernel cuts the stream
-  61: (_, r) => give(r, 0),
-  62: (_, r) => give(r, 0),
-  // bpf_msg_pull_data(message, start, end, flags): a message is in one piece here
-  63: (machine, r) => {
-    const { view } = machine.memory;
-    const context = machine.memory.check(r[2]!, r[3]!, 16, 'a message');
-    const data = view.getUint32(context, true);
-    const end = view.getUint32(context + 8, true);
-    const [from, to] = [r[4]! >>> 0, r[6]! >>> 0];
-    if ((r[8]! | r[9]!) !== 0 || from >= to || to > end - data) give(r, EINVAL);
-    else {
-      view.setUint32(context, data + from, true);
-      view.setUint32(context + 8, data + to, true);
-      give(r, 0);
-    }
+  // bpf_skc_to_tcp6_sock(socket), _tcp_sock, _tcp_timewait_sock, _tcp_request_sock, _udp6_sock, _unix_sock, _mptcp_sock
+  136: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.tcp && one.full),
+  137: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.full),
+  138: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === TIME_WAIT),
+  139: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === NEW_SYN_RECV),
+  140: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.protocol === 17),
+  178: (machine, r) => asKernel(machine, r, (one) => one.family === UNIX),
+  196: (machine, r) => asKernel(machine, r, (one) => one.protocol === 262),
+  // bpf_sock_from_file(file)
+  162: (machine, r) => give64(r, machine.world.socketOfFile?.(argument64(r, 1)) ?? 0n),
+  // bpf_tcp_send_ack(tcp socket, next)
+  116: (machine, r) => {
+    machine.outcome.acks ??= [];
+    machine.outcome.acks.push(r[4]! >>> 0);
+    give(r, 0);
   },
   // bpf_bind(context, address, length)
   64: (machine, r) => {
@@ -129,14 +129,45 @@ function lookup(machine: Machine, r: Int32Array, protocol: 'tcp' | 'udp'): void 
   giveUnsigned(r, socket?.address ?? 0);
 }
 
-function socketAt(machine: Machine, r: Int32Array, n: number): Socket | undefined {
+export function socketAt(machine: Machine, r: Int32Array, n: number): Socket | undefined {
   const object = r[2 * n + 1] === 0 ? machine.objects.get(machine.objects.numberOf(r[2 * n]! >>> 0)) : undefined;
   return object?.kind === 'socket' ? object.socket : undefined;
 }
 
-function stateOf(machine: Machine, socket: Socket): number {
+export function stateOf(machine: Machine, socket: Socket): number {
   return machine.memory.view.getUint32(socket.address + 72, true);
 }
+
+/** The kernel's own structure of a socket, if it is of the kind. */
+function asKernel(
+  machine: Machine,
+  r: Int32Array,
+  is: (socket: { family: number; protocol: number; state: number; tcp: boolean; full: boolean }) => boolean,
+): void {
+  const address = argument64(r, 1);
+  const socket = socketAt(machine, r, 1) ?? machine.objects.sockets().find((one) => one.kernel === address);
+  if (socket?.kernel === undefined) {
+    giveUnsigned(r, 0);
+    return;
+  }
+  const { view } = machine.memory;
+  const state = stateOf(machine, socket);
+  const facts = {
+    family: view.getUint32(socket.address + FAMILY, true),
+    protocol: view.getUint32(socket.address + PROTOCOL, true),
+    state,
+    tcp: socket.tcpAddress !== 0,
+    full: state !== TIME_WAIT && state !== NEW_SYN_RECV,
+  };
+  give64(r, is(facts) ? socket.kernel : 0n);
+}
+
+const SOCK = uapiRecord('bpf_sock')!;
+const FAMILY = uapiField(SOCK, 'family')!.offset;
+const PROTOCOL = uapiField(SOCK, 'protocol')!.offset;
+/** `AF_UNIX`, `AF_INET6`. */
+const UNIX = 1;
+const INET6 = 10;
 
 /** `TCP_TIME_WAIT`, `TCP_LISTEN`, `TCP_NEW_SYN_RECV`. */
 const TIME_WAIT = 6;

@@ -38,6 +38,9 @@ export const systemHelpers: Record<number, Helper> = {
   // bpf_get_current_task, bpf_get_current_task_btf
   35: (machine, r) => give64(r, machine.world.task(35)),
   158: (machine, r) => give64(r, machine.world.task(158)),
+  // bpf_per_cpu_ptr(variable, cpu), bpf_this_cpu_ptr(variable)
+  153: (machine, r) => perCpu(machine, r, r[4]! >>> 0),
+  154: (machine, r) => perCpu(machine, r, machine.world.cpu),
   // bpf_get_current_cgroup_id
   80: (machine, r) => give64(r, machine.world.cgroupId()),
   // bpf_loop(count, callback, context, flags)
@@ -69,6 +72,17 @@ export const systemHelpers: Record<number, Helper> = {
     give(r, Math.sign(difference));
   },
 };
+
+/** Copies of a program's own objects and of the kernel's variables; 0 for a CPU that there is not. */
+function perCpu(machine: Machine, r: Int32Array, cpu: number): void {
+  if (cpu >= machine.cpus) {
+    giveUnsigned(r, 0);
+    return;
+  }
+  const own = r[3] === 0 ? machine.heap.ofCpu(r[2]!, cpu) : undefined;
+  if (own !== undefined) giveUnsigned(r, own);
+  else give64(r, argument64(r, 1) + BigInt(cpu) * (machine.world.perCpuStride ?? 0n));
+}
 
 /** HZ is 250. */
 const NANOSECONDS_PER_JIFFY = 4_000_000n;

@@ -1,4 +1,5 @@
 import { utf8Bytes } from '@skep/base';
+import type { BtfKind } from '@skep/object';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
 import { EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
@@ -127,6 +128,45 @@ export const tracingHelpers: Record<number, Helper> = {
     if (found !== undefined) view.setBigUint64(result, found, true);
     give(r, found === undefined ? ENOENT : 0);
   },
+  // bpf_task_pt_regs(task)
+  175: (machine, r) => {
+    const address = argument64(r, 1);
+    give64(r, machine.world.tasks?.find((one) => one.address === address)?.registers ?? 0n);
+  },
+  // bpf_find_vma(task, address, callback, context, flags)
+  180: (machine, r) => {
+    const task = argument64(r, 1);
+    const at = argument64(r, 2);
+    const areas = machine.world.tasks?.find((one) => one.address === task)?.areas;
+    const area = areas?.find((one) => one.start <= at && at < one.end);
+    if ((r[10]! | r[11]!) !== 0) give(r, EINVAL);
+    else if (area === undefined) give(r, ENOENT);
+    else {
+      const pointer = BigInt.asIntN(64, area.address);
+      const halves = [Number(BigInt.asIntN(32, pointer)), Number(pointer >> 32n)];
+      machine.callback(r[6]!, r[7]!, [r[2]!, r[3]!, ...halves, r[8]!, r[9]!]);
+      give(r, 0);
+    }
+  },
+  // bpf_bprm_opts_set(program that is started, flags)
+  159: (machine, r) => {
+    if ((r[4]! & ~1) !== 0 || r[5] !== 0) give(r, EINVAL);
+    else {
+      machine.outcome.secureExec = (r[4]! & 1) !== 0;
+      give(r, 0);
+    }
+  },
+  // bpf_btf_find_by_name_kind(name, size, kind, flags): the id of a type of the kernel
+  167: (machine, r) => {
+    const size = r[4]!;
+    const name = machine.memory.slice(r[2]!, r[3]!, Math.max(0, size), 'the name of a type').slice();
+    const kind = BTF_KINDS[r[6]!];
+    if (r[8] !== 0 || size <= 1 || name[size - 1] !== 0 || kind === undefined) give(r, EINVAL);
+    else {
+      const text = String.fromCharCode(...name.subarray(0, name.indexOf(0)));
+      give(r, machine.kernelTypes()?.find(text, kind) ?? ENOENT);
+    }
+  },
   // bpf_get_func_ip(context), bpf_get_attach_cookie(context)
   173: (machine, r) => give64(r, machine.hook.address ?? 0n),
   174: (machine, r) => give64(r, machine.hook.cookie ?? 0n),
@@ -202,6 +242,12 @@ function slot(machine: Machine, r: Int32Array, n: number, target: number): void 
   machine.memory.bytes.copyWithin(target, from, from + 8);
   give(r, 0);
 }
+
+/** `BTF_KIND_…` by number (include/uapi/linux/btf.h). */
+const BTF_KINDS: readonly (BtfKind | undefined)[] = [
+  ...([undefined, 'int', 'ptr', 'array', 'struct', 'union', 'enum', 'fwd', 'typedef', 'volatile', 'const'] as const),
+  ...(['restrict', 'func', 'func_proto', 'var', 'datasec', 'float', 'decl_tag', 'type_tag', 'enum64'] as const),
+];
 
 const USER_STACK = 1 << 8;
 const FAST_STACK_CMP = 1 << 9;

@@ -11,6 +11,8 @@ export interface SocketOptions {
   readonly cookie?: bigint;
   readonly uid?: number;
   readonly cgroup?: bigint;
+  /** Address of the kernel's `struct sock` (see {@link kernelObject}), for programs that ask for it (`bpf_skc_to_tcp_sock`). */
+  readonly kernel?: bigint;
   /** Values of socket options by `level:name`, 32 bits. */
   readonly options?: ReadonlyMap<string, number>;
 }
@@ -26,6 +28,7 @@ export class Socket {
   readonly cookie: bigint;
   readonly uid: number;
   readonly cgroup: bigint;
+  readonly kernel: bigint | undefined;
   readonly options: Map<string, number>;
   /** What `bpf_sock_ops_cb_flags_set` set. */
   callbackFlags = 0;
@@ -40,6 +43,7 @@ export class Socket {
     this.cookie = from.cookie ?? BigInt(this.address);
     this.uid = from.uid ?? 0;
     this.cgroup = from.cgroup ?? 1n;
+    this.kernel = from.kernel;
     this.options = new Map(from.options);
   }
 }

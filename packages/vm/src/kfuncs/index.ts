@@ -6,6 +6,7 @@ import { iteratorKfuncs } from './iterators.ts';
 import { miscKfuncs } from './misc.ts';
 import { stringKfuncs } from './strings.ts';
 import { taskKfuncs } from './tasks.ts';
+import { tcpKfuncs } from './tcp.ts';
 
 /**
  * Functions of the kernel that programs may call by name (kfuncs). At load each call becomes one of a helper with the
@@ -18,6 +19,7 @@ export const kfuncs: readonly { readonly name: string; readonly run: Helper }[] 
   ...taskKfuncs,
   ...dynptrKfuncs,
   ...stringKfuncs,
+  ...tcpKfuncs,
   ...miscKfuncs,
 }).map(([name, run]) => ({ name, run }));
 

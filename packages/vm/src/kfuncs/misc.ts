@@ -2,6 +2,7 @@ import { Fault, Thrown } from '../fault.ts';
 import { formatText } from '../helpers/format.ts';
 import { give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import { mapOf } from '../helpers/maps.ts';
+import { tracingHelpers } from '../helpers/tracing.ts';
 import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
 import { EDEADLK, EINVAL, EOPNOTSUPP } from '../maps/map.ts';
@@ -131,6 +132,8 @@ export const miscKfuncs: Record<string, Helper> = {
     give64(r, machine.world.tasks?.find((one) => one.address === address)?.executable ?? 0n);
   },
   bpf_put_file: nothing,
+  // (path, buffer, size)
+  bpf_path_d_path: (machine, r) => tracingHelpers[147]!(machine, r),
 
   // (stream, format, arguments, length, aux)
   bpf_stream_vprintk: (machine, r) => {

@@ -33,6 +33,12 @@ export class ArenaMap extends PlainMap {
     this.pages = Math.min(spec.maxEntries, MOST_PAGES);
     this.start = (memory.allocate((this.pages + 1) * PAGE) + PAGE - 1) & ~(PAGE - 1);
     this.state = new Uint8Array(this.pages);
+    const globals = spec.initialValue;
+    if (globals) {
+      demand(spec, [globals.length <= this.pages * PAGE, 'its pages do not hold its variables']);
+      this.state.fill(USED, 0, Math.ceil(globals.length / PAGE));
+      memory.bytes.set(globals, this.start);
+    }
   }
 
   /** Pages for a program: zeroed, at an address if it wants one (0: anywhere). Gives their offset, or 0. */
