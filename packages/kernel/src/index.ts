@@ -37,7 +37,7 @@ export {
 } from './link/perf.ts';
 export { attachSocket } from './link/socket.ts';
 export { attachSockmap } from './link/sockmap.ts';
-export { attachStructOps, type StructOpsMembers, structOpsMember } from './link/struct-ops.ts';
+export { attachStructOps, registerStructOps, type StructOpsMembers, structOpsMember } from './link/struct-ops.ts';
 export { attachNetkit, attachTc, type TcOptions } from './link/tc.ts';
 export {
   attachIterator,

@@ -28,8 +28,9 @@ export interface MapOptions {
   readonly mapExtra?: number | bigint;
   /** Types of key and value, for those who look at the map from outside. */
   readonly btf?: { readonly handle: Handle; readonly keyType: number; readonly valueType: number } | undefined;
-  /** Of struct_ops: the type of the value in the kernel's own types. */
+  /** Of struct_ops: the type of the value in the kernel's own types, or in those of a module. */
   readonly kernelValueType?: number | undefined;
+  readonly kernelValueModule?: Handle | undefined;
 }
 
 /** What update does with what is already there (include/uapi/linux/bpf.h). */
@@ -50,6 +51,7 @@ export class BpfMap {
   /** Bytes of a value as the system calls carry it. */
   readonly rawValueSize: number;
   private readonly handle: Handle;
+  private readonly mapExtra: bigint;
   private scratch: Scratch | undefined;
   private noBatch = false;
 
@@ -61,6 +63,7 @@ export class BpfMap {
     this.valueSize = shape.valueSize;
     this.maxEntries = shape.maxEntries;
     this.flags = shape.flags ?? 0;
+    this.mapExtra = BigInt(shape.mapExtra ?? 0);
     this.rawValueSize = isPerCpu(shape.type) ? roundUp(shape.valueSize, 8) * possibleCpus() : shape.valueSize;
   }
 
@@ -253,6 +256,14 @@ export class BpfMap {
     return mapping.bytes.subarray(0, length);
   }
 
+  /**
+   * The pages of an arena, at the address that `mapExtra` asks for. Programs that use the arena load when it has been
+   * mapped. Nobody may touch the bytes after `free`.
+   */
+  mapArena(): Memory {
+    return mapShared(this.fd, pageSize() * this.maxEntries, 0, true, Number(this.mapExtra));
+  }
+
   close(): void {
     if (this.handle.closed) return;
     this.handle.close();
@@ -293,7 +304,7 @@ export function openMap(id: number): BpfMap {
 
 /** Throws when the kernel does not want it: not permitted, too old for the type, or a shape that the type cannot have. */
 export function createMap(options: MapOptions): BpfMap {
-  const flags = options.flags ?? 0;
+  const flags = (options.flags ?? 0) | (options.kernelValueModule ? BPF_F_VTYPE_BTF_OBJ_FD : 0);
   const result = bpf('BPF_MAP_CREATE', {
     map_type: options.type,
     key_size: options.keySize,
@@ -308,6 +319,7 @@ export function createMap(options: MapOptions): BpfMap {
     btf_value_type_id: options.btf?.valueType,
     btf_vmlinux_value_type_id: options.kernelValueType,
     map_extra: options.mapExtra,
+    value_type_btf_obj_fd: options.kernelValueModule?.fd,
   });
   if (result >= 0) return new BpfMap(new Handle(result, `map ${options.name}`), options);
   // Types that know no BTF refuse it with a number of their own; the map works without.
@@ -328,6 +340,8 @@ export function createMap(options: MapOptions): BpfMap {
   );
 }
 
+/** The type of the value is one of a module. */
+const BPF_F_VTYPE_BTF_OBJ_FD = 1 << 15;
 const NO_KEY = new Uint8Array();
 const NO_BATCH: ReadonlySet<number> = new Set([ERRNO.EINVAL, ERRNO.ENOTSUPP, ERRNO.EOPNOTSUPP]);
 const MAP_HINTS: Readonly<Record<number, string>> = {

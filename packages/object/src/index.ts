@@ -7,6 +7,7 @@ export { CORE_KINDS } from './btf/model.ts';
 export * from './btf/print-c.ts';
 export * from './btf/print-raw.ts';
 export * from './btf/sanitize.ts';
+export { typesCompatible } from './core/compatible.ts';
 export { POISON_HELPER } from './core/patch.ts';
 export * from './core/relocate.ts';
 export { aboutFile } from './diagnostics.ts';

@@ -155,3 +155,11 @@ export const unwritableFile = (path: string, why: string): Diagnostic => ({
   severity: 'error',
   message: `${path} cannot be written: ${why}`,
 });
+
+/** E8021 */
+export const structOpsDiffers = (map: string, why: string): Diagnostic => ({
+  code: 'E8021',
+  severity: 'error',
+  message: `\`${map}\` cannot be registered with this kernel: ${why}`,
+  help: 'declare the structure as this kernel has it, or set only members that it has: `skep btf dump` prints it',
+});

@@ -63,6 +63,8 @@ export interface HostMap {
   readonly handle: number;
   /** Ring buffers and perf event arrays only. */
   openRecords(): HostRecords;
+  /** struct_ops only: registers the structure with its programs. */
+  readonly attach?: (() => HostLink) | undefined;
 }
 export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 

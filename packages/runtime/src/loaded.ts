@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import { type Btf, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
+import { type Btf, type MapSpec, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
 import { noTypes, unknownGlobal } from './diagnostics.ts';
 import type {
   AttachOptions,
@@ -58,6 +58,8 @@ export class Loaded {
     try {
       for (const program of this.programs.values())
         links.push({ program: program.name, link: program.attach(options) });
+      // Structures of functions, when all of these are there.
+      for (const [name, map] of this.hostMaps) if (map.attach) links.push({ program: name, link: map.attach() });
     } catch (error) {
       for (const { link } of links.reverse()) link.close();
       throw error;
@@ -171,7 +173,8 @@ export function load(object: ObjectSpec, programs: readonly ProgramSpec[], host:
   const relocated = programs.map((program) => relocate(program, object.btf, host));
   const hostObject = host.prepare(object);
   try {
-    const maps = new Map(object.maps.map((spec) => [spec.name, hostObject.createMap(spec)]));
+    const wanted = object.maps.filter((spec) => isWanted(spec, programs));
+    const maps = new Map(wanted.map((spec) => [spec.name, hostObject.createMap(spec)]));
     for (const map of maps.values()) if (map.spec.data === 'rodata') map.freeze();
     const loaded = relocated.map((program) => hostObject.loadProgram(program));
     return new Loaded(object, host, hostObject, maps, loaded);
@@ -179,6 +182,12 @@ export function load(object: ObjectSpec, programs: readonly ProgramSpec[], host:
     hostObject.close();
     throw error;
   }
+}
+
+/** Structures of functions that are optional are made when one of their programs is loaded. */
+function isWanted(spec: MapSpec, programs: readonly ProgramSpec[]): boolean {
+  const members = [...(spec.structOps?.programs.values() ?? [])];
+  return spec.structOps?.optional !== true || programs.some((one) => members.includes(one.name));
 }
 
 /** CO-RE: offsets and sizes become those of the kernel that the program will run in. */

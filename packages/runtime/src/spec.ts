@@ -1,6 +1,6 @@
 import { SkepError } from '@skep/base';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
-import { noPrograms, noSuchProgram, unknownGlobal } from './diagnostics.ts';
+import { noSuchProgram, unknownGlobal } from './diagnostics.ts';
 import type { Host } from './host.ts';
 import { type Loaded, load } from './loaded.ts';
 import { type Encodable, encode } from './typed/encode.ts';
@@ -59,9 +59,15 @@ export class Spec {
     return load(this.object, this.choose(options.programs), host);
   }
 
+  /** Functions of a structure load with it. */
+  private loadsByItself(program: ProgramSpec): boolean {
+    const owners = this.maps.flatMap((one) => one.structOps ?? []);
+    const using = owners.filter((one) => [...one.programs.values()].includes(program.name));
+    return using.length > 0 ? using.some((one) => !one.optional) : program.autoload;
+  }
+
   private choose(names: readonly string[] | undefined): ProgramSpec[] {
-    if (this.programs.length === 0) throw new SkepError(noPrograms(this.object.name));
-    if (names === undefined) return this.programs.filter((one) => one.autoload);
+    if (names === undefined) return this.programs.filter((one) => this.loadsByItself(one));
     return names.map((name) => {
       const found = this.programs.find((one) => one.name === name);
       if (found === undefined) {

@@ -20,6 +20,7 @@ export const COMMANDS = {
       btf_value_type_id: [56, 'u32'],
       btf_vmlinux_value_type_id: [60, 'u32'],
       map_extra: [64, 'u64'],
+      value_type_btf_obj_fd: [72, 'u32'],
     },
   },
   BPF_MAP_LOOKUP_ELEM: element(1),

@@ -37,7 +37,6 @@ export function attachStructOps(name: string, struct: string, members: StructOps
   if (wrapper === undefined) throw noSuchKernelFunction(`struct_ops ${struct}`, undefined);
   const value = new Uint8Array(btf.sizeOf(wrapper));
   fill(value, struct, members);
-  const linked = releaseAtLeast('6.4');
   // The kernel insists on types of the program's own, though the value's type is the kernel's.
   using types = ownTypes();
   const map = createMap({
@@ -46,33 +45,40 @@ export function attachStructOps(name: string, struct: string, members: StructOps
     keySize: 4,
     valueSize: value.length,
     maxEntries: 1,
-    flags: linked ? BPF_F_LINK : 0,
+    flags: releaseAtLeast('6.4') ? BPF_F_LINK : 0,
     kernelValueType: wrapper,
     btf: { handle: types, keyType: 0, valueType: 0 },
   });
   try {
-    map.update(new Uint8Array(4), value);
-    if (linked) return linkOf(map, what);
+    return registerStructOps(map, value, what, () => map.close());
   } catch (error) {
     map.close();
     throw error;
+  }
+}
+
+/**
+ * Writes the structure into its map, which registers it with the kernel, by a link if the map was made for one.
+ * `closed` is called when the registration is undone.
+ */
+export function registerStructOps(map: BpfMap, value: Uint8Array, what: string, closed: () => void = () => {}): Link {
+  map.update(new Uint8Array(4), value);
+  if ((map.flags & BPF_F_LINK) !== 0) {
+    const result = bpf('BPF_LINK_CREATE', { prog_fd: map.fd, attach_type: ATTACH.BPF_STRUCT_OPS });
+    if (result < 0) throw systemCallFailed('BPF_LINK_CREATE', -result, what, STRUCT_OPS_HINTS[-result]);
+    return new Link(what, 'bpf_link', [new Handle(result, what)], closed);
   }
   const remove = (): void => void map.delete(new Uint8Array(4));
   process.once('exit', remove);
   return new Link(what, 'map_update', [], () => {
     process.off('exit', remove);
     remove();
-    map.close();
+    closed();
   });
 }
 
-function linkOf(map: BpfMap, what: string): Link {
-  const result = bpf('BPF_LINK_CREATE', { prog_fd: map.fd, attach_type: ATTACH.BPF_STRUCT_OPS });
-  if (result < 0) throw systemCallFailed('BPF_LINK_CREATE', -result, what, STRUCT_OPS_HINTS[-result]);
-  return new Link(what, 'bpf_link', [new Handle(result, what)], () => map.close());
-}
-
-const BPF_F_LINK = 1 << 13;
+/** Flag of the map: registered by a link, 6.4. */
+export const BPF_F_LINK = 1 << 13;
 
 const STRUCT_OPS_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.EEXIST]: 'an implementation of that name is registered already',

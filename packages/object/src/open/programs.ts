@@ -47,9 +47,10 @@ function exceptionCallback(
   entry: ObjectFunction,
 ): ObjectFunction | undefined {
   const type = btf?.find(entry.name, 'func');
-  const tag = type === undefined ? undefined : btf!.tagsOf(type).find((one) => one.startsWith(EXCEPTION_CALLBACK));
-  if (tag === undefined) return undefined;
-  const name = tag.slice(EXCEPTION_CALLBACK.length);
+  const tags = type === undefined ? [] : btf!.tagsOf(type).filter((one) => one.startsWith(EXCEPTION_CALLBACK));
+  // Two of them are the kernel's to refuse.
+  if (tags.length !== 1) return undefined;
+  const name = tags[0]!.slice(EXCEPTION_CALLBACK.length);
   const found = symbols.functions.find((one) => one.name === name);
   if (found === undefined) throw symbolUndefined(name, entry.name);
   return found;

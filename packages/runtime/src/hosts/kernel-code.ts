@@ -8,7 +8,7 @@ import {
   modulesWithBtf,
   openModuleBtf,
 } from '@skep/kernel';
-import type { ProgramSpec } from '@skep/object';
+import { type Btf, essentialName, type ProgramSpec, typesCompatible } from '@skep/object';
 import { notInThisHome } from '../diagnostics.ts';
 
 /** Instructions as the kernel takes them. */
@@ -19,7 +19,12 @@ export interface FilledCode {
 }
 
 /** Descriptors and kernel addresses take the places that the object left for them. */
-export function fillCode(kernel: Kernel, spec: ProgramSpec, maps: ReadonlyMap<string, BpfMap>): FilledCode {
+export function fillCode(
+  kernel: Kernel,
+  spec: ProgramSpec,
+  maps: ReadonlyMap<string, BpfMap>,
+  types: Btf | undefined,
+): FilledCode {
   const code = spec.code.slice();
   const view = new DataView(code.buffer);
   const modules = new Modules();
@@ -40,11 +45,11 @@ export function fillCode(kernel: Kernel, spec: ProgramSpec, maps: ReadonlyMap<st
           setPseudo(view, at, BPF_PSEUDO_FUNC);
           break;
         case 'kfunc': {
-          const found = findTyped(kernel, modules, reference.name, 'func');
+          const found = findTyped(kernel, modules, reference, types);
           if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
-          setPseudo(view, at, BPF_PSEUDO_KFUNC_CALL);
+          setPseudo(view, at, found === undefined ? 0 : BPF_PSEUDO_KFUNC_CALL);
           view.setInt16(at + 2, found?.module === undefined ? 0 : modules.indexOf(found.module), true);
-          view.setInt32(at + 4, found?.id ?? 0, true);
+          view.setInt32(at + 4, found?.id ?? ABSENT_KFUNC, true);
           break;
         }
         case 'ksym': {
@@ -56,7 +61,7 @@ export function fillCode(kernel: Kernel, spec: ProgramSpec, maps: ReadonlyMap<st
             view.setUint32(at + 12, Number((address ?? 0n) >> 32n), true);
             break;
           }
-          const found = findTyped(kernel, modules, reference.name, 'var');
+          const found = findTyped(kernel, modules, reference, types);
           if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
           setPseudo(view, at, found === undefined ? 0 : BPF_PSEUDO_BTF_ID);
           view.setInt32(at + 4, found?.id ?? 0, true);
@@ -84,6 +89,8 @@ export function prints(code: Uint8Array): boolean {
   return false;
 }
 
+/** A helper that no kernel has: the verifier refuses the program only if the call can be reached. As libbpf's. */
+const ABSENT_KFUNC = 2_002_000_000;
 const OP_LD_IMM64 = 0x18;
 const OP_CALL = 0x85;
 /** bpf_trace_printk, bpf_trace_vprintk. */
@@ -95,11 +102,31 @@ interface Typed {
   readonly module: string | undefined;
 }
 
-function findTyped(kernel: Kernel, modules: Modules, name: string, kind: 'func' | 'var'): Typed | undefined {
-  const id = kernel.btf().find(name, kind);
+/**
+ * A function or variable of the kernel, by its name without the flavour and by its type: a program declares a function
+ * twice that kernels have had with different arguments, and means the one that is there.
+ */
+function findTyped(
+  kernel: Kernel,
+  modules: Modules,
+  reference: { readonly name: string; readonly btfId: number },
+  types: Btf | undefined,
+): Typed | undefined {
+  const name = essentialName(reference.name);
+  const declared = types?.type(reference.btfId);
+  const kind = declared?.kind === 'func' ? 'func' : 'var';
+  const local = declared?.kind === 'func' ? declared.type : reference.btfId;
+  const inOne = (target: Btf): number | undefined => {
+    const id = target.find(name, kind);
+    const found = id === undefined ? undefined : target.type(id);
+    if (found?.kind !== kind) return undefined;
+    if (types === undefined) return id;
+    return typesCompatible({ local: types, target }, types.resolve(local), target.resolve(found.type)) ? id : undefined;
+  };
+  const id = inOne(kernel.btf());
   if (id !== undefined) return { id, module: undefined };
   for (const module of modules.names) {
-    const found = moduleBtf(module).find(name, kind);
+    const found = inOne(moduleBtf(module));
     if (found !== undefined) return { id: found, module };
   }
   return undefined;

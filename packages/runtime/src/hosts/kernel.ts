@@ -11,10 +11,12 @@ import {
   mapInfo,
   kernel as openKernel,
   openMap,
+  openModuleBtf,
   type Program,
   pageSize,
   possibleCpus,
   readIterator,
+  registerStructOps,
   TraceLines,
 } from '@skep/kernel';
 import {
@@ -44,6 +46,7 @@ import { TypedMap } from '../typed/map.ts';
 import { fillCode, prints } from './kernel-code.ts';
 import { kconfigValue } from './kernel-config.ts';
 import { hookOf } from './kernel-hook.ts';
+import { type StructOpsProgram, structOpsLayout } from './kernel-struct-ops.ts';
 
 /** The running Linux kernel as a home. Throws E50xx where there is none, or where it may not be used. */
 export function kernel(): Host {
@@ -132,7 +135,12 @@ class KernelObject implements HostObject {
   private readonly kernel: Kernel;
   private readonly object: ObjectSpec;
   private readonly maps = new Map<string, BpfMap>();
-  private readonly programs: Program[] = [];
+  private readonly programs = new Map<string, Program>();
+  /** Of programs that are a function of a structure, by their names. */
+  private readonly structOps = new Map<string, { place: StructOpsProgram; module: Handle | undefined }>();
+  /** Types of modules that structures of functions are of. */
+  private readonly modules = new Map<string, Handle>();
+  private readonly arenas: { free(): void }[] = [];
   private readonly strings = new Map<string, number>();
   private readonly btf: Handle | undefined;
   private readonly startTrace: () => void;
@@ -145,8 +153,15 @@ class KernelObject implements HostObject {
   }
 
   createMap(spec: MapSpec): HostMap {
+    if (spec.structOps) return this.createStructOps(spec);
     const map = this.create(spec);
     this.maps.set(spec.name, map);
+    if (spec.type === ARENA) {
+      const memory = map.mapArena();
+      this.arenas.push(memory);
+      memory.bytes.set(spec.initialValue ?? []);
+      return new ArenaHostMap(this.kernel, spec, map, memory.bytes.subarray(0, spec.initialValue?.length ?? 0));
+    }
     if (spec.data === 'kconfig' && this.object.btf) {
       const globals = this.object.globals.filter((one) => one.map === spec.name);
       map.update(new Uint8Array(4), kconfigValue(spec.valueSize, globals, this.object.btf));
@@ -165,11 +180,15 @@ class KernelObject implements HostObject {
     const attachType =
       hook.attachType === undefined ? undefined : ATTACH_TYPES.find((one) => one.name === hook.attachType)!.value;
     const traced = hook.programType === 'BPF_PROG_TYPE_TRACING' || hook.programType === 'BPF_PROG_TYPE_LSM';
-    if (hook.programType === 'BPF_PROG_TYPE_EXT' || hook.programType === 'BPF_PROG_TYPE_STRUCT_OPS') {
+    const member = this.structOps.get(spec.name);
+    if (
+      hook.programType === 'BPF_PROG_TYPE_EXT' ||
+      (hook.programType === 'BPF_PROG_TYPE_STRUCT_OPS' && member === undefined)
+    ) {
       throw new SkepError(notByItself(spec.name, spec.section));
     }
     if (prints(spec.code)) this.startTrace();
-    const { code, modules } = fillCode(this.kernel, spec, this.maps);
+    const { code, modules } = fillCode(this.kernel, spec, this.maps, this.object.btf);
     const target =
       traced && attachType !== undefined && hook.target
         ? this.kernel.findAttachTarget(attachType, hook.target)
@@ -183,12 +202,12 @@ class KernelObject implements HostObject {
         modules,
         license: this.object.license,
         kernelVersion: this.object.kernelVersion,
-        expectedAttachType: attachType,
+        expectedAttachType: member?.place.expectedAttachType ?? attachType,
         flags:
           (hook.sleepable ? BPF_F_SLEEPABLE : 0) |
           (hook.flags.includes('BPF_F_XDP_HAS_FRAGS') ? BPF_F_XDP_HAS_FRAGS : 0),
-        attachBtfId: target?.attachBtfId,
-        attachTo: target?.module,
+        attachBtfId: member?.place.attachBtfId ?? target?.attachBtfId,
+        attachTo: member?.module ?? target?.module,
         ...(this.btf &&
           spec.funcInfo.length > 0 && { btf: this.btf, funcInfo: this.funcInfo(spec), lineInfo: this.lineInfo(spec) }),
       });
@@ -196,14 +215,53 @@ class KernelObject implements HostObject {
       target?.module?.close();
       for (const module of modules) module.close();
     }
-    this.programs.push(program);
+    this.programs.set(spec.name, program);
+    for (const map of this.maps.values()) this.fillProgramArray(map, spec.name, program);
     return new KernelHostProgram(this.kernel, spec, program, this.maps);
   }
 
   close(): void {
-    for (const program of this.programs) program.close();
+    for (const program of this.programs.values()) program.close();
+    for (const module of this.modules.values()) module.close();
+    for (const arena of this.arenas) arena.free();
     for (const map of this.maps.values()) map.close();
     this.btf?.close();
+  }
+
+  /** The map is made now, so that programs know which function they are; it is filled when it is attached. */
+  private createStructOps(spec: MapSpec): HostMap {
+    const { valueType, module, value, programs } = structOpsLayout(spec, this.object.btf!);
+    const types = module === undefined ? undefined : this.moduleTypes(module);
+    for (const place of programs) this.structOps.set(place.name, { place, module: types });
+    const map = this.kernel.createMap({
+      ...{ name: spec.name, type: spec.type, keySize: spec.keySize, valueSize: value.length, maxEntries: 1 },
+      ...{ flags: spec.flags, kernelValueType: valueType, kernelValueModule: types },
+      btf: { handle: this.btf!, keyType: 0, valueType: 0 },
+    });
+    this.maps.set(spec.name, map);
+    return new KernelHostMap(this.kernel, spec, map, () => {
+      const filled = value.slice();
+      const view = new DataView(filled.buffer);
+      for (const { name, offset } of programs) {
+        const program = this.programs.get(name);
+        if (program) view.setBigUint64(offset, BigInt(program.fd), true);
+      }
+      const link = registerStructOps(map, filled, `struct_ops ${spec.name}`);
+      return { via: `${link.what}, by ${link.via}`, close: () => link.close() };
+    });
+  }
+
+  /** `.values` of a program array. */
+  private fillProgramArray(map: BpfMap, name: string, program: Program): void {
+    if (map.type !== PROG_ARRAY) return;
+    const slots = this.object.maps.find((one) => one.name === map.name)?.initialSlots ?? [];
+    for (const [slot, wanted] of slots) if (wanted === name) map.update(u32(slot), u32(program.fd));
+  }
+
+  private moduleTypes(module: string): Handle {
+    const types = this.modules.get(module) ?? openModuleBtf(module);
+    this.modules.set(module, types);
+    return types;
   }
 
   private create(spec: MapSpec): BpfMap {
@@ -231,17 +289,22 @@ class KernelObject implements HostObject {
     }
   }
 
-  /** As they are, or, where the kernel is too old for some kinds of types, with older ones in their place. */
-  private loadBtf(btf: Btf): Handle {
-    try {
-      return this.kernel.loadBtf(this.btfBytes(BtfBuilder.from(btf)));
-    } catch (error) {
-      if (!(error instanceof KernelError && error.code === 'E5031')) throw error;
-      const features = btfFeatures();
-      if (Object.values(features).every(Boolean)) throw error;
-      this.strings.clear();
-      return this.kernel.loadBtf(this.btfBytes(sanitizeBtf(btf, features)));
+  /**
+   * As they are, or, where the kernel is too old for some kinds of types, with older ones in their place. What it still does
+   * not take, it does without: programs then have no lines in the verifier's log, and only structures of functions need types.
+   */
+  private loadBtf(btf: Btf): Handle | undefined {
+    const attempts = [() => BtfBuilder.from(btf), () => sanitizeBtf(btf, btfFeatures())];
+    for (const build of attempts) {
+      try {
+        this.strings.clear();
+        return this.kernel.loadBtf(this.btfBytes(build()));
+      } catch (error) {
+        if (!(error instanceof KernelError && error.code === 'E5031')) throw error;
+        if (build === attempts.at(-1) && this.object.maps.some((one) => one.structOps)) throw error;
+      }
     }
+    return undefined;
   }
 
   /** With the strings of line information, all of which the kernel keeps in one table. */
@@ -323,11 +386,13 @@ class KernelHostMap implements HostMap {
   readonly spec: MapSpec;
   private readonly kernel: Kernel;
   private readonly map: BpfMap;
+  readonly attach: (() => HostLink) | undefined;
 
-  constructor(kernel: Kernel, spec: MapSpec, map: BpfMap) {
+  constructor(kernel: Kernel, spec: MapSpec, map: BpfMap, attach?: () => HostLink) {
     this.kernel = kernel;
     this.spec = spec;
     this.map = map;
+    this.attach = attach;
   }
 
   get valueBytes(): number {
@@ -378,6 +443,24 @@ class KernelHostMap implements HostMap {
   }
 }
 
+/** An arena has no values: the variables at its start are read and written as if they were one. */
+class ArenaHostMap extends KernelHostMap {
+  private readonly variables: Uint8Array;
+
+  constructor(kernel: Kernel, spec: MapSpec, map: BpfMap, variables: Uint8Array) {
+    super(kernel, spec, map);
+    this.variables = variables;
+  }
+
+  override lookup(): Uint8Array {
+    return this.variables.slice();
+  }
+  override update(_key: Uint8Array, value: Uint8Array): boolean {
+    this.variables.set(value);
+    return true;
+  }
+}
+
 /**
  * As other loaders do: perf event arrays of no size get a slot for each CPU, and rings grow to a power of two of whole pages,
  * which are larger on some machines than on that of the author.
@@ -394,6 +477,8 @@ const RINGS: ReadonlySet<number> = new Set(
   MAP_TYPES.filter((one) => one.name.endsWith('RINGBUF')).map((one) => one.value),
 );
 
+const PROG_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PROG_ARRAY')!.value;
+const ARENA = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_ARENA')!.value;
 const PERF_EVENT_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PERF_EVENT_ARRAY')!.value;
 
 function u32(value: number): Uint8Array {

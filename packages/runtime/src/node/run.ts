@@ -1,6 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { machine as machineName, release } from 'node:os';
+import { SkepError } from '@skep/base';
 import type { CapturedPacket, PacketCapture } from '@skep/capture';
+import { noPrograms } from '../diagnostics.ts';
 import type { AttachOptions, Host } from '../host.ts';
 import { Attached, type Loaded } from '../loaded.ts';
 import { type PacketTotals, playPackets } from '../packets.ts';
@@ -93,6 +95,7 @@ const LOST = 'lost';
  * duration, the count or the signal ends it. Whatever happens, everything is detached and closed at the end.
  */
 export async function run(spec: Spec, options: RunOptions, observer: RunObserver): Promise<RunSummary> {
+  if (spec.programs.length === 0) throw new SkepError(noPrograms(spec.object.name));
   const needsTypes = spec.programs.some((one) => one.core.length > 0);
   const home = await chooseHome(options.home, options.recording, {
     replay: options.replay === true,
