@@ -5,7 +5,7 @@ import type { Budget } from './explore/explorer.ts';
 import type { KernelProfile } from './profile.ts';
 import { BPF_F_RDONLY_PROG, type MapInfo } from './program/maps.ts';
 import type { KernelSymbol } from './program/program.ts';
-import { type Verdict, verify } from './verify.ts';
+import { type Verdict, type VerifyInput, verify } from './verify.ts';
 
 export interface ObjectOptions {
   readonly kernel: KernelProfile['version'];
@@ -25,26 +25,44 @@ export interface ProgramVerdict extends Verdict {
 
 /** Verifies programs of an object, all of them when none is named. @throws SkepError E32xx where types cannot be fitted */
 export function verifyObject(object: ObjectSpec, options: ObjectOptions, names?: readonly string[]): ProgramVerdict[] {
+  return programInputs(object, options, names).map(({ program, input }) => ({
+    program,
+    ...(input === undefined ? undecided(`programs of section ${program.section}`) : verify(input)),
+  }));
+}
+
+export interface ProgramAndInput {
+  readonly program: ProgramSpec;
+  /** Undefined where the section does not say what kind of program it is. */
+  readonly input: VerifyInput | undefined;
+}
+
+/** The programs of an object as {@link verify} takes them: fitted to the kernel's types, with all that they refer to. */
+export function programInputs(
+  object: ObjectSpec,
+  options: ObjectOptions,
+  names?: readonly string[],
+): ProgramAndInput[] {
   const maps = object.maps.map((map) =>
     map.data === 'kconfig' ? kernelConfig(object, map, options.kernel) : mapInfo(map),
   );
   const index = new Map(object.maps.map((map, i) => [map.name, i]));
   return object.programs
     .filter((program) => names === undefined || names.length === 0 || names.includes(program.name))
-    .map((program) => ({ program, ...verifyProgram(object, program, maps, index, options) }));
+    .map((program) => ({ program, input: inputOf(object, program, maps, index, options) }));
 }
 
-function verifyProgram(
+function inputOf(
   object: ObjectSpec,
   program: ProgramSpec,
   maps: readonly MapInfo[],
   index: ReadonlyMap<string, number>,
   options: ObjectOptions,
-): Verdict {
+): VerifyInput | undefined {
   const { hook } = program;
   const { trace } = options;
   const type = PROG_TYPES.find((one) => one.name === hook?.programType)?.value;
-  if (type === undefined) return undecided(`programs of section ${program.section}`);
+  if (type === undefined) return undefined;
   const code = object.btf === undefined ? program.code.slice() : applyCore(program, object.btf, options.kernelBtf).code;
   const mapAt = new Map<number, number>();
   const symbols = new Map<number, KernelSymbol>();
@@ -78,12 +96,13 @@ function verifyProgram(
       }
     }
   }
-  return verify({
+  return {
     code,
     type,
     attachType: ATTACH_TYPES.find((one) => one.name === hook?.attachType)?.value ?? 0,
     attachTarget: TYPED.has(type) ? hook?.target : undefined,
-    flags: hook?.sleepable ? BPF_F_SLEEPABLE : 0,
+    flags:
+      (hook?.sleepable ? BPF_F_SLEEPABLE : 0) | (hook?.flags.includes('BPF_F_XDP_HAS_FRAGS') ? BPF_F_XDP_HAS_FRAGS : 0),
     license: object.license,
     maps,
     mapAt,
@@ -97,12 +116,13 @@ function verifyProgram(
     ...(options.budget !== undefined && { budget: options.budget }),
     ...(options.path !== undefined && { path: options.path }),
     ...(trace !== undefined && { trace: (line: string) => trace(line, program) }),
-  });
+  };
 }
 
 /** TRACING, STRUCT_OPS, EXT, LSM: their target decides what their context is. */
 const TYPED = new Set([26, 27, 28, 29]);
 const BPF_F_SLEEPABLE = 16;
+const BPF_F_XDP_HAS_FRAGS = 32;
 
 function undecided(what: string): Verdict {
   return {

@@ -15,6 +15,14 @@ export interface KernelProfile {
   readonly compareRanges: boolean;
   /** What goes wrong only where a processor guesses is fenced off, not refused (Linux 6.17). */
   readonly barriers: boolean;
+  /** Memory that a helper only reads stays as it was, and texts say which of both it is (Linux 6.14). */
+  readonly helperReads: boolean;
+  /** The negative of a number has the ranges of a subtraction from 0 (Linux 6.17). */
+  readonly negation: boolean;
+  /** What an exit would leak is said of the instruction, and checked for tail calls and packet loads alike (Linux 6.13). */
+  readonly leakTexts: boolean;
+  /** Global functions may be called in every context but, where they sleep, only where that is allowed (Linux 6.17). */
+  readonly sleepSummaries: boolean;
 }
 
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
@@ -27,6 +35,10 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     arrayLookupNotNull: false,
     compareRanges: false,
     barriers: false,
+    helperReads: false,
+    negation: false,
+    leakTexts: false,
+    sleepSummaries: false,
   },
   '6.12': {
     version: '6.12',
@@ -37,6 +49,10 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     arrayLookupNotNull: false,
     compareRanges: true,
     barriers: false,
+    helperReads: false,
+    negation: false,
+    leakTexts: false,
+    sleepSummaries: false,
   },
   '6.18': {
     version: '6.18',
@@ -47,5 +63,9 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     arrayLookupNotNull: true,
     compareRanges: true,
     barriers: true,
+    helperReads: true,
+    negation: true,
+    leakTexts: true,
+    sleepSummaries: true,
   },
 };

@@ -1,8 +1,10 @@
 /** The verdict on a program. */
+import { ATTACH_TYPES, hasSince, PROG_TYPES } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import { contextTable } from './check/context.ts';
 import { setUpArguments } from './check/global-function.ts';
-import { changesPacket } from './check/helpers.ts';
+import { changesPacket, helperMightSleep } from './check/helpers.ts';
+import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
 import { type Budget, Explorer } from './explore/explorer.ts';
@@ -102,10 +104,11 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     nameSubprograms(program);
     const maps = resolveImmediates(program, kernel);
     markPoints(program, points, privileged);
-    checkAttachment(input);
+    checkAttachment(input, kernel);
     const context = contextTable(
       input.type,
       input.attachTarget !== undefined && input.type === 17 ? 23 : (input.attachType ?? 0),
+      kernel.version,
     );
     explorer = new Explorer(program, kernel, {
       privileged,
@@ -117,7 +120,12 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
       recordPath,
       trace,
     });
-    findPacketChangers(program, explorer.changesPacket);
+    findCallers(
+      program,
+      explorer.changesPacket,
+      (slot) => program.isHelperCall(slot) && changesPacket(program.imm[slot]!),
+    );
+    if (kernel.sleepSummaries) findCallers(program, explorer.mightSleep, (slot) => callMightSleep(program, slot));
     explorer.run(0, 0, (frame) => {
       frame.regs[1] = pointer(PTR_TO_CTX);
     });
@@ -192,7 +200,12 @@ const DISABLED_HOOKS = new Set(
   ].map((hook) => `bpf_lsm_${hook}`),
 );
 
-function checkAttachment(input: VerifyInput): void {
+function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
+  // The system call says no more than EINVAL.
+  const type = PROG_TYPES.find((one) => one.value === input.type);
+  if (type === undefined || !hasSince(kernel.version, type.since)) throw new Refusal('', -1);
+  const attach = ATTACH_TYPES.find((one) => one.value === input.attachType);
+  if (attach !== undefined && !hasSince(kernel.version, attach.since)) throw new Refusal('', -1);
   const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
   if (input.type === 31) {
     if (!sleepable) throw new Refusal('Syscall programs can only be sleepable', -1);
@@ -220,22 +233,24 @@ function checkAttachment(input: VerifyInput): void {
   if (input.type === 28) throw new Refusal('programs that replace functions of others', -1, true);
 }
 
-/** Global functions in which something may move the packet, directly or through a call. */
-function findPacketChangers(program: Program, found: Set<number>): void {
+function callMightSleep(program: Program, slot: number): boolean {
+  if (program.isHelperCall(slot)) return helperMightSleep(program.imm[slot]!);
+  const kfunc = program.kfuncName(slot);
+  return kfunc !== undefined && kfuncMightSleep(kfunc);
+}
+
+/** Functions in which some call does what `does` says of a slot, directly or through functions that they call. */
+function findCallers(program: Program, found: Set<number>, does: (slot: number) => boolean): void {
   for (let changed = true; changed; ) {
     changed = false;
     for (const sub of program.subprograms) {
       if (found.has(sub.index)) continue;
       for (let i = sub.start; i < sub.end; i++) {
         const inner = program.isCallTo(i) ? program.subprogramAt(i + program.imm[i]! + 1) : undefined;
-        if (
-          (program.isHelperCall(i) && changesPacket(program.imm[i]!)) ||
-          (inner !== undefined && found.has(inner.index))
-        ) {
-          found.add(sub.index);
-          changed = true;
-          break;
-        }
+        if (!does(i) && (inner === undefined || !found.has(inner.index))) continue;
+        found.add(sub.index);
+        changed = true;
+        break;
       }
     }
   }

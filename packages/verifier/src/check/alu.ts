@@ -102,7 +102,11 @@ function checkUnary(
   const reg = x.read(dst);
   if (x.leaks(reg)) x.refuse(`R${dst} pointer arithmetic prohibited`);
   x.writeOnly(dst);
-  x.set(dst, unknown());
+  if (op === OP.neg && x.kernel.negation && reg.type === SCALAR) {
+    const negative = known(0);
+    arithmetic(negative, OP.sub, reg, wide);
+    x.set(dst, negative);
+  } else x.set(dst, unknown());
 }
 
 function checkMove(

@@ -24,7 +24,12 @@ export function checkLocalCall(x: Explorer): boolean {
   if (sub.global) {
     if (x.state.lockOwner !== undefined)
       x.refuse('global function calls are not allowed while holding a lock,\nuse static function instead');
-    if (x.state.preempt > 0)
+    if (x.kernel.sleepSummaries) {
+      if (x.mightSleep.has(sub.index) && (x.state.preempt > 0 || x.state.rcu > 0 || !x.sleepable))
+        x.refuse(
+          'global functions that may sleep are not allowed in non-sleepable context,\ni.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable BPF program context',
+        );
+    } else if (x.state.preempt > 0)
       x.refuse('global function calls are not allowed with preemption disabled,\nuse static function instead');
     checkArguments(x, sub);
     sub.called = true;
@@ -81,6 +86,15 @@ export function checkReferenceLeak(x: Explorer, exception: boolean): Reference |
   return x.state.refs.find((ref) => exception || !frame.callback || ref.callback === frame.number);
 }
 
+/** What would be lost or stay locked behind an instruction, since Linux 6.13. */
+export function checkLeaks(x: Explorer, exception: boolean, locks: boolean, what: string): void {
+  const { state } = x;
+  if (locks && state.lockOwner !== undefined) x.refuse(`${what} cannot be used inside bpf_spin_lock-ed region`);
+  if (checkReferenceLeak(x, exception) !== undefined) x.refuse(`${what} would lead to reference leak`);
+  if (locks && state.rcu > 0) x.refuse(`${what} cannot be used inside bpf_rcu_read_lock-ed region`);
+  if (locks && state.preempt > 0) x.refuse(`${what} cannot be used inside bpf_preempt_disable-ed region`);
+}
+
 /** `exit` or an exception; true when the path ends. */
 export function checkExit(x: Explorer, exception: boolean): boolean {
   const { state } = x;
@@ -97,6 +111,8 @@ export function checkExit(x: Explorer, exception: boolean): boolean {
         ? 'bpf_throw cannot be used inside bpf_preempt_disable-ed region'
         : `${state.preempt} bpf_preempt_enable${state.preempt === 1 ? ' is' : '(s) are'} missing`,
     );
+  if (x.kernel.leakTexts)
+    checkLeaks(x, exception, exception || outermost, exception ? 'bpf_throw' : 'BPF_EXIT instruction in main prog');
   const leak = checkReferenceLeak(x, exception);
   if (leak !== undefined) x.refuse(`Unreleased reference id=${leak.id} alloc_insn=${leak.insn}`);
   if (exception) return true;

@@ -1,5 +1,6 @@
 /** What a program may read and write of its context, and which helpers and results it may use. */
 import { CONTEXT_TABLES, HELPER_TABLES, PROGRAM_TABLES } from '../generated/contexts.ts';
+import type { KernelProfile } from '../profile.ts';
 import {
   MAYBE_NULL,
   PTR_TO_BTF_ID,
@@ -47,11 +48,11 @@ const POINTERS: Readonly<Record<string, number>> = {
 const tables = new Map<string, ContextTable>();
 
 /** Where the attach type makes no difference, any row of the program type serves. */
-export function contextTable(type: number, attach: number): ContextTable {
-  const key = `${type}/${attach}`;
+export function contextTable(type: number, attach: number, kernel: KernelProfile['version']): ContextTable {
+  const key = `${kernel}/${type}/${attach}`;
   let table = tables.get(key);
   if (table === undefined) {
-    table = build(type, attach);
+    table = build(type, attach, kernel);
     tables.set(key, table);
   }
   return table;
@@ -72,8 +73,8 @@ const UNIX_ATTACH: Readonly<Record<string, { readonly like: number; readonly res
   '18/53': { like: 49, result: [1, 1] },
 };
 
-function build(type: number, attach: number): ContextTable {
-  const rows = PROGRAM_TABLES.filter((row) => row.type === type);
+function build(type: number, attach: number, kernel: KernelProfile['version']): ContextTable {
+  const rows = PROGRAM_TABLES[kernel].filter((row) => row.type === type);
   const row = rows.find((one) => one.attach === (UNIX_ATTACH[`${type}/${attach}`]?.like ?? attach)) ?? rows[0];
   if (row === undefined) return { access: () => undefined, helpers: undefined, result: undefined, measured: false };
   const entries = new Map<number, ContextAccess>();
@@ -90,8 +91,7 @@ function build(type: number, attach: number): ContextTable {
     });
   }
   const access = (off: number, size: number): ContextAccess | undefined => {
-    if (type === TRACEPOINT)
-      return off >= 0 && off + size <= MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
+    if (type === TRACEPOINT) return off >= 8 && off < MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
     if (type === SYSCALL)
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
     return entries.get(off * 16 + size);

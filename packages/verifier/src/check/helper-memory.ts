@@ -22,6 +22,8 @@ import { access, checkBuffer, checkMapAccess, checkMapDirection, checkPacket, ch
 import { checkStackInitialized, type Uninitialised } from './stack.ts';
 
 const MAX_SIZE = 1 << 29;
+/** Types of programs whose context the kernel does not rewrite: kprobe, tracepoint, device, raw tracepoints, tracing, LSM, syscall. */
+const PLAIN_CONTEXTS = new Set([2, 5, 15, 17, 24, 26, 29, 31]);
 
 /** `size` bytes at the register may be read or written. */
 export function checkHelperMemory(
@@ -56,13 +58,13 @@ export function checkHelperMemory(
       checkBuffer(x, p.type & MEM_RDONLY ? 'rdonly' : 'rdwr', p, register, p.off, size);
       return;
     case PTR_TO_STACK:
-      checkStackInitialized(x, register, p, p.off, size, zeroAllowed, 'helper', raw);
+      checkStackInitialized(x, register, p, p.off, size, zeroAllowed, write ? 'helper-write' : 'helper-read', raw);
       return;
     case PTR_TO_BTF_ID:
       loadFromBtf(x, register, p, p.off, size, false, false);
       return;
     case PTR_TO_CTX:
-      if (x.program.input.type === 31 || x.program.input.type === 5) {
+      if (PLAIN_CONTEXTS.has(x.program.input.type)) {
         if (size > 0) access(x, register, p, size - 1, 1, how, -1, false, false, false);
         else if (!zeroAllowed) x.refuse(`R${register} invalid zero-sized read`);
         return;

@@ -2,13 +2,14 @@
 import {
   type HelperArg,
   type HelperProto,
+  hasSince,
   helperById,
   helpersOfProgType,
   PROG_TYPES,
   type ProgTypeName,
 } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
-import { markPrecise } from '../explore/precision.ts';
+import { markPrecise, markSlotPrecise } from '../explore/precision.ts';
 import { repair, sync } from '../number/range.ts';
 import { MAP, type MapInfo } from '../program/maps.ts';
 import {
@@ -44,9 +45,11 @@ import {
   PTR_TO_XDP_SOCK,
   PTR_TRUSTED,
   SCALAR,
+  STACK_SPILL,
+  STACK_ZERO,
   typeName,
 } from '../state/kinds.ts';
-import { isConst, isNull, pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
+import { isConst, isNull, pointer, type Reg, unknown } from '../state/reg.ts';
 import { inRcu, isGpl, structMatches, targetOf } from './btf-access.ts';
 import { callbackOf } from './callbacks.ts';
 import { checkReferenceLeak, clearCallerSaved, clearPackets } from './calls.ts';
@@ -57,7 +60,7 @@ import { checkHelperMemory, checkMemorySize } from './helper-memory.ts';
 import { kptrTarget, matchKptr } from './kptr.ts';
 import { mapGoesWith } from './map-function.ts';
 import { access, checkAlignment, checkMapAccess, checkPlainOffset, packetReadable } from './memory.ts';
-import type { Uninitialised } from './stack.ts';
+import { frameOf, type Uninitialised } from './stack.ts';
 
 /** What the arguments of one call told. */
 interface Call {
@@ -76,6 +79,8 @@ interface Call {
   kptr: Field | undefined;
   dynptrToMake: { register: number; kind: number } | undefined;
   dynptr: Reg | undefined;
+  /** The key of a lookup in an array, where it is a constant; -1 otherwise. */
+  key: number;
 }
 
 interface Kind {
@@ -155,6 +160,20 @@ function helperNames(x: Explorer): ReadonlyMap<string, HelperProto> | undefined 
   return name === undefined ? undefined : helpersOfProgType(name);
 }
 
+/** Newer kernels give a helper to more types of programs than the table of prototypes knows. */
+function anyProtoOf(name: string): HelperProto | undefined {
+  for (const type of PROG_TYPES) {
+    const found = helpersOfProgType(type.name)?.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+export function helperMightSleep(id: number): boolean {
+  const helper = helperById(id);
+  return helper !== undefined && anyProtoOf(helper.name)?.mightSleep === true;
+}
+
 /** Tracing programs are not told apart by attach type in the table of helpers. */
 function protoOf(x: Explorer, id: number): HelperProto | undefined {
   const helper = helperById(id);
@@ -164,13 +183,14 @@ function protoOf(x: Explorer, id: number): HelperProto | undefined {
   if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep)
     return undefined;
   if (!x.privileged && !UNPRIVILEGED.has(id)) return undefined;
-  return set.get(helper.name);
+  return set.get(helper.name) ?? (x.context.helpers?.has(id) ? anyProtoOf(helper.name) : undefined);
 }
 
 export function checkHelperCall(x: Explorer): void {
   const id = x.program.imm[x.insn]!;
   const helper = helperById(id);
-  if (helper === undefined || id === 0) x.refuse(`invalid func unknown#${id}`);
+  if (helper === undefined || id === 0 || !hasSince(x.kernel.version, helper.since))
+    x.refuse(`invalid func unknown#${id}`);
   const { name } = helper;
   const proto = protoOf(x, id);
   if (proto === undefined) x.refuse(`program of this type cannot use helper ${name}#${id}`);
@@ -201,6 +221,7 @@ export function checkHelperCall(x: Explorer): void {
     kptr: undefined,
     dynptrToMake: undefined,
     dynptr: undefined,
+    key: -1,
   };
   proto.args.forEach((arg, i) => {
     checkArgument(x, call, arg, i);
@@ -282,6 +303,7 @@ const COMPATIBLE: Readonly<Record<string, readonly number[]>> = {
   ARG_PTR_TO_DYNPTR: [PTR_TO_STACK, CONST_PTR_TO_DYNPTR],
 };
 const KPTR_XCHG = 194;
+const MAP_LOOKUP = 1;
 const DYNPTR_FLAGS = DYNPTR_LOCAL | DYNPTR_RINGBUF | DYNPTR_SKB | DYNPTR_XDP;
 
 function checkArgument(x: Explorer, call: Call, arg: HelperArg, i: number): void {
@@ -328,6 +350,7 @@ function checkArgument(x: Explorer, call: Call, arg: HelperArg, i: number): void
     case 'ARG_PTR_TO_MAP_KEY':
       if (call.map === undefined) x.refuse('invalid map_ptr to access map->key');
       checkHelperMemory(x, register, call.map.keySize, 'read', false, undefined);
+      call.key = constantKey(x, call, reg);
       return;
     case 'ARG_PTR_TO_MAP_VALUE':
       if (nothing) return;
@@ -475,6 +498,27 @@ export function checkOffset(
   }
   if (PLAIN.has(reg.type)) return;
   checkPlainOffset(x, reg, register, FIXED.has(reg.type));
+}
+
+/** The key on the stack, where skep may rely on it: a lookup in an array with a constant key inside of it finds. */
+function constantKey(x: Explorer, call: Call, reg: Reg): number {
+  const map = call.map!;
+  if (!x.kernel.arrayLookupNotNull || !x.privileged || call.id !== MAP_LOOKUP) return -1;
+  if (map.type !== MAP.ARRAY && map.type !== MAP.PERCPU_ARRAY) return -1;
+  if (reg.type !== PTR_TO_STACK || !isConst(reg)) return -1;
+  const at = -(reg.off + reg.vl) - 1;
+  const index = at >> 3;
+  const slot = frameOf(x, reg).stack[index];
+  if (slot === undefined) return -1;
+  let zeros = 0;
+  for (let i = at & 7; i >= 0 && slot.kindAt(i) === STACK_ZERO; i--) zeros++;
+  if (zeros >= map.keySize) return 0;
+  if (!slot.spilled || slot.reg.type !== SCALAR) return -1;
+  let spilled = 0;
+  for (let i = at & 7; i >= 0 && slot.kindAt(i) === STACK_SPILL; i--) spilled++;
+  if (spilled !== map.keySize || !isConst(slot.reg)) return -1;
+  markSlotPrecise(x, reg.aux, index);
+  return slot.reg.vh === 0 ? slot.reg.vl >>> 0 : -1;
 }
 
 function recordMap(x: Explorer, call: Call): void {
@@ -662,10 +706,11 @@ function giveResult(x: Explorer, call: Call): void {
   if (result === 'RET_VOID') return;
   if (result.startsWith('RET_PTR_TO_MAP_VALUE')) {
     if (call.map === undefined) x.refuse('kernel subsystem misconfigured verifier');
-    reg = pointer(PTR_TO_MAP_VALUE | orNull);
+    const found = call.key >= 0 && call.key < call.map.maxEntries;
+    reg = pointer(PTR_TO_MAP_VALUE | (found ? 0 : orNull));
     reg.map = call.map;
     reg.aux2 = call.mapInstance;
-    if (orNull === 0 && hasField(fieldsOfMap(x, call.map), 'bpf_spin_lock')) reg.id = x.freshId();
+    if (!mayBeNull(reg.type) && hasField(fieldsOfMap(x, call.map), 'bpf_spin_lock')) reg.id = x.freshId();
   } else if (result.startsWith('RET_PTR_TO_SOCKET')) reg = pointer(PTR_TO_SOCKET | orNull);
   else if (result.startsWith('RET_PTR_TO_SOCK_COMMON')) reg = pointer(PTR_TO_SOCK_COMMON | orNull);
   else if (result.startsWith('RET_PTR_TO_TCP_SOCK')) reg = pointer(PTR_TO_TCP_SOCK | orNull);

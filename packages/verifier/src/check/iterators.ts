@@ -21,7 +21,8 @@ export function iteratorArgument(x: Explorer, call: KfuncCall, register: number,
   if (!isConst(reg)) x.refuse('iter has to be at a constant offset');
   const off = reg.off + reg.vl;
   if (off % 8 !== 0) x.refuse(`cannot pass in iter at an offset=${off}`);
-  const index = (-off - 1) >> 3;
+  // Truncated, not rounded down, as C divides: the frame pointer itself counts as its first slot.
+  const index = Math.trunc((-off - 1) / 8);
   if (index + 1 < slots) x.refuse(`cannot pass in iter at an offset=${off}`);
   const frame = frameOf(x, reg);
   if (call.has('iter_new')) {

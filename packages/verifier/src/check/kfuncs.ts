@@ -79,6 +79,13 @@ export interface KfuncCall {
 
 const flagsOf = new Map<string, readonly KfuncFlag[]>();
 
+function kfuncFlags(name: string): readonly KfuncFlag[] {
+  if (flagsOf.size === 0) for (const one of KFUNCS) flagsOf.set(one.name, one.flags);
+  return flagsOf.get(name) ?? [];
+}
+
+export const kfuncMightSleep = (name: string): boolean => kfuncFlags(name).includes('sleepable');
+
 export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   const { program, insn } = x;
   const name = program.kfuncName(insn) ?? '';
@@ -99,8 +106,7 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   const func = id === undefined ? undefined : btf.type(id);
   const proto = func?.kind === 'func' ? btf.type(func.type) : undefined;
   if (proto?.kind !== 'func_proto') x.unsupported(`the kernel function ${name}, which this kernel does not have`);
-  if (flagsOf.size === 0) for (const one of KFUNCS) flagsOf.set(one.name, one.flags);
-  const flags = flagsOf.get(name) ?? [];
+  const flags = kfuncFlags(name);
   const call: KfuncCall = {
     name,
     btf,
@@ -243,8 +249,15 @@ function checkArgument(x: Explorer, call: KfuncCall, i: number): number {
     case 'list_node':
     case 'rb_node':
       if (sort === 'rb_node' && name === 'bpf_rbtree_remove') {
-        if (!(reg.type & NON_OWN_REF) || reg.ref !== 0) x.refuse('rbtree_remove node input must be non-owning ref');
-        if (inTreeCallback(x)) x.refuse('rbtree_remove not allowed in rbtree cb');
+        // Linux 6.18 names the function, and takes nodes that are counted too.
+        const who = x.kernel.version === '6.18' ? 'bpf_rbtree_remove' : 'rbtree_remove';
+        if (!(reg.type & NON_OWN_REF) || reg.ref !== 0)
+          x.refuse(
+            x.kernel.version === '6.18'
+              ? `${who} can only take non-owning or refcounted bpf_rb_node pointer`
+              : `${who} node input must be non-owning ref`,
+          );
+        if (inTreeCallback(x)) x.refuse(`${who} not allowed in rbtree cb`);
       } else {
         if (reg.type !== (PTR_TO_BTF_ID | MEM_ALLOC)) x.refuse(`arg#${i} expected pointer to allocated object`);
         if (reg.ref === 0) x.refuse('allocated object must be referenced');

@@ -13,7 +13,7 @@ import {
   PTR_TO_MEM,
 } from '../state/kinds.ts';
 import { known, pointer, setValue, UNINIT, unknown } from '../state/reg.ts';
-import { checkReferenceLeak, leave } from './calls.ts';
+import { checkLeaks, checkReferenceLeak, leave } from './calls.ts';
 import { checkPlainOffset } from './memory.ts';
 
 export function checkLoadImmediate(x: Explorer): void {
@@ -110,6 +110,7 @@ export function checkLoadPacket(x: Explorer): boolean {
   if (program.dst[insn] !== 0 || program.off[insn] !== 0 || (!indirect && src !== 0))
     x.refuse('BPF_LD_[ABS|IND] uses reserved fields');
   x.read(6);
+  if (x.kernel.leakTexts) checkLeaks(x, false, true, 'BPF_LD_[ABS|IND]');
   if (!referencesFree(x)) x.refuse('BPF_LD_[ABS|IND] cannot be mixed with socket references');
   if (x.state.lockOwner !== undefined) x.refuse('BPF_LD_[ABS|IND] cannot be used inside bpf_spin_lock-ed region');
   if (x.state.rcu > 0) x.refuse('BPF_LD_[ABS|IND] cannot be used inside bpf_rcu_read_lock-ed region');

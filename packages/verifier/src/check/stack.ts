@@ -26,7 +26,7 @@ const MAX_STACK = 512;
 const slotOf = (off: number): number => (-off - 1) >> 3;
 const byteOf = (off: number): number => (-off - 1) & 7;
 
-export type StackUse = 'read' | 'write' | 'helper';
+export type StackUse = 'read' | 'write' | 'helper-read' | 'helper-write';
 
 /** The frame that a stack pointer points into. */
 export const frameOf = (x: Explorer, pointer: Reg): Frame => x.state.frames[pointer.aux]!;
@@ -40,7 +40,9 @@ export function checkStackBounds(
   size: number,
   use: StackUse,
 ): void {
-  const what = use === 'helper' ? ' indirect access to' : use === 'read' ? ' read from' : ' write to';
+  const indirect = (use === 'helper-read' || use === 'helper-write') && !x.kernel.helperReads;
+  const reads = use === 'read' || use === 'helper-read';
+  const what = indirect ? ' indirect access to' : reads ? ' read from' : ' write to';
   const frame = frameOf(x, pointer);
   const fixed = isConst(pointer);
   let least: number;
@@ -291,8 +293,9 @@ export function checkStackInitialized(
   raw: Uninitialised | undefined,
 ): void {
   if (size === 0 && !zeroAllowed) x.refuse('invalid zero-sized read');
-  const helper = use === 'helper';
-  const what = helper ? ' indirect' : '';
+  const helper = use === 'helper-read' || use === 'helper-write';
+  const what = helper && !x.kernel.helperReads ? ' indirect' : '';
+  const clobbers = use === 'helper-write' || (helper && !x.kernel.helperReads);
   checkStackBounds(x, register, pointer, off, size, use);
   const frame = frameOf(x, pointer);
   let least: number;
@@ -323,9 +326,9 @@ export function checkStackInitialized(
     if (kind === STACK_MISC) {
       // Readable as it is.
     } else if (kind === STACK_ZERO || (kind === STACK_INVALID && x.privileged && x.kernel.uninitStack)) {
-      if (helper) frame.stack[index] = new Slot(setNibble(slot.kinds, byte, STACK_MISC), slot.reg);
+      if (clobbers) frame.stack[index] = new Slot(setNibble(slot.kinds, byte, STACK_MISC), slot.reg);
     } else if (slot.spilled && (slot.reg.type === SCALAR || x.privileged)) {
-      if (helper) frame.stack[index] = new Slot(scrub(slot.kinds), unknown());
+      if (clobbers) frame.stack[index] = new Slot(scrub(slot.kinds), unknown());
     } else if (isConst(pointer)) {
       x.refuse(`invalid${what} read from stack R${register} off ${least}+${i - least} size ${size}`);
     } else {

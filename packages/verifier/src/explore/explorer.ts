@@ -84,6 +84,8 @@ export class Explorer {
   trail: PathStep | undefined;
   /** Functions that may move the packet, by number. */
   readonly changesPacket = new Set<number>();
+  /** Functions that may sleep, by number. */
+  readonly mightSleep = new Set<number>();
   private readonly states = new Map<number, State[]>();
   private pending: Pending[] = [];
   private step: Step | undefined;

@@ -52,6 +52,15 @@ export function markPrecise(x: Explorer, register: number): void {
   walk(x, wanted);
 }
 
+/** The value in a slot of the stack decided something. */
+export function markSlotPrecise(x: Explorer, frame: number, slot: number): void {
+  if (!x.privileged) return;
+  const wanted = new Wanted();
+  wanted.frame = x.state.frames.length - 1;
+  wanted.setSlot(frame, slot);
+  walk(x, wanted);
+}
+
 /** The rest of the path will be as in `old`: what mattered there matters here. */
 export function propagatePrecision(x: Explorer, old: State): void {
   if (!x.privileged) return;
