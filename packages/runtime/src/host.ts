@@ -93,11 +93,19 @@ export interface HostProgram {
   testRun(options: HostTestRun): HostTestResult;
   /** One packet of many through an XDP program, where the host has a way with less ado than {@link testRun}. */
   packet?(data: Uint8Array): { readonly retval: number; readonly dataOut: Uint8Array };
+  /**
+   * Many packets through an XDP program at once; `take` is told of each in order, and asks for the packet as it is then
+   * where it wants to know. False when the program has to be run on one after the other.
+   */
+  packets?(data: readonly Uint8Array[], take: TakePacket): boolean;
   /** What program arrays take as a value for this program: a descriptor. */
   readonly handle: number;
   /** Runs and nanoseconds so far, where the host counts them. */
   stats(): { readonly runs: bigint; readonly ns: bigint } | undefined;
 }
+
+/** See {@link HostProgram.packets}. */
+export type TakePacket = (index: number, retval: number, dataOut: () => Uint8Array) => void;
 
 export interface AttachOptions {
   /** XDP, tc, netkit: the network interface. */

@@ -10,6 +10,7 @@ import type {
   HostProgram,
   HostTestResult,
   HostTestRun,
+  TakePacket,
 } from './host.ts';
 import { recordTypes } from './hosts/map-kinds.ts';
 import { decoderFor, type Value } from './typed/decode.ts';
@@ -136,6 +137,10 @@ export class LoadedProgram {
     if (host.packet) return host.packet(data);
     const { retval, dataOut } = host.testRun({ data });
     return { retval, dataOut: dataOut ?? data };
+  }
+  /** Many of them at once, where the host has a way for this program; see {@link HostProgram.packets}. */
+  packets(data: readonly Uint8Array[], take: TakePacket): boolean {
+    return this.host.packets?.(data, take) ?? false;
   }
   /** The value that program arrays take for this program. */
   get handle(): number {

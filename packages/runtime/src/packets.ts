@@ -36,25 +36,57 @@ export function* playPackets(
   for (const { linkType } of capture.interfaces) {
     if (linkType !== LINKTYPE_ETHERNET && linkType !== LINKTYPE_RAW) throw new SkepError(unknownLink(linkType));
   }
-  let ran = 0;
-  for (const packet of capture.packets) {
-    host.advance?.(packet.time);
-    totals.read += 1;
-    const raw = capture.interfaces[packet.interface]!.linkType === LINKTYPE_RAW;
-    const after = through(programs, raw ? withHeader(packet.data) : packet.data, totals);
-    if (after !== undefined) {
-      totals.forwarded += 1;
-      const data = raw ? after.subarray(ETH_HLEN) : after;
-      // What was cut off when it was captured is still missing.
-      forward({ ...packet, data, length: data.length + Math.max(0, packet.length - packet.data.length) });
+  const isRaw = (packet: CapturedPacket): boolean => capture.interfaces[packet.interface]!.linkType === LINKTYPE_RAW;
+  const pass = (packet: CapturedPacket, after: Uint8Array): void => {
+    totals.forwarded += 1;
+    const data = isRaw(packet) ? after.subarray(ETH_HLEN) : after;
+    // What was cut off when it was captured is still missing.
+    forward({ ...packet, data, length: data.length + Math.max(0, packet.length - packet.data.length) });
+  };
+  for (let at = 0; at < capture.packets.length; at += batch) {
+    const some = capture.packets.slice(at, at + batch);
+    const only = programs.length === 1 ? programs[0]! : undefined;
+    const whole = some.map((packet) => (isRaw(packet) ? withHeader(packet.data) : packet.data));
+    if (only === undefined || !atOnce(only, host, some, whole, totals, pass)) {
+      some.forEach((packet, i) => {
+        host.advance?.(packet.time);
+        totals.read += 1;
+        const after = through(programs, whole[i]!, totals);
+        if (after !== undefined) pass(packet, after);
+      });
     }
-    ran += 1;
-    if (ran === batch) {
-      yield ran;
-      ran = 0;
-    }
+    yield some.length;
   }
-  if (ran > 0) yield ran;
+}
+
+/** All packets through one program in one go; false when the host or the program does not allow it. */
+function atOnce(
+  program: LoadedProgram,
+  host: Host,
+  packets: readonly CapturedPacket[],
+  whole: readonly Uint8Array[],
+  totals: PacketTotals,
+  pass: (packet: CapturedPacket, after: Uint8Array) => void,
+): boolean {
+  const stage = STAGES[typeOf(program)]!;
+  if (!whole.every((data) => data.length >= ETH_HLEN && data.length <= stage.most)) return false;
+  // The program does not ask what time it is, or it would see each packet alone.
+  host.advance?.(packets[0]!.time);
+  const took = program.packets(whole, (i, retval, dataOut) => {
+    totals.read += 1;
+    if (judge(program, stage, retval, totals)) pass(packets[i]!, stage.changes ? dataOut() : whole[i]!);
+  });
+  if (took) host.advance?.(packets.at(-1)!.time);
+  return took;
+}
+
+/** Counts a verdict; true when the packet goes on. */
+function judge(program: LoadedProgram, stage: Stage, retval: number, totals: PacketTotals): boolean {
+  const { name, keeps } = stage.verdict(retval | 0);
+  totals.verdicts[program.name] ??= {};
+  const counts = totals.verdicts[program.name]!;
+  counts[name] = (counts[name] ?? 0) + 1;
+  return keeps;
 }
 
 /** The packet behind all programs; undefined when one dropped it. */
@@ -67,11 +99,7 @@ function through(programs: readonly LoadedProgram[], packet: Uint8Array, totals:
       continue;
     }
     const { retval, dataOut } = program.packet(data);
-    const { name, keeps } = stage.verdict(retval | 0);
-    totals.verdicts[program.name] ??= {};
-    const counts = totals.verdicts[program.name]!;
-    counts[name] = (counts[name] ?? 0) + 1;
-    if (!keeps) return undefined;
+    if (!judge(program, stage, retval, totals)) return undefined;
     if (stage.changes) data = dataOut;
   }
   return data;

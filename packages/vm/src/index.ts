@@ -15,6 +15,7 @@ export {
 export type { Meaning } from './debug/pointer.ts';
 export type { Standing } from './debug/timeline.ts';
 export { Fault, type FaultKind } from './fault.ts';
+export { PacketBatch } from './hooks/batch.ts';
 export { decodeContext, encodeContext, type PlainContext } from './hooks/context.ts';
 export type { Fields } from './hooks/fields.ts';
 export { kernelObject, type PlainObject, type PlainValue, readKernelObject } from './hooks/kernel-object.ts';

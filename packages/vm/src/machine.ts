@@ -17,7 +17,7 @@ import { Heap } from './kfuncs/heap.ts';
 import { FIRST_KFUNC, kfuncs } from './kfuncs/index.ts';
 import { createMap } from './maps/create.ts';
 import type { SpecialField, VmMap } from './maps/map.ts';
-import { Memory } from './memory.ts';
+import { CELLS, Memory, SCRATCH } from './memory.ts';
 import { Objects } from './objects.ts';
 import { CALLBACK, faultError, isCallback, loadProgram, type VmProgram } from './program.ts';
 import { SimulatedWorld, type World } from './world.ts';
@@ -58,10 +58,9 @@ export class Machine {
   readonly cpumasks = new Cpumasks(this);
   /** Eight bytes that a kprobe session hands from a function's entry to its return (`bpf_session_cookie`). */
   readonly sessionCookie: number;
-  /** Eight bytes that loads of recorded kernel memory pass through. */
-  readonly scratch: number;
-  /** Eight bytes for each of r0 … r5, through which compiled code and JavaScript pass 64-bit numbers. */
-  readonly cells: number;
+  /** See {@link SCRATCH}, {@link CELLS}. */
+  readonly scratch = SCRATCH;
+  readonly cells = CELLS;
   readonly engine: 'jit' | 'interpreter';
   readonly trust: Trust;
   private readonly compileAfter: number;
@@ -109,8 +108,6 @@ export class Machine {
     this.engine = options.engine ?? 'jit';
     this.trust = options.trust ?? 'unverified';
     this.compileAfter = options.compileAfter ?? COMPILE_AFTER;
-    this.scratch = this.memory.allocate(8);
-    this.cells = this.memory.allocate(48);
     this.sessionCookie = this.memory.allocate(8);
   }
 
@@ -203,6 +200,17 @@ export class Machine {
     this.begin(program, compiled);
     try {
       return compiled.repeat(context, times);
+    } catch (error) {
+      throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
+    }
+  }
+
+  /** Runs a program on every packet of a table; see {@link PacketBatch}, which asks beforehand whether it can. */
+  runBatch(program: VmProgram, table: number, count: number, context: number): void {
+    const compiled = program.compiled!;
+    this.begin(program, compiled);
+    try {
+      compiled.batch!(table, count, context);
     } catch (error) {
       throw error instanceof Fault ? faultError(this.running ?? program, error) : error;
     }

@@ -113,6 +113,12 @@ const MAXIMUM_PAGES = 32768;
  */
 export const ARENA_HIGH = 0x7e00;
 
+/**
+ * Where programs have no memory the machine has some of its own: eight bytes through which loads of recorded kernel
+ * memory pass, and eight for each of r0 … r5, in which compiled code and JavaScript hand each other 64-bit numbers.
+ */
+export const SCRATCH = 0x40;
+export const CELLS = 0x80;
 /** Below lies no memory. */
 export const NULL_END = 0x10000;
 export const STACKS = 0x10000;

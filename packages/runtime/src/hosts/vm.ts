@@ -7,6 +7,7 @@ import {
   hookKey,
   Machine,
   type MachineOptions,
+  PacketBatch,
   PerfEventMap,
   RingMap,
   replay,
@@ -32,6 +33,7 @@ import type {
   HostTestResult,
   HostTestRun,
   RecordView,
+  TakePacket,
   UpdateMode,
 } from '../host.ts';
 
@@ -177,6 +179,7 @@ class VmHostProgram implements HostProgram {
   private readonly machine: Machine;
   private readonly program: VmProgram;
   private readonly attachments: Set<Attachment>;
+  private batch: PacketBatch | undefined;
 
   constructor(machine: Machine, program: VmProgram, attachments: Set<Attachment>) {
     this.machine = machine;
@@ -221,6 +224,22 @@ class VmHostProgram implements HostProgram {
       return { retval, dataOut: dataOut! };
     }
     return xdpPacket(this.machine, this.program, data);
+  }
+
+  packets(data: readonly Uint8Array[], take: TakePacket): boolean {
+    const { machine, program } = this;
+    if (!PacketBatch.takes(machine, program)) return false;
+    this.batch ??= new PacketBatch(machine, BATCH);
+    const { batch } = this;
+    for (let at = 0; at < data.length; ) {
+      batch.clear();
+      const first = at;
+      while (at < data.length && batch.add(data[at]!)) at += 1;
+      const { ran, failed } = batch.run(program);
+      for (let i = 0; i < ran; i++) take(first + i, batch.verdict(i), () => batch.data(i));
+      if (failed !== undefined) throw failed;
+    }
+    return true;
   }
 
   get handle(): number {
@@ -349,6 +368,8 @@ class VmRecords implements HostRecords {
   }
 }
 
+/** Packets that lie in the machine's memory at once. */
+const BATCH = 64;
 const PERF_EVENT_ARRAY = dated(MAP_TYPES, 'BPF_MAP_TYPE_PERF_EVENT_ARRAY').value;
 const ENOENT = -2;
 const EEXIST = -17;

@@ -1,7 +1,7 @@
 import type { Memory } from '../memory.ts';
 
 /** Bytes before and behind a packet: XDP_PACKET_HEADROOM, and what a page leaves at the end. */
-const HEADROOM = 256;
+export const HEADROOM = 256;
 const TAILROOM = 320;
 /** `ETH_HLEN`: no packet may be shorter. */
 const LEAST = 14;
@@ -13,20 +13,28 @@ export const MAX_PACKET = 4096 - HEADROOM - TAILROOM;
  * `data_meta` are offsets in linear memory, so that programs read them as they read pointers in the kernel.
  */
 export class XdpPacket {
+  /** Behind the context: how many packets of a batch are done, and the area that the current packet lies in. */
+  static readonly CONTEXT_DONE = 24;
+  static readonly CONTEXT_AREA = 28;
   readonly context: number;
   private readonly memory: Memory;
-  private readonly area: number;
+  private readonly own: number;
 
   constructor(memory: Memory) {
     this.memory = memory;
-    this.area = memory.allocate(4096);
-    this.context = memory.allocate(24);
+    this.own = memory.allocate(4096);
+    this.context = memory.allocate(32);
+  }
+
+  /** Bytes that a packet needs with head and tail room. */
+  static areaOf(length: number): number {
+    return (HEADROOM + length + TAILROOM + 7) & ~7;
   }
 
   fill(packet: Uint8Array, interfaceIndex: number, queue: number): void {
-    const data = this.area + HEADROOM;
+    const data = this.own + HEADROOM;
     const { view, bytes } = this.memory;
-    bytes.fill(0, this.area, this.area + 4096);
+    bytes.fill(0, this.own, this.own + 4096);
     bytes.set(packet, data);
     view.setUint32(this.context, data, true);
     view.setUint32(this.context + 4, data + packet.length, true);
@@ -34,6 +42,7 @@ export class XdpPacket {
     view.setUint32(this.context + 12, interfaceIndex, true);
     view.setUint32(this.context + 16, queue, true);
     view.setUint32(this.context + 20, 0, true);
+    view.setUint32(this.context + XdpPacket.CONTEXT_AREA, this.own, true);
   }
 
   /** Where the packet starts in memory, and how many bytes it has. */
@@ -100,6 +109,9 @@ export class XdpPacket {
     return 0;
   }
 
+  private get area(): number {
+    return this.memory.view.getUint32(this.context + XdpPacket.CONTEXT_AREA, true);
+  }
   private get data(): number {
     return this.memory.view.getUint32(this.context, true);
   }

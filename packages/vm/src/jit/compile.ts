@@ -1,4 +1,6 @@
 import { Fault } from '../fault.ts';
+import { WORDS } from '../hooks/batch.ts';
+import { HEADROOM, XdpPacket } from '../hooks/xdp.ts';
 import { illegal, interpret, located, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
 import type { Machine } from '../machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
@@ -19,6 +21,8 @@ export interface Compiled {
    * something with the machine, which has to look after every run.
    */
   readonly repeat: ((context: number, times: number) => number) | undefined;
+  /** The same for every packet of a table ({@link PacketBatch}), with the context of one. */
+  readonly batch: ((table: number, count: number, context: number) => void) | undefined;
   /** Runs the program (slot 0) or a callback on r1 … r5 and leaves r0: halves as in the interpreter. */
   call(slot: number, registers: Int32Array): void;
   /** Goes on in a frame of another program, with what is left of its budget; r1 and the result are in the cells. */
@@ -174,6 +178,9 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     translated.set(index, one);
   }
   entries(module, machine, declared, functions.callbacks, fuel, cpu, trust);
+  const packets = program.spec.hook?.programType === 'BPF_PROG_TYPE_XDP';
+  if (packets && [...helperImports.keys()].every((id) => BATCHED.has(id)))
+    batchEntry(module, declared.get(0)!, { fuel, cpu }, trust);
   const bytes = module.toBytes();
   const sources = new Map(
     [...translated].map(([index, { marks }]) => [index, { start: module.startOf(index), marks }]),
@@ -199,6 +206,11 @@ const PACKET_PROGRAMS: ReadonlySet<string> = new Set([
 /** Helpers that work on maps and arguments alone, or ask the world. */
 const STATELESS: ReadonlySet<number> = new Set([
   1, 2, 3, 5, 7, 8, 28, 125, 130, 131, 132, 133, 134, 160, 181, 182, 195,
+]);
+
+/** Helpers that need no look between two packets: those on maps, checksums, the room before a packet. */
+const BATCHED: ReadonlySet<number> = new Set([
+  1, 2, 3, 7, 8, 23, 28, 44, 51, 54, 87, 88, 89, 130, 131, 132, 133, 134, 181, 195,
 ]);
 
 const LOOKUP = 1;
@@ -365,6 +377,90 @@ function entries(
   }
 }
 
+/** `batch(table, count, context, frame, fuel, cpu)`: see {@link PacketBatch}. */
+function batchEntry(
+  module: w.ModuleBuilder,
+  main: { readonly index: number; readonly params: readonly number[] },
+  globals: { readonly fuel: number; readonly cpu: number },
+  trust: Trust,
+): void {
+  const [entry, count, context, frame, fuel, cpu, done, data] = [0, 1, 2, 3, 4, 5, 6, 7];
+  const code = new w.Code();
+  const copy = (from: () => void, to: number, at: number): void => {
+    code.op1(w.LOCAL_GET, to);
+    from();
+    code.access(w.I32_STORE, at);
+  };
+  const local = (index: number) => () => code.op1(w.LOCAL_GET, index);
+  const word = (base: number, at: number) => () => {
+    code.op1(w.LOCAL_GET, base);
+    code.access(w.I32_LOAD, at);
+  };
+  code.op1(w.LOCAL_GET, cpu);
+  code.op1(w.GLOBAL_SET, globals.cpu);
+  code.op1(w.LOCAL_GET, fuel);
+  code.op1(w.GLOBAL_SET, globals.fuel);
+  code.op(w.BLOCK);
+  code.op(w.VOID);
+  code.op(w.LOOP);
+  code.op(w.VOID);
+  copy(local(done), context, XdpPacket.CONTEXT_DONE);
+  code.op1(w.LOCAL_GET, done);
+  code.op1(w.LOCAL_GET, count);
+  code.op(w.I32_EQ);
+  code.op1(w.BR_IF, 1);
+  if (trust !== 'verified') {
+    code.op1(w.LOCAL_GET, fuel);
+    code.op1(w.GLOBAL_SET, globals.fuel);
+  }
+  // data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
+  copy(word(entry, 0), context, XdpPacket.CONTEXT_AREA);
+  word(entry, 0)();
+  code.i32(HEADROOM);
+  code.op(w.I32_ADD);
+  code.op1(w.LOCAL_SET, data);
+  copy(local(data), context, 0);
+  copy(
+    () => {
+      code.op1(w.LOCAL_GET, data);
+      word(entry, 4)();
+      code.op(w.I32_ADD);
+    },
+    context,
+    4,
+  );
+  copy(local(data), context, 8);
+  copy(() => code.i32(1), context, 12);
+  copy(() => code.i32(0), context, 16);
+  copy(() => code.i32(0), context, 20);
+  code.op1(w.LOCAL_GET, entry);
+  for (const register of main.params) {
+    if (register === 1) {
+      code.op1(w.LOCAL_GET, context);
+      code.op(w.I64_EXTEND_U);
+    } else code.i64(0, 0);
+  }
+  code.op1(w.LOCAL_GET, frame);
+  code.op1(w.CALL, main.index);
+  code.access(w.I64_STORE32, 8);
+  copy(word(context, 0), entry, 12);
+  copy(word(context, 4), entry, 16);
+  code.op1(w.LOCAL_GET, entry);
+  code.i32(4 * WORDS);
+  code.op(w.I32_ADD);
+  code.op1(w.LOCAL_SET, entry);
+  code.op1(w.LOCAL_GET, done);
+  code.i32(1);
+  code.op(w.I32_ADD);
+  code.op1(w.LOCAL_SET, done);
+  code.op1(w.BR, 0);
+  code.op(w.END);
+  code.op(w.END);
+  code.op(w.END);
+  const params = [w.I32, w.I32, w.I32, w.I32, w.I32, w.I32];
+  add(module, 'batch', { params, results: [] }, [w.I32, w.I32], code);
+}
+
 function add(
   module: w.ModuleBuilder,
   name: string,
@@ -380,6 +476,7 @@ function add(
 interface Exports {
   run(context: number, frame: number, fuel: number, cpu: number): number;
   repeat(context: number, frame: number, fuel: number, cpu: number, times: number): number;
+  readonly batch?: (table: number, count: number, context: number, frame: number, fuel: number, cpu: number) => void;
 }
 
 function instantiate(
@@ -435,7 +532,7 @@ function instantiate(
   for (const id of translation.helpers) host[`helper${id}`] = helperImport(machine, id);
   const instance = new WebAssembly.Instance(module, { host });
   const exports = instance.exports as unknown as Exports & Record<string, (frame: number) => void>;
-  const { run, repeat } = exports;
+  const { run, repeat, batch } = exports;
   const calls = new Map<number, (frame: number) => void>();
   for (const slot of [0, ...translation.callbacks]) calls.set(slot, exports[`call${slot}`]!);
   const fuel = Math.min(machine.budget, 0x7fffffff);
@@ -471,6 +568,12 @@ function instantiate(
           return times < 1 ? 0 : guarded(() => repeat(context, at, fuel, machine.world.cpu, times));
         }
       : undefined,
+    batch:
+      batch &&
+      ((table, count, context) => {
+        const at = frame();
+        guarded(() => batch(table, count, context, at, fuel, machine.world.cpu));
+      }),
     call(slot, registers) {
       const call = calls.get(slot);
       if (call === undefined) throw new Fault('call', 'it passes what is no function as a callback');

@@ -95,6 +95,7 @@ export class Hostile {
   }
 }
 
+const STACK_BYTES = FRAME_SIZE * MAX_FRAMES * MAX_NESTING;
 /** Programs that share two machines before new ones are made. */
 const GENERATION = 200;
 const BUDGET = 4000;
@@ -150,6 +151,8 @@ class Side {
     const { machine } = this;
     this.packet.fill(PACKET, 1, 0);
     machine.packet = this.packet;
+    // Programs can read what others left in frames above theirs.
+    machine.memory.bytes.fill(0, STACKS, STACKS + STACK_BYTES);
     machine.memory.bytes.fill(7, this.buffer, this.buffer + BUFFER);
     try {
       const loaded = machine.loadProgram(spec, this.maps);
@@ -192,9 +195,9 @@ class Side {
     return this.difference(other) >= 0;
   }
 
-  /** Everything but the stacks, and the cells through which compiled code passes numbers. */
+  /** Everything but the stacks: compiled code does not write there what it keeps in registers. */
   difference(other: Side): number {
-    const from = Math.max(STACKS + FRAME_SIZE * MAX_FRAMES * MAX_NESTING, this.machine.cells + 48);
+    const from = STACKS + STACK_BYTES;
     const [a, b] = [this, other].map(({ machine }) => Buffer.from(machine.memory.bytes.buffer, from)) as [
       Buffer,
       Buffer,
