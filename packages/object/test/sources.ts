@@ -68,4 +68,30 @@ SEC("tc") int look(struct __sk_buff *skb) {
 }
 __u32 built_for SEC("version") = 0x060102;
 char LICENSE[] SEC("license") = "GPL";`,
+  structures: `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct sock; struct rate_sample;
+struct tcp_congestion_ops___mine {
+  unsigned int (*ssthresh)(struct sock *sk);
+  void (*cong_avoid)(struct sock *sk, unsigned int ack, unsigned int acked);
+  unsigned int (*undo_cwnd)(struct sock *sk);
+  char name[16];
+  unsigned int flags;
+};
+SEC("struct_ops/ssthresh") unsigned int threshold(unsigned long long *ctx) { return 2; }
+SEC("struct_ops") void avoid(unsigned long long *ctx) { }
+SEC("struct_ops") unsigned int undo(unsigned long long *ctx) { return 4; }
+SEC(".struct_ops.link") struct tcp_congestion_ops___mine linked = { .ssthresh = (void *)threshold, .cong_avoid = (void *)avoid, .undo_cwnd = (void *)undo, .name = "skep_linked" };
+SEC("?.struct_ops") struct tcp_congestion_ops___mine plain = { .undo_cwnd = (void *)undo, .name = "skep_plain" };
+char LICENSE[] SEC("license") = "GPL";`,
+  arena: `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define __arena __attribute__((address_space(1)))
+struct { __uint(type, 33); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, 4); enum { extra = 0x1ull << 44 } map_extra; } pages SEC(".maps");
+int __arena count = 3;
+long __arena sums[4];
+SEC("syscall") int add(void *ctx) { count += 1; sums[count & 3] += 2; return count; }
+char LICENSE[] SEC("license") = "GPL";`,
 };

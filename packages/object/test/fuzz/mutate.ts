@@ -1,0 +1,84 @@
+import { readElf } from '../../src/index.ts';
+
+/** Numbers from a seed, so that a failure can be had again (mulberry32). */
+export function random(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+/** An object and where its parts lie, each of which is damaged as often as any other, however small it is. */
+export interface Seed {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly parts: readonly { readonly start: number; readonly end: number }[];
+}
+
+export function seedOf(name: string, bytes: Uint8Array): Seed {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const table = Number(view.getBigUint64(40, true));
+  const parts = [
+    { start: 0, end: 64 },
+    { start: table, end: bytes.length },
+  ];
+  for (let i = 0; i < readElf(bytes, name).sections.length; i++) {
+    const at = table + i * 64;
+    const start = Number(view.getBigUint64(at + 24, true));
+    const end = start + Number(view.getBigUint64(at + 32, true));
+    if (view.getUint32(at + 4, true) !== SHT_NOBITS && end > start && end <= bytes.length) parts.push({ start, end });
+  }
+  return { name, bytes, parts };
+}
+
+/** The object with one to eight changes, most of them in one of its parts. */
+export function mutate(seed: Seed, below: (limit: number) => number): Uint8Array {
+  let bytes: Uint8Array = seed.bytes.slice();
+  const part = seed.parts[below(seed.parts.length)]!;
+  for (let left = 1 + below(8); left > 0; left--) {
+    const where = below(4) === 0 ? seed.parts[below(seed.parts.length)]! : part;
+    const at = Math.min(where.start + below(where.end - where.start), bytes.length - 1);
+    bytes = change(bytes, at, below);
+  }
+  return bytes;
+}
+
+const SHT_NOBITS = 8;
+const EDGES = [0, 1, 2, 3, 7, 8, 9, 16, 0x7f, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+
+function change(bytes: Uint8Array, at: number, below: (limit: number) => number): Uint8Array {
+  if (at < 0) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = at & ~3;
+  const fits = word + 4 <= bytes.length;
+  switch (below(10)) {
+    case 0:
+      bytes[at] = below(256);
+      return bytes;
+    case 1:
+      bytes[at]! ^= 1 << below(8);
+      return bytes;
+    case 2:
+    case 3:
+    case 4:
+      if (fits) view.setUint32(word, EDGES[below(EDGES.length)]!, true);
+      return bytes;
+    case 5:
+    case 6:
+      if (fits) view.setUint32(word, view.getUint32(word, true) + below(17) - 8, true);
+      return bytes;
+    case 7: {
+      const length = 1 + below(32);
+      bytes.copyWithin(at, below(bytes.length), below(bytes.length) + length);
+      return bytes;
+    }
+    case 8:
+      if (at + 2 <= bytes.length) view.setUint16(at, EDGES[below(12)]!, true);
+      return bytes;
+    default:
+      return below(8) === 0 ? bytes.slice(0, at) : bytes;
+  }
+}
