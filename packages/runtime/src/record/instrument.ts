@@ -1,29 +1,35 @@
 import { MAP_TYPES } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import {
+  type AccessSize,
   assemble,
+  type Btf,
   type CodeReference,
+  type CoreRelocation,
   decode,
   encode,
   type Insn,
+  type Load,
   type MapSpec,
   type ObjectSpec,
   type ProgramSpec,
 } from '@skep/object';
 import { cannotRecord } from '../diagnostics.ts';
+import { analyse, type Flow, placesOf } from './flow.ts';
 import { CALL, END, LOST_MAP, MEMORY, RECORD, RING_MAP, RING_SIZE, SIZE_CLASSES, START } from './layout.ts';
 
 /**
  * The same object with programs that also tell what they see: their context, the memory they read, the time and other
  * results that depend on the outside. Only bytecode changes, so it works for objects of any compiler: the program becomes
- * a function behind an entry that records its context, and calls of helpers that look outside go through wrappers.
+ * a function behind an entry that records its context, and calls of helpers that look outside go through wrappers. So do
+ * loads of programs whose pointers into the kernel have types, which need no helper (tp_btf, fentry, LSM).
  *
  * The hook of program i has the number i. Throws E8008 for programs whose view cannot be recorded this way.
  */
 export function instrument(object: ObjectSpec): ObjectSpec {
   return {
     ...object,
-    programs: object.programs.map((program, hook) => instrumentProgram(program, hook)),
+    programs: object.programs.map((program, hook) => instrumentProgram(program, hook, object.btf)),
     maps: [...object.maps, ringMap(), lostMap()],
   };
 }
@@ -38,53 +44,146 @@ export const CONTEXT_SIZES: { readonly [programType: string]: number } = {
 /** Helpers that copy memory from outside: (target, size, address). */
 const READERS = new Set([4, 45, 112, 113, 114, 115]);
 /** Helpers without arguments whose result is a fact of the outside. */
-const SOURCES = new Set([5, 7, 35, 80, 125, 160, 208]);
+const SOURCES = new Set([5, 7, 35, 80, 125, 158, 160, 208]);
 
-function instrumentProgram(program: ProgramSpec, hook: number): ProgramSpec {
-  const contextSize = CONTEXT_SIZES[program.hook?.programType ?? ''];
+function instrumentProgram(program: ProgramSpec, hook: number, types: Btf | undefined): ProgramSpec {
+  const contextSize = contextSizeOf(program);
   if (contextSize === undefined) {
     throw new SkepError(
-      cannotRecord(program.name, `SEC("${program.section}") reads the kernel in ways that helpers do not see`),
+      cannotRecord(program.name, `SEC("${program.section}") reads the kernel in ways that are not observed`),
     );
   }
   if (program.references.some((one) => one.kind === 'func')) {
     throw new SkepError(cannotRecord(program.name, 'it uses callbacks'));
   }
   const body = decode(program.code);
-  const wrapped = [...new Set(body.flatMap((insn) => (isRecorded(insn) ? [insn.target.id] : [])))];
+  const places = placesOf(body);
+  const typed = READS_TYPED.has(program.hook!.programType);
+  const flow = typed ? analyse(program, body, places, types) : undefined;
+  const helpers = [...new Set(body.flatMap((insn) => (isRecorded(insn) ? [insn.target.id] : [])))];
+  const observed = (index: number): AccessSize | undefined => {
+    const insn = body[index]!;
+    return insn.kind === 'load' && flow && !flow.readsOwn(index) ? insn.size : undefined;
+  };
+  const sizes = [...new Set(body.flatMap((_, index) => observed(index) ?? []))];
   const front = piece(entry(hook, contextSize));
-  const wrappers = wrapped.map((id) => ({ id, piece: piece(READERS.has(id) ? reader(id) : source(id)) }));
+  const wrappers = [
+    ...helpers.map((id) => ({ key: `helper ${id}`, piece: piece(READERS.has(id) ? reader(id) : source(id)) })),
+    ...sizes.map((size) => ({ key: `load ${size}`, piece: piece(load(size)) })),
+  ];
 
+  // Each instruction becomes a few, of which one has its place in tables; calls of wrappers are filled in at the end.
   const shift = slots(front.code);
-  let end = shift + slots(program.code);
-  const starts = new Map<number, number>();
+  const out: (Insn | { readonly wrapper: string })[] = [];
+  const starts: number[] = [];
+  const selves = new Map<number, number>();
+  const core: CoreRelocation[] = [];
+  let slot = shift;
+  const emit = (insn: Insn | { readonly wrapper: string }): number => {
+    const at = slot;
+    out.push(insn);
+    slot += 'kind' in insn && insn.kind === 'ld_imm64' ? 2 : 1;
+    return at;
+  };
+  for (const [index, insn] of body.entries()) {
+    const from = places.slots[index]!;
+    starts.push(slot);
+    const size = observed(index);
+    if (size !== undefined && insn.kind === 'load') {
+      const { self, added } = observe(program, flow!, index, insn, emit);
+      selves.set(from, self);
+      for (const one of program.core) if (one.slot === from) core.push({ ...one, slot: added });
+    } else selves.set(from, emit(isRecorded(insn) ? { wrapper: `helper ${insn.target.id}` } : insn));
+  }
+  const wrapperStarts = new Map<string, number>();
+  let end = slot;
   for (const wrapper of wrappers) {
-    starts.set(wrapper.id, end);
+    wrapperStarts.set(wrapper.key, end);
     end += slots(wrapper.piece.code);
   }
-  let slot = shift;
-  const rewired = body.map((insn): Insn => {
-    const next = slot + (insn.kind === 'ld_imm64' ? 2 : 1);
-    slot = next;
-    return isRecorded(insn)
-      ? { kind: 'call', target: { kind: 'local', off: starts.get(insn.target.id)! - next } }
-      : insn;
+
+  const startOf = (old: number): number => starts[places.indexOf(old)] ?? slot;
+  let at = shift;
+  const selfIndex = new Map([...selves].map(([old, now]) => [now, old]));
+  const rewired = out.map((insn): Insn => {
+    const here = at;
+    const next = here + ('kind' in insn && insn.kind === 'ld_imm64' ? 2 : 1);
+    at = next;
+    if (!('kind' in insn))
+      return { kind: 'call', target: { kind: 'local', off: wrapperStarts.get(insn.wrapper)! - next } };
+    const old = selfIndex.get(here);
+    if (old === undefined) return insn;
+    if (insn.kind === 'jump' || insn.kind === 'goto' || insn.kind === 'may_goto')
+      return { ...insn, off: startOf(old + 1 + insn.off) - next };
+    if (insn.kind === 'call' && insn.target.kind === 'local')
+      return { ...insn, target: { kind: 'local', off: startOf(old + 1 + insn.target.off) - next } };
+    return insn;
   });
+  if (rewired.some((insn) => insn.kind === 'jump' && (insn.off > 32767 || insn.off < -32768)))
+    throw new SkepError(cannotRecord(program.name, 'its jumps would become too long'));
 
   return {
     ...program,
     code: join([front.code, encode(rewired), ...wrappers.map((one) => one.piece.code)]),
     references: [
       ...front.references(0),
-      ...program.references.map((one) => ({ ...one, slot: one.slot + shift })),
-      ...wrappers.flatMap((one) => one.piece.references(starts.get(one.id)!)),
+      ...program.references.map((one) => ({ ...one, slot: selves.get(one.slot)! })),
+      ...wrappers.flatMap((one) => one.piece.references(wrapperStarts.get(one.key)!)),
     ],
-    core: program.core.map((one) => ({ ...one, slot: one.slot + shift })),
+    core: [...program.core.map((one) => ({ ...one, slot: selves.get(one.slot)! })), ...core].sort(
+      (a, b) => a.slot - b.slot,
+    ),
     // The wrappers have no types, and the kernel wants them for all functions or for none.
     funcInfo: [],
     lineInfo: [],
-    functions: program.functions.map((one) => ({ ...one, slot: one.slot + shift })),
+    functions: program.functions.map((one) => ({ ...one, slot: startOf(one.slot) })),
+    ...(program.exceptionCallback !== undefined && { exceptionCallback: startOf(program.exceptionCallback) }),
   };
+}
+
+/** Types of program whose pointers into the kernel have types, so that they load through them without a helper. */
+const READS_TYPED = new Set(['BPF_PROG_TYPE_TRACING', 'BPF_PROG_TYPE_LSM']);
+/** Of the programs that trace, those whose context is the arguments of a function. */
+const ARGUMENT_HOOKS = new Set([
+  ...['BPF_TRACE_RAW_TP', 'BPF_TRACE_FENTRY', 'BPF_TRACE_FEXIT', 'BPF_MODIFY_RETURN', 'BPF_LSM_MAC', 'BPF_LSM_CGROUP'],
+]);
+
+function contextSizeOf({ hook }: ProgramSpec): number | undefined {
+  if (hook === undefined) return undefined;
+  if (!READS_TYPED.has(hook.programType)) return CONTEXT_SIZES[hook.programType];
+  return ARGUMENT_HOOKS.has(hook.attachType ?? '') ? ARGUMENTS_SIZE : undefined;
+}
+
+/** Twelve arguments and a result; what lies behind those of the function means nothing. */
+const ARGUMENTS_SIZE = 104;
+
+/**
+ * A load through a pointer: the address goes to r1 and the value to r2 of a function that records both and gives the
+ * value back. Registers that calls spoil wait in the frame, below what the function uses of it.
+ */
+function observe(
+  program: ProgramSpec,
+  flow: Flow,
+  index: number,
+  insn: Load,
+  emit: (insn: Insn | { readonly wrapper: string }) => number,
+): { self: number; added: number } {
+  const waiting = flow.liveAfter(index) & flow.readyAt(index) & ~(1 << insn.dst) & 0b111111;
+  const registers = [0, 1, 2, 3, 4, 5].filter((reg) => (waiting & (1 << reg)) !== 0);
+  const base = -((flow.frameOf(index) + 7) & ~7) - 8;
+  if (base - 8 * (registers.length - 1) < -512)
+    throw new SkepError(cannotRecord(program.name, 'its frame has no room for what recording needs'));
+  const place = (i: number) => base - 8 * i;
+  for (const [i, reg] of registers.entries())
+    emit({ kind: 'store', size: 8, dst: 10, off: place(i), src: { kind: 'reg', reg } });
+  if (insn.src !== 1) emit({ kind: 'alu', op: 'mov', width: 64, dst: 1, src: { kind: 'reg', reg: insn.src } });
+  const self = emit({ ...insn, dst: 2, src: 1 });
+  const added = emit({ kind: 'alu', op: 'add', width: 64, dst: 1, src: { kind: 'imm', imm: insn.off } });
+  emit({ wrapper: `load ${insn.size}` });
+  if (insn.dst !== 0) emit({ kind: 'alu', op: 'mov', width: 64, dst: insn.dst, src: { kind: 'reg', reg: 0 } });
+  for (const [i, reg] of registers.entries())
+    emit({ kind: 'load', size: 8, signed: false, dst: reg, src: 10, off: place(i) });
+  return { self, added };
 }
 
 function isRecorded(insn: Insn): insn is Insn & { kind: 'call'; target: { kind: 'helper'; id: number } } {
@@ -218,6 +317,34 @@ function source(id: number): string {
     ${countLost}
   out:
     r0 = r6
+    exit
+  `;
+}
+
+/** (address, value): sends what was loaded there as if `bpf_probe_read_kernel` had read it; gives the value. */
+function load(size: AccessSize): string {
+  return `
+    r8 = r1
+    r9 = r2
+    r1 = ${RING} ll
+    r2 = ${MEMORY.bytes + 8}
+    r3 = 0
+    call 131
+    if r0 == 0 goto lost
+    r7 = r0
+    r1 = 0
+    *(u64 *)(r7 +${MEMORY.result}) = r1
+    *(u64 *)(r7 +${MEMORY.address}) = r8
+    *(u64 *)(r7 +${MEMORY.bytes}) = r9
+    ${head(RECORD.memory, 113, size)}
+    r1 = r7
+    r2 = 0
+    call 132
+    goto out
+  lost:
+    ${countLost}
+  out:
+    r0 = r9
     exit
   `;
 }
