@@ -11,6 +11,7 @@ import { type Cpu, type CpuVersion, cpuOf } from './machine.ts';
 import { buildObject } from './object.ts';
 import { orderBlocks } from './order.ts';
 import { selectFunction } from './select.ts';
+import { shareTails } from './tails.ts';
 import { tidy } from './tidy.ts';
 
 export interface EmitOptions {
@@ -69,6 +70,7 @@ function compileFunction(func: Func, cpu: Cpu, taken: ReadonlySet<Func>, diagnos
   orderBlocks(fn);
   allocateRegisters(fn, diagnostics);
   tidy(fn);
+  if (shareTails(fn)) tidy(fn);
   const stack = layoutFrame(fn, diagnostics);
   return emitFunction(fn, cpu, stack, diagnostics);
 }

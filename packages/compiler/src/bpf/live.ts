@@ -171,6 +171,15 @@ function isPure(inst: MachineInst): boolean {
   }
 }
 
+/** Real registers that are written without being the destination. What calls and inline assembly read is set in their block. */
+function destroyed(inst: MachineInst): readonly number[] {
+  if (inst.op === 'call') return CALL_DESTROYS;
+  return inst.asm?.writes ?? NOTHING;
+}
+
+const CALL_DESTROYS: readonly number[] = [0, 1, 2, 3, 4, 5];
+const NOTHING: readonly number[] = [];
+
 /** Registers that some block reads before it writes them: those live between blocks, and parameters at the entry. */
 function exposedRegisters(fn: MachineFunction): number[] {
   const definedIn = new Int32Array(fn.registers).fill(-1);
@@ -186,6 +195,7 @@ function exposedRegisters(fn: MachineFunction): number[] {
     for (const inst of block.insts) {
       use(inst.a, b);
       use(inst.b, b);
+      for (const reg of destroyed(inst)) definedIn[reg] = b;
       if (inst.dst === NONE) continue;
       if (readsDestination(inst)) use(inst.dst, b);
       if (writesDestination(inst)) definedIn[inst.dst] = b;
@@ -204,15 +214,17 @@ function dataflow(blocks: readonly MachineBlock[], indexOf: Int32Array, words: n
       const i = reg === NONE ? -1 : indexOf[reg]!;
       if (i >= 0 && ((killed[i >> 5]! >>> (i & 31)) & 1) === 0) gen[i >> 5]! |= 1 << (i & 31);
     };
+    const kills = (reg: number) => {
+      const i = indexOf[reg]!;
+      if (i >= 0) killed[i >> 5]! |= 1 << (i & 31);
+    };
     for (const inst of block.insts) {
       use(inst.a);
       use(inst.b);
+      for (const reg of destroyed(inst)) kills(reg);
       if (inst.dst === NONE) continue;
       if (readsDestination(inst)) use(inst.dst);
-      if (writesDestination(inst)) {
-        const i = indexOf[inst.dst]!;
-        if (i >= 0) killed[i >> 5]! |= 1 << (i & 31);
-      }
+      if (writesDestination(inst)) kills(inst.dst);
     }
     liveIn.push(gen);
     kill.push(killed);

@@ -1,3 +1,4 @@
+import { typeOf } from '../ir/constant.ts';
 import type { Block, CompareInst, CoreInst, Inst, PtrAddInst, Target, Terminator, Value } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
 
@@ -13,8 +14,8 @@ export interface Needs {
   readonly signed: ReadonlySet<Inst>;
 }
 
-/** `order` has definitions before uses (reverse post order). */
-export function needsOf(order: readonly Block[]): Needs {
+/** `order` has definitions before uses (reverse post order). `narrowCompares`: there are jumps on 32 bits. */
+export function needsOf(order: readonly Block[], narrowCompares: boolean): Needs {
   const patched = patchedOffsets(order);
   const registers = new Set<Inst>();
   const need = (value: Value) => {
@@ -81,7 +82,7 @@ export function needsOf(order: readonly Block[]): Needs {
       }
     }
   }
-  return { registers, patched, low: lowOnly(order, registers), signed: signedLoads(order, patched) };
+  return { registers, patched, low: lowOnly(order, registers, narrowCompares), signed: signedLoads(order, patched) };
 }
 
 /** Kept even when nobody uses its value. */
@@ -192,10 +193,10 @@ export function isWide(core: CoreInst): boolean {
 }
 
 /**
- * Stores look at the low bits only, and so do block parameters that are only stored. Everything starts as low and is
- * taken out when somebody looks at the whole register.
+ * Stores and jumps on 32 bits look at the low bits only, and so do block parameters that are used by nothing else.
+ * Everything starts as low and is taken out when somebody looks at the whole register.
  */
-function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Value> {
+function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>, narrowCompares: boolean): Set<Value> {
   const low = new Set<Value>();
   const flows = new Map<Value, Value[]>();
   const stored: Value[] = [];
@@ -219,6 +220,8 @@ function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Val
       if (inst.kind === 'store') {
         look(inst.address);
         stored.push(inst.value);
+      } else if (inst.kind === 'compare' && narrowCompares && typeOf(inst.a) === 'i32') {
+        stored.push(inst.a, inst.b);
       } else forEachOperand(inst, look);
     }
     const { term } = block;
@@ -228,7 +231,8 @@ function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Val
       flow(term.then);
       flow(term.else);
     } else if (term.kind === 'switch') {
-      look(term.value);
+      if (narrowCompares && typeOf(term.value) === 'i32') stored.push(term.value);
+      else look(term.value);
       for (const one of term.cases) flow(one.target);
       flow(term.otherwise);
     } else if (term.kind === 'asm-goto') {
@@ -245,7 +249,7 @@ function lowOnly(order: readonly Block[], registers: ReadonlySet<Inst>): Set<Val
       work.push(arg);
     }
   }
-  for (const value of stored) if (!whole.has(value)) low.add(value);
+  for (const value of stored) if ((value.kind === 'param' || isInst(value)) && !whole.has(value)) low.add(value);
   return low;
 }
 

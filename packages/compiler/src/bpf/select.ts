@@ -90,7 +90,7 @@ export class Selector {
   run(): MachineFunction {
     const order = reversePostOrder(this.func);
     if (this.func.naked) return this.naked(order);
-    this.needs = needsOf(order);
+    this.needs = needsOf(order, this.cpu.alu32);
     this.shared = shareSlots(order, stackAlign);
     for (const block of order) this.blocks.set(block, createMachineBlock());
     const onlyEntry = singlePredecessors(order);
@@ -408,6 +408,11 @@ export class Selector {
     }
     const type = typeOf(a) as ScalarType;
     const bits = bitsOf(type);
+    if (bits === 32 && this.cpu.alu32 && (this.isLow(a) || this.isLow(b))) {
+      if (b.kind === 'const') this.branchImm(JUMPS[op], this.reg(a), Number(b.value), 32, yes, no);
+      else this.branchReg(JUMPS[op], this.reg(a), this.reg(b), 32, yes, no);
+      return;
+    }
     if (bits < 64 && isSigned(op)) {
       if (maxBits(a) < bits && maxBits(b) < bits) {
         this.compare(UNSIGNED[op], a, b, yes, no);
@@ -538,7 +543,7 @@ export class Selector {
       this.mov(reg, i + 1);
       return { reg, param };
     });
-    for (const { reg, param } of taken) if (!trusted) this.normalise(reg, param.type);
+    for (const { reg, param } of taken) if (!trusted && !this.isLow(param)) this.normalise(reg, param.type);
   }
 
   // Instructions.
@@ -829,6 +834,7 @@ export class Selector {
     if (inst.type === 'void' || !this.needs.registers.has(inst)) return;
     const dst = this.registerOf(inst);
     this.mov(dst, 0);
+    if (this.isLow(inst)) return;
     if (target.kind !== 'func' || target.func.linkage !== 'static') this.normalise(dst, inst.type);
   }
 

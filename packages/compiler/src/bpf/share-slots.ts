@@ -2,9 +2,6 @@ import type { AllocaInst, Block, Inst, Param, Terminator, Value } from '../ir/ir
 import { forEachOperand, targetsOf } from '../ir/uses.ts';
 import type { FrameSlot } from './machine.ts';
 
-/** Frames up to so many bytes are not worth the search. */
-const SMALL_FRAME = 128;
-
 /**
  * Stack variables that are never in use at the same time get one slot: a variable is in use from where its address is
  * first mentioned to where it is last mentioned, on every way between. Those whose address is stored somewhere are in
@@ -16,7 +13,7 @@ export function shareSlots(
 ): Map<AllocaInst, FrameSlot> {
   const shared = new Map<AllocaInst, FrameSlot>();
   const allocas = order.flatMap((block) => block.insts.filter((inst) => inst.kind === 'alloca'));
-  if (allocas.reduce((sum, one) => sum + one.size, 0) <= SMALL_FRAME) return shared;
+  if (allocas.length < 2) return shared;
   const uses = new Uses(order, allocas);
   const conflicts = conflictsOf(order, uses);
   const groups: { slot: FrameSlot; members: number[] }[] = [];

@@ -9,7 +9,7 @@ import {
   TRUE,
   typeOf,
 } from '../ir/constant.ts';
-import { removeUnreachable } from '../ir/graph.ts';
+import { dominatorsOf, graphOf, removeUnreachable } from '../ir/graph.ts';
 import type { Block, Const, Func, Inst, Param, ScalarType, Target, Terminator, Value } from '../ir/ir.ts';
 import { forEachOperand, forEachUser, isLocal, replaceValues, sizeOfBlock, targetsOf } from '../ir/uses.ts';
 
@@ -23,6 +23,7 @@ export function simplifyControlFlow(func: Func): boolean {
   for (let round = 0; round < ROUNDS; round++) {
     let again = false;
     for (const block of func.blocks) if (simplifyTerminator(block)) again = true;
+    if (shareReturns(func)) again = true;
     if (threadJumps(func)) again = true;
     if (removeUnreachable(func)) again = true;
     if (removeParams(func)) again = true;
@@ -78,6 +79,32 @@ function sameTarget(a: Target, b: Target): boolean {
   return a.block === b.block && a.args.every((arg, i) => sameValue(arg, b.args[i]!));
 }
 
+/** Of blocks that only return the same value, which needs no register, one is enough; then branches between them go. */
+function shareReturns(func: Func): boolean {
+  const first = new Map<bigint | undefined, Block>();
+  const same = new Map<Block, Block>();
+  for (const block of func.blocks) {
+    const { term } = block;
+    if (term.kind !== 'return' || block === func.blocks[0]) continue;
+    if (block.params.length > 0 || sizeOfBlock(block) > 0) continue;
+    const { value } = term;
+    if (value !== undefined && value.kind !== 'const') continue;
+    const before = first.get(value?.value);
+    if (before === undefined) first.set(value?.value, block);
+    else same.set(block, before);
+  }
+  if (same.size === 0) return false;
+  for (const block of func.blocks) {
+    for (const target of targetsOf(block.term)) {
+      const instead = same.get(target.block);
+      if (instead === undefined) continue;
+      target.block = instead;
+      instead.insts = [];
+    }
+  }
+  return true;
+}
+
 /** At most this many instructions are evaluated to see where a block will lead. */
 const MAX_EVALUATED = 4;
 
@@ -94,6 +121,9 @@ function threadJumps(func: Func): boolean {
       for (let steps = 0; steps < 8; steps++) {
         const through = candidates.has(target.block) ? lookThrough(target) : undefined;
         if (through === undefined || through.block === target.block) break;
+        if (through.block === candidates.get(target.block)) break;
+        // Its own way on is no longer the one behind which its values are used.
+        if (candidates.get(block) === target.block) candidates.delete(block);
         passNotes(block, target, through.block);
         target.block = through.block;
         target.args = through.args;
@@ -104,9 +134,12 @@ function threadJumps(func: Func): boolean {
   return changed;
 }
 
-/** Blocks of few instructions without effect whose values nobody else uses. The entry has no edges to lead elsewhere. */
-function findPassages(func: Func): Set<Block> {
-  const passages = new Set<Block>();
+/**
+ * Blocks of few instructions without effect. Where their values are used further on, it is only behind one of their
+ * targets, which is entered from nowhere else: edges can be led to the others. The entry has no edges to lead elsewhere.
+ */
+function findPassages(func: Func): Map<Block, Block | undefined> {
+  const passages = new Map<Block, Block | undefined>();
   const home = new Map<Value, Block>();
   for (const block of func.blocks) {
     const { term } = block;
@@ -115,16 +148,35 @@ function findPassages(func: Func): Set<Block> {
     const size = sizeOfBlock(block);
     if (size > MAX_EVALUATED || !block.insts.every(isEvaluated)) continue;
     if (term.kind === 'jump' && (size > 0 || term.target.block === block)) continue;
-    passages.add(block);
+    passages.set(block, undefined);
     for (const param of block.params) home.set(param, block);
     for (const inst of block.insts) home.set(inst, block);
   }
+  const users = new Map<Block, Set<Block>>();
   forEachUser(func, (user, block) =>
     forEachOperand(user, (value) => {
       const of = isLocal(value) ? home.get(value) : undefined;
-      if (of !== undefined && of !== block) passages.delete(of);
+      if (of === undefined || of === block) return;
+      const list = users.get(of);
+      if (list === undefined) users.set(of, new Set([block]));
+      else list.add(block);
     }),
   );
+  if (users.size === 0) return passages;
+  const graph = graphOf(func);
+  const dominators = dominatorsOf(graph);
+  for (const [passage, blocks] of users) {
+    const only = targetsOf(passage.term).find(({ block }) => {
+      const index = graph.indexOf.get(block);
+      if (index === undefined || graph.edges[index]!.length !== 1) return false;
+      return [...blocks].every((user) => {
+        const at = graph.indexOf.get(user);
+        return at === undefined || dominators.dominates(index, at);
+      });
+    });
+    if (only === undefined) passages.delete(passage);
+    else passages.set(passage, only.block);
+  }
   return passages;
 }
 

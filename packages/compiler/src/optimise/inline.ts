@@ -26,6 +26,8 @@ export interface InlineOptions {
 const MAX_INSTRUCTIONS = 1_000_000;
 /** A function up to this weight is inlined wherever it is called; beyond, a call of it is the smaller program. */
 const SMALL = 45;
+/** A larger one is inlined where its caller calls it once only: the program that it is part of gets smaller. */
+const MEDIUM = 90;
 /** A call also makes registers be saved. */
 const CALL_WEIGHT = 5;
 /** Bytes of stack that a function may come to have by inlining what need not be inlined; the kernel grants 512. */
@@ -143,6 +145,7 @@ function inlineInto(func: Func, state: State): void {
   func.blocks = [];
   const allocas: AllocaInst[] = [];
   const results = new Map<Value, Value>();
+  const calledOnce = onlyCalls(blocks);
   for (const block of blocks) {
     const { term } = block;
     let current = block;
@@ -152,7 +155,7 @@ function inlineInto(func: Func, state: State): void {
       const inst = insts[at]!;
       if (inst.kind !== 'call' || inst.callee.kind !== 'func') continue;
       const callee = inst.callee.func;
-      if (!shouldInline(callee, inst, frame, state)) continue;
+      if (!shouldInline(callee, inst, frame, calledOnce.has(callee), state)) continue;
       const size = state.sizes.get(callee)!;
       instructions += size.instructions;
       frame += size.frame;
@@ -176,7 +179,20 @@ function inlineInto(func: Func, state: State): void {
   replaceValues(func, results);
 }
 
-function shouldInline(callee: Func, call: CallInst, frame: number, state: State): boolean {
+function onlyCalls(blocks: readonly Block[]): Set<Func> {
+  const once = new Set<Func>();
+  const more = new Set<Func>();
+  for (const block of blocks) {
+    for (const inst of block.insts) {
+      if (inst.kind !== 'call' || inst.callee.kind !== 'func') continue;
+      (once.has(inst.callee.func) ? more : once).add(inst.callee.func);
+    }
+  }
+  for (const func of more) once.delete(func);
+  return once;
+}
+
+function shouldInline(callee: Func, call: CallInst, frame: number, onlyCall: boolean, state: State): boolean {
   const { options, sizes, recursive } = state;
   if (callee.blocks.length === 0) return false;
   const must = callee.inline === 'always' || call.args.length > MAX_ARGS;
@@ -198,7 +214,7 @@ function shouldInline(callee: Func, call: CallInst, frame: number, state: State)
   if (callee.inline === 'never' || callee.linkage === 'weak' || !options.heuristics) return false;
   if (callee.section !== undefined) return false;
   const once = callee.linkage === 'static' && state.calls.get(callee) === 1;
-  return (once || size.weight <= SMALL) && frame + size.frame <= MAX_FRAME;
+  return (once || size.weight <= (onlyCall ? MEDIUM : SMALL)) && frame + size.frame <= MAX_FRAME;
 }
 
 /** Calls through declarations without a prototype may be of anything. */

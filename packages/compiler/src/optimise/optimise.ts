@@ -10,8 +10,10 @@ import { foldGlobals, resolveCalls } from './globals.ts';
 import { numberValues } from './gvn.ts';
 import { inlineFunctions } from './inline.ts';
 import { promoteAllocas } from './mem2reg.ts';
+import { applyRanges } from './ranges.ts';
 import { propagateConstants } from './sccp.ts';
 import { simplifyInstructions } from './simplify.ts';
+import { sinkInstructions } from './sink.ts';
 import { splitAccesses } from './split-access.ts';
 import { splitAllocas } from './sroa.ts';
 import { unrollLoops } from './unroll.ts';
@@ -70,6 +72,7 @@ const SCALAR: readonly Pass[] = [
 ];
 const COMMON: readonly Pass[] = [
   ['gvn', numberValues],
+  ['ranges', applyRanges],
   ['simplify', simplifyInstructions],
   ['cfg', simplifyControlFlow],
   ['dce', eliminateDeadCode],
@@ -119,6 +122,7 @@ function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic
       : [
           ['simplify', simplifyInstructions],
           ['dce', eliminateDeadCode],
+          ['sink', sinkInstructions],
         ],
     options,
   );
