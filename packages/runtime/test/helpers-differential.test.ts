@@ -135,6 +135,17 @@ SEC("tc") int formats(struct __sk_buff *skb)
 	out[4] = bpf_snprintf((char *)shown, 128, addresses, places, sizeof(places));
 	return 0;
 }
+/* Addresses where there is no room for them; the text is too long before, within or behind. */
+SEC("tc") int cramped(struct __sk_buff *skb)
+{
+	static const char one[] = "%pI6", two[] = "%pI4%pI6", three[] = "%20pI4|%-45pI6|";
+	unsigned long places[2] = { (unsigned long)text, (unsigned long)text };
+	out[0] = bpf_snprintf((char *)shown, 8, one, places, 8);
+	out[1] = bpf_snprintf((char *)shown + 16, 8, two, places, 16);
+	out[2] = bpf_snprintf((char *)shown + 32, 9, three, places, 16);
+	out[3] = bpf_snprintf((char *)shown + 48, 16, two, places, 16);
+	return 0;
+}
 SEC("tc") int dynamic(struct __sk_buff *skb)
 {
 	struct bpf_dynptr ptr, record;
@@ -283,6 +294,7 @@ const cases: readonly Case[] = [
   { program: 'leaving', inputs: [any, any, any, any] },
   { program: 'numbers', inputs: [of(0, 8, 10, 16, 2, 64), any, any, any], text: numeral },
   { program: 'formats', inputs: [any, any, any, any] },
+  { program: 'cramped', inputs: [any, any, any, any] },
   { program: 'dynamic', inputs: [small, small, any, of(0, 1)] },
   { program: 'maps', inputs: [of(0, 1, 2, 3, 4, 5, 7, 30), any, any, any] },
   {

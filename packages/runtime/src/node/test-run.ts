@@ -1,4 +1,6 @@
+import { contextOf, type ProgTypeName } from '@skep/abi';
 import { permitted } from '@skep/kernel';
+import type { HookSpec } from '@skep/object';
 import { kernel } from '../hosts/kernel.ts';
 import { vm } from '../hosts/vm.ts';
 import type { Spec } from '../spec.ts';
@@ -34,8 +36,7 @@ export function testRun(spec: Spec, request: TestRunRequest): TestRunReport {
   try {
     const { context, repeat } = request;
     const program = loaded.programs.get(request.program)!;
-    const packets = program.spec.hook?.programType === 'BPF_PROG_TYPE_XDP';
-    const data = request.data ?? (packets ? new Uint8Array(64) : undefined);
+    const data = request.data ?? (seesPackets(program.spec.hook) ? new Uint8Array(64) : undefined);
     const { retval, dataOut, contextOut, nsPerRun } = program.run({ data, context, repeat });
     const maps = [...loaded.maps.values()].filter((one) => one.spec.keyType !== 0 && one.spec.data === undefined);
     return {
@@ -50,6 +51,12 @@ export function testRun(spec: Spec, request: TestRunRequest): TestRunReport {
     loaded.close();
     host.close();
   }
+}
+
+/** Programs over packets get an empty one when none is given: the kernel refuses to run them without. */
+function seesPackets(hook: HookSpec | undefined): boolean {
+  const layout = hook && contextOf(hook.programType as ProgTypeName)?.layout;
+  return layout?.kind === 'uapi' && (layout.struct === 'xdp_md' || layout.struct === '__sk_buff');
 }
 
 /** Arrays are full of entries that nobody wrote. */

@@ -5,33 +5,41 @@ import { EINVAL } from '../maps/map.ts';
  * The text of `bpf_trace_printk`, `bpf_trace_vprintk` and `bpf_snprintf` (bpf_bprintf_prepare in kernel/bpf/helpers.c):
  * `%d %i %u %x %X` with `l` or `ll`, `%c %s %p %px %pK %ps %pS %pks %pus %pB %pi4 %pI4 %pi6 %pI6`, flags `0 + - space`
  * and a width. EINVAL for everything else, as in the kernel: no precision, no `#`, no `%o`. The result holds one
- * character a byte.
+ * character a byte. `room` is the size of what it is for, which it may exceed.
  */
-export function formatText(machine: Machine, format: Uint8Array, args: readonly bigint[]): string | typeof EINVAL {
-  const text = byteString(format);
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
+export function formatText(
+  machine: Machine,
+  format: Uint8Array,
+  args: readonly bigint[],
+  room = Number.POSITIVE_INFINITY,
+): string | typeof EINVAL {
+  const template = byteString(format);
+  for (let i = 0; i < template.length; i++) {
+    const code = template.charCodeAt(i);
     if (code > 126 || (code < 32 && (code < 9 || code > 13))) return EINVAL;
   }
   let out = '';
   let used = 0;
   let at = 0;
-  while (at < text.length) {
-    const percent = text.indexOf('%', at);
+  while (at < template.length) {
+    const percent = template.indexOf('%', at);
     if (percent < 0) break;
-    out += text.slice(at, percent);
-    if (text[percent + 1] === '%') {
+    out += template.slice(at, percent);
+    if (template[percent + 1] === '%') {
       out += '%';
       at = percent + 2;
       continue;
     }
-    const found = DIRECTIVE.exec(text.slice(percent));
+    const found = DIRECTIVE.exec(template.slice(percent));
     if (found === null || used >= args.length) return EINVAL;
     const [whole, flags = '', width = '', body = ''] = found;
-    out += pad(convert(machine, args[used++]!, body, flags), flags, Number(width || 0), body);
+    const text = convert(machine, args[used++]!, body, flags);
+    // Addresses are made beforehand: without padding, and not counted where there is no room (bstr_printf, lib/vsprintf.c).
+    if (/^p[iI]/.test(body)) out += out.length < room ? text : '';
+    else out += pad(text, flags, Number(width || 0), body);
     at = percent + whole.length;
   }
-  return out + text.slice(at);
+  return out + template.slice(at);
 }
 
 /** `%p` alone must be followed by a space, punctuation or the end. */

@@ -24,7 +24,7 @@ export const textHelpers: Record<number, Helper> = {
     const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a text');
     const format = machine.memory.bytes.subarray(machine.memory.check(r[6]!, r[7]!, 1, 'a format'));
     const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
-    const text = args && formatText(machine, format, args);
+    const text = args && formatText(machine, format, args, size);
     if (typeof text !== 'string') {
       give(r, EINVAL);
       return;
