@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
 import { type Btf, type MapSpec, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
+import { LOST_COUNTERS, ringsOf } from './count-lost.ts';
 import { noTypes, unknownGlobal } from './diagnostics.ts';
 import type {
   AttachOptions,
@@ -48,7 +49,7 @@ export class Loaded {
     this.records = new Map(
       rings.map(([name, map]) => [
         name,
-        new Records(name, map.openRecords(), object.btf, recordTypesOf(object.btf, map.spec)),
+        new Records(name, map.openRecords(), object.btf, recordTypesOf(object.btf, map.spec), () => this.lostOf(name)),
       ]),
     );
   }
@@ -92,6 +93,16 @@ export class Loaded {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** What the programs counted for a ring; where they count, and it is not clear for which, with the first. */
+  private lostOf(name: string): number {
+    const rings = ringsOf(this.object);
+    const index = rings.indexOf(name);
+    const bytes = index < 0 ? undefined : this.hostMaps.get(LOST_COUNTERS)?.lookup(new Uint8Array(4));
+    if (bytes === undefined) return 0;
+    const counters = new BigUint64Array(bytes.slice().buffer);
+    return Number(counters[index]! + (index === 0 ? counters[rings.length]! : 0n));
   }
 
   private find(name: string) {

@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+import { countLost } from './count-lost.ts';
 import { noSuchProgram, unknownGlobal } from './diagnostics.ts';
 import type { Host } from './host.ts';
 import { type Loaded, load } from './loaded.ts';
@@ -52,6 +53,14 @@ export class Spec {
       return initialValue ? { ...map, initialValue } : map;
     });
     return new Spec({ ...this.object, maps });
+  }
+
+  /**
+   * The same with programs that count the records for which a ring buffer had no room, for {@link Records.lost}: the kernel
+   * tells nobody but the program. It costs nothing while there is room.
+   */
+  countingLost(): Spec {
+    return new Spec(countLost(this.object));
   }
 
   /** Makes the maps and loads the programs; on failure nothing is left behind. */

@@ -87,7 +87,7 @@ export interface RunSummary {
 
 /** The variable that a program filters by, when it has one: the process of the command, or of the recorded one. */
 const SUBJECT = 'target_tgid';
-/** The variable that counts records for which there was no room. */
+/** The variable in which a program counts itself the records for which there was no room. */
 const LOST = 'lost';
 
 /**
@@ -118,7 +118,10 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const recorder = sink === undefined ? undefined : new Recorder(configured.spec, (bytes) => writeSync(sink, bytes));
 
     const beforeLoad = performance.now();
-    const loaded = (recorder?.spec ?? configured.spec).load(host, { programs: options.programs });
+    const counts = configured.spec.globals.includes(LOST);
+    const loaded = (recorder?.spec ?? (counts ? configured.spec : configured.spec.countingLost())).load(host, {
+      programs: options.programs,
+    });
     cleanup.push(() => loaded.close());
     recorder?.start(loaded, headerOf(configured.globals, options.command ?? []), host);
     observer.loaded?.(loaded);

@@ -20,18 +20,27 @@ export class Records {
   readonly name: string;
   readonly types: readonly RecordType[];
   private readonly host: HostRecords;
+  private readonly counted: () => number;
   private readonly decoders: readonly { readonly size: number; readonly decode: Decoder }[];
 
-  constructor(name: string, host: HostRecords, btf: Btf | undefined, types: readonly BtfId[]) {
+  /** @param counted of the programs that count what they could not send */
+  constructor(
+    name: string,
+    host: HostRecords,
+    btf: Btf | undefined,
+    types: readonly BtfId[],
+    counted: () => number = () => 0,
+  ) {
     this.name = name;
     this.host = host;
+    this.counted = counted;
     this.types = btf === undefined ? [] : types.map((type) => describe(btf, type));
     this.decoders = this.types.map((one) => ({ size: one.size, decode: decoderFor(btf!, one.type) }));
   }
 
-  /** Records that were dropped for want of room, where the host counts them. */
+  /** Records that were dropped for want of room: perf buffers always, ring buffers of a {@link Spec.countingLost}. */
   get lost(): number {
-    return this.host.lost;
+    return this.host.lost + this.counted();
   }
 
   /** Calls `take` for every record that is there, at most `max`; gives their number. Does not wait. */
