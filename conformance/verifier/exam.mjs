@@ -48,6 +48,46 @@ function mapOf(map) {
   };
 }
 
+/**
+ * The types of test_verifier's map of kernel pointers, which were loaded apart from the program: a struct of three
+ * tagged pointers to structs of the kernel. The struct is the last type.
+ * @param {typeof import('@skep/object').Btf} Btf
+ */
+function pointerMapTypes(Btf) {
+  let strings = '\0';
+  const name = (/** @type {string} */ text) => {
+    const at = strings.length;
+    strings += `${text}\0`;
+    return at;
+  };
+  const kind = (/** @type {number} */ number, vlen = 0) => (number << 24) | vlen;
+  const [PTR, STRUCT, FWD, TYPE_TAG] = [2, 4, 7, 18];
+  /** @type {number[]} */
+  const words = [];
+  const pointers = [
+    ['prog_test_ref_kfunc', 'kptr_untrusted'],
+    ['prog_test_ref_kfunc', 'kptr'],
+    ['prog_test_member', 'kptr'],
+  ];
+  pointers.forEach(([struct, tag], i) => {
+    words.push(name(/** @type {string} */ (struct)), kind(FWD), 0);
+    words.push(name(/** @type {string} */ (tag)), kind(TYPE_TAG), 3 * i + 1);
+    words.push(0, kind(PTR), 3 * i + 2);
+  });
+  words.push(name('btf_ptr'), kind(STRUCT, 3), 24);
+  pointers.forEach((_, i) => {
+    words.push(name(`ptr${i}`), 3 * i + 3, 64 * i);
+  });
+  const types = new Uint8Array(Uint32Array.from(words).buffer);
+  const text = new TextEncoder().encode(strings);
+  const header = Uint32Array.of(0x0001eb9f, 24, 0, types.length, types.length, text.length);
+  const bytes = new Uint8Array(24 + types.length + text.length);
+  bytes.set(new Uint8Array(header.buffer));
+  bytes.set(types, 24);
+  bytes.set(text, 24 + types.length);
+  return { btf: Btf.parse(bytes), valueType: 10 };
+}
+
 /** @param {string | undefined} text @param {number} size */
 function records(text, size) {
   if (!text) return [];
@@ -72,6 +112,8 @@ export function* programs(Btf, options = {}) {
   const blobs = btfBlobs();
   /** @type {Map<string, import('@skep/object').Btf>} */
   const parsed = new Map();
+  /** @type {ReturnType<typeof pointerMapTypes> | undefined} */
+  let pointerMap;
   for (const suite of options.suites ?? ['selftest', 'test_verifier']) {
     /** @type {Map<string, number>} */
     const seen = new Map();
@@ -96,6 +138,13 @@ export function* programs(Btf, options = {}) {
           parsed.set(one.btf, btf);
         }
       }
+      const maps = (one.maps ?? []).map(mapOf);
+      for (const map of btf === undefined ? maps : [])
+        if (map.valueType === 14) {
+          pointerMap ??= pointerMapTypes(Btf);
+          btf = pointerMap.btf;
+          map.valueType = pointerMap.valueType;
+        }
       const funcInfo = records(one.func_info, one.func_info_rec_size ?? 8).map((r) => ({
         slot: r.readUInt32LE(0),
         type: r.readUInt32LE(4),
@@ -121,7 +170,7 @@ export function* programs(Btf, options = {}) {
           structOpsMember: one.struct_ops_member || undefined,
           flags: one.prog_flags,
           license: one.license,
-          maps: (one.maps ?? []).map(mapOf),
+          maps,
           mapAt: new Map(
             (one.map_refs ?? []).filter((/** @type {any} */ [, index]) => one.maps[index]?.error === undefined),
           ),

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     failures: { type: 'boolean', default: false },
     update: { type: 'boolean', default: false },
     kernel: { type: 'string', default: '6.12' },
-    time: { type: 'string', default: '10000' },
+    time: { type: 'string', default: '60000' },
   },
 });
 

@@ -23,6 +23,8 @@ export interface KernelProfile {
   readonly leakTexts: boolean;
   /** Global functions may be called in every context but, where they sleep, only where that is allowed (Linux 6.17). */
   readonly sleepSummaries: boolean;
+  /** Registers saved around calls that are put in line cost no stack (Linux 6.12). */
+  readonly fastcall: boolean;
 }
 
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
@@ -39,6 +41,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: false,
     leakTexts: false,
     sleepSummaries: false,
+    fastcall: false,
   },
   '6.12': {
     version: '6.12',
@@ -53,6 +56,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: false,
     leakTexts: false,
     sleepSummaries: false,
+    fastcall: true,
   },
   '6.18': {
     version: '6.18',
@@ -67,5 +71,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: true,
     leakTexts: true,
     sleepSummaries: true,
+    fastcall: true,
   },
 };

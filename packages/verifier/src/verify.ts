@@ -9,6 +9,7 @@ import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
 import { type Budget, Explorer } from './explore/explorer.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
+import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
 import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
 import { checkStructure, markPoints, resolveImmediates } from './program/structure.ts';
@@ -105,6 +106,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     const maps = resolveImmediates(program, kernel);
     markPoints(program, points, privileged);
     checkAttachment(input, kernel);
+    if (kernel.fastcall) markFastcalls(program, input.kernelBtf);
     const context = contextTable(
       input.type,
       input.attachTarget !== undefined && input.type === 17 ? 23 : (input.attachType ?? 0),
@@ -130,7 +132,8 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
       frame.regs[1] = pointer(PTR_TO_CTX);
     });
     exploreGlobals(explorer);
-    checkStackDepth(program);
+    if (kernel.fastcall) removeFastcalls(program);
+    checkStackDepth(program, kernel.compareRanges);
     checkLeftovers(explorer);
   }
 }
@@ -213,7 +216,7 @@ function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
   }
   if (sleepable && !(CAN_SLEEP[input.type]?.(input.attachType ?? 0) ?? false))
     throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
-  if ((input.type === 26 || input.type === 29) && input.attachTarget === undefined)
+  if ((input.type === 26 || input.type === 28 || input.type === 29) && input.attachTarget === undefined)
     throw new Refusal('Tracing programs must provide btf_id', -1);
   if (input.type === 29 && input.attachType === 27) {
     const hook = `bpf_lsm_${(input.attachTarget ?? '').replace(/^bpf_lsm_/, '')}`;

@@ -99,6 +99,8 @@ export function checkLeaks(x: Explorer, exception: boolean, locks: boolean, what
 export function checkExit(x: Explorer, exception: boolean): boolean {
   const { state } = x;
   const outermost = state.frames.length === 1;
+  if (x.kernel.leakTexts)
+    checkLeaks(x, exception, exception || outermost, exception ? 'bpf_throw' : 'BPF_EXIT instruction in main prog');
   if (state.lockOwner !== undefined && (outermost || exception))
     x.refuse(exception ? 'bpf_throw cannot be used inside bpf_spin_lock-ed region' : 'bpf_spin_unlock is missing');
   if (state.rcu > 0 && (outermost || exception))
@@ -111,8 +113,6 @@ export function checkExit(x: Explorer, exception: boolean): boolean {
         ? 'bpf_throw cannot be used inside bpf_preempt_disable-ed region'
         : `${state.preempt} bpf_preempt_enable${state.preempt === 1 ? ' is' : '(s) are'} missing`,
     );
-  if (x.kernel.leakTexts)
-    checkLeaks(x, exception, exception || outermost, exception ? 'bpf_throw' : 'BPF_EXIT instruction in main prog');
   const leak = checkReferenceLeak(x, exception);
   if (leak !== undefined) x.refuse(`Unreleased reference id=${leak.id} alloc_insn=${leak.insn}`);
   if (exception) return true;

@@ -2,6 +2,7 @@
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { toNumber } from '../number/int64.ts';
+import { touchFastcallStack } from '../program/fastcall.ts';
 import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
 import {
   allOf,
@@ -76,6 +77,7 @@ export function storeToStack(x: Explorer, pointer: Reg, off: number, size: numbe
 }
 
 function storeFixed(x: Explorer, frame: Frame, off: number, size: number, register: number): void {
+  touchFastcallStack(x.program, x.program.subprograms[frame.subprogram]!, x.insn, off);
   const index = slotOf(off);
   const slot = frame.stack[index]!;
   if (!x.privileged && slot.spilled && slot.reg.type !== SCALAR && size !== 8)
@@ -164,6 +166,7 @@ function spill(x: Explorer, frame: Frame, index: number, value: Reg, size: numbe
 function storeVariable(x: Explorer, frame: Frame, pointer: Reg, off: number, size: number, register: number): void {
   const least = pointer.snl + off;
   const most = pointer.sxl + off + size;
+  touchFastcallStack(x.program, x.program.subprograms[frame.subprogram]!, x.insn, least);
   const value = register >= 0 ? x.frame.regs[register]! : undefined;
   const zero = value !== undefined ? isNull(value) : x.program.imm[x.insn] === 0;
   let zeroUsed = false;
@@ -216,6 +219,7 @@ function zeros(frame: Frame, from: number, to: number): boolean {
 }
 
 function loadFixed(x: Explorer, frame: Frame, off: number, size: number, wanted: boolean): Reg | undefined {
+  touchFastcallStack(x.program, x.program.subprograms[frame.subprogram]!, x.insn, off);
   const index = slotOf(off);
   const slot = frame.stack[index]!;
   const step = STACK_ACCESS | (index << 3) | frame.number;
@@ -309,6 +313,7 @@ export function checkStackInitialized(
     least = pointer.snl + off;
     most = pointer.sxl + off;
   }
+  touchFastcallStack(x.program, x.program.subprograms[frame.subprogram]!, x.insn, least);
   if (rawNow !== undefined) {
     for (let i = least; i < most + size; i++) {
       const slot = frame.stack[slotOf(i)];

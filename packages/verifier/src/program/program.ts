@@ -43,6 +43,9 @@ export interface Subprogram {
   /** BTF id of its function; 0 without BTF. */
   type: number;
   stackDepth: number;
+  /** Stack below this offset holds only registers that are saved around calls which are put in line. */
+  fastcallOff: number;
+  keepFastcallStack: boolean;
   isCallback: boolean;
   isAsyncCallback: boolean;
   isExceptionCallback: boolean;
@@ -60,6 +63,8 @@ export class Program {
   readonly src: Uint8Array;
   readonly off: Int16Array;
   readonly imm: Int32Array;
+  /** Calls that are put in line, and the saves around them. */
+  readonly fastcallPattern: Uint8Array;
   /** In the order of their first slot; the program itself is the first. */
   subprograms: Subprogram[] = [];
   private readonly starts = new Map<number, Subprogram>();
@@ -74,6 +79,7 @@ export class Program {
     this.src = new Uint8Array(length);
     this.off = new Int16Array(length);
     this.imm = new Int32Array(length);
+    this.fastcallPattern = new Uint8Array(length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i < length; i++) {
       const at = i * 8;
@@ -106,6 +112,8 @@ export class Program {
       global: false,
       type: 0,
       stackDepth: 0,
+      fastcallOff: 0,
+      keepFastcallStack: false,
       isCallback: false,
       isAsyncCallback: false,
       isExceptionCallback: false,

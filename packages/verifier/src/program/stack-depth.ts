@@ -10,18 +10,18 @@ export function stackDepths(program: Program): number[] {
   return program.subprograms.map((sub) => sub.stackDepth);
 }
 
-const ALIGN = 16;
-/** A frame costs its depth rounded up, and at least one unit. */
-const roundUp = (depth: number): number => Math.max(ALIGN, (depth + ALIGN - 1) & -ALIGN);
+/** What a frame costs, in units of the machine's stack; before Linux 6.8 in those of the kernel's interpreter, and at least one. */
+const roundUp = (depth: number, fine: boolean): number => (fine ? (depth + 15) & -16 : (Math.max(depth, 1) + 31) & -32);
 
-export function checkStackDepth(program: Program): void {
+/** `fine`: {@link roundUp} of Linux 6.8 and later. */
+export function checkStackDepth(program: Program, fine: boolean): void {
   for (let i = program.subprograms.length - 1; i >= 0; i--) {
     const sub = program.subprograms[i]!;
-    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback) walk(program, sub);
+    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback) walk(program, sub, fine);
   }
 }
 
-function walk(program: Program, root: Subprogram): void {
+function walk(program: Program, root: Subprogram, fine: boolean): void {
   const path: { readonly sub: Subprogram; next: number }[] = [];
   let depth = 0;
   const enter = (sub: Subprogram): void => {
@@ -31,7 +31,7 @@ function walk(program: Program, root: Subprogram): void {
         sub.start,
       );
     path.push({ sub, next: sub.start });
-    depth += roundUp(sub.stackDepth);
+    depth += roundUp(sub.stackDepth, fine);
     if (depth > MOST)
       throw new Refusal(`combined stack size of ${path.length} calls is ${depth}. Too large`, sub.start);
   };
@@ -50,7 +50,7 @@ function walk(program: Program, root: Subprogram): void {
       called = target;
     }
     if (called === undefined) {
-      depth -= roundUp(top.sub.stackDepth);
+      depth -= roundUp(top.sub.stackDepth, fine);
       path.pop();
       continue;
     }
