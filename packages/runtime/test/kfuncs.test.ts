@@ -1,6 +1,7 @@
+import { permitted } from '@skep/kernel';
 import { kernelObject, SimulatedWorld } from '@skep/vm';
 import { describe, expect, it } from 'vitest';
-import { bundledTypes, type Loaded, open, type Spec, type VmHost, vm } from '../src/index.ts';
+import { bundledTypes, compileTypes, kernel, type Loaded, open, type Spec, type VmHost, vm } from '../src/index.ts';
 
 const SOURCE = `
 #include "vmlinux.h"
@@ -78,13 +79,17 @@ SEC("tc") int lists(struct __sk_buff *ctx)
 		if (!one)
 			return 1;
 		one->key = keys[i];
+		bpf_spin_lock(&lock);
 		if (i % 2)
 			bpf_list_push_front_impl(&list, &one->link, 0, 0);
 		else
 			bpf_list_push_back_impl(&list, &one->link, 0, 0);
+		bpf_spin_unlock(&lock);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
+		bpf_spin_lock(&lock);
 		struct bpf_list_node *node = i % 2 ? bpf_list_pop_back(&list) : bpf_list_pop_front(&list);
+		bpf_spin_unlock(&lock);
 		if (!node)
 			return 2;
 		struct element *one = container(node, struct element, link);
@@ -96,35 +101,44 @@ SEC("tc") int lists(struct __sk_buff *ctx)
 SEC("tc") int trees(struct __sk_buff *ctx)
 {
 	long keys[6] = { 30, 10, 20, 50, 40, 10 };
-	struct element *kept = 0;
 	for (int i = 0; i < 6; i++) {
 		struct element *one = bpf_obj_new_impl(bpf_core_type_id_local(struct element), 0);
 		if (!one)
 			return 1;
 		one->key = keys[i];
-		if (i == 3)
-			kept = bpf_refcount_acquire_impl(one, 0);
+		struct element *again = i == 3 ? bpf_refcount_acquire_impl(one, 0) : 0;
+		bpf_spin_lock(&lock);
 		bpf_rbtree_add_impl(&tree, &one->node, less, 0, 0);
+		bpf_spin_unlock(&lock);
+		if (!again)
+			continue;
+		bpf_spin_lock(&lock);
+		struct bpf_rb_node *node = bpf_rbtree_remove(&tree, &again->node);
+		bpf_spin_unlock(&lock);
+		out[0] = node != 0;
+		if (node)
+			bpf_obj_drop_impl(container(node, struct element, node), 0);
+		out[1] = again->key;
+		bpf_spin_lock(&lock);
+		out[3] = bpf_rbtree_add_impl(&tree, &again->node, less, 0, 0);
+		bpf_spin_unlock(&lock);
 	}
-	if (!kept)
-		return 2;
-	struct bpf_rb_node *node = bpf_rbtree_remove(&tree, &kept->node);
-	out[0] = node != 0;
-	if (node)
-		bpf_obj_drop_impl(container(node, struct element, node), 0);
-	out[1] = kept->key;
-	out[2] = (long)bpf_rbtree_remove(&tree, &kept->node);
-	out[3] = bpf_rbtree_add_impl(&tree, &kept->node, less, 0, 0);
 	for (int i = 4; i < 10; i++) {
-		node = bpf_rbtree_first(&tree);
-		if (!node)
+		bpf_spin_lock(&lock);
+		struct bpf_rb_node *node = bpf_rbtree_first(&tree);
+		if (!node) {
+			bpf_spin_unlock(&lock);
 			return 3;
+		}
 		node = bpf_rbtree_remove(&tree, node);
+		bpf_spin_unlock(&lock);
+		if (!node)
+			return 4;
 		struct element *one = container(node, struct element, node);
 		out[i] = one->key;
 		bpf_obj_drop_impl(one, 0);
 	}
-	return bpf_rbtree_first(&tree) != 0;
+	return 0;
 }
 SEC("tc") int iterators(struct __sk_buff *ctx)
 {
@@ -137,7 +151,7 @@ SEC("tc") int iterators(struct __sk_buff *ctx)
 		out[0] += *n;
 	bpf_iter_num_destroy(&numbers);
 	out[1] = bpf_iter_num_new(&numbers, 5, 4);
-	out[2] = (long)bpf_iter_num_next(&numbers);
+	out[2] = bpf_iter_num_next(&numbers) != 0;
 	bpf_iter_num_destroy(&numbers);
 	out[3] = bpf_iter_bits_new(&bits, words, 2);
 	while ((n = bpf_iter_bits_next(&bits)))
@@ -195,7 +209,7 @@ SEC("tc") int slices(struct __sk_buff *skb)
 	bytes = bpf_dynptr_slice_rdwr(&all, 1, room, 4);
 	if (bytes)
 		bytes[0] = 99;
-	out[5] = (long)bpf_dynptr_slice(&all, 16, room, 4);
+	out[5] = bpf_dynptr_slice(&all, 16, room, 4) != 0;
 	out[6] = bpf_dynptr_adjust(&all, 3, 19);
 	bpf_skb_change_head(skb, 10, 0);
 	bytes = bpf_dynptr_slice(&all, 0, room, 4);
@@ -203,7 +217,8 @@ SEC("tc") int slices(struct __sk_buff *skb)
 		out[7] = bytes[0];
 	return 0;
 }
-const char hay[] = "hay needle hay", needle[] = "needle";
+const char hay[] = "hay needle hay";
+const char needle[] = "needle";
 SEC("tc") int strings(struct __sk_buff *skb)
 {
 	out[0] = bpf_strlen(hay);
@@ -218,11 +233,6 @@ static __attribute__((noinline)) int deep(int n)
 	if (n > 3)
 		bpf_throw(n + 40);
 	return n;
-}
-static int handler(__u64 cookie)
-{
-	out[0] = cookie;
-	return cookie * 2;
 }
 SEC("tc") int throwing(struct __sk_buff *skb) { return deep(skb->mark) + 1; }
 SEC("tc") __attribute__((btf_decl_tag("exception_callback:handled")))
@@ -275,7 +285,7 @@ describe.each([
     const { loaded, host } = start();
     expect(loaded.programs.get('lists')!.run({}).retval).toBe(0);
     // 50 10 30 20 40 from both ends
-    expect(numbers(loaded).slice(0, 4)).toEqual([50, 40, 10, 20]);
+    expect(numbers(loaded).slice(0, 5)).toEqual([50, 40, 10, 20, 30]);
     const before = host.machine.memory.save().bytes.length;
     for (let i = 0; i < 100; i++) loaded.programs.get('lists')!.run({});
     expect(host.machine.memory.save().bytes.length).toBeLessThan(before + 100 * 4 * 8 * 16);
@@ -341,5 +351,28 @@ describe.each([
     expect(numbers(loaded).slice(0, 8)).toEqual([0, 0, 0, 0, 0, 1, 0, 1]);
     expect(host.machine.timers.advance(world, world.now)).toBe(1);
     expect(numbers(loaded).slice(0, 2)).toEqual([7, 5]);
+  });
+});
+
+const permission = permitted();
+const closed = permission.ok ? undefined : permission.message;
+describe.skipIf(closed !== undefined)(`kernel functions of both homes${closed ? ` (skipped: ${closed})` : ''}`, () => {
+  const { spec: native } = open('kfuncs.bpf.c', bytes, { vmlinux: compileTypes });
+  const packet = Uint8Array.from({ length: 64 }, (_, i) => i);
+  const cases = [
+    ...['lists', 'trees', 'iterators', 'slices', 'strings'].map((name) => [name, 0] as const),
+    ...(['throwing', 'caught'] as const).flatMap((name) => [3, 5].map((mark) => [name, mark] as const)),
+  ];
+  it.each(cases)('agree: %s with %i', (name, mark) => {
+    const results = [kernel(), vm({ btf: compileTypes }), vm({ btf: compileTypes, compileAfter: 0 })].map((host) => {
+      const loaded = native.load(host, { programs: [name] });
+      const { retval, dataOut } = loaded.programs.get(name)!.run({ data: packet, context: { mark } });
+      const result = { retval, dataOut: dataOut && Buffer.from(dataOut).toString('hex'), out: loaded.global('out') };
+      loaded.close();
+      host.close();
+      return result;
+    });
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
   });
 });
