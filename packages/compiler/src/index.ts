@@ -5,3 +5,4 @@ export { asArray, asRecord, integerOf, pointee, printType, sizeOf, strip } from 
 export * from './compile.ts';
 export { parseModule } from './ir/parse.ts';
 export { printModule } from './ir/print.ts';
+export * from './trace/index.ts';

@@ -78,6 +78,20 @@ export class Executable {
     return [...debug.functionRanges(), ...ranges];
   }
 
+  /** A function or a variable: where the file says it is, and how large. Undefined when there is none, or no size. */
+  symbolNamed(name: string): { readonly address: bigint; readonly size: number } | undefined {
+    for (const table of ['.symtab', '.dynsym']) {
+      const found = this.symbols(table).find((one) => one.name === name && one.defined);
+      if (found) return { address: BigInt(found.value), size: found.size };
+    }
+    return undefined;
+  }
+
+  /** It runs where the file says, not wherever there is room. */
+  get fixed(): boolean {
+    return this.read(16, 2).readUInt16LE(0) === ET_EXEC;
+  }
+
   /** Static probes (USDT): every place of `provider:name`, or of all when not given. */
   usdt(provider?: string, name?: string): UsdtPlace[] {
     const places: UsdtPlace[] = [];
@@ -374,6 +388,7 @@ const SHT_NOBITS = 8;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
 const NT_GNU_BUILD_ID = 3;
+const ET_EXEC = 2;
 const NT_STAPSDT = 3;
 /** By binding: local, global, weak. */
 const RANK = [1, 3, 2];

@@ -1,0 +1,196 @@
+import { type Diagnostic, SkepError, type SourceFile, type Span } from '@skep/base';
+import type { Expression, ProbeNode, Script } from './ast.ts';
+import { CTypes } from './c-types.ts';
+import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
+import { configOf } from './config.ts';
+import { contextOf } from './context.ts';
+import { badProbe, importFailed, noProbes, warning } from './diagnostics.ts';
+import { Emitter } from './emit.ts';
+import { Macros } from './macros.ts';
+import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
+import { Output } from './output.ts';
+import { parseScript } from './parser.ts';
+import { expandProbe, type Probe } from './probe.ts';
+import type { TraceTarget } from './target.ts';
+import { type AggregateType, INT64, sizeOf, type TraceType } from './type.ts';
+
+export interface TraceOptions {
+  readonly target: TraceTarget;
+  /** `$1`, `$2` … */
+  readonly positional?: readonly string[];
+  /** What `getopt` gives. */
+  readonly named?: ReadonlyMap<string, string>;
+  /** Settings come from here too: `BPFTRACE_MAX_STRLEN`. */
+  readonly environment?: { readonly [name: string]: string | undefined };
+  /** Allows what changes something: `system`, `signal`. */
+  readonly unsafe?: boolean;
+  /** Programs tell what helpers answer. */
+  readonly helperErrors?: boolean;
+  readonly childPid?: number;
+  /** C headers that are included in front. */
+  readonly includes?: readonly string[];
+  /** Nanoseconds from the clock since boot to the time of day. */
+  readonly bootOffset?: bigint;
+  /** `test` and `bench` probes instead of all others. */
+  readonly mode?: 'test' | 'bench' | undefined;
+}
+
+/**
+ * From a script to a program in C and everything that user space needs to know about it. The C is for `compile`: it has
+ * no errors that the script did not have, which are all found here. Throws SkepError, E15xx.
+ */
+export function compileTrace(source: SourceFile, options: TraceOptions): CompiledTrace {
+  const positional = options.positional ?? [];
+  const scripts = withImports(parseScript(source, { positional }), options);
+  const [root] = scripts as [Script];
+  const config = configOf(root.config, options.environment ?? {});
+  const types = new CTypes(scripts.flatMap((one) => one.definitions), options.includes ?? [], options.target);
+  const macros = new Macros(scripts);
+  const warnings: Diagnostic[] = [];
+  const checker = new Checker(
+    { target: options.target, types, config, positional, named: options.named ?? new Map(), unsafe: options.unsafe ?? false, childPid: options.childPid ?? 0 },
+    scripts.flatMap((one) => one.maps),
+  );
+  // What was imported comes first.
+  const probes = [...scripts].reverse().flatMap((one) => one.probes);
+  if (probes.length === 0) throw new SkepError(noProbes({ file: source, start: 0, end: Math.min(1, source.text.length) }));
+  const units: ProgramUnit[] = [];
+  for (const node of probes) {
+    for (const probe of probesOf(node, config.missing_probes, options.target, warnings)) {
+      if ((probe.kind === 'test' || probe.kind === 'bench') !== (options.mode !== undefined) && (options.mode === undefined || (probe.kind !== 'begin' && probe.kind !== 'end'))) continue;
+      if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end') continue;
+      if (units.length >= config.max_probes)
+        throw new SkepError(badProbe(`Can't attach to ${units.length + 1} probes because it exceeds the current limit of ${config.max_probes} probes.`, node.span, 'raise max_probes, or narrow the wildcard'));
+      units.push(unitOf(node, probe, macros, types, options.target, units.length));
+    }
+  }
+  checker.check(units);
+  const clockMap = options.environment?.['BPFTRACE_DUMMY_TS_MAP'];
+  const out = new Output(options.target.cpus, config, options.helperErrors ?? false, clockMap, options.bootOffset ?? 0n);
+  for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
+  const programs: TraceProgram[] = [];
+  const texts: string[] = [];
+  for (const unit of units) {
+    checker.unit = unit;
+    texts.push(new Emitter(checker, unit, out).program());
+    programs.push({ name: unit.name, probe: unit.probe, section: unit.context.section });
+  }
+  const maps = [...checker.maps.values()].filter((one) => one.used && one.value).map((one) => mapOf(one, checker, out, config.max_map_keys));
+  return {
+    c: out.source(texts, maps),
+    programs,
+    maps,
+    actions: out.actions,
+    config,
+    stacks: out.stacks ? 'skep_stacks' : undefined,
+    warnings: [...checker.diagnostics.list.filter((one) => one.severity === 'warning'), ...warnings],
+    options: [...checker.namedOptions].map(([name, { summary }]) => ({ name, summary })),
+  };
+}
+
+function probesOf(node: ProbeNode, missing: string, target: TraceTarget, warnings: Diagnostic[]): Probe[] {
+  const found: Probe[] = [];
+  const names = new Set<string>();
+  for (const { text, span } of node.attachPoints) {
+    try {
+      for (const one of expandProbe(text, span, target)) {
+        if (names.has(one.name)) continue;
+        names.add(one.name);
+        found.push(one);
+      }
+    } catch (error) {
+      if (!(error instanceof SkepError) || missing === 'error' || error.code !== 'E1541') throw error;
+      if (missing === 'warn') for (const one of error.diagnostics) warnings.push(warning(one.message, span, one.help));
+    }
+  }
+  return found;
+}
+
+function unitOf(node: ProbeNode, probe: Probe, macros: Macros, types: CTypes, target: TraceTarget, index: number): ProgramUnit {
+  const body = macros.expandBlock(node.body);
+  const predicate = node.predicate && macros.expandExpression(node.predicate);
+  return { probe, context: contextOf(probe, types, target), predicate, body, name: `${probe.kind}_${index + 1}`, measuresStacks: asksForLength(body) };
+}
+
+/** Whether `len()` is called: only then do stacks carry how long they are. */
+function asksForLength(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(asksForLength);
+  if (typeof node !== 'object' || node === null) return false;
+  const { kind, name } = node as { kind?: string; name?: string };
+  if (kind === 'call' && name === 'len') return true;
+  return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'expandedAt' && key !== 'nameSpan' && asksForLength(value));
+}
+
+function mapOf(map: MapInfo, checker: Checker, out: Output, standard: number): TraceMap & { type: string; entries: number; valueSize: number } {
+  const value = map.value!;
+  const bucketed = value.kind === 'aggregate' && BUCKETED.has(value.name);
+  const key: TraceType = map.key ?? INT64;
+  const scalar = map.scalar !== false;
+  const plain = scalar ? 8 : Math.max(1, sizeOf(key));
+  const bucketAt = bucketed ? Math.ceil(plain / 8) * 8 : undefined;
+  const keySize = bucketAt === undefined ? plain : bucketAt + 8;
+  const { declaration } = map;
+  const wanted = declaration ? Number(checker.constant(declaration.entries) ?? 1n) : scalar && !bucketed ? 1 : standard;
+  const perCpu = value.kind === 'aggregate';
+  const declared = declaration?.mapType;
+  const type = declared?.includes('lru') ? (perCpu ? 'LRU_PERCPU_HASH' : 'LRU_HASH') : perCpu ? 'PERCPU_HASH' : declared === 'percpuhash' ? 'PERCPU_HASH' : 'HASH';
+  return {
+    name: map.name,
+    symbol: out.mapSymbol(map.name),
+    key: scalar ? undefined : key,
+    value,
+    keySize,
+    bucketAt,
+    span: map.span,
+    type,
+    entries: bucketed && scalar ? Math.max(wanted, bucketsOf(value as AggregateType)) : Math.max(1, wanted),
+    valueSize: sizeOf(value),
+  };
+}
+
+function bucketsOf(type: AggregateType): number {
+  if (type.name === 'hist') return 1 + 65 * 2 ** Number(type.args[0] ?? 0n);
+  if (type.name === 'tseries') return Number(type.args[1]);
+  const [min, max, step] = type.args as bigint[];
+  return Number((max! - min!) / step!) + 2;
+}
+const BUCKETED: ReadonlySet<string> = new Set(['hist', 'lhist', 'tseries']);
+
+const importedC = new WeakMap<Script, string[]>();
+
+/** The script, then what it imports, and what that imports; each file once. */
+function withImports(root: Script, options: TraceOptions): Script[] {
+  const scripts: Script[] = [root];
+  const seen = new Set<string>();
+  const { target } = options;
+  const load = (script: Script, path: string, span: Span, base: string): void => {
+    const whole = path.startsWith('/') ? path : `${base}${path}`;
+    if (seen.has(whole) || path.startsWith('stdlib/')) return;
+    seen.add(whole);
+    const text = target.readFile?.(whole);
+    if (text === undefined) {
+      const files = target.listDirectory?.(whole);
+      if (files === undefined) throw new SkepError(importFailed(path, 'there is no such file', span));
+      for (const file of files) if (/\.(bt|h|bpf\.c)$/.test(file)) load(script, `${whole}/${file}`, span, '');
+      return;
+    }
+    const file: SourceFile = typeof text === 'string' ? { name: whole, text } : text;
+    if (whole.endsWith('.bpf.c')) importedC.set(root, [...(importedC.get(root) ?? []), file.text]);
+    else if (whole.endsWith('.h')) scripts.push({ ...EMPTY, definitions: [{ text: `${file.text}\n`, span }] });
+    else if (whole.endsWith('.bt')) {
+      const imported = parseScript(file, { positional: options.positional ?? [] });
+      if (imported.config.length > 0) throw new SkepError(importFailed(path, 'a config block belongs to the main script', span));
+      scripts.push(imported);
+      for (const one of imported.imports) load(imported, one.path, one.span, directoryOf(whole));
+    } else throw new SkepError(importFailed(path, 'it is no .bt, .h or .bpf.c', span));
+  };
+  for (const one of root.imports) load(root, one.path, one.span, directoryOf(one.span.file.name));
+  return scripts;
+}
+
+const EMPTY: Script = { definitions: [], config: [], imports: [], macros: [], maps: [], probes: [] };
+
+function directoryOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
+}
+export type { Expression };

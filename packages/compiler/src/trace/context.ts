@@ -1,0 +1,215 @@
+import type { Btf, BtfType } from '@skep/object';
+import type { CTypes } from './c-types.ts';
+import type { Probe } from './probe.ts';
+import type { TraceTarget } from './target.ts';
+import { type AddressSpace, INT32, INT64, int, type IntType, NONE, pointer, string, type StructField, type StructType, type TraceType, UINT64 } from './type.ts';
+
+/** What a probe gives its program. */
+export interface ProbeContext {
+  /** Where pointers that say nothing else point to. */
+  readonly space: AddressSpace;
+  /** Of the program's section in the object. */
+  readonly section: string;
+  /**
+   * Where values come from: slots of eight bytes (`slots`), a record (`record`), registers, a struct of pointers (`iterator`),
+   * nothing.
+   */
+  readonly shape: 'none' | 'slots' | 'record' | 'registers' | 'iterator' | 'usdt';
+  /** Members of `args`, or of `ctx` for iterators. */
+  readonly args: StructType | undefined;
+  readonly retval: TraceType | undefined;
+  /** The program runs for something of its own accord, and stacks and registers mean something. */
+  readonly user: boolean;
+}
+
+export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): ProbeContext {
+  const base = { args: undefined, retval: undefined, user: false } as const;
+  switch (probe.kind) {
+    case 'begin':
+    case 'end':
+    case 'test':
+    case 'bench':
+    case 'self':
+    case 'interval':
+      return { ...base, space: 'kernel', section: `raw_tp/skep_${probe.kind}`, shape: 'none', user: true };
+    case 'profile':
+    case 'software':
+    case 'hardware':
+      return { ...base, space: 'kernel', section: 'perf_event', shape: 'registers' };
+    case 'tracepoint': {
+      const space = probe.category === 'syscalls' ? 'user' : 'kernel';
+      const format = target.tracepointFormat?.(probe.category, probe.event);
+      const args = format === undefined ? undefined : recordOf(probe, format, types, space);
+      return { ...base, space, section: `tracepoint/${probe.category}/${probe.event}`, shape: 'record', args };
+    }
+    case 'rawtracepoint': {
+      const parameters = tracepointParameters(target.btf?.(), probe.event);
+      return { ...base, space: 'kernel', section: `raw_tp/${probe.event}`, shape: 'slots', args: slots(`${probe.event}_args`, parameters, types) };
+    }
+    case 'kprobe':
+    case 'kretprobe':
+      return { ...base, space: 'kernel', section: `${probe.kind}/${probe.function}${probe.offset ? `+${probe.offset}` : ''}`, shape: 'registers', retval: probe.kind === 'kretprobe' ? UINT64 : undefined };
+    case 'fentry':
+    case 'fexit': {
+      const found = functionParameters(target.btf?.(), probe.function);
+      const args = slots(`${probe.function}_args`, found?.parameters ?? [], types);
+      const retval = probe.kind === 'fexit' ? (found ? typeOfBtf(found.result, types) : UINT64) : undefined;
+      return { ...base, space: 'kernel', section: `${probe.kind}/${probe.function}`, shape: 'slots', args, retval };
+    }
+    case 'uprobe':
+    case 'uretprobe': {
+      const place = /^(0x)?[0-9a-fA-F]+$/.test(probe.function) && /^(0x|\d)/.test(probe.function) ? hex(probe.function) : probe.function;
+      const parameters = target.executable?.(probe.binary)?.parameters?.(probe.function);
+      const args = parameters && registersOf(`${probe.function}_args`, parameters, types);
+      return { ...base, space: 'user', section: `${probe.kind}/${probe.binary}:${place}${probe.offset ? `+${probe.offset}` : ''}`, shape: 'registers', retval: probe.kind === 'uretprobe' ? UINT64 : undefined, user: true, args };
+    }
+    case 'usdt':
+      return { ...base, space: 'user', section: `usdt/${probe.binary}:${probe.provider}:${probe.event}`, shape: 'usdt', user: true };
+    case 'iter': {
+      const context = types.type(`struct bpf_iter__${probe.over}`);
+      return { ...base, space: 'kernel', section: `iter/${probe.over}`, shape: 'iterator', args: context?.kind === 'struct' ? context : undefined };
+    }
+  }
+}
+
+function hex(text: string): string {
+  return `0x${BigInt(text).toString(16)}`;
+}
+
+/** The fields of a tracepoint, as its format file tells them; those that all tracepoints have are left out. */
+function recordOf(probe: Probe & { kind: 'tracepoint' }, format: string, types: CTypes, space: AddressSpace): StructType {
+  const fields: StructField[] = [];
+  let size = 8;
+  for (const [, declaration = '', offset, bytes, signed] of format.matchAll(/field:([^;]+);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d)/g)) {
+    const array = /\[[^\]]*\]$/.exec(declaration)?.[0] ?? '';
+    const plain = declaration.slice(0, declaration.length - array.length);
+    const name = /\w+$/.exec(plain)?.[0] ?? plain;
+    const written = plain.slice(0, plain.length - name.length).trim() + array;
+    const at = Number(offset);
+    size = Math.max(size, at + Number(bytes));
+    if (name.startsWith('common_')) continue;
+    const type = fieldType(written, Number(bytes), signed === '1', types, space);
+    fields.push({ name, type, offset: at, ...(written.startsWith('__data_loc') && { dataLocation: true }) });
+  }
+  return { kind: 'struct', name: `struct _tracepoint_${probe.category}_${probe.event}`, anonymous: true, size, fields: () => fields, kernel: false };
+}
+
+function fieldType(written: string, size: number, signed: boolean, types: CTypes, space: AddressSpace): TraceType {
+  if (written.startsWith('__data_loc')) return pointer(/\bchar\b/.test(written) ? int(1, true) : NONE, 'kernel');
+  const array = /\[(\w*)\]$/.exec(written);
+  const base = written.replace(/\[\w*\]$/, '').replace(/\bconst\b/g, '').replace(/\s+/g, ' ').trim();
+  if (array) {
+    if (base === 'char' || base === 'unsigned char' && false) return string(size);
+    const element = types.type(base);
+    const each = element && element.kind === 'int' ? element : (int(1, signed) as IntType);
+    return { kind: 'array', of: each, count: Math.floor(size / (each.kind === 'int' ? each.size : 1)) };
+  }
+  if (base.endsWith('*')) {
+    let to = typeOfText(base.slice(0, -1).trim(), types, space);
+    if (to === undefined) to = NONE;
+    return pointer(to, space);
+  }
+  if (base.startsWith('enum ')) return types.type(base) ?? int(size, signed);
+  if (base.startsWith('struct ') || base.startsWith('union ')) return types.type(base) ?? { kind: 'array', of: int(1, false), count: size };
+  if (base === 'bool') return { kind: 'bool' };
+  return [1, 2, 4, 8].includes(size) ? int(size, signed) : { kind: 'array', of: int(1, false), count: size };
+}
+
+function typeOfText(text: string, types: CTypes, space: AddressSpace): TraceType | undefined {
+  if (text.endsWith('*')) {
+    const to = typeOfText(text.slice(0, -1).trim(), types, space);
+    return to && pointer(to, space);
+  }
+  return types.type(text);
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** Parameters in slots of eight bytes, as BTF programs get them. */
+function slots(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
+  const fields = parameters.map((one, i): StructField => ({ name: one.name, type: typeOfBtf(one.type, types), offset: 8 * i }));
+  return { kind: 'struct', name: `struct ${name}`, anonymous: true, size: Math.max(8, 8 * parameters.length), fields: () => fields, kernel: false };
+}
+
+function registersOf(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
+  let at = 0;
+  const fields = parameters.map((one): StructField => {
+    const type = typeOfBtf(one.type, types, 'user');
+    const offset = at;
+    at += 8;
+    return { name: one.name, type, offset };
+  });
+  return { kind: 'struct', name: `struct ${name}`, anonymous: true, size: Math.max(8, at), fields: () => fields, kernel: false };
+}
+
+/** A type as C writes it; only what pointers and integers need. */
+function typeOfBtf(text: string, types: CTypes, space: AddressSpace = 'kernel'): TraceType {
+  const plain = text.replace(/\b(const|volatile)\b/g, '').replace(/\s+/g, ' ').trim();
+  if (plain === 'void') return NONE;
+  if (plain.endsWith('*')) {
+    const to = typeOfBtf(plain.slice(0, -1), types, space);
+    return pointer(to, space);
+  }
+  const found = types.type(plain);
+  if (found?.kind === 'struct') return found.size <= 8 ? found : INT64;
+  return found ?? INT64;
+}
+
+function tracepointParameters(btf: Btf | undefined, event: string): Parameter[] {
+  const id = btf?.find(`btf_trace_${event}`, 'typedef');
+  if (btf === undefined || id === undefined) return [];
+  const typedef = btf.type(id);
+  const to = 'type' in typedef ? btf.type(typedef.type as number) : undefined;
+  const proto = to && 'type' in to ? btf.type(to.type as number) : undefined;
+  // The first is the tracepoint's own data.
+  return proto?.kind === 'func_proto' ? parametersOf(btf, proto).slice(1) : [];
+}
+
+function functionParameters(btf: Btf | undefined, name: string): { parameters: Parameter[]; result: string } | undefined {
+  const id = btf?.find(name, 'func');
+  if (btf === undefined || id === undefined) return undefined;
+  const func = btf.type(id);
+  const proto = func.kind === 'func' ? btf.type(func.type) : undefined;
+  if (proto?.kind !== 'func_proto') return undefined;
+  return { parameters: parametersOf(btf, proto), result: cName(btf, proto.result) };
+}
+
+function parametersOf(btf: Btf, proto: BtfType & { kind: 'func_proto' }): Parameter[] {
+  return proto.params.map((one, i) => ({ name: one.name || `arg${i}`, type: cName(btf, one.type) }));
+}
+
+/** A type as C names it; functions and what has no name are `void`. */
+export function cName(btf: Btf, id: number): string {
+  if (id === 0) return 'void';
+  const type = btf.type(id);
+  switch (type.kind) {
+    case 'int':
+    case 'typedef':
+    case 'float':
+      return type.name;
+    case 'ptr':
+      return `${cName(btf, type.type)} *`;
+    case 'const':
+    case 'volatile':
+    case 'restrict':
+    case 'type_tag':
+      return cName(btf, type.type);
+    case 'struct':
+    case 'union':
+      return type.name ? `${type.kind} ${type.name}` : 'void';
+    case 'fwd':
+      return `struct ${type.name}`;
+    case 'enum':
+    case 'enum64':
+      return type.name ? `enum ${type.name}` : 'int';
+    default:
+      return 'void';
+  }
+}
+
+/** The type of a result that nothing is known about. */
+export const ANY_RESULT: TraceType = INT64;
+export { INT32 };

@@ -1,0 +1,379 @@
+import { PT_REGS } from '@skep/abi';
+import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
+import { type Emitter, plus } from '../emit.ts';
+import { asNumber, BOOL, INT64, int, NONE, pointer, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
+import type { Call, FunctionSpec } from './spec.ts';
+
+/** What the probe gives: arguments, registers, results, stacks, and addresses of symbols. */
+export const PROBE: readonly FunctionSpec[] = [
+  {
+    names: ['args'],
+    arity: [0, 0],
+    signature: 'args',
+    summary: 'the arguments by name: `args.filename`',
+    check(checker, call) {
+      const { args } = checker.unit.context;
+      if (args) return args;
+      return checker.report(notHere("The args builtin", checker.unit.probe.kind, call.span, 'use arg0, arg1 …'));
+    },
+    emit(e, call, dest) {
+      const { shape, args } = e.unit.context;
+      if (shape === 'record' || shape === 'slots') e.read('kernel', dest!, sizeOf(args!), e.context(), call.span);
+      else {
+        for (const [i, field] of args!.fields().entries()) e.storeScalar(plus(dest!, field.offset), field.type.kind === 'int' || field.type.kind === 'pointer' ? field.type : UINT64, register(e, PT_REGS.x86_64.args[i]!));
+      }
+      return dest;
+    },
+  },
+  {
+    names: ['ctx'],
+    arity: [0, 0],
+    signature: 'ctx',
+    summary: 'the context of the program; for iterators, what is walked',
+    check(checker) {
+      const { context } = checker.unit;
+      return context.shape === 'iterator' && context.args ? context.args : pointer(NONE, 'kernel');
+    },
+    emit: (e) => `(u64)${e.context()}`,
+  },
+  {
+    names: ['arg0', 'sarg0'],
+    arity: [0, 0],
+    signature: 'arg0 … argN, sarg0 … sargN',
+    summary: 'an argument by its number, from registers; `sarg` from the stack',
+    check(checker, call) {
+      const { kind } = checker.unit.probe;
+      const { shape } = checker.unit.context;
+      const match = /^(s?)arg(\d+)$/.exec(call.name)!;
+      if (kind === 'usdt') return UINT64;
+      if (shape === 'slots' && kind === 'rawtracepoint') return UINT64;
+      if (kind !== 'kprobe' && kind !== 'uprobe') return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, 'use args'));
+      if (match[1] === '' && Number(match[2]) >= PT_REGS.x86_64.args.length) return checker.report(badCall(`x86_64 doesn't support ${call.name}`, call.span, `further arguments are on the stack: sarg0`));
+      return UINT64;
+    },
+    emit(e, call) {
+      const [, stack, index] = /^(s?)arg(\d+)$/.exec(call.name)!;
+      const { context } = e.unit;
+      if (context.shape === 'usdt') {
+        e.out.usdt = true;
+        const value = e.scratchVariable('long', '0');
+        e.emit(`  bpf_usdt_arg(${e.context()}, ${index}, &${value});`);
+        return e.keep(UINT64, `(u64)${value}`);
+      }
+      if (context.shape === 'slots') return e.keep(UINT64, `((u64 *)${e.context()})[${index}]`);
+      if (stack === '') return register(e, PT_REGS.x86_64.args[Number(index)]!);
+      const value = e.keep(UINT64, '0');
+      e.read(context.space, `&${value}`, 8, `${register(e, 'sp')} + ${8 + 8 * Number(index)}`, call.span);
+      return value;
+    },
+  },
+  {
+    names: ['retval', '__builtin_retval'],
+    arity: [0, 0],
+    signature: 'retval',
+    summary: 'the result of the function, where it returns',
+    check(checker, call) {
+      const { retval } = checker.unit.context;
+      return retval ?? checker.report(notHere("The retval builtin", checker.unit.probe.kind, call.span, 'use kretprobe, uretprobe or fexit'));
+    },
+    emit(e, call) {
+      const { context } = e.unit;
+      if (context.shape === 'registers') return register(e, 'ax');
+      const slot = context.args!.fields().length;
+      return e.keep(call.type!, `((u64 *)${e.context()})[${slot}]`);
+    },
+  },
+  {
+    names: ['reg'],
+    arity: [1, 1],
+    signature: 'reg("ip")',
+    summary: 'a register, by its name',
+    onlyCalled: true,
+    check(checker, call) {
+      checker.rvalue(call.args[0]!);
+      const name = checker.textOf(call.args[0]!);
+      if (name === undefined) return undefined;
+      if (checker.unit.context.shape !== 'registers' && checker.unit.context.shape !== 'usdt') return checker.report(notHere('reg()', checker.unit.probe.kind, call.span));
+      if (!(name in PT_REGS.x86_64.offsets)) return checker.report(badCall(`'${name}' is not a valid register on this architecture (x86_64)`, call.span, `there are ${Object.keys(PT_REGS.x86_64.offsets).join(', ')}`));
+      return UINT64;
+    },
+    emit: (e, call) => register(e, e.checker.textOf(call.args[0]!)!),
+  },
+  {
+    names: ['func', '__builtin_func'],
+    arity: [0, 0],
+    signature: 'func',
+    summary: 'the function that is traced',
+    check(checker, call) {
+      const { kind } = checker.unit.probe;
+      if (kind === 'uprobe' || kind === 'uretprobe') return special('usym');
+      if (kind === 'kprobe' || kind === 'kretprobe' || kind === 'fentry' || kind === 'fexit') return special('ksym');
+      return checker.report(notHere("The func builtin", kind, call.span));
+    },
+    emit(e, _call, dest) {
+      const { kind } = e.unit.probe;
+      if (kind === 'uprobe') e.emit(`  *(u64 *)(${dest}) = ${register(e, 'ip')};`);
+      else e.emit(`  *(u64 *)(${dest}) = bpf_get_func_ip(${e.context()});`);
+      if (kind === 'uprobe' || kind === 'uretprobe') e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      return dest;
+    },
+  },
+  {
+    names: ['probe', '__builtin_probe'],
+    arity: [0, 0],
+    signature: 'probe',
+    summary: 'the name of the probe',
+    check: (checker) => string(checker.unit.probe.name.length + 1),
+    text: (checker) => checker.unit.probe.name,
+    emit(e, call, dest) {
+      e.storeText(dest!, sizeOf(call.type!), e.unit.probe.name);
+      return dest;
+    },
+  },
+  {
+    names: ['probetype', '__builtin_probetype'],
+    arity: [0, 0],
+    signature: 'probetype',
+    summary: 'the kind of the probe; `special` for begin, end and their like',
+    check: (checker) => string(kindName(checker.unit.probe.kind).length + 1),
+    text: (checker) => kindName(checker.unit.probe.kind),
+    emit(e, call, dest) {
+      e.storeText(dest!, sizeOf(call.type!), kindName(e.unit.probe.kind));
+      return dest;
+    },
+  },
+  {
+    names: ['usermode', '__builtin_usermode'],
+    arity: [0, 0],
+    signature: 'usermode',
+    summary: 'whether the processor ran a process, not the kernel',
+    check: () => int(1, false),
+    emit(e) {
+      const { context, probe } = e.unit;
+      if (context.shape === 'registers' && (probe.kind === 'profile' || probe.kind === 'software' || probe.kind === 'hardware')) return e.keep(int(1, false), `(${register(e, 'cs')} & 3) == 3`);
+      return context.user ? '1' : '0';
+    },
+  },
+  stack('kstack'),
+  stack('ustack'),
+  {
+    names: ['ksym'],
+    arity: [1, 1],
+    signature: 'ksym(address)',
+    summary: 'an address of the kernel, printed as a name',
+    onlyCalled: true,
+    check: (checker, call) => addressArgument(call, checker.rvalue(call.args[0]!)) && special('ksym'),
+    emit(e, call, dest) {
+      e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
+      return dest;
+    },
+  },
+  {
+    names: ['usym'],
+    arity: [1, 1],
+    signature: 'usym(address)',
+    summary: 'an address of the process, printed as a name',
+    onlyCalled: true,
+    check: (checker, call) => addressArgument(call, checker.rvalue(call.args[0]!)) && special('usym'),
+    emit(e, call, dest) {
+      e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
+      e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      return dest;
+    },
+  },
+  {
+    names: ['kaddr'],
+    arity: [1, 1],
+    signature: 'kaddr("symbol")',
+    summary: 'where a symbol of the kernel lies',
+    onlyCalled: true,
+    check(checker, call) {
+      checker.rvalue(call.args[0]!);
+      const name = checker.textOf(call.args[0]!);
+      if (name === undefined) return undefined;
+      if (checker.final && checker.options.target.kernelSymbol?.(name) === undefined) return checker.report(notFound(`Failed to resolve kernel symbol: ${name}`, call.span, '/proc/kallsyms lists them; their addresses are shown to root'));
+      return pointer(UINT64, 'kernel');
+    },
+    emit: (e, call) => `${e.checker.options.target.kernelSymbol!(e.checker.textOf(call.args[0]!)!)}ULL`,
+  },
+  {
+    names: ['percpu_kaddr'],
+    arity: [1, 2],
+    signature: 'percpu_kaddr("symbol" [, cpu])',
+    summary: "where a processor's own variable of the kernel lies",
+    onlyCalled: true,
+    check(checker, call) {
+      for (const arg of call.args) checker.rvalue(arg);
+      const name = checker.textOf(call.args[0]!);
+      if (name === undefined) return undefined;
+      const btf = checker.options.target.btf?.();
+      const id = btf?.find(name, 'var');
+      if (id === undefined) return checker.report(notFound(`Could not resolve variable "${name}" from BTF`, call.span, 'only variables that BTF knows can be found'));
+      return pointer(UINT64, 'kernel');
+    },
+    emit(e, call) {
+      const name = e.checker.textOf(call.args[0]!)!;
+      e.out.externs.add(name);
+      e.out.vmlinux = true;
+      if (call.args[1]) return e.keep(UINT64, `(u64)bpf_per_cpu_ptr(&${name}, (u32)(${e.value(call.args[1])}))`);
+      return e.keep(UINT64, `(u64)bpf_this_cpu_ptr(&${name})`);
+    },
+  },
+  {
+    names: ['uaddr'],
+    arity: [1, 1],
+    signature: 'uaddr("symbol")',
+    summary: 'where a symbol of the traced program lies',
+    onlyCalled: true,
+    check(checker, call) {
+      checker.rvalue(call.args[0]!);
+      const name = checker.textOf(call.args[0]!);
+      const { probe } = checker.unit;
+      if (probe.kind !== 'uprobe' && probe.kind !== 'uretprobe' && probe.kind !== 'usdt') return checker.report(notHere('uaddr()', probe.kind, call.span));
+      if (name === undefined) return undefined;
+      const executable = checker.options.target.executable?.(probe.binary);
+      const symbol = executable?.symbol(name);
+      if (!symbol) return checker.report(notFound(`Could not resolve symbol: ${probe.binary}:${name}`, call.span, '`nm` lists the symbols of a binary'));
+      if (!executable!.fixed) return checker.report(refusedProbe('uaddr() of a position-independent program is not supported', call.span, 'link the program with -no-pie'));
+      const size = [1, 2, 4, 8].includes(symbol.size) ? symbol.size : 8;
+      return pointer(int(size, false), 'user');
+    },
+    emit(e, call) {
+      const { probe } = e.unit;
+      const binary = 'binary' in probe ? probe.binary : '';
+      return `${e.checker.options.target.executable!(binary)!.symbol(e.checker.textOf(call.args[0]!)!)!.address}ULL`;
+    },
+  },
+  address('kptr', 'kernel'),
+  address('uptr', 'user'),
+  {
+    names: ['path'],
+    arity: [1, 2],
+    signature: 'path(struct path * [, size])',
+    summary: 'the path of a file (fentry, fexit and iterators that allow it)',
+    onlyCalled: true,
+    check(checker, call) {
+      const type = checker.rvalue(call.args[0]!);
+      if (call.args[1]) checker.rvalue(call.args[1]);
+      const { kind } = checker.unit.probe;
+      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'iter') return checker.report(notHere('path()', kind, call.span, 'use fentry or iter:task_file'));
+      if (!type) return undefined;
+      if (type.kind !== 'struct' && type.kind !== 'pointer') return checker.report(badCall(`path() only supports pointer or record arguments`, call.span));
+      const size = call.args[1] && checker.constant(call.args[1]);
+      return string(size === undefined ? checker.options.config.max_strlen + 1 : Number(size));
+    },
+    emit(e, call, dest) {
+      const [value] = call.args;
+      const type = asNumber(value!.type!);
+      const size = sizeOf(call.type!);
+      e.zero(dest!, size);
+      const at = type.kind === 'pointer' ? e.value(value!) : e.addressOfPlace(value!);
+      e.emit(`  bpf_d_path((struct path *)(${at}), ${dest}, ${size});`);
+      e.out.vmlinux = true;
+      return dest;
+    },
+  },
+  {
+    names: ['socket_cookie'],
+    arity: [1, 1],
+    signature: 'socket_cookie(struct sock *)',
+    summary: 'a number that stays with a socket',
+    onlyCalled: true,
+    check(checker, call) {
+      checker.rvalue(call.args[0]!);
+      const { kind } = checker.unit.probe;
+      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'rawtracepoint') return checker.report(notHere('socket_cookie()', kind, call.span));
+      return UINT64;
+    },
+    emit: (e, call) => e.keep(UINT64, `bpf_get_socket_cookie((void *)${e.value(call.args[0]!)})`),
+  },
+  {
+    names: ['skboutput'],
+    arity: [4, 4],
+    signature: 'skboutput(file, skb, length, offset)',
+    summary: 'not supported',
+    onlyCalled: true,
+    check: (checker, call) => checker.report(refusedProbe('skboutput() is not supported', call.span, 'write packets with `skep run` and an XDP or tc program')),
+    emit: () => '0',
+  },
+  {
+    names: ['is_err'],
+    arity: [1, 1],
+    signature: 'is_err(pointer)',
+    summary: 'whether a pointer stands for an error',
+    onlyCalled: true,
+    check: (checker, call) => checker.rvalue(call.args[0]!) && BOOL,
+    emit: (e, call) => e.keep(BOOL, `(u64)(${e.value(call.args[0]!)}) >= (u64)-4095`),
+  },
+];
+
+function addressArgument(call: Call, type: TraceType | undefined): TraceType | undefined {
+  void call;
+  return type;
+}
+
+function address(name: 'kptr' | 'uptr', space: 'kernel' | 'user'): FunctionSpec {
+  return {
+    names: [name],
+    arity: [1, 1],
+    signature: `${name}(pointer)`,
+    summary: `the same pointer, to memory of the ${space === 'kernel' ? 'kernel' : 'process'}`,
+    onlyCalled: true,
+    check(checker, call) {
+      const type = checker.rvalue(call.args[0]!);
+      if (!type) return undefined;
+      if (type.kind !== 'pointer' && type.kind !== 'int') return checker.report(badCall(`${name}() only supports pointer arguments (${type.kind} provided)`, call.span));
+      return pointer(type.kind === 'pointer' ? type.to : UINT64, space);
+    },
+    emit: (e, call) => e.value(call.args[0]!),
+  };
+}
+
+function stack(name: 'kstack' | 'ustack'): FunctionSpec {
+  return {
+    names: [name],
+    arity: [0, 2],
+    signature: `${name}([mode,] [limit])`,
+    summary: `the stack of the ${name === 'kstack' ? 'kernel' : 'process'}; modes: bpftrace, perf, raw, build_id`,
+    check(checker, call) {
+      let mode = checker.options.config.stack_mode;
+      let limit = 127;
+      for (const arg of call.args) {
+        if (arg.kind === 'name' && ['bpftrace', 'perf', 'raw', 'build_id'].includes(arg.name)) mode = arg.name;
+        else {
+          checker.rvalue(arg);
+          const value = checker.constant(arg);
+          if (value === undefined) return checker.report(badCall(`Invalid stack mode for ${name}()`, arg.span, 'modes are bpftrace, perf, raw, build_id'));
+          if (value > 127n || value < 0n) return checker.report(badCall(`${name}([int limit]): limit shouldn't exceed 127, ${value} given`, call.span));
+          limit = Number(value);
+        }
+      }
+      if (mode === 'build_id' && name === 'kstack') return checker.report(badCall('stack mode build_id is only available for ustack', call.span));
+      return special(name, { mode, limit });
+    },
+    emit(e, call, dest) {
+      e.out.stacks = true;
+      const type = call.type as { limit?: number };
+      const flags = name === 'ustack' ? '0x100' : '0';
+      const { shape } = e.unit.context;
+      void shape;
+      e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &skep_stacks, ${flags});`);
+      e.emit(`  *(u32 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      if (e.unit.measuresStacks) {
+        const room = e.room(127 * 8);
+        const size = e.scratchVariable('s64', `bpf_get_stack(${e.context()}, ${room}, ${8 * (type.limit ?? 127)}, ${flags})`);
+        e.emit(`  *(u32 *)(${dest} + 12) = ${size} > 0 ? (u32)(${size} / 8) : 0;`);
+      } else e.emit(`  *(u32 *)(${dest} + 12) = 0;`);
+      return dest;
+    },
+  };
+}
+
+function kindName(kind: string): string {
+  return kind === 'begin' || kind === 'end' || kind === 'self' || kind === 'test' || kind === 'bench' ? 'special' : kind;
+}
+
+function register(e: Emitter, name: string): string {
+  return e.keep(UINT64, `*(u64 *)((char *)${e.context()} + ${PT_REGS.x86_64.offsets[name]})`);
+}
+void INT64;

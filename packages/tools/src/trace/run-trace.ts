@@ -1,0 +1,135 @@
+import { type Diagnostic, SkepError, type SourceFile } from '@skep/base';
+import { type CompiledTrace, compile, compileTrace, type TraceTarget } from '@skep/compiler';
+import { permitted, possibleCpus } from '@skep/kernel';
+import { openObject } from '@skep/object';
+import type { Recording } from '@skep/capture';
+import { compileTypes, type Host, kernel, Spec, vm } from 'skep';
+import { Actions } from './actions.ts';
+import { machineMeanings } from './meanings.ts';
+import { Printer } from './printer.ts';
+import { runSession } from './session.ts';
+import { machineTarget } from './target.ts';
+import { bootTime, type Clock, ProcessWorld, realClock } from './world.ts';
+
+export interface TraceRun {
+  readonly source: SourceFile;
+  readonly home: 'auto' | 'kernel' | 'vm';
+  readonly recording?: Recording | undefined;
+  readonly positional?: readonly string[];
+  readonly named?: ReadonlyMap<string, string>;
+  readonly environment?: { readonly [name: string]: string | undefined };
+  readonly unsafe?: boolean;
+  readonly helperErrors?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly warnings?: boolean;
+  readonly includes?: readonly string[];
+  readonly pid?: number | undefined;
+  readonly command?: HeldLike | undefined;
+  readonly mode?: 'test' | 'bench' | undefined;
+  readonly dryRun?: boolean;
+  readonly signal: AbortSignal;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Shows warnings of the compiler. */
+  readonly diagnose: (list: readonly Diagnostic[]) => void;
+  /** Everything is attached. */
+  readonly attached?: () => void;
+  readonly clock?: Clock;
+  /** The name of this process, as `comm` says in the virtual machine. */
+  readonly comm?: string;
+  readonly target?: TraceTarget;
+}
+
+/** A command that waits to be let go. */
+export interface HeldLike {
+  readonly pid: number;
+  readonly ended: Promise<number>;
+  go(): void;
+  kill(): void;
+}
+
+/** Compiles a script, loads it into its home and runs it to its end. Gives the exit code. */
+export async function runTrace(run: TraceRun): Promise<number> {
+  const clock = run.clock ?? realClock();
+  const cpus = run.home === 'vm' ? 1 : possibleCpus();
+  const target = run.target ?? machineTarget(cpus, undefined);
+  const compiled = compileScript(run, target, clock);
+  if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
+  const host = homeOf(run, compiled, target, clock);
+  try {
+    return await load(run, compiled, host, clock);
+  } finally {
+    host.close();
+  }
+}
+
+export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'named' | 'environment' | 'unsafe' | 'helperErrors' | 'command' | 'includes' | 'mode'>, target: TraceTarget, clock: Clock): CompiledTrace {
+  return compileTrace(run.source, {
+    target,
+    positional: run.positional ?? [],
+    ...(run.named && { named: run.named }),
+    environment: run.environment ?? {},
+    unsafe: run.unsafe ?? false,
+    helperErrors: run.helperErrors ?? false,
+    childPid: run.command?.pid ?? 0,
+    includes: run.includes ?? [],
+    bootOffset: clock.wall() - clock.now(),
+    mode: run.mode,
+  });
+}
+
+/** The object of a compiled script. What is wrong with it is a mistake of ours. */
+export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readonly object: Uint8Array } {
+  const btf = target.btf?.();
+  const result = compile({ name: 'script.c', text: compiled.c }, btf ? { vmlinux: btf } : {});
+  if (!result.ok) throw new Error(`the program that was made of the script does not compile: ${result.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}\n${compiled.c}`);
+  return { object: result.object };
+}
+
+function homeOf(run: TraceRun, compiled: CompiledTrace, target: TraceTarget, clock: Clock): Host {
+  const wanted = run.home === 'auto' ? (run.recording ? 'vm' : permitted().ok ? 'kernel' : 'vm') : run.home;
+  if (wanted === 'kernel') return kernel();
+  const host = vm({ cpus: target.cpus, btf: compileTypes, recording: run.recording });
+  if (!run.recording) host.machine.world = new ProcessWorld(clock, run.comm ?? 'skep');
+  void compiled;
+  return host;
+}
+
+async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: Clock): Promise<number> {
+  const { object } = objectOf(compiled, run.target ?? machineTarget(host.cpus, undefined));
+  let spec = new Spec(openObject(object, { name: run.source.name }));
+  if (spec.globals.includes('skep_started')) spec = spec.with({ skep_started: clock.now() });
+  const printer = new Printer({ json: run.json ?? false, warnings: run.warnings ?? true, write: run.out, say: run.err });
+  if (run.dryRun) return 0;
+  const loaded = spec.load(host);
+  try {
+    const dummy = run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined;
+    const meanings = machineMeanings(compiled.config, clock, () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)), dummy);
+    const actions = new Actions(compiled, loaded.maps, printer, meanings, run.helperErrors ?? false);
+    const code = await runSession({
+      compiled,
+      loaded,
+      host,
+      actions,
+      printer,
+      clock,
+      signal: run.signal,
+      attachable: host.kind === 'kernel',
+      pid: run.pid,
+      ended: run.command?.ended,
+      attached: (count) => {
+        if (!run.quiet) printer.attached(count);
+        run.attached?.();
+        run.command?.go();
+      },
+    });
+    if (!printer.json) printer.raw('\n');
+    if (compiled.config.print_maps_on_exit) actions.printMaps();
+    return code;
+  } finally {
+    loaded.close();
+    run.command?.kill();
+  }
+}
+export { bootTime, SkepError };

@@ -1,0 +1,196 @@
+import { type CompiledTrace, LOST, type ProbeKind, RING, type TraceProgram } from '@skep/compiler';
+import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram } from 'skep';
+import type { Actions } from './actions.ts';
+import type { Printer } from './printer.ts';
+import type { Clock } from './world.ts';
+
+export interface SessionOptions {
+  readonly compiled: CompiledTrace;
+  readonly loaded: Loaded;
+  readonly host: Host;
+  readonly actions: Actions;
+  readonly printer: Printer;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Nothing is attached to: only probes that run by themselves count. */
+  readonly attachable: boolean;
+  readonly pid?: number | undefined;
+  /** Called when everything is attached. */
+  readonly attached: (count: number) => void;
+  /** Resolves when there is a command and it ended. */
+  readonly ended: Promise<unknown> | undefined;
+  /** Where the world must be told before a program runs by itself. */
+  readonly before?: (() => void) | undefined;
+}
+
+/** Runs a script that is loaded: `begin`, everything else until something ends it, `end`. Gives the exit code. */
+export async function runSession(options: SessionOptions): Promise<number> {
+  const session = new Session(options);
+  try {
+    return await session.run();
+  } finally {
+    session.close();
+  }
+}
+
+class Session {
+  private readonly options: SessionOptions;
+  private readonly links: HostLink[] = [];
+  private readonly stop = new AbortController();
+  private lost = 0n;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+  }
+
+  async run(): Promise<number> {
+    const { options } = this;
+    const { printer, signal } = options;
+    const stop = () => this.stop.abort();
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop);
+    options.attached(this.attach());
+    this.trigger('begin');
+    const own = this.programs('interval').length > 0;
+    const waits = this.links.length > 0 || own || this.programs('self').length > 0;
+    const quit = options.ended?.then(stop);
+    const reading = this.read();
+    if (options.host.replay) await this.replay();
+    else if ((waits || options.ended) && !this.stop.signal.aborted) await Promise.all([this.intervals(), this.until()]);
+    stop();
+    void quit;
+    for (const link of this.links) link.close();
+    await reading;
+    this.drain();
+    this.trigger('end');
+    signal.removeEventListener('abort', stop);
+    this.reportLost();
+    void printer;
+    return options.actions.exitCode ?? 0;
+  }
+
+  close(): void {
+    for (const link of this.links) link.close();
+  }
+
+  private programs(kind: ProbeKind): readonly TraceProgram[] {
+    return this.options.compiled.programs.filter((one) => one.probe.kind === kind);
+  }
+
+  /** Everything that something else runs. Gives how many probes there are. */
+  private attach(): number {
+    const { compiled, loaded, attachable, pid } = this.options;
+    for (const one of compiled.programs) {
+      if (OWN.has(one.probe.kind)) continue;
+      const program = loaded.programs.get(one.name)!;
+      if (attachable || this.options.host.replay) this.links.push(this.attachOne(one, program, pid));
+    }
+    return compiled.programs.length;
+  }
+
+  private attachOne(one: TraceProgram, program: LoadedProgram, pid: number | undefined): HostLink {
+    const { probe } = one;
+    const more: AttachOptions = {
+      ...(pid !== undefined && (probe.kind === 'uprobe' || probe.kind === 'uretprobe' || probe.kind === 'usdt' || probe.kind === 'profile') && { pid }),
+      ...(probe.kind === 'profile' && { frequency: Math.max(1, Math.round(1e9 / Number(probe.every))) }),
+    };
+    return program.attach(more);
+  }
+
+  /** Runs all programs of a kind once. */
+  private trigger(kind: ProbeKind): void {
+    for (const one of this.programs(kind)) this.runOnce(one);
+  }
+
+  private runOnce(one: TraceProgram): number {
+    this.options.before?.();
+    const { retval } = this.options.loaded.programs.get(one.name)!.run({ context: CONTEXT });
+    this.drain();
+    return retval;
+  }
+
+  private drain(): void {
+    const { loaded, actions } = this.options;
+    const ring = loaded.records.get(RING)!;
+    while (ring.drainRaw((view, offset, length) => actions.take(copy(view as DataView, offset, length)), 1024) > 0) if (actions.exitCode !== undefined) this.stop.abort();
+    if (actions.exitCode !== undefined) this.stop.abort();
+  }
+
+  /** Records as they come; in the virtual machine they are taken after each run. */
+  private async read(): Promise<void> {
+    const { loaded, host } = this.options;
+    if (host.kind === 'vm') return;
+    const { signal } = this.stop;
+    const ring = loaded.records.get(RING)!;
+    for await (const batch of ring.batches({ signal })) {
+      for (const one of batch) this.options.actions.take(one as unknown as Uint8Array);
+      if (this.options.actions.exitCode !== undefined) this.stop.abort();
+    }
+  }
+
+  private async intervals(): Promise<void> {
+    const { clock } = this.options;
+    const { signal } = this.stop;
+    const timers = this.programs('interval').map((one) => ({ one, every: one.probe.kind === 'interval' ? one.probe.every : 0n, next: 0n }));
+    if (timers.length === 0) return;
+    const start = clock.now();
+    for (const timer of timers) timer.next = start + timer.every;
+    while (!signal.aborted) {
+      const next = timers.reduce((a, b) => (b.next < a.next ? b : a));
+      const wait = next.next - clock.now();
+      if (wait > 0n) await clock.wait(wait, signal);
+      else await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) break;
+      this.runOnce(next.one);
+      const now = clock.now();
+      next.next += next.every;
+      // What was missed is not made up for.
+      if (next.next < now - next.every) next.next = now;
+    }
+  }
+
+  private until(): Promise<void> {
+    const { signal } = this.stop;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      // Keeps the process alive while nothing but the kernel is at work.
+      const alive = setInterval(() => {}, 1000);
+      const signals = this.programs('self');
+      const onSignal = () => {
+        for (const one of signals) this.runOnce(one);
+      };
+      if (signals.length > 0) process.on('SIGUSR1', onSignal);
+      signal.addEventListener('abort', () => {
+        clearInterval(alive);
+        process.off('SIGUSR1', onSignal);
+        resolve();
+      });
+    });
+  }
+
+  private async replay(): Promise<void> {
+    const replay = this.options.host.replay!();
+    for (;;) {
+      const next = replay.next();
+      this.drain();
+      if (next.done || this.stop.signal.aborted) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private reportLost(): void {
+    const lost = BigInt(this.options.loaded.global(LOST) as bigint);
+    if (lost > this.lost) this.options.printer.lost(Number(lost - this.lost));
+    this.lost = lost;
+  }
+}
+
+/** Probes whose programs are run by this process. */
+const OWN: ReadonlySet<ProbeKind> = new Set(['begin', 'end', 'interval', 'self', 'test', 'bench']);
+
+const CONTEXT = { args: [0n] };
+
+function copy(view: DataView, offset: number, length: number): Uint8Array {
+  return new Uint8Array(view.buffer.slice(view.byteOffset + offset, view.byteOffset + offset + length));
+}
+export type { Attached };
