@@ -201,7 +201,7 @@ export class Run {
                   if (helper === undefined) throw new Fault('call', `there is no helper ${imm}`);
                   machine.fuel = fuel;
                   helper(machine, r);
-                  fuel = machine.fuel;
+                  fuel = machine.fuel - memory.takeWork();
                   // A helper may have allocated, which replaces the view.
                   view = memory.view;
                   if (machine.tail !== undefined) {

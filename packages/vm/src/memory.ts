@@ -17,6 +17,11 @@ export class Memory {
   bytes: Uint8Array;
   /** What compiled code imports. */
   readonly shared: WebAssembly.Memory;
+  /**
+   * Bytes that helpers have worked on, and what counts for as much; see {@link takeWork}. Programs pay for it from their
+   * budget of instructions, so that none keeps the machine busy with calls on ever the same megabyte.
+   */
+  work = 0;
   private top = FIRST_FREE;
   private readonly free = new Map<number, number[]>();
 
@@ -67,7 +72,16 @@ export class Memory {
     const at = low >>> 0;
     if (high !== 0 || at < NULL_END || at + size > this.size)
       throw new Fault('memory', `${what} at ${pointerText(low, high)}`);
+    this.work += size;
     return at;
+  }
+
+  /** The instructions that the work of helpers so far stands for; what is not worth the ado stays for the next time. */
+  takeWork(): number {
+    if (this.work < LEAST_WORK) return 0;
+    const instructions = Math.min(this.work / BYTES_AN_INSTRUCTION, 0x20000000) | 0;
+    this.work = 0;
+    return instructions;
   }
 
   /** A copy of what is in use, to go back to. */
@@ -102,6 +116,10 @@ export interface SavedMemory {
   readonly free: readonly (readonly [size: number, offsets: readonly number[]])[];
 }
 
+/** What a program records in its outcome counts as work on so many bytes: nobody fills the host's memory with it. */
+export const RECORDED = 1 << 16;
+const BYTES_AN_INSTRUCTION = 16;
+const LEAST_WORK = 2048;
 const PAGE = 65536;
 const INITIAL_PAGES = 16;
 /** 2 GiB: offsets stay positive in 32-bit arithmetic. */

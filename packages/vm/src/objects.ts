@@ -14,10 +14,12 @@ export type MachineObject =
 export class Objects {
   private readonly list = new Map<number, MachineObject>();
   private readonly numbers = new Map<unknown, number>();
+  private readonly open = new Set<Socket>();
   private next = 1;
 
   add(object: MachineObject): number {
     const number = this.next++;
+    if (object.kind === 'socket') this.open.add(object.socket);
     this.list.set(number, object);
     this.numbers.set(subject(object), number);
     const address = addressOf(object);
@@ -30,7 +32,7 @@ export class Objects {
   }
 
   sockets(): Socket[] {
-    return [...this.list.values()].flatMap((one) => (one.kind === 'socket' ? [one.socket] : []));
+    return [...this.open];
   }
 
   /** The number of a map, program, socket or cgroup, or of the map or socket at an address; 0 when it has none. */
@@ -44,6 +46,7 @@ export class Objects {
     const address = addressOf(this.list.get(number)!);
     if (address !== undefined) this.numbers.delete(address);
     this.numbers.delete(what);
+    this.open.delete(what as Socket);
     this.list.delete(number);
   }
 }

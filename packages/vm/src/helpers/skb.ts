@@ -15,6 +15,7 @@ import {
 import type { Machine } from '../machine.ts';
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from '../maps/map.ts';
 import { CgroupArrayMap } from '../maps/references.ts';
+import { RECORDED } from '../memory.ts';
 import { replace, replaceByDifference } from './checksum.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
@@ -71,6 +72,7 @@ export const skbHelpers: Record<number, Helper> = {
     if ((r[6]! & ~1) !== 0 || r[7] !== 0 || r[4]! <= 0) give(r, EINVAL);
     else {
       machine.outcome.clones ??= [];
+      machine.memory.work += RECORDED + 64 * skb.length;
       machine.outcome.clones.push({ interface: r[4]!, flags: r[6]!, data: skb.packet() });
       give(r, 0);
     }

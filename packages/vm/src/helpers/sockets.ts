@@ -2,6 +2,7 @@ import { uapiField, uapiRecord } from '@skep/abi';
 import type { Socket } from '../hooks/socket.ts';
 import type { Machine } from '../machine.ts';
 import { EINVAL } from '../maps/map.ts';
+import { RECORDED } from '../memory.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers about sockets; those that programs find are the machine's own ({@link Machine.createSocket}). */
@@ -88,6 +89,7 @@ export const socketHelpers: Record<number, Helper> = {
   162: (machine, r) => give64(r, machine.world.socketOfFile?.(argument64(r, 1)) ?? 0n),
   // bpf_tcp_send_ack(tcp socket, next)
   116: (machine, r) => {
+    machine.memory.work += RECORDED;
     machine.outcome.acks ??= [];
     machine.outcome.acks.push(r[4]! >>> 0);
     give(r, 0);

@@ -1,6 +1,6 @@
 import { utf8Text } from '@skep/base';
 import type { Machine } from '../machine.ts';
-import { EINVAL, ERANGE } from '../maps/map.ts';
+import { EINVAL, EOVERFLOW, ERANGE } from '../maps/map.ts';
 import { formatText } from './format.ts';
 import { argument64, give, type Helper } from './helper.ts';
 
@@ -42,17 +42,13 @@ export const textHelpers: Record<number, Helper> = {
     const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
     const text = args && formatText(machine, format, args);
     if (typeof text !== 'string') give(r, EINVAL);
-    else {
-      machine.outcome.text = (machine.outcome.text ?? '') + text;
-      give(r, 0);
-    }
+    else give(r, write(machine, text));
   },
   127: (machine, r) => {
     const data = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'the bytes for a sequence');
-    let text = machine.outcome.text ?? '';
-    for (const byte of data) text += String.fromCharCode(byte);
-    machine.outcome.text = text;
-    give(r, 0);
+    let text = '';
+    for (const byte of data.subarray(0, SEQUENCE + 1)) text += String.fromCharCode(byte);
+    give(r, write(machine, text));
   },
   // bpf_strtol(buf, length, flags, result), bpf_strtoul
   105: (machine, r) => parseNumber(machine, r, true),
@@ -68,6 +64,16 @@ function trace(machine: Machine, r: Int32Array, format: Uint8Array, args: readon
   machine.onTrace?.(utf8Text(Uint8Array.from(text, (one) => one.charCodeAt(0))));
   give(r, text.length);
 }
+
+/** An iterator's text has room for eight pages (bpf_seq_read, kernel/bpf/bpf_iter.c). */
+function write(machine: Machine, text: string): number {
+  const before = machine.outcome.text ?? '';
+  if (before.length + text.length > SEQUENCE) return EOVERFLOW;
+  machine.outcome.text = before + text;
+  return 0;
+}
+
+const SEQUENCE = 8 * 4096;
 
 /** At most twelve (MAX_BPRINTF_VARARGS). */
 function argumentsAt(machine: Machine, low: number, high: number, length: number): bigint[] | undefined {

@@ -4,6 +4,7 @@ import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
 import { EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
 import { StackTraceMap } from '../maps/stack-trace.ts';
+import { RECORDED } from '../memory.ts';
 import { argument64, give, give64, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
 
@@ -216,12 +217,14 @@ function signal(machine: Machine, r: Int32Array, thread: boolean): void {
     give(r, EINVAL);
     return;
   }
+  machine.memory.work += RECORDED;
   machine.outcome.signals ??= [];
   machine.outcome.signals.push({ signal: number, thread });
   give(r, 0);
 }
 
 function remote(machine: Machine, r: Int32Array, kind: 'key' | 'repeat' | 'pointer', values: readonly number[]): void {
+  machine.memory.work += RECORDED;
   machine.outcome.remote ??= [];
   machine.outcome.remote.push({ kind, values });
   give(r, 0);

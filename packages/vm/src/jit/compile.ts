@@ -647,8 +647,12 @@ function reasonOf(machine: Machine, code: Int32Array, reason: number, slot: numb
 function helperImport(machine: Machine, id: number): (slot: number, ...halves: number[]) => void {
   const helper = machine.helpers[id]!;
   const sets: Int32Array[] = Array.from({ length: MAX_NESTING + 1 }, () => new Int32Array(22));
+  const { fuel } = machine.globals;
   const finish = (r: Int32Array): void => {
     const { view } = machine.memory;
+    const work = machine.memory.takeWork();
+    // Never below what a comparison with 0 tells from plenty.
+    if (work > 0) fuel.value = Math.max(fuel.value - work, -0x40000000);
     view.setInt32(machine.cells, r[0]!, true);
     view.setInt32(machine.cells + 4, r[1]!, true);
   };

@@ -1,7 +1,7 @@
 import { CAST_KERN, CAST_USER, MAY_GOTO } from '../interpreter.ts';
 import { ARENA_HIGH, FRAME_SIZE, NULL_END } from '../memory.ts';
 import { CALLBACK } from '../program.ts';
-import { analyse, findLoops } from './dominators.ts';
+import { analyse } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
 import { liveAtEntry } from './liveness.ts';
 import { Widths, ZeroState } from './narrow.ts';
@@ -121,7 +121,8 @@ class Translator {
   /** The budget lives in a local between calls. */
   private readonly counts: boolean;
   private context = 0;
-  private charges: Int32Array = new Int32Array(0);
+  /** Where it is seen whether anything is left of the budget: at every turn of a loop, and at the entry. */
+  private headers: Uint8Array = new Uint8Array(0);
   /** What registers of the current context hold for certain. */
   private known: (Known | undefined)[] = [];
   /** The least offset from each register that was checked since the register was written. */
@@ -152,7 +153,7 @@ class Translator {
     const { graph, code } = this;
     const successors = graph.blocks.map((block) => block.next);
     const flow = analyse(successors);
-    this.charges = this.loopCharges(successors, flow);
+    this.headers = flow.isHeader;
     const unverified = this.shared.trust === 'unverified';
     this.widths = new Widths(this.shared.code, graph, flow, {
       checkedLoads: unverified || this.shared.kernelLoads,
@@ -227,22 +228,6 @@ class Translator {
     }
   }
 
-  /** Instructions that one turn of a loop is charged for, by the loop's header; the entry's charge is its function's. */
-  private loopCharges(successors: readonly (readonly number[])[], flow: ReturnType<typeof analyse>): Int32Array {
-    const charges = new Int32Array(successors.length);
-    if (!this.counts) return charges;
-    const { blocks } = this.graph;
-    const whole = blocks.reduce((sum, block) => sum + blockSize(block), 0);
-    const loops = flow.reducible ? findLoops(successors, flow, (node) => blockSize(blocks[node]!)) : undefined;
-    for (const node of flow.order) {
-      if (flow.isHeader[node] === 0) continue;
-      // The turn may take a short way through a large loop: a part of the whole bounds how much it can cheat.
-      charges[node] = Math.max(blockSize(blocks[node]!), (loops?.total[node] ?? whole) >> 5);
-    }
-    charges[0]! += Math.max(blockSize(blocks[0]!), whole >> 5);
-    return charges;
-  }
-
   private prologue(): void {
     const { shared, graph } = this;
     // The local keeps the budget also of functions without loops: calls of helpers write it back.
@@ -265,20 +250,23 @@ class Translator {
   }
   private zeroVector: number | undefined;
 
-  private charge(node: number, slot: number): void {
-    const charge = this.charges[node]!;
-    if (charge === 0) return;
+  /** Every block takes from the budget what it costs. */
+  private charge(node: number, block: Block): void {
     const { code } = this;
-    this.mark(slot);
     code.op1(w.LOCAL_GET, this.fuel);
-    code.i32(charge);
+    code.i32(blockSize(block));
     code.op(w.I32_SUB);
+    if (node !== 0 && this.headers[node] === 0) {
+      code.op1(w.LOCAL_SET, this.fuel);
+      return;
+    }
+    this.mark(block.from);
     code.op1(w.LOCAL_TEE, this.fuel);
     code.i32(0);
     code.op(w.I32_LT_S);
     code.op(w.IF);
     code.op(w.VOID);
-    this.stop(STOP.fuel, slot);
+    this.stop(STOP.fuel, block.from);
     code.op(w.END);
   }
 
@@ -314,7 +302,7 @@ class Translator {
     for (let i = 0; i < widths.words; i++) this.zero.set[i] = widths.zeroIn[node * widths.words + i]!;
     if (block.before !== undefined) this.crossing(block, block.before);
     this.zero.enter(block);
-    this.charge(node, block.from);
+    if (this.counts) this.charge(node, block);
     this.wanted = widths.wanted(node);
     for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) {
       const pair = slot + 1 < block.to && isExtension(shared.code, slot);

@@ -1,6 +1,7 @@
 import { argument64, give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
 import { EINVAL } from '../maps/map.ts';
+import { RECORDED } from '../memory.ts';
 import type { SimulatedCgroup } from '../world.ts';
 
 /** Kernel functions that find tasks and cgroups: those of the machine's world. */
@@ -41,6 +42,7 @@ export const taskKfuncs: Record<string, Helper> = {
       give(r, EINVAL);
       return;
     }
+    machine.memory.work += RECORDED;
     machine.outcome.signals ??= [];
     machine.outcome.signals.push({ signal, thread: r[6] === 0, task: argument64(r, 1) });
     give(r, 0);

@@ -12,6 +12,7 @@ import {
   EBADF,
   EINVAL,
   ENOENT,
+  ENOSPC,
   ENOTSUPP,
   indexKey,
   mapAddress,
@@ -28,6 +29,9 @@ export class PerfEventMap implements VmMap {
   private queue: Uint8Array[] = [];
   onSubmit: (() => void) | undefined;
 
+  /** Bytes that wait. */
+  private queued = 0;
+
   constructor(memory: Memory, spec: MapSpec) {
     checkMapFlags(spec, BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_PRESERVE_ELEMS);
     demand(
@@ -42,6 +46,9 @@ export class PerfEventMap implements VmMap {
   }
 
   output(bytes: Uint8Array): number {
+    // The kernel's buffer of a CPU is as long as user space made it; here it has more room than anybody asks for.
+    if (this.queued + bytes.length > MOST_QUEUED) return ENOSPC;
+    this.queued += bytes.length + RECORD;
     this.queue.push(bytes.slice());
     this.onSubmit?.();
     return 0;
@@ -50,6 +57,7 @@ export class PerfEventMap implements VmMap {
   drain(take: (view: DataView, offset: number, length: number) => void, max: number): number {
     const now = this.queue.slice(0, max);
     this.queue = this.queue.slice(now.length);
+    for (const bytes of now) this.queued -= bytes.length + RECORD;
     for (const bytes of now) take(new DataView(bytes.buffer), 0, bytes.length);
     return now.length;
   }
@@ -79,3 +87,7 @@ export class PerfEventMap implements VmMap {
     return this.memory.view.getUint32(key, true);
   }
 }
+
+const MOST_QUEUED = 64 << 20;
+/** What an object for a record takes at least. */
+const RECORD = 128;

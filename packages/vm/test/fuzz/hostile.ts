@@ -5,7 +5,8 @@ import { XdpPacket } from '../../src/hooks/xdp.ts';
 import { Machine } from '../../src/machine.ts';
 import type { VmMap } from '../../src/maps/map.ts';
 import { UserMap } from '../../src/maps/user.ts';
-import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, STACKS } from '../../src/memory.ts';
+import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, type SavedMemory, STACKS } from '../../src/memory.ts';
+import { SimulatedWorld } from '../../src/world.ts';
 import { BUFFER, mutate, Random, randomBytes, randomProgram, type Shape } from '../jit-programs.ts';
 
 /** Programs to be changed, with the maps that they name. */
@@ -38,21 +39,19 @@ export interface Tally {
 export class Hostile {
   readonly tally: Tally = { programs: 0, refused: 0, finished: 0, stopped: 0, survived: 0 };
   private readonly originals: readonly Original[];
-  private sides: readonly [Side, Side] | undefined;
+  private readonly sides: readonly [Side, Side];
   private age = 0;
 
   constructor(originals: readonly Original[] = []) {
     this.originals = originals;
+    this.sides = [new Side(originals, 'interpreter'), new Side(originals, 'jit')];
   }
 
   /** One program; `seed` alone says which, but for the state that those before it left. */
   try(seed: number): void {
     const random = new Random(seed);
     this.age += 1;
-    if (this.sides === undefined || this.age > GENERATION) {
-      this.sides = [new Side(this.originals, 'interpreter'), new Side(this.originals, 'jit')];
-      this.age = 0;
-    }
+    if (this.age > GENERATION) this.renew();
     this.tally.programs += 1;
     const { spec, context } = this.make(random, this.sides[0]);
     const [want, got] = this.sides.map((side) => this.guarded(seed, () => side.run(spec, context))) as [Seen, Seen];
@@ -67,7 +66,12 @@ export class Hostile {
       throw new Error(`seed ${seed}: memory differs at ${this.sides[0].difference(this.sides[1]).toString(16)}`);
     if (random.chance(apart ? 25 : 5)) for (const side of this.sides) this.guarded(seed, () => side.look());
     // Whoever stood still at another place has another state.
-    if (apart) this.sides = undefined;
+    if (apart) this.renew();
+  }
+
+  private renew(): void {
+    for (const side of this.sides) side.renew();
+    this.age = 0;
   }
 
   private make(random: Random, side: Side): { spec: ProgramSpec; context: 'packet' | 'buffer' } {
@@ -113,24 +117,35 @@ interface Seen {
 
 class Side {
   readonly machine: Machine;
-  private readonly maps = new Map<string, VmMap>();
-  private readonly users: readonly UserMap[];
+  private readonly specs: readonly MapSpec[];
+  private readonly fresh: SavedMemory;
   private readonly buffer: number;
   private readonly packet: XdpPacket;
+  private maps = new Map<string, VmMap>();
+  private users: UserMap[] = [];
 
   constructor(originals: readonly Original[], engine: 'interpreter' | 'jit') {
     const compiled = engine === 'jit';
     this.machine = new Machine({ cpus: 2, budget: compiled ? BUDGET * 64 : BUDGET, engine, compileAfter: 0 });
-    for (const spec of [...MAPS, ...originals.flatMap((one) => one.maps)]) {
-      if (!this.maps.has(spec.name)) this.maps.set(spec.name, this.machine.createMap(spec));
-    }
-    this.users = MAPS.map(({ name }) => this.maps.get(name)!).map((map) => new UserMap(this.machine, map));
+    this.specs = [...MAPS, ...originals.flatMap((one) => one.maps)];
     this.packet = new XdpPacket(this.machine.memory);
     this.buffer = this.machine.memory.allocate(BUFFER);
-    const head = program(new Uint8Array(Int32Array.of(0xb7, 7, 0x95, 0).buffer));
-    const target = this.machine.loadProgram(head, this.maps);
+    this.fresh = this.machine.memory.save();
+    this.renew();
+  }
+
+  /** Other maps, and the memory of a new machine. */
+  renew(): void {
+    const { machine } = this;
+    for (const map of this.maps.values()) machine.removeMap(map);
+    machine.memory.restore(this.fresh);
+    machine.world = new SimulatedWorld();
+    this.maps = new Map();
+    for (const spec of this.specs) if (!this.maps.has(spec.name)) this.maps.set(spec.name, machine.createMap(spec));
+    this.users = MAPS.map(({ name }) => new UserMap(machine, this.maps.get(name)!));
+    const target = machine.loadProgram(program(new Uint8Array(Int32Array.of(0xb7, 7, 0x95, 0).buffer)), this.maps);
     const value = new Uint8Array(4);
-    new DataView(value.buffer).setUint32(0, this.machine.objects.numberOf(target), true);
+    new DataView(value.buffer).setUint32(0, machine.objects.numberOf(target), true);
     this.maps.get('type3')!.userUpdate(this.buffer, value, 0);
   }
 
