@@ -1,9 +1,20 @@
 export { type CapturedPacket, type PacketCapture, readPackets, writePcap, writePcapng } from '@skep/capture';
 export { type Compiled, type CompileOptions, compile } from '@skep/compiler';
-export { Debugger, type DebuggerOptions, SimulatedWorld, Socket, type SocketOptions, type World } from '@skep/vm';
+export {
+  ArenaMap,
+  Debugger,
+  type DebuggerOptions,
+  kernelObject,
+  readKernelObject,
+  SimulatedWorld,
+  Socket,
+  type SocketOptions,
+  StructOps,
+  type World,
+} from '@skep/vm';
 export { type Checked, type CheckOptions, type CheckReport, check, type KernelName } from './check/check.ts';
 export type { Cost, LineCost, Needs } from './check/cost.ts';
-export type { Edit } from './check/fixes/site.ts';
+export type { Edit } from './check/fixes/editing.ts';
 export { renderFix } from './check/show-fix.ts';
 export { apply, type Fix } from './check/try-fixes.ts';
 export type * from './host.ts';

@@ -1,6 +1,6 @@
 import type { Recording } from '@skep/capture';
 import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
-import type { Fields, HookState, Outcome, PlainContext, Socket } from '@skep/vm';
+import type { Fields, HookGiven, Outcome, PlainContext, Socket } from '@skep/vm';
 
 /**
  * A home for programs: the Linux kernel or the virtual machine. Both do the same to the same objects; what one cannot
@@ -150,7 +150,7 @@ export interface HostTestRun {
   /** The virtual machine only: the socket that the program runs for (`sk` of its context). */
   readonly socket?: Socket | undefined;
   /** The virtual machine only: what helpers tell of the hook. */
-  readonly hook?: Pick<HookState, 'address' | 'cookie' | 'retval'> | undefined;
+  readonly hook?: HookGiven | undefined;
 }
 
 export interface HostTestResult {

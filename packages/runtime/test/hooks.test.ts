@@ -1,7 +1,7 @@
 import { permitted } from '@skep/kernel';
 import { SimulatedWorld, UserRingMap } from '@skep/vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HostTestRun, kernel, type Loaded, open, type VmHost, vm } from '../src/index.ts';
+import { bundledTypes, type HostTestRun, kernel, type Loaded, open, type VmHost, vm } from '../src/index.ts';
 
 const SOURCE = `
 #include <linux/bpf.h>
@@ -207,6 +207,90 @@ SEC("tc") int drain(struct __sk_buff *skb)
 	out[1] = bpf_user_ringbuf_drain(&orders, order, 0, 0);
 	return 0;
 }
+SEC("cgroup/sendmsg4") int sending(struct bpf_sock_addr *ctx)
+{
+	out[0] = ctx->user_ip4; out[1] = ctx->msg_src_ip4;
+	ctx->user_port = bpf_htons(5353);
+	return ctx->user_ip4 != bpf_htonl(0x08080808);
+}
+SEC("cgroup/connect6") int connect_six(struct bpf_sock_addr *ctx)
+{
+	out[0] = ctx->user_ip6[3];
+	ctx->user_ip6[0] = 0; ctx->user_ip6[3] = bpf_htonl(1);
+	return 1;
+}
+SEC("cgroup/bind4") int binding(struct bpf_sock_addr *ctx)
+{
+	if (bpf_ntohs(ctx->user_port) < 1024)
+		return 0;
+	ctx->user_ip4 = bpf_htonl(0x7f000001);
+	return 1;
+}
+SEC("cgroup/setsockopt") int setting(struct bpf_sockopt *ctx)
+{
+	unsigned char *value = ctx->optval, *end = ctx->optval_end;
+	out[0] = ctx->level; out[1] = ctx->optname; out[2] = ctx->optlen;
+	if (value + 4 > end)
+		return 0;
+	value[0] = 7;
+	ctx->optlen = 2;
+	return 1;
+}
+SEC("sk_skb/stream_verdict") int streamed(struct __sk_buff *skb)
+{
+	unsigned char *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	out[0] = skb->len;
+	if (data + 1 <= end)
+		out[1] = data[0];
+	return out[1] == 'G' ? SK_PASS : SK_DROP;
+}
+SEC("sk_msg") int edited(struct sk_msg_md *msg)
+{
+	unsigned char *data, *end;
+	out[0] = bpf_msg_push_data(msg, 2, 3, 0);
+	out[1] = bpf_msg_pop_data(msg, 0, 1, 0);
+	out[2] = msg->size;
+	out[3] = bpf_msg_pull_data(msg, 0, 2, 0);
+	data = msg->data; end = msg->data_end;
+	if (data + 2 <= end)
+		data[1] = '!';
+	out[4] = end - data;
+	out[5] = bpf_msg_pop_data(msg, 4, 9, 0);
+	return SK_PASS;
+}
+SEC("sockops") int options_of_header(struct bpf_sock_ops *ops)
+{
+	unsigned char window[3] = { 3, 0, 0 }, none[2] = { 99, 0 }, mine[4] = { 253, 4, 0xca, 0xfe };
+	if (ops->op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)
+		return bpf_reserve_hdr_opt(ops, 4, 0) == 0;
+	if (ops->op == BPF_SOCK_OPS_WRITE_HDR_OPT_CB) {
+		out[0] = bpf_store_hdr_opt(ops, mine, 4, 0);
+		out[1] = bpf_store_hdr_opt(ops, mine, 4, 0);
+		return 1;
+	}
+	out[0] = bpf_load_hdr_opt(ops, window, 3, 0);
+	out[1] = window[2];
+	out[2] = bpf_load_hdr_opt(ops, none, 2, 0);
+	return 1;
+}
+SEC("fexit/do_x") int left(unsigned long long *ctx)
+{
+	__u64 value = 0;
+	out[0] = ctx[0] + ctx[1];
+	out[1] = bpf_get_func_ret(ctx, &value);
+	out[2] = value;
+	out[3] = bpf_get_func_arg_cnt(ctx);
+	return 0;
+}
+struct seq_file; struct task_struct;
+struct bpf_iter_meta { struct seq_file *seq; __u64 session_id; __u64 seq_num; };
+struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
+SEC("iter/task") int listed(struct bpf_iter__task *ctx)
+{
+	static const char format[] = "%llu of %d\\n";
+	__u64 args[2] = { ctx->meta->seq_num, ctx->task != 0 };
+	return bpf_seq_printf(ctx->meta->seq, format, sizeof(format), args, sizeof(args));
+}
 `;
 
 const bytes = new TextEncoder().encode(SOURCE);
@@ -230,6 +314,60 @@ describe('hooks in the virtual machine', () => {
     program(name).run(options);
   const program = (name: string) => loaded.programs.get(name)!;
   const out = () => (loaded.global('out') as bigint[]).map(Number);
+
+  it('sendmsg, connect, bind: addresses as the program leaves them', () => {
+    const sent = run('sending', { context: { user_ip4: 0x08080808, msg_src_ip4: 9, user_port: 53 } });
+    expect(sent).toMatchObject({ retval: 0, fields: { user_port: network(5353) } });
+    expect(out().slice(0, 2)).toEqual([0x08080808, 9]);
+    expect(run('sending', { context: { user_ip4: 1 } }).retval).toBe(1);
+    expect(run('connect_six', { context: { user_ip6: [1, 2, 3, 4] } }).fields).toMatchObject({
+      user_ip6: [0, 2, 3, 0x01000000],
+    });
+    expect(out()[0]).toBe(4);
+    expect(run('binding', { context: { user_port: network(80) } }).retval).toBe(0);
+    const bound = run('binding', { context: { user_port: network(8080) } });
+    expect(bound).toMatchObject({ retval: 1, fields: { user_ip4: 0x0100007f } });
+  });
+
+  it('setsockopt: the value and how long it is', () => {
+    const set = run('setting', { context: { level: 6, optname: 1 }, data: Uint8Array.of(1, 2, 3, 4) });
+    expect(set).toMatchObject({ retval: 1, fields: { optlen: 2 }, dataOut: Uint8Array.of(7, 2, 3, 4) });
+    expect(out().slice(0, 3)).toEqual([6, 1, 4]);
+  });
+
+  it('sk_skb and sk_msg: bytes of a stream', () => {
+    const text = new TextEncoder();
+    expect(run('streamed', { data: text.encode('GET / HTTP/1.1') }).retval).toBe(1);
+    expect(out().slice(0, 2)).toEqual([14, 71]);
+    expect(run('streamed', { data: text.encode('PUT / HTTP/1.1') }).retval).toBe(0);
+    const { dataOut, retval } = run('edited', { data: text.encode('abcdef') });
+    expect(retval).toBe(1);
+    expect(out().slice(0, 6)).toEqual([0, 0, 8, 0, 2, -22]);
+    expect([...dataOut!]).toEqual([...'b!'].map((one) => one.charCodeAt(0)).concat([0, 0, ...text.encode('cdef')]));
+  });
+
+  it('sockops: options of the TCP header', () => {
+    const header = new Uint8Array(28);
+    header.set([1, 3, 3, 7, 2, 4, 5, 180], 20);
+    expect(run('options_of_header', { context: { op: 13 }, data: header }).retval).toBe(1);
+    expect(out().slice(0, 3)).toEqual([3, 7, -42]);
+    expect(run('options_of_header', { context: { op: 14 } }).outcome?.reservedOptions).toBe(4);
+    const { outcome } = run('options_of_header', { context: { op: 15, args: [8] } });
+    expect(outcome?.headerOptions).toEqual([Uint8Array.of(253, 4, 0xca, 0xfe)]);
+    expect(out().slice(0, 2)).toEqual([0, -17]);
+  });
+
+  it('fexit: arguments and the result', () => {
+    run('left', { context: { args: [3n, 4n], ret: 99n } });
+    expect(out().slice(0, 4)).toEqual([7, 0, 99, 2]);
+  });
+
+  it('iterators: members of their context, and the text that they print', () => {
+    host.machine.kernelTypes = bundledTypes;
+    const found = run('listed', { context: { meta: { seq_num: 5n }, task: 0x1234n } });
+    expect(found.outcome?.text).toBe('5 of 1\n');
+    expect(() => run('listed', { context: { tusk: 1 } })).toThrow('did you mean `task`?');
+  });
 
   it('rewrite addresses of connections, with storage of the cgroup', () => {
     const context = { user_family: 2, user_ip4: 0x01020304, user_port: network(443), type: 1 };

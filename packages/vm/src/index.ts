@@ -34,7 +34,7 @@ export { type MachineObject, Objects } from './objects.ts';
 export type { VmProgram } from './program.ts';
 export { type Attachment, replay } from './replay.ts';
 export { type RunCodeOptions, type RunCodeResult, runCode } from './run-code.ts';
-export { type TestRunOptions, type TestRunResult, testRun, xdpPacket } from './test-run.ts';
+export { type HookGiven, type TestRunOptions, type TestRunResult, testRun, xdpPacket } from './test-run.ts';
 export {
   RecordedWorld,
   type Route,

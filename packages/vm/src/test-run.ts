@@ -3,6 +3,7 @@ import type { HookSpec } from '@skep/object';
 import { badTestRun } from './diagnostics.ts';
 import { contextSize, decodeContext, encodeContext, layoutOf, type PlainContext } from './hooks/context.ts';
 import type { Fields } from './hooks/fields.ts';
+import { kernelObject, type Placed, type PlainObject, releasePlaced } from './hooks/kernel-object.ts';
 import { ETH_HLEN, MAX_SKB, SkBuff, type SkbView } from './hooks/skb.ts';
 import type { Socket } from './hooks/socket.ts';
 import { MAX_PACKET, XdpPacket } from './hooks/xdp.ts';
@@ -18,8 +19,14 @@ export interface TestRunOptions {
   /** The socket that the program runs for: `sk` of its context. */
   readonly socket?: Socket;
   /** What helpers tell of the hook: the traced function's address, the cookie of the link, the result so far. */
-  readonly hook?: Pick<HookState, 'address' | 'cookie' | 'retval'>;
+  readonly hook?: HookGiven;
 }
+
+/** What a test says of the hook beside the context. */
+export type HookGiven = Pick<
+  HookState,
+  'address' | 'cookie' | 'retval' | 'kernelContext' | 'sessionReturn' | 'received'
+>;
 
 export interface TestRunResult {
   /** r0, as unsigned 32-bit number. */
@@ -218,7 +225,8 @@ const MESSAGE_ROOM = 4096;
 function contextRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
   const { memory } = machine;
   const { hook } = program.spec;
-  const bytes = contextBytes(program, options.context);
+  const placed: Placed[] = [];
+  const bytes = iteratorBytes(machine, program, options.context, placed) ?? contextBytes(program, options.context);
   const layout = layoutOf(hook)?.layout;
   const record = layout?.kind === 'uapi' ? uapiRecord(layout.struct) : undefined;
   const pointers = record && DATA_POINTERS[record.name];
@@ -255,6 +263,7 @@ function contextRun(machine: Machine, program: VmProgram, options: TestRunOption
     return withFields(hook, { ...run, dataOut, contextOut });
   } finally {
     memory.release(at, bytes.length);
+    releasePlaced(machine, placed);
     if (data) memory.release(dataAt, room);
     machine.message = undefined;
   }
@@ -262,6 +271,26 @@ function contextRun(machine: Machine, program: VmProgram, options: TestRunOption
 
 function optionLength(context: TestRunOptions['context']): number {
   return context instanceof Uint8Array ? 1 : Number(context?.['optlen'] ?? 0);
+}
+
+/**
+ * The context of an iterator by its members: `struct bpf_iter__task` of the kernel's types, pointers as addresses or as
+ * what they point to. What it prints is in `outcome.text`.
+ */
+function iteratorBytes(
+  machine: Machine,
+  program: VmProgram,
+  context: TestRunOptions['context'],
+  placed: Placed[],
+): Uint8Array | undefined {
+  const { hook } = program.spec;
+  if (hook?.attachType !== 'BPF_TRACE_ITER' || context === undefined || context instanceof Uint8Array) return undefined;
+  const types = machine.kernelTypes();
+  const name = `bpf_iter__${hook.target}`;
+  const id = types?.find(name, 'struct');
+  if (id === undefined) throw new RangeError(`the machine has no kernel types that hold \`struct ${name}\``);
+  const at = Number(kernelObject(machine, types!, name, { meta: {}, ...(context as PlainObject) }, placed));
+  return machine.memory.bytes.slice(at, at + types!.sizeOf(id));
 }
 
 function contextBytes(program: VmProgram, context: TestRunOptions['context']): Uint8Array {
