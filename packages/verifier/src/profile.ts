@@ -25,6 +25,8 @@ export interface KernelProfile {
   readonly sleepSummaries: boolean;
   /** Registers saved around calls that are put in line cost no stack (Linux 6.12). */
   readonly fastcall: boolean;
+  /** Which registers pruning compares is known before any path is followed (Linux 6.16). */
+  readonly staticLiveness: boolean;
 }
 
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
@@ -42,6 +44,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     leakTexts: false,
     sleepSummaries: false,
     fastcall: false,
+    staticLiveness: false,
   },
   '6.12': {
     version: '6.12',
@@ -57,6 +60,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     leakTexts: false,
     sleepSummaries: false,
     fastcall: true,
+    staticLiveness: false,
   },
   '6.18': {
     version: '6.18',
@@ -72,5 +76,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     leakTexts: true,
     sleepSummaries: true,
     fastcall: true,
+    staticLiveness: true,
   },
 };

@@ -3,7 +3,7 @@
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { add64, hexText, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
-import { sync, takeTnum, zeroExtend } from '../number/range.ts';
+import { coerce, sync, takeTnum, zeroExtend } from '../number/range.ts';
 import { addRanges64, arithmetic, OP, subRanges64 } from '../number/scalar.ts';
 import { tnumAdd, tnumSub } from '../number/tnum.ts';
 import {
@@ -27,7 +27,7 @@ import {
   SCALAR,
   typeName,
 } from '../state/kinds.ts';
-import { ADD_CONST, isConst, isConst32, known, type Reg, setUnbounded32, unknown } from '../state/reg.ts';
+import { ADD_CONST, isConst, isConst32, known, type Reg, setUnbounded, setUnbounded32, unknown } from '../state/reg.ts';
 import { mapBounds } from './memory.ts';
 import { commitMask, planMask, sanitizeScalar } from './sanitize.ts';
 
@@ -106,7 +106,27 @@ function checkUnary(
     const negative = known(0);
     arithmetic(negative, OP.sub, reg, wide);
     x.set(dst, negative);
-  } else x.set(dst, unknown());
+  } else if (op === OP.end && x.kernel.negation && reg.type === SCALAR) x.set(dst, swapped(reg, imm, wide, fromReg));
+  else x.set(dst, unknown());
+}
+
+/** The bytes of a number, turned round or cut off; the machine is taken to be little endian. */
+function swapped(reg: Reg, bits: number, always: boolean, toBig: boolean): Reg {
+  const d = reg.clone();
+  d.id = 0;
+  d.off = 0;
+  if (always || toBig) {
+    const turn = (n: number): number => ((n & 255) << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24);
+    const { vl, vh, ml, mh } = d;
+    setUnbounded(d);
+    d.vl = bits === 64 ? turn(vh) : bits === 32 ? turn(vl) : turn(vl) >>> 16;
+    d.ml = bits === 64 ? turn(mh) : bits === 32 ? turn(ml) : turn(ml) >>> 16;
+    d.vh = bits === 64 ? turn(vl) : 0;
+    d.mh = bits === 64 ? turn(ml) : 0;
+  }
+  if (bits < 64) coerce(d, bits / 8);
+  else sync(d);
+  return d;
 }
 
 function checkMove(

@@ -3,6 +3,7 @@ import type { Btf, BtfFuncProto, BtfId, BtfType } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
 import { MAP } from '../program/maps.ts';
 import {
+  baseOf,
   MAYBE_NULL,
   MEM_ALLOC,
   MEM_PERCPU,
@@ -130,13 +131,11 @@ export function typedContextAccess(
     return wanted ? unknown() : undefined;
   }
   if (kind.kind !== 'ptr' || size !== 8) return invalid();
-  if (attachType === ITER) {
-    const buffer = iteratorBuffer(target.name, off);
-    if (buffer !== undefined) {
-      const reg = pointer(buffer);
-      reg.id = x.freshId();
-      return reg;
-    }
+  const iterated = attachType === ITER ? ITER_ARGUMENTS[target.name]?.[off] : undefined;
+  if (iterated !== undefined && baseOf(iterated) === PTR_TO_BUF) {
+    const reg = pointer(iterated);
+    reg.id = x.freshId();
+    return reg;
   }
   const pointee = btf.resolve(kind.type);
   if (pointee === 0 || btf.kind(pointee) === 'int') return wanted ? unknown() : undefined;
@@ -145,10 +144,7 @@ export function typedContextAccess(
   else if (type === LSM && !UNTRUSTED_HOOKS.has(target.name)) flags = PTR_TRUSTED;
   const name = params[index]?.name ?? '';
   if (name.endsWith('__nullable')) flags |= MAYBE_NULL;
-  if (attachType === ITER && index > 0)
-    flags = ITER_TRUSTED.has(target.name)
-      ? PTR_TRUSTED | MAYBE_NULL
-      : MAYBE_NULL | (ITER_UNTRUSTED.has(target.name) ? 0 : PTR_TRUSTED);
+  if (iterated !== undefined) flags = iterated & ~PTR_TO_BTF_ID;
   flags |= tagFlags(btf, kind.type) & (MEM_USER | MEM_PERCPU);
   if (btf.kind(pointee) !== 'struct' && btf.kind(pointee) !== 'union') return invalid();
   if (!wanted) return undefined;
@@ -171,25 +167,31 @@ const UNTRUSTED_HOOKS = new Set(
     'task_free',
   ].map((hook) => `bpf_lsm_${hook}`),
 );
-const ITER_TRUSTED = new Set([
-  'bpf_iter_task',
-  'bpf_iter_cgroup',
-  'bpf_iter_bpf_map',
-  'bpf_iter_bpf_prog',
-  'bpf_iter_task_file',
-  'bpf_iter_task_vma',
-]);
-const ITER_UNTRUSTED = new Set<string>(['bpf_iter_ksym', 'bpf_iter_ipv6_route', 'bpf_iter_netlink']);
-
-/** Iterators over maps hand out keys and values of sizes that only the link knows. */
-function iteratorBuffer(name: string, off: number): number | undefined {
-  if (name === 'bpf_iter_bpf_map_elem') {
-    if (off === 16) return PTR_TO_BUF | MEM_RDONLY | MAYBE_NULL;
-    if (off === 24) return PTR_TO_BUF | MAYBE_NULL;
-  }
-  if (name === 'bpf_iter_bpf_sk_storage_map' && off === 24) return PTR_TO_BUF | MAYBE_NULL;
-  return undefined;
-}
+const OR_NULL = PTR_TO_BTF_ID | MAYBE_NULL;
+const TRUSTED_OR_NULL = OR_NULL | PTR_TRUSTED;
+const KEY = PTR_TO_BUF | MEM_RDONLY | MAYBE_NULL;
+const VALUE = PTR_TO_BUF | MAYBE_NULL;
+/** What iterators hand out at which offset (measured on Linux 6.18); all other arguments are trusted and never null. */
+const ITER_ARGUMENTS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  bpf_iter_task: { 8: TRUSTED_OR_NULL },
+  bpf_iter_task_file: { 8: OR_NULL, 24: OR_NULL },
+  bpf_iter_task_vma: { 8: OR_NULL, 16: OR_NULL },
+  bpf_iter_bpf_map: { 8: TRUSTED_OR_NULL },
+  bpf_iter_bpf_map_elem: { 16: KEY, 24: VALUE },
+  bpf_iter_bpf_prog: { 8: OR_NULL },
+  bpf_iter_bpf_link: { 8: OR_NULL },
+  bpf_iter_cgroup: { 8: TRUSTED_OR_NULL },
+  bpf_iter_sockmap: { 16: KEY, 24: OR_NULL },
+  bpf_iter_bpf_sk_storage_map: { 16: OR_NULL, 24: VALUE },
+  bpf_iter_tcp: { 8: TRUSTED_OR_NULL },
+  bpf_iter_udp: { 8: TRUSTED_OR_NULL },
+  bpf_iter_unix: { 8: OR_NULL },
+  bpf_iter_netlink: { 8: OR_NULL },
+  bpf_iter_ksym: { 8: OR_NULL },
+  bpf_iter_ipv6_route: { 8: OR_NULL },
+  bpf_iter_kmem_cache: { 8: TRUSTED_OR_NULL },
+  bpf_iter_dmabuf: { 8: OR_NULL },
+};
 
 /** Arguments of up to 16 bytes fill more than one slot. */
 function argumentAt(target: Target, off: number): number {
@@ -334,6 +336,8 @@ const TRUSTED_FIELDS = new Set([
   'file.f_inode',
   'dentry.d_inode',
 ]);
+/** Since Linux 6.18 a dentry's inode may be null. */
+const NULLABLE_SINCE_618 = new Set(['dentry.d_inode']);
 const TRUSTED_OR_NULL_FIELDS = new Set(['socket.sk']);
 const RCU_FIELDS = new Set([
   'task_struct.cpus_ptr',
@@ -394,7 +398,7 @@ export function loadFromBtf(
   const step = walk(x, btf, p.btfId, off, size, (p.type & PTR_UNTRUSTED) !== 0);
   if (!wanted) return undefined;
   if (step.kind !== 'ptr' || (local && p.type & MEM_ALLOC)) return unknown();
-  const flags = pointerFlags(x, p, step, btf.name(step.id));
+  const flags = pointerFlags(x, p, step);
   const reg = pointer(PTR_TO_BTF_ID | flags);
   reg.btf = btf;
   reg.btfId = step.id;
@@ -402,12 +406,14 @@ export function loadFromBtf(
   return reg;
 }
 
-function pointerFlags(x: Explorer, p: Reg, step: Step, _target: string): number {
-  const key = `${step.owner}.${step.field}`;
+function pointerFlags(x: Explorer, p: Reg, step: Step): number {
+  // The struct that was pointed to, however deep in it the field is.
+  const key = `${p.btf!.name(p.btfId)}.${step.field}`;
   const plain = step.flags & ~(PTR_TRUSTED | MEM_RCU);
   if (p.type & PTR_UNTRUSTED) return PTR_UNTRUSTED;
   if (!isTrusted(p) && !isRcu(p)) return plain;
-  if (TRUSTED_FIELDS.has(key)) return step.flags | PTR_TRUSTED;
+  if (TRUSTED_FIELDS.has(key))
+    return step.flags | PTR_TRUSTED | (x.kernel.version === '6.18' && NULLABLE_SINCE_618.has(key) ? MAYBE_NULL : 0);
   if (TRUSTED_OR_NULL_FIELDS.has(key)) return step.flags | PTR_TRUSTED | MAYBE_NULL;
   if (!inRcu(x) || mayBeNull(p.type)) return PTR_UNTRUSTED;
   if (RCU_FIELDS.has(key)) return step.flags | MEM_RCU;

@@ -60,6 +60,10 @@ export function contextTable(type: number, attach: number, kernel: KernelProfile
 
 const TRACEPOINT = 5;
 const SYSCALL = 31;
+const XDP = 6;
+/** The interface that a packet leaves by, which programs of device maps may know. */
+const BPF_XDP_DEVMAP = 33;
+const EGRESS_IFINDEX = 20;
 const MAX_TRACE_RECORD = 8192;
 const MAX_SYSCALL_CONTEXT = 0xffff;
 const READ_SCALAR: ContextAccess = { read: true, write: false, type: SCALAR, struct: undefined };
@@ -92,6 +96,7 @@ function build(type: number, attach: number, kernel: KernelProfile['version']): 
   }
   const access = (off: number, size: number): ContextAccess | undefined => {
     if (type === TRACEPOINT) return off >= 8 && off < MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
+    if (type === XDP && attach === BPF_XDP_DEVMAP && off === EGRESS_IFINDEX && size === 4) return READ_SCALAR;
     if (type === SYSCALL)
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
     return entries.get(off * 16 + size);

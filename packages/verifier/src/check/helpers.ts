@@ -160,6 +160,9 @@ function helperNames(x: Explorer): ReadonlyMap<string, HelperProto> | undefined 
   return name === undefined ? undefined : helpersOfProgType(name);
 }
 
+/** bpf_setsockopt and bpf_getsockopt, which iterators over TCP and Unix sockets may call. */
+const SOCKET_OPTIONS = new Set([49, 57]);
+
 /** Newer kernels give a helper to more types of programs than the table of prototypes knows. */
 function anyProtoOf(name: string): HelperProto | undefined {
   for (const type of PROG_TYPES) {
@@ -179,6 +182,8 @@ function protoOf(x: Explorer, id: number): HelperProto | undefined {
   const helper = helperById(id);
   if (helper === undefined) return undefined;
   const set = helperNames(x) ?? helpersOfProgType('BPF_PROG_TYPE_TRACING')!;
+  if (SOCKET_OPTIONS.has(id) && x.program.input.type === 26 && x.program.input.attachType === 28)
+    return /^(bpf_iter_)?(tcp|unix)$/.test(x.program.input.attachTarget ?? '') ? anyProtoOf(helper.name) : undefined;
   // What may sleep was not measured.
   if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep)
     return undefined;

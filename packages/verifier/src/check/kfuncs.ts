@@ -77,6 +77,7 @@ export interface KfuncCall {
   iterator: { readonly frame: number; readonly slot: number } | undefined;
 }
 
+const BPF_F_XDP_DEV_BOUND_ONLY = 64;
 const flagsOf = new Map<string, readonly KfuncFlag[]>();
 
 function kfuncFlags(name: string): readonly KfuncFlag[] {
@@ -101,6 +102,8 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   const allowed = kfuncAllowed(name, type, attachType ?? 0);
   if (allowed === false) x.refuse(`calling kernel function ${name} is not allowed`);
   if (allowed === undefined) x.unsupported(`the kernel function ${name}`);
+  if (name.startsWith('bpf_xdp_metadata_') && !((program.input.flags ?? 0) & BPF_F_XDP_DEV_BOUND_ONLY))
+    x.refuse('metadata kfuncs require device-bound program');
   if (!isGpl(x)) x.refuse('cannot call kernel function from non-GPL compatible program');
   const id = btf.kfunc(name) ?? btf.find(name, 'func');
   const func = id === undefined ? undefined : btf.type(id);
@@ -581,7 +584,7 @@ function giveResult(x: Explorer, call: KfuncCall): void {
         reg.type |= x.state.frames[frame]!.stack[slot]!.reg.type & MEM_RCU ? MEM_RCU : PTR_TRUSTED;
       }
     } else {
-      const readOnly = call.resultSize === 0 || call.resultReadOnly;
+      const readOnly = (call.resultSize === 0 && name !== 'bpf_session_cookie') || call.resultReadOnly;
       reg = pointer(PTR_TO_MEM | (readOnly ? MEM_RDONLY : 0));
       reg.aux = call.resultSize !== 0 ? call.resultSize : btf.sizeOf(target);
       reg.ref = call.ref;

@@ -10,6 +10,7 @@ import { checkLoadImmediate, checkLoadPacket } from '../check/load-immediate.ts'
 import { checkAtomic, checkLoad, checkStore } from '../check/memory.ts';
 import type { Mask } from '../check/sanitize.ts';
 import type { KernelProfile } from '../profile.ts';
+import { liveRegisters } from '../program/live.ts';
 import type { MapInfo } from '../program/maps.ts';
 import type { Program } from '../program/program.ts';
 import { isSyncCallbackHelper, type Points } from '../program/structure.ts';
@@ -52,6 +53,8 @@ export class Explorer {
   readonly forceCheckpoint: Uint8Array;
   readonly callsCallback: Uint8Array;
   readonly isIterNext: Uint8Array;
+  /** Registers that matter before each instruction; undefined where the kernel finds out on its way. */
+  readonly live: Uint16Array | undefined;
   readonly testStateFreq: boolean;
   readonly strictAlignment: boolean;
   exploreAluLimits = false;
@@ -119,6 +122,7 @@ export class Explorer {
     this.forceCheckpoint = options.points.force;
     this.callsCallback = options.points.callsCallback;
     this.isIterNext = options.points.iterNext;
+    this.live = kernel.staticLiveness ? liveRegisters(program, options.kernelBtf) : undefined;
     const flags = program.input.flags ?? 0;
     this.testStateFreq = this.privileged && (flags & 8) !== 0;
     this.strictAlignment = (flags & 1) !== 0 && (flags & 2) === 0;
@@ -180,7 +184,7 @@ export class Explorer {
     const reg = frame.regs[register]!;
     if (this.trace !== undefined) this.trace.touched |= 1 << register;
     if (reg.type === NOT_INIT) this.refuse(`R${register} !read_ok`);
-    if (register !== 10) markRead(this.state, frame.number, register);
+    if (register !== 10 && this.live === undefined) markRead(this.state, frame.number, register);
     return reg;
   }
 

@@ -45,7 +45,8 @@ class Wanted {
 
 /** The value of a register of the current frame decided something. */
 export function markPrecise(x: Explorer, register: number): void {
-  if (!x.privileged || register < 0) return;
+  if (x.frame.regs[register]?.type !== SCALAR) x.refuse('verifier bug: backtracking misuse');
+  if (!x.privileged) return;
   const wanted = new Wanted();
   wanted.frame = x.state.frames.length - 1;
   wanted.set(register);
@@ -69,7 +70,8 @@ export function propagatePrecision(x: Explorer, old: State): void {
   for (let f = old.frames.length - 1; f >= 0; f--) {
     const frame = old.frames[f]!;
     for (let r = 0; r < 10; r++)
-      if (frame.regs[r]!.type === SCALAR && ((frame.precise & frame.read) >>> r) & 1) wanted.set(r, f);
+      if (frame.regs[r]!.type === SCALAR && ((frame.precise & (x.live === undefined ? frame.read : -1)) >>> r) & 1)
+        wanted.set(r, f);
     for (let s = 0; s < frame.stack.length; s++) {
       const slot = frame.stack[s]!;
       if (slot.spilled && slot.reg.type === SCALAR && frame.slotPrecise(s) && frame.slotRead(s)) wanted.setSlot(f, s);

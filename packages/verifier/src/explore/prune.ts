@@ -36,7 +36,7 @@ export function visited(x: Explorer): boolean {
   const forced = x.testStateFreq || x.forceCheckpoint[insn] === 1 || state.steps.length > 40;
   let add = forced || (x.jumps - x.jumpsAtState >= 2 && x.processed - x.processedAtState >= 8);
   const list = x.statesAt(insn);
-  cleanLive(list, state);
+  cleanLive(x, list, state);
   let count = 0;
   let at = 0;
   while (at < list.length) {
@@ -144,17 +144,23 @@ function linksTo(frame: number, current: boolean): readonly number[] {
 }
 
 /** States that are explored to the end forget what nobody read. */
-function cleanLive(list: readonly State[], state: State): void {
+function cleanLive(x: Explorer, list: readonly State[], state: State): void {
   for (const old of list) {
     if (old.branches > 0 || old.cleaned || !sameCallsites(old, state)) continue;
     const entry = loopEntryOf(old);
     if (entry !== undefined && entry.branches > 0) continue;
     old.cleaned = true;
     for (const frame of old.frames) {
-      for (let r = 0; r < 10; r++) if (!(frame.read & (1 << r))) frame.regs[r] = UNINIT;
+      const read = x.live === undefined ? frame.read : x.live[insnOf(old, frame)]!;
+      for (let r = 0; r < 10; r++) if (!(read & (1 << r))) frame.regs[r] = UNINIT;
       for (let s = 0; s < frame.stack.length; s++) if (!frame.slotRead(s)) frame.stack[s] = EMPTY_SLOT;
     }
   }
+}
+
+/** Where a frame of a kept state stands: the callers at their calls. */
+function insnOf(state: State, frame: Frame): number {
+  return state.frames[frame.number + 1]?.callsite ?? state.insn;
 }
 
 function sameCallsites(a: State, b: State): boolean {
@@ -227,11 +233,14 @@ function statesEqual(x: Explorer, old: State, cur: State, exact: Exactness): boo
     const a = old.frames[f]!;
     const b = cur.frames[f]!;
     if (a.callsite !== b.callsite || a.callbackDepth > b.callbackDepth) return false;
+    const live = x.live === undefined ? -1 : x.live[insnOf(old, a)]!;
+    const read = x.live === undefined ? a.read : -1;
     for (let r = 0; r < 11; r++) {
       const bit = 1 << r;
+      if (!(live & bit)) continue;
       const p = a.regs[r]!;
       const q = b.regs[r]!;
-      if (!regSafe(x, p, q, (a.read & bit) !== 0, (a.precise & bit) !== 0, ids, exact)) return false;
+      if (!regSafe(x, p, q, (read & bit) !== 0, (a.precise & bit) !== 0, ids, exact)) return false;
     }
     if (!stackSafe(x, a, b, ids, exact)) return false;
   }

@@ -27,7 +27,7 @@ export function markFastcalls(program: Program, kernelBtf: Btf | undefined): voi
     for (let i = sub.start; i < sub.end; i++)
       if (program.code[i] === STORE && program.dst[i] === 10) lowest = Math.min(lowest, program.off[i]!);
     for (let i = sub.start; i < sub.end; i++) {
-      const summary = summaryOf(program, i, kernelBtf);
+      const summary = callSummary(program, i, kernelBtf);
       if (summary !== undefined) markCall(program, sub, i, lowest, summary);
     }
   }
@@ -73,7 +73,8 @@ export function removeFastcalls(program: Program): void {
   }
 }
 
-function summaryOf(program: Program, slot: number, kernelBtf: Btf | undefined): Summary | undefined {
+/** How many arguments a helper or a function of the kernel takes, and whether it is put in line; undefined for others. */
+export function callSummary(program: Program, slot: number, kernelBtf: Btf | undefined): Summary | undefined {
   if (program.isHelperCall(slot)) {
     const id = program.imm[slot]!;
     const name = helperById(id)?.name;
