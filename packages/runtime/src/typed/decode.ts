@@ -86,9 +86,17 @@ class Generator {
     });
   }
 
+  /** Names come again and again: those of a few words are compared with one that was there, and not made anew. */
+  private texts(at: string, size: number): string {
+    if (size % 4 !== 0 || size > 4 * KNOWN_WORDS) return `text(view, ${at}, ${size})`;
+    const name = `part${this.parts.length}`;
+    this.parts.push(textReader(size));
+    return `${name}(view, ${at})`;
+  }
+
   private array(element: BtfId, count: number, at: string, depth: number): string {
     const type = this.btf.type(this.btf.resolve(element));
-    if (isCharacter(type)) return `text(view, ${at}, ${count})`;
+    if (isCharacter(type)) return this.texts(at, count);
     if (type.kind === 'int' && type.size === 1 && !type.bool) return this.raw(at, count);
     const size = this.btf.sizeOf(element);
     if (count <= WRITTEN_OUT) {
@@ -165,6 +173,32 @@ function bitField(
 const utf8 = /* @__PURE__ */ new TextDecoder();
 
 /** Text up to the NUL. Short names are ASCII nearly always, and built faster a character at a time. */
+/** The longest text, in words of four bytes, that is looked for among those that were there. */
+const KNOWN_WORDS = 8;
+/** A power of two. */
+const KNOWN_TEXTS = 256;
+
+/** {@link text} of a size that is a multiple of four, with a memory. */
+function textReader(size: number): (view: RecordView, at: number) => string {
+  const words = size / 4;
+  const known = new Int32Array(KNOWN_TEXTS * words);
+  const texts: (string | undefined)[] = new Array(KNOWN_TEXTS).fill(undefined);
+  const load = Array.from({ length: words }, (_, i) => `const w${i} = view.getInt32(at + ${i * 4}, true);`).join(' ');
+  const mix = Array.from({ length: words }, (_, i) => `w${i}`).reduce((a, b) => `Math.imul(${a}, 0x9e3779b1) ^ ${b}`);
+  const same = Array.from({ length: words }, (_, i) => `known[base + ${i}] === w${i}`).join(' && ');
+  const keep = Array.from({ length: words }, (_, i) => `known[base + ${i}] = w${i};`).join(' ');
+  const body = `return (view, at) => {
+    ${load}
+    const hash = Math.imul(${mix}, 0x85ebca6b);
+    const slot = (hash ^ (hash >>> 15)) & ${KNOWN_TEXTS - 1}, base = slot * ${words};
+    const there = texts[slot];
+    if (there !== undefined && ${same}) return there;
+    ${keep}
+    return (texts[slot] = text(view, at, ${size}));
+  };`;
+  return new Function('text', 'known', 'texts', body)(text, known, texts);
+}
+
 function text(view: RecordView, at: number, size: number): string {
   let out = '';
   for (let i = 0; i < size; i++) {

@@ -21,7 +21,7 @@ export class Records {
   readonly types: readonly RecordType[];
   private readonly host: HostRecords;
   private readonly counted: () => number;
-  private readonly decoders: readonly { readonly size: number; readonly decode: Decoder }[];
+  private readonly decoders: readonly { readonly size: number; readonly padded: number; readonly decode: Decoder }[];
 
   /** @param counted of the programs that count what they could not send */
   constructor(
@@ -35,7 +35,12 @@ export class Records {
     this.host = host;
     this.counted = counted;
     this.types = btf === undefined ? [] : types.map((type) => describe(btf, type));
-    this.decoders = this.types.map((one) => ({ size: one.size, decode: decoderFor(btf!, one.type) }));
+    this.decoders = this.types.map(({ size, type }) => ({
+      size,
+      // Perf buffers pad records to a multiple of 8 bytes less 4.
+      padded: Math.ceil((size + 4) / 8) * 8 - 4,
+      decode: decoderFor(btf!, type),
+    }));
   }
 
   /** Records that were dropped for want of room: perf buffers always, ring buffers of a {@link Spec.countingLost}. */
@@ -79,10 +84,10 @@ export class Records {
 
   /** By its size where a ring has records of several types; bytes when none fits. */
   private decode(view: RecordView, offset: number, length: number): Value {
-    for (const one of this.decoders) {
-      // Perf buffers pad records to a multiple of 8 bytes less 4.
-      const padded = Math.ceil((one.size + 4) / 8) * 8 - 4;
-      if (length === one.size || length === padded || (this.decoders.length === 1 && length >= one.size))
+    const { decoders } = this;
+    for (let i = 0; i < decoders.length; i++) {
+      const one = decoders[i]!;
+      if (length === one.size || length === one.padded || (decoders.length === 1 && length >= one.size))
         return one.decode(view, offset);
     }
     const bytes = Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
