@@ -26,6 +26,7 @@ export function fromClang(argv: readonly string[]): string[] {
     else if (arg === '-include') out.push('--preinclude', value(arg));
     else if (/^-(isystem|idirafter)/.test(arg)) system.push('-I', value(/^-(isystem|idirafter)/.exec(arg)![0]));
     else if (arg.startsWith('-iquote')) out.push('-I', value('-iquote'));
+    else if (/^-W(?!p,|error$)./.test(arg)) out.push('--warn', arg.slice(2));
     else if (arg === '-emit-llvm') throw new SkepError(notLlvm(), EXIT.usage);
     else if (DROPPED_WITH_VALUE.has(arg)) queue.shift();
     else if (!DROPPED.some((one) => one.test(arg!))) out.push(arg);
@@ -70,7 +71,6 @@ const DROPPED_WITH_VALUE: ReadonlySet<string> = new Set([
 const DROPPED: readonly RegExp[] = [
   /^-c$/,
   /^-g(\d|gdb.*|dwarf.*|btf|line-tables-only|split-dwarf|no-.*)?$/,
-  /^-W(?!p,)/,
   /^-pedantic/,
   /^-f/,
   /^-m(?!cpu)/,

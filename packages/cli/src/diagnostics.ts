@@ -79,13 +79,6 @@ export const noSuchType = (path: string, name: string, near: string | undefined)
 });
 
 /** E7012 */
-export const warningsAreErrors = (count: number): Diagnostic => ({
-  code: 'E7012',
-  severity: 'error',
-  message: `${count} warning${count === 1 ? '' : 's'}, and \`--werror\` makes them errors`,
-  help: 'mend what they say, or leave `-Werror` out',
-});
-
 /** E7013 */
 export const emptyAssembly = (path: string): Diagnostic => ({
   code: 'E7013',

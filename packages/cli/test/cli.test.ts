@@ -236,7 +236,19 @@ describe('build', () => {
     expect([plain.status, plain.err]).toEqual([0, expect.stringMatching(/^warning\[E1\d\d\d\]: .*mind this/)]);
     expect(cli.run(['build', source, '-o', object, '-w'])).toEqual({ status: 0, out: '', err: '' });
     const strict = cli.run(['build', source, '-o', object, '-Werror']);
-    expect([strict.status, strict.err]).toEqual([1, expect.stringContaining('error[E7012]: 1 warning')]);
+    expect([strict.status, strict.err]).toEqual([1, expect.stringMatching(/^error\[E1\d\d\d\]: .*mind this/)]);
+  });
+
+  it('takes the names of warnings as clang does', () => {
+    const source = file('names.bpf.c', 'int f(int a) { int unused; return a; }\n');
+    const err = (...flags: string[]) => cli.run(['build', source, '-o', join(folder, 'names.o'), ...flags]).err;
+    expect(err()).toBe('');
+    expect(err('-Wall')).toMatch(/^warning\[W1220\]: .* \[-Wunused-variable\]/);
+    expect(err('-Wall', '-Wno-unused')).toBe('');
+    expect(err('-Wunused-variable')).toContain('W1220');
+    expect(err('-Wall', '-Werror=unused-variable')).toMatch(/^error\[W1220\]: .* \[-Werror,-Wunused-variable\]/);
+    expect(err('-Wall', '-Werror', '-Wno-error=unused-variable')).toMatch(/^warning\[W1220\]/);
+    expect(err('-Wall', '-Werror', '-w')).toBe('');
   });
 
   it('--watch builds again when a header changes, and ends politely', async () => {

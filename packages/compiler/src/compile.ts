@@ -5,6 +5,7 @@ import type { TranslationUnit } from './c/ast.ts';
 import { lower } from './c/lower.ts';
 import { parseC } from './c/parse/parse.ts';
 import { type PreprocessResult, preprocess, printTokens } from './c/preprocess/preprocess.ts';
+import { WarningChoice, warningName } from './c/warnings.ts';
 import { noKernelTypes } from './diagnostics.ts';
 import type { Module } from './ir/ir.ts';
 import { optimise } from './optimise/index.ts';
@@ -28,7 +29,15 @@ export interface CompileOptions {
   readonly cpu?: Cpu;
   /** 0: only what loading needs; 1: registers, constants, dead code; 2: inlining and all. Default 2. */
   readonly optimise?: 0 | 1 | 2;
-  /** Also says where variables are ({@link Compiled.variables}); the code is the same. Default false. */
+  /**
+   * As after `-W`, by clang's names, the later ones winning: `all`, `extra`, `shadow`, `no-format`, `error`,
+   * `error=unused-variable`; `no-everything` is `-w`. Names that skep does not have mean nothing.
+   */
+  readonly warnings?: readonly string[];
+  /**
+   * Also says where variables are ({@link Compiled.variables}), and of each instruction its column; the code is the same.
+   * Default false.
+   */
   readonly variables?: boolean;
   /** Checks the intermediate representation after every pass, and throws where one broke it. */
   readonly debug?: boolean;
@@ -78,7 +87,12 @@ export function compile(source: SourceFile, options: CompileOptions = {}): Compi
     const tree = run.tree();
     const module = run.module(tree);
     const emitted = run.timed('emit', () =>
-      emitObject(module, { cpu: options.cpu ?? 'v3', fileName: source.name, debug: true }),
+      emitObject(module, {
+        cpu: options.cpu ?? 'v3',
+        fileName: source.name,
+        debug: true,
+        columns: options.variables ?? false,
+      }),
     );
     return { tree, module, emitted };
   });
@@ -175,14 +189,29 @@ class Compilation {
   attempt<T>(work: () => T): StageResult<T> {
     try {
       const value = work();
-      return { ok: true, value, warnings: this.traced(this.diagnostics.list) };
+      const warnings = this.traced(this.chosen(this.diagnostics.list)).sort(byPlace);
+      if (warnings.some((one) => one.severity === 'error')) return { ok: false, diagnostics: warnings };
+      return { ok: true, value, warnings };
     } catch (error) {
       if (!(error instanceof SkepError)) throw error;
       const { list } = this.diagnostics;
       // Some stages throw what they found, others add it to the list first: nothing is said twice.
       const thrown = error.diagnostics.filter((one) => !list.includes(one));
-      return { ok: false, diagnostics: this.traced([...list, ...thrown]) };
+      return { ok: false, diagnostics: this.traced(this.chosen([...list, ...thrown])) };
     }
+  }
+
+  /** The warnings that are wanted, by name; those that are taken for errors as such. */
+  private chosen(list: readonly Diagnostic[]): Diagnostic[] {
+    const choice = new WarningChoice(this.options.warnings ?? []);
+    return list.flatMap((one) => {
+      const wanted = one.severity === 'warning' ? choice.of(one.code) : 'error';
+      if (wanted === 'off') return [];
+      const name = one.severity === 'warning' ? warningName(one.code) : undefined;
+      if (name === undefined) return [wanted === 'error' ? { ...one, severity: 'error' } : one];
+      const flag = wanted === 'error' ? `-Werror,-W${name}` : `-W${name}`;
+      return [{ ...one, severity: wanted, message: `${one.message} [${flag}]` }];
+    });
   }
 
   /** With notes that say how the file in which something is wrong came to be read. */
@@ -199,4 +228,9 @@ class Compilation {
       return notes.length === 0 ? one : { ...one, notes: [...(one.notes ?? []), ...notes] };
     });
   }
+}
+
+/** What is found at the end of a function stands among what was found inside. */
+function byPlace(a: Diagnostic, b: Diagnostic): number {
+  return a.span !== undefined && a.span.file === b.span?.file ? a.span.start - b.span.start : 0;
 }

@@ -5,7 +5,7 @@ import { linkObjects } from '@skep/object';
 import { type Compiled, compileFile, type FileOptions, isElf, open, readBytes } from 'skep';
 import type { Call } from '../command.ts';
 import { depfile, diskFiles } from '../depfile.ts';
-import { severalOutputs, warningsAreErrors } from '../diagnostics.ts';
+import { severalOutputs } from '../diagnostics.ts';
 import { writeOutput } from '../output.ts';
 import { workOnChange } from '../watch.ts';
 import { objectText } from './disasm.ts';
@@ -56,6 +56,7 @@ class Build {
     this.output = output;
     this.options = {
       ...compileOptions(call),
+      warnings: warningsOf(call),
       readFile: (path) => {
         this.read.add(path);
         return readText(path);
@@ -122,15 +123,19 @@ class Build {
   }
 
   private warn(warnings: readonly Diagnostic[]): void {
-    const { options, io } = this.call;
-    if (warnings.length === 0 || !options.flag('warnings')) return;
-    if (options.flag('werror')) throw new SkepError([...warnings, warningsAreErrors(warnings.length)]);
+    const { io } = this.call;
+    if (warnings.length === 0) return;
     io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
   }
 
   private write(path: string, data: Uint8Array | string): void {
     writeOutput(this.call.io, path, data);
   }
+}
+
+function warningsOf({ options }: Call): string[] {
+  if (!options.flag('warnings')) return ['no-everything'];
+  return [...options.list('warn'), ...(options.flag('werror') ? ['error'] : [])];
 }
 
 function objectName(path: string): string {

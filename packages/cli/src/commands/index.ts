@@ -96,6 +96,12 @@ export const COMMANDS: readonly Command[] = [
         fallback: 'obj',
       },
       { flags: '--watch', summary: 'build again whenever a file that was read changes, until Ctrl-C' },
+      {
+        flags: '--warn',
+        value: 'name',
+        many: true,
+        summary: "clang's names of warnings: all, extra, shadow, no-format, error=shadow (-Wall …)",
+      },
       { flags: '--werror', summary: 'take warnings for errors (-Werror)' },
       { flags: '--no-warnings', summary: 'show no warnings (-w)' },
       { flags: '--deps', summary: 'write only the rule for make that names the files read (-M, -MM)' },

@@ -43,6 +43,8 @@ export interface VariableDecl {
   /** Undefined: zeros for globals, nothing for locals. */
   init: Initializer | undefined;
   used: boolean;
+  /** In `sizeof` and its like, where it is not evaluated. */
+  mentioned?: boolean;
   readonly span: Span;
 }
 
@@ -196,6 +198,8 @@ export interface IntExpr extends ExprBase {
   readonly value: bigint;
   /** The enumerator that was written, for `bpf_core_enum_value`. */
   readonly enumerator?: { readonly name: string; readonly type: CType } | undefined;
+  /** Of `sizeof p`: the variable, when it is a pointer. */
+  readonly sizeOfPointer?: VariableDecl | undefined;
 }
 /** A place: an array of char, with its terminating NUL. */
 export interface StringExpr extends ExprBase {

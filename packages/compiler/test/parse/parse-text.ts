@@ -18,6 +18,7 @@ export function parseText(text: string, options: { vmlinux?: Btf; helpers?: bool
   try {
     const { tokens } = preprocess({ name: 'test.c', text }, { diagnostics });
     tree = parseC(tokens, {
+      warns: false,
       diagnostics,
       vmlinux: options.vmlinux,
       features: { vmlinux: options.vmlinux !== undefined, helpers: options.helpers ?? false },

@@ -4,7 +4,7 @@ import type { AtomicInst, ScalarType, Value } from '../../ir/ir.ts';
 import type { BuiltinExpr, BuiltinName, Expr } from '../ast.ts';
 import { alignOf, asEnum, pointee, sizeOf } from '../types.ts';
 import { fieldInfo, rootOf } from './core-access.ts';
-import { atomicSize, memcmpTooLong, notConstantSize } from './diagnostics.ts';
+import { atomicSize, memcmpTooLong, notConstantSize, sizeTooLarge } from './diagnostics.ts';
 import { lowerDiscard, lowerValue } from './expression.ts';
 import { lowerOverflow } from './overflow.ts';
 import { addressOf, alignOfPlace, lowerPlace, pointedTo } from './place.ts';
@@ -12,6 +12,8 @@ import type { FunctionState } from './state.ts';
 import { staticNumber } from './static-value.ts';
 import { irTypeOf } from './types.ts';
 
+/** Bytes that a copy or fill may have: far more than the verifier follows, few enough to look at each. */
+const MOST_BYTES = 1n << 20n;
 /** Bytes that `memcmp` may compare: more would be a wall of instructions. */
 const MEMCMP_LIMIT = 128;
 
@@ -137,11 +139,15 @@ function byteLoop(fn: FunctionState, target: Value, size: Value, byte: (i: Value
 }
 
 function sizeArgument(fn: FunctionState, e: Expr, what: BuiltinName): number {
-  const known = staticNumber(fn.unit, e);
-  if (known !== undefined) return Math.max(0, Number(known));
-  const size = lowerValue(fn, e);
-  if (size.kind === 'const') return Math.max(0, Number(size.value));
-  fn.unit.diagnostics.add(notConstantSize(what, e.span));
+  let known = staticNumber(fn.unit, e);
+  if (known === undefined) {
+    const size = lowerValue(fn, e);
+    if (size.kind === 'const') known = size.value;
+  }
+  if (known === undefined) fn.unit.diagnostics.add(notConstantSize(what, e.span));
+  else if (known > MOST_BYTES || known < 0n)
+    fn.unit.diagnostics.add(sizeTooLarge(what, BigInt.asUintN(64, known), e.span));
+  else return Number(known);
   return 0;
 }
 

@@ -17,6 +17,10 @@ export function notConstantSize(what: string, span: Span): Diagnostic {
   );
 }
 
+export function sizeTooLarge(what: string, size: bigint, span: Span): Diagnostic {
+  return error('E1353', `${what} of ${size} bytes: no memory of a program is that large`, span, 'check the size');
+}
+
 export function memcmpTooLong(size: number, limit: number, span: Span): Diagnostic {
   return error(
     'E1351',

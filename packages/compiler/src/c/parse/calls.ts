@@ -8,6 +8,7 @@ import {
   badOperand,
   notAFunction,
   recordByValue,
+  sizeOfPointer,
   tooFewArguments,
   tooManyArguments,
   tooManyParameters,
@@ -90,6 +91,7 @@ function convertArguments(
       return undefined;
     }
   }
+  if (decl?.helper !== undefined) checkSizes(p, given);
   let failed = false;
   const args = given.map((one, i) => {
     const param = params[i];
@@ -103,6 +105,17 @@ function convertArguments(
     return value;
   });
   return failed ? undefined : args;
+}
+
+/** `memset(p, 0, sizeof(p))`: the size of a pointer next to the pointer itself. */
+function checkSizes(p: Parser, given: readonly Expr[]): void {
+  for (const size of given) {
+    const variable = size.kind === 'int' ? size.sizeOfPointer : undefined;
+    if (variable === undefined) continue;
+    const itself = (e: Expr): boolean =>
+      e.kind === 'cast' ? itself(e.operand) : e.kind === 'var' && e.variable === variable;
+    if (given.some(itself)) p.report(sizeOfPointer(size.span, variable.name));
+  }
 }
 
 function promoteArgument(p: Parser, expr: Expr): Expr {
@@ -148,6 +161,7 @@ export function memoryBuiltin(p: Parser, name: string, span: Span): Expr {
     return errorExpr(whole);
   }
   const args = given.map((one, i) => assignTo(p, one, params[i]!, `passing argument ${i + 1} of '${name}'`));
+  checkSizes(p, given);
   if (args.some(isError)) return errorExpr(whole);
   return {
     kind: 'builtin',

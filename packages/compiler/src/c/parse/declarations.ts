@@ -1,5 +1,7 @@
 import { suggest } from '@skep/base';
-import type { FunctionDecl, VariableDecl } from '../ast.ts';
+import type { DeclAttributes, FunctionDecl, VariableDecl } from '../ast.ts';
+import { checkValues } from '../check/values.ts';
+import { checkVariables } from '../check/variables.ts';
 import type { CType, FunctionType } from '../ctype.ts';
 import { T } from '../token.ts';
 import {
@@ -9,6 +11,7 @@ import {
   composite,
   INT,
   isComplete,
+  isConst,
   isVoid,
   qualifiersOf,
   qualify,
@@ -38,8 +41,12 @@ import {
   missingReturn,
   recordByValue,
   redefinition,
+  shadows,
   tooManyParameters,
   unsupported,
+  unusedFunction,
+  unusedLabel,
+  unusedVariable,
   variadicDefinition,
 } from './diagnostics.ts';
 import { assignment } from './expressions.ts';
@@ -259,6 +266,10 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
   checkLabels(p, state);
   fillComputedGotos(state);
   if (p.diagnostics.errors > errors) return;
+  if (p.warns && !decl.span.file.name.startsWith('<')) {
+    checkVariables(p, decl);
+    checkValues(p, decl.body);
+  }
   if (!isVoid(type.result) && decl.name !== 'main' && !decl.attributes.noreturn && canFallThrough(decl.body)) {
     const end = decl.body.span;
     p.report(missingReturn({ file: end.file, start: Math.max(end.start, end.end - 1), end: end.end }, decl.name));
@@ -290,6 +301,10 @@ function checkLabels(p: Parser, state: FunctionState): void {
   for (const { label, span } of state.gotos)
     if (!state.labels.has(label))
       p.report(labelProblem(span, `label '${label}' is used but not defined`, suggest(label, state.labels.keys())));
+  if (state.gotos.length >= state.labels.size && state.labels.size === 0) return;
+  const reached = new Set(state.gotos.map((one) => one.label));
+  for (const [label, span] of state.labels)
+    if (!reached.has(label)) p.reportLate(unusedLabel(span, label.replace(/\.\d+$/, '')));
 }
 
 // ── variables ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,6 +369,22 @@ function checkComplete(p: Parser, decl: VariableDecl, local: boolean): void {
   if (!local) return;
   p.report(incompleteType(decl.span, decl.type, `'${decl.name}'`, incompleteSpan(decl.type)));
   decl.type = INT;
+}
+
+/** Static functions and variables of the file itself that nobody has asked for. */
+export function reportUnused(p: Parser): void {
+  if (!p.warns) return;
+  const { mainFile } = p;
+  for (const { used, storage, body, attributes, name, span } of p.functions)
+    if (storage === 'static' && body !== undefined && !used && !isKept(attributes) && span.file === mainFile)
+      p.reportLate(unusedFunction(span, name));
+  for (const { used, mentioned, storage, attributes, type, name, span } of p.variables)
+    if (storage === 'static' && !used && !mentioned && !isKept(attributes) && !isConst(type) && span.file === mainFile)
+      p.reportLate(unusedVariable(span, name));
+}
+
+function isKept({ used, unused, section }: DeclAttributes): boolean {
+  return used || unused || section !== undefined;
 }
 
 /** At the end of the file (C11 6.9.2p2): `int a[];` has one element then, and everything else must be complete. */
@@ -422,6 +453,10 @@ function declareVariable(
     return before;
   }
   if (before !== undefined && before.span !== undefined) p.report(redefinition(found.span, name, before.span));
+  if (local && before === undefined) {
+    const outer = p.declared(found.id);
+    if (outer?.kind === 'variable') p.report(shadows(found.span, name, outer.span));
+  }
   const decl: VariableDecl = {
     kind: 'variable',
     name,

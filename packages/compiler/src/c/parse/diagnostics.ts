@@ -241,3 +241,58 @@ export const stringTooLong = (span: Span, count: number, type: CType): Diagnosti
   warning('W1214', span, `a string of ${count} characters is too long for '${printType(type)}' and is cut off`);
 export const literalTooLarge = (span: Span): Diagnostic =>
   warning('W1212', span, 'this decimal literal fits no signed type and is taken as unsigned');
+export const unusedVariable = (span: Span, name: string): Diagnostic =>
+  warning('W1220', span, `variable '${name}' is never used`);
+export const setButUnused = (span: Span, name: string): Diagnostic =>
+  warning('W1221', span, `variable '${name}' is given values that nobody reads`);
+export const unusedFunction = (span: Span, name: string): Diagnostic =>
+  warning('W1222', span, `function '${name}' is never called`);
+export const unusedParameter = (span: Span, name: string): Diagnostic =>
+  warning('W1223', span, `parameter '${name}' is never used`);
+export const unusedLabel = (span: Span, name: string): Diagnostic =>
+  warning('W1224', span, `no 'goto' leads to label '${name}'`);
+export const valueUnused = (span: Span): Diagnostic => warning('W1225', span, 'this value is computed, but not used');
+export const uninitialised = (span: Span, name: string, declared: Span): Diagnostic =>
+  warning('W1226', span, `'${name}' has no value yet when it is read here`, {
+    ...declaredHere(`'${name}'`, declared),
+    help: `give it a value where it is declared, for instance '= 0'`,
+  });
+export const comparesSigns = (span: Span, left: CType, right: CType): Diagnostic =>
+  warning(
+    'W1227',
+    span,
+    `comparison of ${describeType(left)} with ${describeType(right)}: a negative number becomes a large one`,
+  );
+export const comparesSelf = (span: Span, truth: boolean): Diagnostic =>
+  warning('W1228', span, `both sides of this comparison are the same: it is always ${truth}`);
+export const alwaysCompares = (span: Span, type: CType, value: bigint, truth: boolean, zero: boolean): Diagnostic =>
+  warning(zero ? 'W1229' : 'W1228', span, `comparison of ${describeType(type)} with ${value} is always ${truth}`);
+export const assignedCondition = (span: Span): Diagnostic =>
+  warning('W1230', span, 'this condition is an assignment', {
+    help: "write '==' to compare, or another pair of parentheses if the assignment is meant",
+  });
+export const mixedBits = (span: Span, op: string, inner: string): Diagnostic =>
+  warning('W1230', span, `'${inner}' binds tighter than '${op}': the comparison comes first`, {
+    help: 'put parentheses around what belongs together',
+  });
+export const emptyBody = (span: Span, what: string): Diagnostic =>
+  warning('W1231', span, `the body of this '${what}' is the ';' alone`, {
+    help: "remove the ';', or put it on a line of its own if nothing is meant to happen",
+  });
+export const badFormat = (span: Span, message: string): Diagnostic => warning('W1232', span, message);
+export const sizeOfPointer = (span: Span, name: string): Diagnostic =>
+  warning('W1233', span, `this is the size of the pointer '${name}', 8 bytes, not of what it points to`, {
+    help: `write 'sizeof(*${name})', or the size of the array behind it`,
+  });
+export const beyondArray = (span: Span, type: CType, at: bigint): Diagnostic =>
+  warning('W1234', span, `element ${at} is outside of ${describeType(type)}`);
+export const comparesStrings = (span: Span): Diagnostic =>
+  warning('W1235', span, 'this compares the addresses of strings, not their characters', {
+    help: 'use bpf_strncmp',
+  });
+export const selfAssigned = (span: Span, name: string): Diagnostic =>
+  warning('W1236', span, `'${name}' is assigned to itself`);
+export const shadows = (span: Span, name: string, outer: Span): Diagnostic =>
+  warning('W1237', span, `'${name}' hides a variable of the same name`, declaredHere('the other one', outer));
+export const mixedLogic = (span: Span): Diagnostic =>
+  warning('W1238', span, "'&&' inside of '||'", { help: "put parentheses around the '&&'" });

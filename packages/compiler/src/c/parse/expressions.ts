@@ -1,6 +1,6 @@
 import type { Span } from '@skep/base';
 import { utf8Bytes } from '@skep/base';
-import type { Expr, Stmt } from '../ast.ts';
+import type { Expr, Stmt, VariableDecl } from '../ast.ts';
 import { truthOf } from '../constant.ts';
 import type { CType } from '../ctype.ts';
 import { charValue, parseNumber } from '../literal.ts';
@@ -42,6 +42,8 @@ import {
   incompleteType,
   int128Arithmetic,
   literalTooLarge,
+  mixedBits,
+  mixedLogic,
   noGenericMatch,
   outsideOf,
   tooDeep,
@@ -179,6 +181,7 @@ function binaryExpression(p: Parser, least: number): Expr {
     if (precedence === 0 || precedence < least) return left;
     checkChain(p, count);
     p.next();
+    const second = p.at;
     if (kind === T.AndAnd || kind === T.OrOr) {
       // What a constant on the left cuts off is not evaluated: no warnings, and what it names is not used.
       const truth = truthOf(isPlace(left) ? intExpr(0n, INT, left.span) : left);
@@ -186,12 +189,24 @@ function binaryExpression(p: Parser, least: number): Expr {
       if (dead) p.unevaluated += 1;
       const right = binaryExpression(p, precedence + 1);
       if (dead) p.unevaluated -= 1;
+      const bare = (e: Expr, at: number) => e.kind === 'logical' && e.op === '&&' && p.tokens.kind(at) !== T.LParen;
+      if (kind === T.OrOr && (bare(left, start) || bare(right, second))) p.report(mixedLogic(p.from(start)));
       left = logical(p, kind === T.AndAnd ? '&&' : '||', left, right, p.from(start));
     } else {
       const right = binaryExpression(p, precedence + 1);
+      if (kind === T.And || kind === T.Or || kind === T.Xor) {
+        const compare = comparisonIn(p, left, start) ?? comparisonIn(p, right, second);
+        if (compare !== undefined) p.report(mixedBits(p.from(start), BINARY_OPS[kind]!, compare));
+      }
       left = binary(p, BINARY_OPS[kind]!, left, right, p.from(start));
     }
   }
+}
+
+/** The operator of a comparison that stands without parentheses. */
+function comparisonIn(p: Parser, e: Expr, at: number): string | undefined {
+  if (e.kind !== 'binary' || p.tokens.kind(at) === T.LParen) return undefined;
+  return /^([<>]=?|[!=]=)$/.test(e.op) ? e.op : undefined;
 }
 
 /** Long chains do not nest the parser, but they nest the tree, which others walk recursively. */
@@ -302,6 +317,7 @@ function sizeofExpression(p: Parser): Expr {
   const align = p.kind === T.Alignof;
   p.next();
   let type: CType;
+  let sizeOfPointer: VariableDecl | undefined;
   p.unevaluated += 1;
   if (p.kind === T.LParen && startsType(p, p.peekAt())) {
     const opened = p.at;
@@ -319,6 +335,7 @@ function sizeofExpression(p: Parser): Expr {
     if (operand.kind === 'member' && operand.field.bitWidth !== undefined)
       p.report(badPlace(p.from(start), `the bit-field '${operand.field.name}' has no size in bytes`));
     type = operand.type;
+    if (operand.kind === 'var' && strip(type).kind === 'pointer') sizeOfPointer = operand.variable;
   }
   p.unevaluated -= 1;
   const span = p.from(start);
@@ -329,7 +346,8 @@ function sizeofExpression(p: Parser): Expr {
     p.report(incompleteType(span, type, "the operand of 'sizeof'", bare.kind === 'record' ? bare.span : undefined));
     return errorExpr(span);
   }
-  return intExpr(BigInt(size), SIZE, span);
+  const made = intExpr(BigInt(size), SIZE, span);
+  return sizeOfPointer === undefined ? made : { ...made, sizeOfPointer };
 }
 
 function postfix(p: Parser, first: Expr, start: number): Expr {
@@ -447,6 +465,7 @@ function identifier(p: Parser): Expr {
   switch (entity.kind) {
     case 'variable':
       if (p.unevaluated === 0) entity.used = true;
+      else entity.mentioned = true;
       return { kind: 'var', variable: entity, type: entity.type, span };
     case 'function': {
       if (p.kind === T.LParen) {

@@ -5,7 +5,7 @@ import { KnownHelpers } from '../known/helpers.ts';
 import { knownTypes } from '../known/types.ts';
 import type { Features } from '../preprocess/options.ts';
 import type { TokenList } from '../token-list.ts';
-import { finishVariables, translationUnit } from './declarations.ts';
+import { finishVariables, reportUnused, translationUnit } from './declarations.ts';
 import { Parser, TooDeep } from './parser.ts';
 
 export interface ParseOptions {
@@ -15,6 +15,8 @@ export interface ParseOptions {
   readonly vmlinux?: Btf | undefined;
   /** What the preprocessor found to be included. */
   readonly features?: Features | undefined;
+  /** False: nobody wants to hear of what is only suspicious. */
+  readonly warns?: boolean | undefined;
 }
 
 /**
@@ -26,11 +28,13 @@ export function parseC(tokens: TokenList, options: ParseOptions): TranslationUni
   const types = features?.vmlinux && vmlinux !== undefined ? knownTypes(vmlinux) : undefined;
   const helpers = features?.helpers ? new KnownHelpers() : undefined;
   const parser = new Parser(tokens, diagnostics, types, helpers);
+  parser.warns = options.warns ?? true;
   try {
     translationUnit(parser);
     parser.resolveAsmNames();
     finishVariables(parser);
     parser.reportDeferred();
+    reportUnused(parser);
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;
   }

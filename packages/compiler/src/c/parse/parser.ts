@@ -1,4 +1,4 @@
-import { type Diagnostic, type Diagnostics, type Span, suggest } from '@skep/base';
+import { type Diagnostic, type Diagnostics, type SourceFile, type Span, suggest } from '@skep/base';
 import type { FunctionDecl, Stmt, Unroll, VariableDecl } from '../ast.ts';
 import type { CType, EnumType, FunctionType, IntType, RecordType } from '../ctype.ts';
 import type { KnownHelpers } from '../known/helpers.ts';
@@ -89,6 +89,8 @@ export class Parser {
   fallback: ReadonlyMap<number, Entity> | undefined;
   /** Records whose members are being read, outermost first. */
   readonly openRecords: RecordType[] = [];
+  /** Whether functions are looked over for what is only suspicious. */
+  warns = true;
   /** Above 0 inside `sizeof`, `typeof` …: nothing that is named there is used. */
   unevaluated = 0;
   counter = 0;
@@ -314,6 +316,35 @@ export class Parser {
     if (decl?.storage === 'static' && diagnostic.code.startsWith('E14'))
       this.deferred.push({ decl, diagnostic: whole });
     else this.diagnostics.add(whole);
+  }
+
+  /** What is found about a function when its end has been read. */
+  reportLate(diagnostic: Diagnostic): void {
+    const at = this.tokenAnywhere(diagnostic.span!);
+    if (at === undefined || this.fromHeader(diagnostic, at)) return;
+    const notes = [...(diagnostic.notes ?? []), ...this.tokens.notes(at)];
+    this.diagnostics.add(notes.length === 0 ? diagnostic : { ...diagnostic, notes });
+  }
+
+  /** Whether the current token stands on the line of the one before, both as written in a file. */
+  onSameLine(): boolean {
+    const { flags, origins } = this.tokens;
+    return (flags[this.at]! & LINE_START) === 0 && origins[this.at] === 0;
+  }
+
+  /** The last token at which the span begins: seldom asked. */
+  private tokenAnywhere(span: Span): number | undefined {
+    for (let at = Math.min(this.at, this.tokens.length - 1); at >= 0; at--) {
+      if (this.tokens.kinds[at] === T.Pragma) continue;
+      const own = this.tokens.span(at);
+      if (own.start === span.start && own.file === span.file) return at;
+    }
+    return undefined;
+  }
+
+  /** The file that is compiled, which ends last. */
+  get mainFile(): SourceFile {
+    return this.tokens.span(this.tokens.length - 1).file;
   }
 
   /** The token near the current one that the span is about. */

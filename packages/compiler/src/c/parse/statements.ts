@@ -22,8 +22,10 @@ import { attributes, newAttributes, plainString } from './attributes.ts';
 import { assignTo, convert, errorExpr, intExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
 import { declaration } from './declarations.ts';
 import {
+  assignedCondition,
   badOperand,
   duplicateCase,
+  emptyBody,
   labelProblem,
   notConstant,
   outsideOf,
@@ -132,7 +134,7 @@ function parse(p: Parser): Stmt {
       return ifStatement(p);
     case T.While: {
       p.next();
-      const test = inParentheses(p, (q) => condition(q, expression(q), 'while'));
+      const test = inParentheses(p, (q) => tested(q, 'while'));
       const body = loopBody(p);
       return { kind: 'while', condition: test, body, unroll, span: p.from(start) };
     }
@@ -140,7 +142,7 @@ function parse(p: Parser): Stmt {
       p.next();
       const body = loopBody(p);
       p.expect(T.While, "'while'");
-      const test = inParentheses(p, (q) => condition(q, expression(q), 'while'));
+      const test = inParentheses(p, (q) => tested(q, 'while'));
       p.expect(T.Semicolon, "';'");
       return { kind: 'do', body, condition: test, unroll, span: p.from(start) };
     }
@@ -220,6 +222,15 @@ function inParentheses(p: Parser, read: (p: Parser) => Expr): Expr {
   return value;
 }
 
+/** What stands between the parentheses of `if` and `while`. */
+function tested(p: Parser, what: string): Expr {
+  const start = p.at;
+  const expr = expression(p);
+  if (expr.kind === 'assign' && expr.op === undefined && p.tokens.kind(start) !== T.LParen)
+    p.report(assignedCondition(expr.span));
+  return condition(p, expr, what);
+}
+
 function loopBody(p: Parser): Stmt {
   const fn = p.fn!;
   // `break` inside belongs to the loop, not to a switch around it.
@@ -240,8 +251,10 @@ function ifStatement(p: Parser): Stmt {
     }
     const start = p.at;
     p.next();
-    const test = inParentheses(p, (q) => condition(q, expression(q), 'if'));
+    const test = inParentheses(p, (q) => tested(q, 'if'));
+    const empty = p.is(T.Semicolon) && p.onSameLine() ? p.span() : undefined;
     const then = statement(p);
+    if (empty !== undefined && !p.is(T.Else)) p.report(emptyBody(empty, 'if'));
     arms.push({ start, test, then });
     if (!p.accept(T.Else)) break;
     if (p.kind !== T.If) {
