@@ -31,6 +31,13 @@ export async function execute(call: Call): Promise<number> {
     fixes: call.options.flag('fixes'),
     ...(trace && { trace: (line: string) => call.io.err(`${line}\n`) }),
   });
+  if (report.failure) {
+    const { diagnostics, fixes, source } = report.failure;
+    const { color } = call.io;
+    const parts = [renderDiagnostics(diagnostics, { color }), ...fixes.map((fix) => renderFix(source, fix, { color }))];
+    call.io.err(`${parts.join('\n')}\n`);
+    return EXIT.error;
+  }
   const known = report.names;
   for (const name of programs) {
     if (!known.includes(name)) throw new SkepError(noSuchProgramHere(name, known));

@@ -19,6 +19,8 @@ export interface EmitOptions {
   /** As debug information names it where the source is not known. */
   readonly fileName: string;
   readonly debug: true;
+  /** Line information for each change of column, not only of line. */
+  readonly columns?: boolean;
 }
 
 export interface EmittedObject {
@@ -36,7 +38,7 @@ export interface EmittedObject {
  */
 export function emitObject(module: Module, options: EmitOptions): EmittedObject {
   const functions = emitFunctions(module, options.cpu);
-  const object = buildObject(module, functions, options.fileName);
+  const object = buildObject(module, functions, options.fileName, options.columns);
   return {
     object,
     functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),

@@ -45,7 +45,12 @@ export function declareInBtf(
 const DEFAULT_SECTIONS: ReadonlySet<string> = new Set(['.data', '.bss', '.rodata']);
 
 /** Functions, lines and CO-RE relocations by section; the first instruction of each function has a line. */
-export function debugInfo(code: readonly CodeSection[], ids: ReadonlyMap<Func, BtfId>, fileName: string): BtfExt {
+export function debugInfo(
+  code: readonly CodeSection[],
+  ids: ReadonlyMap<Func, BtfId>,
+  fileName: string,
+  columns = false,
+): BtfExt {
   const sections = new Map<string, { funcs: FuncInfo[]; lines: LineInfo[]; core: CoreRelocation[] }>();
   for (const section of code) {
     const funcs: FuncInfo[] = [];
@@ -53,7 +58,7 @@ export function debugInfo(code: readonly CodeSection[], ids: ReadonlyMap<Func, B
     const core: CoreRelocation[] = [];
     for (const { emitted, slot } of section.functions) {
       funcs.push({ slot, type: ids.get(emitted.func)! });
-      for (const line of lineInfoOf(emitted, fileName)) lines.push({ ...line, slot: slot + line.slot });
+      for (const line of lineInfoOf(emitted, fileName, columns)) lines.push({ ...line, slot: slot + line.slot });
       for (const one of emitted.core) {
         const { root, access, relocation } = one.core;
         core.push({ slot: slot + one.slot, type: root, access, kind: relocation });
@@ -64,8 +69,8 @@ export function debugInfo(code: readonly CodeSection[], ids: ReadonlyMap<Func, B
   return { sections };
 }
 
-/** Slots count from the start of the function. */
-export function lineInfoOf(emitted: EmittedFunction, fileName: string): LineInfo[] {
+/** Slots count from the start of the function. `columns`: an entry for every change of column, not only of line. */
+export function lineInfoOf(emitted: EmittedFunction, fileName: string, columns = false): LineInfo[] {
   const lines: LineInfo[] = [];
   const { spans, starts, func } = emitted;
   const first = spans[0] ?? func.span ?? spans.find((span) => span !== undefined);
@@ -81,7 +86,7 @@ export function lineInfoOf(emitted: EmittedFunction, fileName: string): LineInfo
     const position = positionOf(span.file, span.start);
     const sameFile = last !== undefined && last.file === span.file;
     last = span;
-    if (sameFile && position.line === line) continue;
+    if (sameFile && position.line === line && !columns) continue;
     line = position.line;
     lines.push({
       slot: starts[i]!,

@@ -29,10 +29,11 @@ export function buildObject(
   module: Module,
   functions: ReadonlyMap<Func, EmittedFunction>,
   fileName: string,
+  columns = false,
 ): Uint8Array {
   const sections = layoutSections(module, functions);
   const ids = declareInBtf(module, sections.code, sections.data, sections.externs);
-  const ext = debugInfo(sections.code, ids, fileName);
+  const ext = debugInfo(sections.code, ids, fileName, columns);
   const symbols = new Symbols(sections);
   const out: ElfSection[] = [];
   for (const section of sections.code) out.push(codeSection(section, symbols));

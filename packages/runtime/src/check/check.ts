@@ -23,7 +23,8 @@ import { isElf } from '../open.ts';
 import { type Cost, costOf } from './cost.ts';
 import { SourceNaming } from './naming.ts';
 import { SourceTree } from './source-tree.ts';
-import { type Built, type Fix, tryFixes } from './try-fixes.ts';
+import { type Built, type Fix, tryFixes, tryStackFixes } from './try-fixes.ts';
+import { withPath } from './with-path.ts';
 
 export type KernelName = KernelProfile['version'];
 
@@ -60,24 +61,32 @@ export interface CheckReport {
   /** Of the compiler. */
   readonly warnings: readonly Diagnostic[];
   readonly built: Built | undefined;
+  /** The compiler refused the source for what no verifier would take, and there are changes that mend it. */
+  readonly failure?: {
+    readonly diagnostics: readonly Diagnostic[];
+    readonly fixes: readonly Fix[];
+    readonly source: SourceFile;
+  };
 }
 
-/** Verdicts on the programs of a C source or an object. @throws SkepError with what the compiler or the reader found */
+/** Verdicts on the programs of a C source or an object. @throws SkepError with what the compiler or the reader found, where nothing is known that mends it */
 export function check(name: string, bytes: Uint8Array, options: CheckOptions): CheckReport {
-  const opened = openChecked(name, bytes, options.compile ?? {});
+  const opened = openChecked(name, bytes, options);
+  if ('failure' in opened) return { programs: [], names: [], warnings: [], built: undefined, failure: opened.failure };
   const { built, object } = opened;
   const tree = built && new SourceTree({ name, text: built.text }, built.compiled.tree);
   const { kernels, types, trace } = options;
   const programs = kernels.flatMap((kernel) =>
     verifyObject(
       object,
-      { kernel, kernelBtf: types, path: true, ...(trace && { trace: (line, program) => trace(line, program.name) }) },
+      { kernel, kernelBtf: types, ...(trace && { trace: (line, program) => trace(line, program.name) }) },
       options.programs,
-    ).map((verdict): Checked => {
+    ).map((short): Checked => {
+      const verdict = short.accepted ? short : withPath(object, short, kernel, types);
       const cost = costOf(object, verdict);
       if (verdict.accepted) return { kernel, verdict, explanation: undefined, diagnostic: undefined, fixes: [], cost };
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
-      const explanation = verdict.decided ? explainProgram(verdict, kernel, naming) : undefined;
+      const explanation = verdict.decided ? withCost(explainProgram(verdict, kernel, naming), cost) : undefined;
       const wanted = options.fixes !== false && built !== undefined && explanation !== undefined;
       const fixes = wanted ? tryFixes(built, verdict, { compile: options.compile ?? {}, kernel, kernels, types }) : [];
       return {
@@ -93,11 +102,30 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
   return { programs, names: object.programs.map((one) => one.name), warnings: built?.compiled.warnings ?? [], built };
 }
 
-function openChecked(name: string, bytes: Uint8Array, options: CompileOptions) {
+/** Of programs that are too complex: where the work goes. */
+function withCost(explanation: Explanation, cost: Cost): Explanation {
+  const [most] = cost.lines;
+  if (explanation.code !== 'E2116' || most === undefined) return explanation;
+  const all = cost.lines.reduce((sum, one) => sum + one.processed, 0);
+  const percent = Math.round((100 * most.processed) / all);
+  return { ...explanation, known: `${percent} % of the work is at line ${most.line}: ${most.text}` };
+}
+
+function openChecked(
+  name: string,
+  bytes: Uint8Array,
+  { compile: compiling = {}, kernels, types, fixes }: CheckOptions,
+) {
   if (isElf(bytes)) return { object: openObject(bytes, { name }), built: undefined };
   const text = utf8Text(bytes);
-  const compiled = compile({ name, text }, { ...options, variables: true });
-  if (!compiled.ok) throw new SkepError(compiled.diagnostics);
+  const compiled = compile({ name, text }, { ...compiling, variables: true });
+  if (!compiled.ok) {
+    const { diagnostics } = compiled;
+    const found =
+      fixes === false ? [] : tryStackFixes({ name, text }, diagnostics, { compile: compiling, kernels, types });
+    if (found.length === 0) throw new SkepError(diagnostics);
+    return { failure: { diagnostics, fixes: found, source: { name, text } } };
+  }
   const object = openObject(compiled.object, { name });
   return { object, built: { name, text, compiled, object } satisfies Built };
 }

@@ -1,8 +1,9 @@
 /** The author's names, from the source and from where the compiler put its variables. */
+import { lineText, positionOf } from '@skep/base';
 import type { Compiled, Expr } from '@skep/compiler';
 import { asArray, sizeOf } from '@skep/compiler';
 import { decodeAt, type ProgramSpec } from '@skep/object';
-import { type AccessName, type Naming, placeOf } from '@skep/verifier';
+import { type AccessName, type Naming, type Place, placeOf } from '@skep/verifier';
 import { bare, isExpr, type SourceTree, type TreeNode } from './source-tree.ts';
 
 export class SourceNaming implements Naming {
@@ -53,13 +54,25 @@ export class SourceNaming implements Naming {
     )?.name;
   }
 
+  returnBehind(slot: number): Place | undefined {
+    const offset = this.offsetOf(slot);
+    const fn = offset === undefined ? undefined : this.tree.around(offset)[0]?.fn;
+    if (offset === undefined || fn === undefined) return undefined;
+    const found = this.tree.nodes.find(
+      (one) => one.fn === fn && one.it.kind === 'return' && one.it.span.start > offset,
+    );
+    if (found === undefined) return undefined;
+    const { line, column } = positionOf(this.tree.file, found.it.span.start);
+    return { file: this.tree.file.name, line, column, text: lineText(this.tree.file, line) };
+  }
+
   /** The place in memory that the instruction goes to, as a node. */
   placeNode(slot: number): (Expr & { kind: 'member' | 'deref' | 'index' }) | undefined {
     const offset = this.offsetOf(slot);
     if (offset === undefined) return undefined;
     const exact = this.tree.startingAt(offset).map((one) => one.it);
     const near = exact.length > 0 ? exact : this.tree.around(offset).map((one) => one.it);
-    const places = near.filter(isExpr).filter(isPlace);
+    const places = near.filter(isExpr).flatMap(placesOf);
     const size = this.accessSize(slot);
     return places.find((one) => size === undefined || sizeOf(one.type) === size) ?? places[0];
   }
@@ -88,7 +101,15 @@ export class SourceNaming implements Naming {
   }
 }
 
-const isPlace = (it: Expr): it is Expr & { kind: 'member' | 'deref' | 'index' } =>
+/** The place itself, or that of an atomic operation. */
+function placesOf(it: Expr): (Expr & { kind: 'member' | 'deref' | 'index' })[] {
+  if (isPlace(it)) return [it];
+  if (it.kind !== 'builtin' || !it.name.startsWith('atomic')) return [];
+  const address = it.args[0] && bare(it.args[0]);
+  return address?.kind === 'address' && isPlace(address.place) ? [address.place] : [];
+}
+
+export const isPlace = (it: Expr): it is Expr & { kind: 'member' | 'deref' | 'index' } =>
   it.kind === 'member' || it.kind === 'deref' || it.kind === 'index';
 
 /** The pointer value that a place goes through; undefined for variables. */

@@ -1,14 +1,18 @@
 /** Changes of the source are applied, compiled and verified; only what then is accepted is shown. */
 
+import type { Diagnostic, SourceFile } from '@skep/base';
 import type { Compiled } from '@skep/compiler';
-import { type CompileOptions, compile } from '@skep/compiler';
+import { type CompileOptions, compile, compileToTree } from '@skep/compiler';
 import type { Btf, ObjectSpec } from '@skep/object';
 import { openObject } from '@skep/object';
 import { explainProgram, type KernelProfile, type ProgramVerdict, verifyObject } from '@skep/verifier';
+import { type Edit, Editing } from './fixes/editing.ts';
+import { scratchMap } from './fixes/program.ts';
 import { propose } from './fixes/propose.ts';
-import { type Edit, Site } from './fixes/site.ts';
+import { Site } from './fixes/site.ts';
 import { SourceNaming } from './naming.ts';
 import { SourceTree } from './source-tree.ts';
+import { withPath } from './with-path.ts';
 
 /** A change with which the program is accepted. */
 export interface Fix {
@@ -45,6 +49,7 @@ export interface TryOptions {
 /** So many refusals behind each other are mended together. */
 const MOST_DEPTH = 4;
 const MOST_TRIES = 60;
+const DEFAULT_TIME = 4000;
 /** One verdict may take so many milliseconds. */
 const VERDICT_TIME = 1500;
 
@@ -52,6 +57,50 @@ export function tryFixes(built: Built, verdict: ProgramVerdict, options: TryOpti
   const search = new Search(options, verdict.program.name, built.text);
   search.from(built, verdict, [], 0);
   return search.found;
+}
+
+/** Codes of the compiler for programs that need more stack than any verifier gives. */
+const STACK_CODES: ReadonlySet<string> = new Set(['E1300', 'E1306']);
+
+/** What makes a source compile, and its programs accepted, that the compiler refused for its stack. */
+export function tryStackFixes(
+  source: SourceFile,
+  diagnostics: readonly Diagnostic[],
+  options: Omit<TryOptions, 'kernel'>,
+): Fix[] {
+  let before = [{ text: source.text, titles: [] as readonly string[] }];
+  if (!diagnostics.some((one) => STACK_CODES.has(one.code))) return [];
+  const deadline = performance.now() + (options.time ?? DEFAULT_TIME);
+  for (let depth = 0; depth < MOST_DEPTH; depth++) {
+    const further: typeof before = [];
+    for (const { text, titles } of before) {
+      const parsed = compileToTree({ name: source.name, text }, options.compile);
+      if (!parsed.ok) continue;
+      for (const { title, edits } of scratchMap(
+        new Editing(new SourceTree({ name: source.name, text }, parsed.value)),
+      )) {
+        if (performance.now() > deadline) return [];
+        const changed = apply(text, edits);
+        const compiled = compile({ name: source.name, text: changed }, options.compile);
+        if (!compiled.ok) {
+          if (compiled.diagnostics.some((one) => STACK_CODES.has(one.code)))
+            further.push({ text: changed, titles: [...titles, title] });
+          continue;
+        }
+        const object = openObject(compiled.object, { name: source.name });
+        const verifiedOn = options.kernels.filter((kernel) =>
+          verifyObject(object, { kernel, kernelBtf: options.types, budget: { time: VERDICT_TIME } }).every(
+            (one) => one.accepted,
+          ),
+        );
+        const [first, ...also] = [...titles, title];
+        if (verifiedOn.length > 0)
+          return [{ title: first!, also, verifiedOn, edits: difference(source.text, changed) }];
+      }
+    }
+    before = further;
+  }
+  return [];
 }
 
 class Search {
@@ -67,7 +116,7 @@ class Search {
     this.options = options;
     this.program = program;
     this.original = original;
-    this.deadline = performance.now() + (options.time ?? 4000);
+    this.deadline = performance.now() + (options.time ?? DEFAULT_TIME);
     this.seen = new Set([original]);
   }
 
@@ -78,39 +127,46 @@ class Search {
   }
 
   /** Tries what may mend this refusal; where another one comes behind it, what may mend that as well. */
-  from(built: Built, verdict: ProgramVerdict, titles: readonly string[], depth: number): void {
+  from(built: Built, refused: ProgramVerdict, titles: readonly string[], depth: number): void {
+    const verdict = refused.path ? refused : withPath(built.object, refused, this.options.kernel, this.options.types);
     const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
     const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
     const explanation = explainProgram(verdict, this.options.kernel, naming);
     const site = new Site(tree, naming, verdict.program, built.object, explanation);
     const further: { built: Built; verdict: ProgramVerdict; title: string }[] = [];
-    for (const { title, edits } of propose(site)) {
-      if (this.over) return;
-      const text = edits.length === 0 ? undefined : apply(built.text, edits);
-      if (text === undefined || this.seen.has(text)) continue;
-      this.seen.add(text);
-      const next = this.build(built.name, text);
-      if (next === undefined) continue;
-      const result = this.verdict(next, this.options.kernel);
-      if (result === undefined || !result.decided) continue;
-      if (result.accepted) {
-        this.found.push({
-          title: titles[0] ?? title,
-          edits: difference(this.original, text),
-          verifiedOn: this.options.kernels.filter(
-            (one) => one === this.options.kernel || this.verdict(next, one)?.accepted === true,
-          ),
-          also: titles.length === 0 ? [] : [...titles.slice(1), title],
-        });
-        if (depth > 0) return;
-      } else if (isElsewhere(verdict, result)) further.push({ built: next, verdict: result, title });
+    for (const group of propose(site)) {
+      for (const { title, edits } of group) {
+        if (this.over) return;
+        const text = edits.length === 0 ? undefined : apply(built.text, edits);
+        if (text === undefined || this.seen.has(text)) continue;
+        this.seen.add(text);
+        const next = this.build(built.name, text);
+        const result = next && this.verdict(next, this.options.kernel);
+        if (next === undefined || result === undefined || !result.decided) continue;
+        if (result.accepted) this.take(next, [...titles, title]);
+        else if (isElsewhere(verdict, result)) further.push({ built: next, verdict: result, title });
+        if (depth > 0 && this.found.length > 0) return;
+      }
+      if (this.found.length > 0) return;
     }
     if (depth + 1 >= MOST_DEPTH) return;
     for (const one of further) {
-      if (this.over || (depth > 0 && this.found.length > 0)) return;
+      if (this.over) return;
       this.from(one.built, one.verdict, [...titles, one.title], depth + 1);
       if (this.found.length > 0) return;
     }
+  }
+
+  private take(built: Built, [title, ...also]: readonly string[]): void {
+    if (title === undefined || this.found.some((one) => one.title === title)) return;
+    this.found.push({
+      title,
+      also,
+      edits: difference(this.original, built.text),
+      verifiedOn: this.options.kernels.filter(
+        (one) => one === this.options.kernel || this.verdict(built, one)?.accepted === true,
+      ),
+    });
   }
 
   private build(name: string, text: string): Built | undefined {
@@ -122,11 +178,8 @@ class Search {
 
   private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
     try {
-      return verifyObject(
-        built.object,
-        { kernel, kernelBtf: this.options.types, path: kernel === this.options.kernel, budget: { time: VERDICT_TIME } },
-        [this.program],
-      )[0];
+      const options = { kernel, kernelBtf: this.options.types, budget: { time: VERDICT_TIME } };
+      return verifyObject(built.object, options, [this.program])[0];
     } catch {
       // Types that cannot be fitted: whoever asked has said so already.
       return undefined;

@@ -3,7 +3,7 @@ import type { Insn } from '@skep/object';
 import type { RegisterView } from '../record/view.ts';
 import { type AccessName, type Evidence, type Naming, type Place, placeOf } from './evidence.ts';
 import { type Origin, Origins, type Source } from './origin.ts';
-import { bytes, rangeOf, rangeWords } from './words.ts';
+import { bytes, type Range, rangeOf, rangeWords } from './words.ts';
 
 /** A remark on the way to the refusal. */
 export interface Remark {
@@ -51,7 +51,22 @@ export class Case {
   }
 
   get line(): number | undefined {
-    return placeOf(this.evidence.lines, this.evidence.insn)?.line;
+    return (this.leftAt() ?? placeOf(this.evidence.lines, this.evidence.insn))?.line;
+  }
+
+  /**
+   * Compilers let the returns of a function share their last instructions, whose line is that of one of them. When the
+   * path comes to it from further down, the return is the next one there.
+   */
+  leftAt(): Place | undefined {
+    if (this.insn?.kind !== 'exit') return undefined;
+    const exit = placeOf(this.evidence.lines, this.evidence.insn);
+    for (let i = this.at - 1; i >= 0; i--) {
+      const place = this.place(i);
+      if (place === undefined || exit === undefined || place.file !== exit.file || place.line === exit.line) continue;
+      return place.line > exit.line ? this.naming.returnBehind?.(this.slot(i)) : undefined;
+    }
+    return undefined;
   }
 
   get access(): AccessName | undefined {
@@ -99,6 +114,14 @@ export class Case {
       least: range && range.least + start,
       most: range && range.most < 1n << 40n ? range.most + start : undefined,
     };
+  }
+
+  /** The values of an index before it was made bytes. */
+  unscaled(register: number): Range | undefined {
+    const [last] = this.origin(register).through;
+    const scaled = last !== undefined && last.insn.kind === 'alu' && (last.insn.op === 'lsh' || last.insn.op === 'mul');
+    const view = scaled ? this.evidence.path[last.step]!.register(last.insn.dst) : this.register(register);
+    return view && rangeOf(view);
   }
 
   known(register: number): string {

@@ -49,7 +49,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   entry(
     'E2110',
     /math between (\w+) pointer|makes \w+ pointer be out of bounds|pointer offset -?\d+ is not allowed/,
-    (c) => memory.pointerMath(c, undefined),
+    (c) => memory.pointerMath(c),
   ),
   entry('E2111', /R(\d+) invalid zero-sized read/, (c, f) => memory.zeroSize(c, Number(f[1]))),
   entry('E2112', /Caller passes invalid args into func#\d+ \('(.*)'\)/, (c, f) =>
@@ -76,6 +76,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   entry('E2114', /helper call (?:is not|might not be) allowed/, (c) =>
     program.helperHere(c, 'programs on probes may not use it', 'use another helper or type of program'),
   ),
+  entry('E2133', /invalid func unknown#195896080/, () => ({
+    message: 'this kernel has no such field, type or enumerator: what was written for it cannot be loaded',
+    help: 'guard it with bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()',
+  })),
+  entry('E2115', /kernel function call not eliminated/, (c) => program.noKernelFunction(c, memory.calleeOf(c))),
   entry('E2115', /invalid func unknown#(-?\d+)/, (_, f) => ({
     message: `the kernel has no helper number ${f[1]}`,
     help: 'guard the call with bpf_core_enum_value_exists(), or ask for a newer kernel',
@@ -85,8 +90,8 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     help: 'guard the call with bpf_ksym_exists(), or use a type of program that may',
     subject: { callee: f[1]! },
   })),
-  entry('E2116', /too large\. Processed/, (c) => program.tooComplex(c, false)),
-  entry('E2116', /sequence of \d+ jumps/, (c) => program.tooComplex(c, true)),
+  entry('E2116', /too large\. Processed/, () => program.tooComplex(false)),
+  entry('E2116', /sequence of \d+ jumps/, () => program.tooComplex(true)),
   entry('E2117', /infinite loop detected|back-edge/, () => program.endless()),
   entry('E2118', /invalid (?:indirect )?read from stack (?:R(\d+) )?off (-?\d+)\+(\d+)/, (c, f) =>
     memory.stackUnwritten(c, f[1] === undefined ? undefined : Number(f[1]), Number(f[2]), Number(f[3])),
@@ -147,6 +152,10 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     'E2126',
     /map forbidden|pointing to valid bpf_map/,
     said('this map cannot be used so', 'use the kind of map that the helper takes, and its flags'),
+  ),
+  entry('E2127', /may write into memory pointed by R(\d+)/, (c, f) => program.wrongType(c, Number(f[1]), 'fp')),
+  entry('E2127', /helper access to the packet is not allowed/, (c) =>
+    program.wrongType(c, [1, 2, 3, 4, 5].find((one) => c.register(one)?.kind === 'pkt') ?? 1, 'fp, map_value'),
   ),
   entry('E2127', /R(\d+) type=\S+ expected=(.*)/, (c, f) => program.wrongType(c, Number(f[1]), f[2]!)),
   entry(

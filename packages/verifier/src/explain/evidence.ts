@@ -45,6 +45,8 @@ export interface Naming {
   access?(slot: number): AccessName | undefined;
   /** Argument `number` (from 1) of the call, as C. */
   argument?(slot: number, number: number): string | undefined;
+  /** Where the function is really left, when returns were merged: the first return behind the given instruction. */
+  returnBehind?(slot: number): Place | undefined;
   /** The variable in a register before an instruction. */
   variable?(slot: number, register: number): string | undefined;
 }

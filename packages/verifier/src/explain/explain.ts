@@ -13,16 +13,17 @@ export function explainRefusal(evidence: Evidence, naming: Naming = {}): Explana
   const c = new Case(evidence, naming);
   const common = {
     insn: evidence.insn,
-    source: placeOf(evidence.lines, evidence.insn),
+    source: c.leftAt() ?? placeOf(evidence.lines, evidence.insn),
     kernelMessage: evidence.message,
   };
   for (const entry of CATALOGUE) {
     const found = entry.pattern.exec(evidence.message);
     if (found === null) continue;
-    const { message, needed, known, remarks, help, subject } = entry.tell(c, found);
+    const { code, place, message, needed, known, remarks, help, subject } = entry.tell(c, found);
     return {
       ...common,
-      code: entry.code,
+      ...(place && { source: place }),
+      code: code ?? entry.code,
       message,
       ...(needed !== undefined && { needed }),
       ...(known !== undefined && { known }),

@@ -40,6 +40,10 @@ export interface Subject {
 
 /** What a story adds to the bare refusal. */
 export interface Telling {
+  /** In place of that of the entry. */
+  readonly code?: string;
+  /** In place of the refused instruction. */
+  readonly place?: Place | undefined;
   readonly message: string;
   readonly needed?: string | undefined;
   readonly known?: string | undefined;

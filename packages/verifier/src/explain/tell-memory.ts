@@ -206,10 +206,10 @@ export function bounds(c: Case, register: number): Telling {
   const number = moved(c, register);
   if (index !== undefined) {
     const range = indexRange(view, index.size);
+    const count = index.count ?? (object === undefined ? undefined : Math.floor(object / index.size));
     return {
       message: `\`${access!.text}\` may lie outside of ${index.count === undefined ? objectWords(view) : `its ${index.count} elements`}`,
-      needed:
-        index.count === undefined ? undefined : `\`${index.text}\` has to be between 0 and ${index.count - 1} here`,
+      needed: count === undefined ? undefined : `\`${index.text}\` has to be between 0 and ${count - 1} here`,
       known: `it is ${rangeWords(range)}${sourceOfIndex(c, register)}`,
       remarks: checksOf(c, register),
       help: BOUND_HELP,
@@ -307,20 +307,31 @@ export function sizeArgument(c: Case, register: number, negative: boolean): Tell
 }
 
 /** E2110 */
-export function pointerMath(c: Case, register: number | undefined): Telling {
+export function pointerMath(c: Case): Telling {
   const { insn } = c;
-  let number = register;
-  if (insn?.kind === 'alu' && insn.src.kind === 'reg')
-    number = c.register(insn.dst)?.kind === 'scalar' ? insn.dst : insn.src.reg;
-  const from = number === undefined ? undefined : c.comesFrom(number);
+  const help = 'make it unsigned and limit it before it is added: if (n > MAX) return …';
+  const needed = 'a number that is known to be small and not negative';
+  if (insn?.kind !== 'alu' || insn.src.kind !== 'reg')
+    return { message: 'a number is added to a pointer, and may be negative or far too large', needed, help };
+  const isNumber = c.register(insn.dst)?.kind === 'scalar';
+  const number = isNumber ? insn.dst : insn.src.reg;
+  const pointer = c.register(isNumber ? insn.src.reg : insn.dst);
+  const size = pointer?.map?.valueSize ?? pointer?.size;
   const index = c.access?.index;
-  const what = index ? `\`${index.text}\`` : number === undefined ? 'a number' : c.name(number, 'a number');
+  const name = index?.text ?? c.naming.variable?.(c.evidence.insn, number);
+  const from = c.comesFrom(number);
+  const range = rangeWords(c.unscaled(number));
   return {
-    message: `${what} is added to a pointer, and may be negative or far too large`,
-    needed: 'a number that is known to be small and not negative',
-    known: number === undefined ? undefined : `${c.known(number)}${from ? `: ${from.message}` : ''}`,
-    help: 'make it unsigned and limit it before it is added: if (n > MAX) return …',
-    subject: number === undefined ? {} : subjectOf(c, number),
+    message: `${name === undefined ? 'a number' : `\`${name}\``} is added to a pointer, and may be negative or far too large`,
+    needed: index?.count === undefined ? needed : `\`${index.text}\` has to be between 0 and ${index.count - 1} here`,
+    known: `it is ${range}${from ? `: ${from.message}` : ''}`,
+    remarks: c.origins
+      .decisions(c.at, number)
+      .slice(0, 2)
+      .reverse()
+      .map((one) => decision(c, one)),
+    help,
+    subject: { ...subjectOf(c, number), ...(size !== undefined && { size }) },
   };
 }
 

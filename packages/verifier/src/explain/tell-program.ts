@@ -18,6 +18,8 @@ export function neverSet(c: Case, register: number): Telling {
       subject: { ...subjectOf(c, register), origin: c.slot(source.step) },
     };
   }
+  if (source.kind === 'call' && c.register(register) === undefined)
+    return noKernelFunction(c, c.origins.callName(source.step));
   const exits = c.insn?.kind === 'exit';
   return {
     message: exits
@@ -26,6 +28,18 @@ export function neverSet(c: Case, register: number): Telling {
     remarks: lastDecisions(c, 2),
     help: exits ? 'return a value on every path' : 'give the variable a first value where it is declared',
     subject: subjectOf(c, register),
+  };
+}
+
+/** E2115 */
+export function noKernelFunction(c: Case, name: string): Telling {
+  const found = c.evidence.path.findIndex((_, i) => c.origins.callName(i) === name);
+  return {
+    code: 'E2115',
+    message: `this kernel has no function ${name}()`,
+    place: found >= 0 ? c.place(found) : undefined,
+    help: 'declare it __weak, and call it only where bpf_ksym_exists() says so',
+    subject: { callee: name, ...(found >= 0 && { origin: c.slot(found) }) },
   };
 }
 
@@ -152,8 +166,7 @@ export function contextField(c: Case, off: number, size: number): Telling {
 }
 
 /** E2116 */
-export function tooComplex(c: Case, jumps: boolean): Telling {
-  const { message } = c.evidence;
+export function tooComplex(jumps: boolean): Telling {
   return {
     message: jumps
       ? 'the program has more open branches than the verifier follows'
@@ -161,24 +174,9 @@ export function tooComplex(c: Case, jumps: boolean): Telling {
     needed: jumps
       ? 'at most 8,192 branches that are not followed yet'
       : 'at most 1,000,000 instructions over all paths',
-    known: /Processed/.test(message) ? hottest(c) : undefined,
     help: 'bound the loop, or use bpf_for(), bpf_loop() or a global function in it, which are checked once',
     subject: {},
   };
-}
-
-/** The line that the path went through most often. */
-function hottest(c: Case): string | undefined {
-  const counts = new Map<number, number>();
-  for (let i = 0; i < c.evidence.path.length; i += 1) {
-    const slot = c.slot(i);
-    counts.set(slot, (counts.get(slot) ?? 0) + 1);
-  }
-  let best = -1;
-  for (const [slot, count] of counts) if (count > (counts.get(best) ?? 1)) best = slot;
-  if (best < 0) return undefined;
-  const step = c.evidence.path.findIndex((one) => one.insn === best);
-  return `this path went ${counts.get(best)} times through the code${c.atLine(step)}`;
 }
 
 /** E2117 */

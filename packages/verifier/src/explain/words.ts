@@ -2,7 +2,8 @@
 import type { RegisterView } from '../record/view.ts';
 
 const MAX32 = 0xffffffffn;
-const MOST_SIGNED = (1n << 63n) - 1n;
+/** Beyond it a bound says nothing. */
+const HUGE = 1n << 52n;
 
 export interface Range {
   readonly least: bigint;
@@ -12,7 +13,7 @@ export interface Range {
 /** The values that are possible, as a person would say them: unsigned when nothing is negative. */
 export function rangeOf(view: Pick<RegisterView, 'smin' | 'smax' | 'umin' | 'umax'>): Range | undefined {
   if (view.smin >= 0n) return { least: view.umin, most: view.umax };
-  if (view.smin === -MOST_SIGNED - 1n && view.smax === MOST_SIGNED) return undefined;
+  if (view.smin < -HUGE && view.smax > HUGE) return undefined;
   return { least: view.smin, most: view.smax };
 }
 
@@ -22,7 +23,7 @@ export function rangeWords(range: Range | undefined): string {
   const { least, most } = range;
   if (least === most) return String(least);
   if (least === 0n && most === MAX32) return 'any 32-bit number';
-  if (most >= MOST_SIGNED) return least <= 0n ? 'any number' : `${least} or more`;
+  if (most > HUGE) return least <= 0n ? 'any number' : `${least} or more`;
   if (least === -(1n << 31n) && most === (1n << 31n) - 1n) return 'any 32-bit number, negative ones too';
   return `between ${least} and ${most}`;
 }

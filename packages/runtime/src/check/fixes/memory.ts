@@ -1,9 +1,10 @@
 /** What may mend accesses: checks of packets, of NULL, of indexes and sizes, reads through helpers, first values. */
 import type { Expr, VariableDecl } from '@skep/compiler';
 import { asArray, pointee, printType, sizeOf, strip } from '@skep/compiler';
-import { indexIn, pointerOf } from '../naming.ts';
+import { indexIn, isPlace, pointerOf } from '../naming.ts';
 import { bare, rootVariable, type TreeNode } from '../source-tree.ts';
-import type { Edit, Proposal, Site } from './site.ts';
+import type { Edit, Proposal } from './editing.ts';
+import type { Site } from './site.ts';
 
 /** E2101 */
 export function* packetCheck(site: Site): Generator<Proposal> {
@@ -140,8 +141,16 @@ function nullablePointer(site: Site): string | undefined {
 
 /** E2102, E2121: memory of the kernel or of a process is read by a helper. */
 export function* probeRead(site: Site): Generator<Proposal> {
-  const { statement, place } = site;
-  if (statement === undefined || place === undefined || !site.isWritten(place)) return;
+  const { statement } = site;
+  const refused = site.place;
+  if (statement === undefined || refused === undefined || !site.isWritten(refused)) return;
+  // Of `a->b->c` all at once.
+  const place =
+    site.tree
+      .startingAt(refused.span.start)
+      .map(({ it }) => it)
+      .find((it) => 'type' in it && isPlace(it) && memberChain(site, it) !== undefined) ?? refused;
+  if (!('type' in place) || !isPlace(place)) return;
   const user = /^(tracepoint\/syscalls|tp\/syscalls|ksyscall|kretsyscall|uprobe|uretprobe|usdt)/.test(
     site.program.section,
   );

@@ -2,8 +2,9 @@
 import type { Expr, FunctionDecl, VariableDecl } from '@skep/compiler';
 import { asArray, printType, sizeOf, strip } from '@skep/compiler';
 import { bare, rootVariable, type TreeNode } from '../source-tree.ts';
+import type { Edit, Editing, Proposal } from './editing.ts';
 import { endOfDeclarator } from './memory.ts';
-import type { Edit, Proposal, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 /** E2114: a licence that lets it use everything. */
 export function* licence(site: Site): Generator<Proposal> {
@@ -46,7 +47,7 @@ export function* otherHelper(site: Site): Generator<Proposal> {
   const { callee } = site.explanation.subject;
   const { offset } = site;
   if (callee === undefined || offset === undefined) return;
-  const at = site.text.indexOf(callee, offset);
+  const at = site.text.indexOf(callee, site.text.lastIndexOf('\n', offset) + 1);
   if (at < 0) return;
   for (const group of SIBLINGS) {
     if (!group.includes(callee)) continue;
@@ -123,6 +124,8 @@ export function* guard(site: Site): Generator<Proposal> {
         site.include('bpf/bpf_core_read.h'),
       ]);
   }
+  const read = /BPF_CORE_READ\(([^()]*)\)/.exec(site.source(statement.it));
+  if (read !== null) conditions.push([`bpf_core_field_exists(${read[1]!.split(/\s*,\s*/).join('->')})`, []]);
   const place = site.place;
   if (place !== undefined && site.isWritten(place))
     conditions.push([`bpf_core_field_exists(${site.source(place)})`, site.include('bpf/bpf_core_read.h')]);
@@ -483,7 +486,7 @@ function nameStart(site: Site, fn: FunctionDecl): number {
 }
 
 /** E2125: the largest variable of a function goes to a map with an entry for each CPU. */
-export function* scratchMap(site: Site): Generator<Proposal> {
+export function* scratchMap(site: Editing): Generator<Proposal> {
   const candidates: { fn: FunctionDecl; variable: VariableDecl; bytes: number }[] = [];
   for (const fn of site.tree.functions) {
     for (const variable of site.tree.localsOf(fn)) {
@@ -499,7 +502,7 @@ export function* scratchMap(site: Site): Generator<Proposal> {
   }
 }
 
-function intoMap(site: Site, fn: FunctionDecl, variable: VariableDecl): Edit[] | undefined {
+function intoMap(site: Editing, fn: FunctionDecl, variable: VariableDecl): Edit[] | undefined {
   const declared = site.declaration(variable);
   const body = fn.body;
   if (declared?.it.kind !== 'declare' || declared.it.variables.length !== 1 || body === undefined) return undefined;
@@ -551,7 +554,7 @@ function intoMap(site: Site, fn: FunctionDecl, variable: VariableDecl): Edit[] |
 }
 
 /** The line on which the function's definition begins, with what stands right above it. */
-function lineStartAbove(site: Site, fn: FunctionDecl): number {
+function lineStartAbove(site: Editing, fn: FunctionDecl): number {
   const before = site.text.slice(0, fn.span.start);
   const blank = before.lastIndexOf('\n\n');
   const semicolon = Math.max(before.lastIndexOf(';\n'), before.lastIndexOf('}\n'));
@@ -590,7 +593,7 @@ export function* pointerMath(site: Site): Generator<Proposal> {
     }
     if (it.op === '&' || it.op === '|') {
       const inner = left.kind === 'cast' ? left : undefined;
-      if (inner !== undefined && strip(bare(inner.operand).type).kind === 'pointer')
+      if (inner !== undefined && ['pointer', 'array'].includes(strip(bare(inner.operand).type).kind))
         yield { title: 'leave the pointer as it is', edits: [site.replace(it, site.source(left))] };
     }
     if (it.op === '+' && it.scale === undefined) {
@@ -613,6 +616,50 @@ export function* endFunction(site: Site): Generator<Proposal> {
     if (result.kind !== 'function' || strip(result.result).kind === 'void') continue;
     yield { title: 'return a value at the end', edits: [{ start: at, end: at, text: `${site.unit}return 0;\n` }] };
   }
+}
+
+/** E2105 in assembly: a register is set first, or one that calls keep is taken. */
+export function* assembly(site: Site): Generator<Proposal> {
+  const { register } = site.explanation.subject;
+  const asm = site.statementOfAssembly;
+  if (asm === undefined || register === undefined) return;
+  const { start, end } = asm.span;
+  const text = site.text.slice(start, end);
+  const first = text.indexOf('"') + 1;
+  if (register > 0 && register < 6) {
+    const kept = [6, 7, 8, 9].find((one) => !new RegExp(`\\br${one}\\b`).test(text));
+    if (kept !== undefined)
+      yield {
+        title: `keep the value in r${kept}, which calls do not touch`,
+        edits: [{ start, end, text: text.replace(new RegExp(`\\br${register}\\b`, 'g'), `r${kept}`) }],
+      };
+  }
+  yield {
+    title: `set r${register} first`,
+    edits: [{ start: start + first, end: start + first, text: `r${register} = 0;` }],
+  };
+}
+
+/** E2124 in assembly: code behind `exit` goes, an `exit` comes. */
+export function* assemblyEnd(site: Site): Generator<Proposal> {
+  const asm = site.statementOfAssembly;
+  if (asm === undefined) return;
+  const { start } = asm.span;
+  const text = site.text.slice(start, asm.span.end);
+  const strings = [...text.matchAll(/\s*"([^"]*)"/g)];
+  const colon = text.indexOf(':', strings.findLast((one) => /;\s*$/.test(one[1]!))?.index ?? 0);
+  const template = strings.filter((one) => colon < 0 || one.index < colon);
+  const exits = template.findIndex((one) => /\bexit\b/.test(one[1]!));
+  const dead = template.slice(exits + 1);
+  if (exits >= 0 && dead.length > 0)
+    yield {
+      title: 'remove what nothing reaches',
+      edits: dead.map((one) => ({ start: start + one.index, end: start + one.index + one[0].length, text: '' })),
+    };
+  const last = template.at(-1);
+  if (last === undefined) return;
+  const at = start + last.index + last[0].length - 1;
+  yield { title: 'end with exit', edits: [{ start: at, end: at, text: ' exit;' }] };
 }
 
 /** E2127: the address in place of the value, or a copy on the stack. */

@@ -1,12 +1,15 @@
 /** Which changes are worth trying for which refusal, the most usual first. */
+
+import type { Proposal } from './editing.ts';
 import * as memory from './memory.ts';
 import * as program from './program.ts';
-import type { Proposal, Site } from './site.ts';
+import type { Site } from './site.ts';
 
 type Generate = (site: Site) => Generator<Proposal>;
 
-export function* propose(site: Site): Generator<Proposal> {
-  for (const generate of GENERATORS[site.explanation.code] ?? []) yield* generate(site);
+/** In groups: when one of a group mends the program, those behind it are not needed. */
+export function* propose(site: Site): Generator<Iterable<Proposal>> {
+  for (const generate of GENERATORS[site.explanation.code] ?? []) yield generate(site);
 }
 
 const GENERATORS: Readonly<Record<string, readonly Generate[]>> = {
@@ -14,7 +17,7 @@ const GENERATORS: Readonly<Record<string, readonly Generate[]>> = {
   E2102: [memory.readPacketAgain, memory.nullCheck, memory.probeRead, program.guard],
   E2103: [memory.nullCheck],
   E2104: [memory.probeRead, program.argumentType],
-  E2105: [memory.firstValue, program.endFunction],
+  E2105: [program.assembly, memory.firstValue, program.endFunction],
   E2106: [memory.limitSize, memory.limitIndex],
   E2107: [memory.limitIndex, memory.limitSize],
   E2108: [memory.align],
@@ -33,10 +36,11 @@ const GENERATORS: Readonly<Record<string, readonly Generate[]>> = {
   E2121: [memory.probeRead, memory.accessPerBranch],
   E2122: [memory.accessPerBranch],
   E2123: [program.pointerMath, memory.probeRead],
-  E2124: [program.endFunction],
+  E2124: [program.assemblyEnd, program.endFunction],
   E2125: [program.scratchMap],
   E2126: [program.mapType],
   E2127: [program.argumentType, memory.nullCheck],
   E2128: [memory.nullCheck],
   E2129: [program.leaveSection],
+  E2133: [program.guard],
 };

@@ -1,33 +1,16 @@
-/** A refusal in its source, and the edits that can be made there. */
-import { lineStartsOf, positionOf } from '@skep/base';
-import type { Expr, FunctionDecl, Stmt, VariableDecl } from '@skep/compiler';
-import { integerOf, pointee, strip } from '@skep/compiler';
+/** A refusal in its source. */
+import type { Expr, Stmt } from '@skep/compiler';
 import type { ObjectSpec, ProgramSpec } from '@skep/object';
 import { type Explanation, placeOf } from '@skep/verifier';
 import type { SourceNaming } from '../naming.ts';
 import { bare, isExpr, type SourceTree, type TreeNode } from '../source-tree.ts';
+import { Editing } from './editing.ts';
 
-/** UTF-16 offsets of the source; `start === end` inserts. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
-
-/** A change that may mend the program; whether it does is tried. */
-export interface Proposal {
-  /** What it does, in the imperative. */
-  readonly title: string;
-  readonly edits: readonly Edit[];
-}
-
-export class Site {
-  readonly tree: SourceTree;
+export class Site extends Editing {
   readonly naming: SourceNaming;
   readonly program: ProgramSpec;
   readonly object: ObjectSpec;
   readonly explanation: Explanation;
-  readonly text: string;
 
   constructor(
     tree: SourceTree,
@@ -36,22 +19,31 @@ export class Site {
     object: ObjectSpec,
     explanation: Explanation,
   ) {
-    this.tree = tree;
+    super(tree);
     this.naming = naming;
     this.program = program;
     this.object = object;
     this.explanation = explanation;
-    this.text = tree.file.text;
   }
 
   /** Where it was refused. */
   get offset(): number | undefined {
-    return this.naming.offsetOf(this.explanation.insn);
+    return this.tree.offsetOf(this.explanation.source);
   }
 
   get statement(): TreeNode | undefined {
     const { offset } = this;
     return offset === undefined ? undefined : this.tree.statementAt(offset);
+  }
+
+  /** The inline assembly around the refused place, or the only one of a naked program. */
+  get statementOfAssembly(): (Stmt & { kind: 'asm' }) | undefined {
+    const { offset } = this;
+    const around = offset === undefined ? [] : this.tree.around(offset);
+    const found =
+      around.find(({ it }) => it.kind === 'asm') ??
+      this.tree.nodes.find(({ it, fn }) => it.kind === 'asm' && fn.name === this.program.name);
+    return found?.it.kind === 'asm' ? found.it : undefined;
   }
 
   get place(): Expr | undefined {
@@ -74,91 +66,6 @@ export class Site {
     return slot === undefined ? undefined : this.tree.offsetOf(placeOf(this.program.lineInfo, slot));
   }
 
-  source(it: { readonly span: Expr['span'] }): string {
-    return this.tree.text(it);
-  }
-
-  /** Whether the text of a node stands in the source as it is, not in a macro. */
-  isWritten(it: { readonly span: Expr['span'] }): boolean {
-    return it.span.file.text === this.text && it.span.file.name === this.tree.file.name;
-  }
-
-  // ── edits ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Statements in front of another; with braces where it is the only one below an `if` or a loop. */
-  before(statement: TreeNode, lines: readonly string[]): Edit[] {
-    const { start, end } = statement.it.span;
-    const { parent } = statement;
-    const indent = this.indentAt(start);
-    if (parent === undefined || parent.it.kind === 'compound-stmt' || !OPENERS.has(parent.it.kind)) {
-      return [{ start, end: start, text: `${lines.join(`\n${indent}`)}\n${indent}` }];
-    }
-    const outer = this.indentAt(parent.it.span.start);
-    const inner = `${outer}${this.unit}`;
-    const gap = start - (/\s*$/.exec(this.text.slice(0, start))?.[0].length ?? 0);
-    return [
-      { start: gap, end: start, text: ` {\n${inner}${lines.join(`\n${inner}`)}\n${inner}` },
-      { start: end, end, text: `\n${outer}}` },
-    ];
-  }
-
-  /** Statements behind another that stands in a block. */
-  after(statement: TreeNode, lines: readonly string[]): Edit[] {
-    const { start, end } = statement.it.span;
-    const indent = this.indentAt(start);
-    const parent = statement.parent?.it.kind;
-    if (parent !== undefined && parent !== 'compound-stmt') return [];
-    // A declaration's span may end before its semicolon.
-    const semicolon = /^\s*;/.exec(this.text.slice(end))?.[0].length ?? 0;
-    const at = end + (this.text[end - 1] === ';' || this.text[end - 1] === '}' ? 0 : semicolon);
-    return [{ start: at, end: at, text: `\n${indent}${lines.join(`\n${indent}`)}` }];
-  }
-
-  replace(it: { readonly span: Expr['span'] }, text: string): Edit {
-    return { start: it.span.start, end: it.span.end, text };
-  }
-
-  /** `if (condition)` with what leaves the function below. */
-  leaveIf(condition: string, fn: FunctionDecl): string[] {
-    return [`if (${condition})`, `${this.unit}${this.leave(fn)}`];
-  }
-
-  /** How this function is left where it leaves early: as the author does it elsewhere, or by what lets things go on. */
-  leave(fn: FunctionDecl): string {
-    const type = strip(fn.type);
-    if (type.kind === 'function' && strip(type.result).kind === 'void') return 'return;';
-    for (const { it, fn: where, parent } of this.tree.nodes) {
-      if (where !== fn || it.kind !== 'return' || it.value === undefined || !this.isWritten(it)) continue;
-      const value = this.source(it.value);
-      if (parent?.it.kind === 'compound-stmt' && parent.parent === undefined) continue;
-      if (/^(-?\d+|-?[A-Z][A-Z0-9_]+)$/.test(value)) return `return ${value};`;
-    }
-    const section = fn.attributes.section ?? '';
-    if (section.startsWith('xdp')) return 'return XDP_PASS;';
-    if (/^(cgroup|sk_lookup|sk_skb|sk_msg|sk_reuseport|sockops)/.test(section)) return 'return 1;';
-    return 'return 0;';
-  }
-
-  /** A tab, or as many blanks as the author uses. */
-  get unit(): string {
-    const found = /\n(\t| {2,8})\S/.exec(this.text)?.[1];
-    return found ?? '\t';
-  }
-
-  indentAt(offset: number): string {
-    const starts = lineStartsOf(this.tree.file);
-    const start = starts[positionOf(this.tree.file, offset).line - 1]!;
-    return /^[ \t]*/.exec(this.text.slice(start))![0];
-  }
-
-  /** In front of the first line that is no `#include`, behind the last that is. */
-  include(header: string): Edit[] {
-    if (this.text.includes(header)) return [];
-    const last = [...this.text.matchAll(/^[ \t]*#[ \t]*include\b.*$/gm)].at(-1);
-    const at = last === undefined ? 0 : last.index + last[0].length;
-    return [{ start: at, end: at, text: last === undefined ? `#include <${header}>\n` : `\n#include <${header}>` }];
-  }
-
   /** Where `SEC("…")` of the program stands. */
   section(): { readonly start: number; readonly end: number; readonly text: string } | undefined {
     const quoted = this.program.section.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -172,32 +79,6 @@ export class Site {
     return { start, end: start + found[1]!.length, text: found[1]! };
   }
 
-  // ── questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** A pointer to the end of the packet that can be named in the function, as C. */
-  packetEnd(fn: FunctionDecl): string | undefined {
-    const named = this.tree.localsOf(fn).find((one) => /end/.test(one.name) && strip(one.type).kind === 'pointer');
-    if (named !== undefined) return named.name;
-    const context = fn.params[0];
-    const record = context && pointee(context.type);
-    const tag = record === undefined ? undefined : strip(record);
-    if (context === undefined || tag?.kind !== 'record') return undefined;
-    return tag.tag === 'xdp_md' || tag.tag === '__sk_buff' ? `(void *)(long)${context.name}->data_end` : undefined;
-  }
-
-  isSigned(expr: Expr): boolean {
-    return integerOf(bare(expr).type)?.signed ?? false;
-  }
-
-  /** Reading it twice gives the same, and it can be written where its value is used: a variable, a member, no call. */
-  isSimple(text: string): boolean {
-    return /^[A-Za-z_]\w*((->|\.)[A-Za-z_]\w*)*$/.test(text);
-  }
-
-  isVariable(text: string): boolean {
-    return /^[A-Za-z_]\w*$/.test(text);
-  }
-
   /** The statement that made the value that came from an instruction, and the variable it went to. */
   assignment(slot: number | undefined): { readonly statement: TreeNode; readonly variable: string } | undefined {
     const offset = this.offsetOfSlot(slot);
@@ -207,14 +88,7 @@ export class Site {
     const variable = assigned(statement.it, offset, (it) => this.source(it));
     return variable === undefined ? undefined : { statement, variable };
   }
-
-  /** The declaration of a local variable, as a statement. */
-  declaration(variable: VariableDecl): TreeNode | undefined {
-    return this.tree.nodes.find(({ it }) => it.kind === 'declare' && it.variables.includes(variable));
-  }
 }
-
-const OPENERS = new Set(['if', 'for', 'while', 'do', 'label']);
 
 function assigned(statement: Stmt, offset: number, source: (it: Expr) => string): string | undefined {
   if (statement.kind === 'declare') {

@@ -1,0 +1,13 @@
+// E2124: control flow
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("socket")
+__attribute__((naked)) int jump(void)
+{
+	asm volatile("r0 = 0;"
+		     "if r1 == 0 goto +1;"
+		     "exit;" ::: "r0");
+}
+
+char LICENSE[] SEC("license") = "GPL";
