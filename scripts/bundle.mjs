@@ -1,25 +1,33 @@
 // The command as one file: a tenth of the modules' loading time, and code that V8 can keep compiled (bin/skep.mjs).
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { root } from './prepare.mjs';
 
-await build({
-  entryPoints: [join(root, 'packages/cli/src/main.ts')],
-  outfile: join(root, 'packages/cli/dist/skep.cjs'),
-  bundle: true,
-  format: 'cjs',
-  platform: 'node',
-  target: 'node20',
-  conditions: ['skep-source'],
-  external: ['koffi'],
-  minifySyntax: true,
-  minifyWhitespace: true,
-  keepNames: false,
-  logLevel: 'warning',
-  logOverride: { 'require-resolve-not-external': 'silent' },
-  plugins: [{ name: 'module-urls', setup: keepModuleUrls }],
-});
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await bundle(join(root, 'packages/cli/src/main.ts'), join(root, 'packages/cli/dist/skep.cjs'));
+}
+
+/** A module of the packages with all that it needs of them, from sources; it runs only inside of the repository. */
+export async function bundle(entry, outfile) {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    conditions: ['skep-source'],
+    external: ['koffi'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: false,
+    logLevel: 'warning',
+    logOverride: { 'require-resolve-not-external': 'silent' },
+    plugins: [{ name: 'module-urls', setup: keepModuleUrls }],
+  });
+}
 
 /** `import.meta.url` means the package that the code came from, so that its data and dependencies are found. */
 function keepModuleUrls(bundler) {

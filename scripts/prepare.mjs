@@ -42,6 +42,7 @@ function buildWhenChanged() {
   console.error('skep: building …');
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], { stdio: ['ignore', 2, 2] });
   run(process.execPath, [join(root, 'scripts/bundle.mjs')], { stdio: ['ignore', 2, 2] });
+  run(process.execPath, [join(root, 'scripts/tool-objects.mjs')], { stdio: ['ignore', 2, 2] });
   write('built', want);
 }
 
@@ -51,7 +52,7 @@ function sources(folder) {
     if (entry.name === 'node_modules' || entry.name === 'dist' || entry.name === 'test') continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) found.push(...sources(path));
-    else if (/\.(ts|json)$/.test(entry.name)) found.push(path);
+    else if (/\.(ts|json|c|h)$/.test(entry.name)) found.push(path);
   }
   return found.sort();
 }

@@ -3,6 +3,7 @@ import { arch } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { cString, hex, suggest } from '@skep/base';
 import { executableUnreadable, noSuchBinary, noSuchUsdt, noSuchUserFunction } from './diagnostics.ts';
+import { SymbolList } from './symbols/symbol-table.ts';
 
 /**
  * A program or library on disk (ELF64): where its functions and static probes are, as offsets into the file, which is
@@ -62,20 +63,25 @@ export class Executable {
   }
 
   /** Every function with the addresses it covers, as the linker laid them out; from the debug file too, if there is one. */
-  functionRanges(): { start: bigint; end: bigint; name: string }[] {
-    const tables = ['.symtab', '.dynsym'].flatMap((table) => this.symbols(table));
-    const ranges = tables
-      .filter((one) => one.isFunction && one.defined)
-      .map(({ value, size, name }) => ({
-        start: BigInt(value),
-        end: BigInt(value + size),
-        name: name.split('@', 1)[0]!,
-      }));
-    if (this.symbols('.symtab').length > 0) return ranges;
+  functionRanges(list = new SymbolList()): SymbolList {
+    for (const table of ['.symtab', '.dynsym']) {
+      for (const { isFunction, defined, value, size, name } of this.symbols(table)) {
+        if (!isFunction || !defined) continue;
+        const end = value + size;
+        list.addHalves(
+          value >>> 0,
+          Math.floor(value / 2 ** 32),
+          end >>> 0,
+          Math.floor(end / 2 ** 32),
+          name.split('@', 1)[0]!,
+        );
+      }
+    }
+    if (this.symbols('.symtab').length > 0) return list;
     const path = this.debugFiles().find((one) => existsSync(one));
-    if (path === undefined) return ranges;
+    if (path === undefined) return list;
     using debug = new Executable(path);
-    return [...debug.functionRanges(), ...ranges];
+    return debug.functionRanges(list);
   }
 
   /** A function or a variable: where the file says it is, and how large. Undefined when there is none, or no size. */

@@ -62,12 +62,11 @@ export { attachXdp, attachXdpMap, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, openMap, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';
+export { openPinned, pin } from './pin.ts';
 export {
   loadProgram,
-  openPinned,
   Program,
   type ProgramOptions,
-  pin,
   type TestRunOptions,
   type TestRunResult,
 } from './program.ts';
@@ -75,7 +74,7 @@ export type { BatchOptions, Decode, ReadOnlyView } from './reading.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
 export { KernelSymbols } from './symbols/kernel-symbols.ts';
 export { ProcessSymbols, type UserFound } from './symbols/process-symbols.ts';
-export { type Found, SymbolTable } from './symbols/symbol-table.ts';
+export { type Found, SymbolList, SymbolTable } from './symbols/symbol-table.ts';
 export { onlineCpus, possibleCpus } from './sys/cpus.ts';
 export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
 export { pageSize } from './sys/memory.ts';

@@ -3,14 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { KernelSymbols, ProcessSymbols, SymbolTable } from '../src/index.ts';
+import { KernelSymbols, ProcessSymbols, SymbolList, SymbolTable } from '../src/index.ts';
 
 describe('a symbol table', () => {
-  const table = new SymbolTable([
-    { start: 0xffffffff81000100n, end: 0xffffffff81000180n, name: 'second' },
-    { start: 0xffffffff81000000n, end: 0n, name: 'first' },
-    { start: 0xffffffff81000000n, end: 0n, name: 'alias' },
-  ]);
+  const list = new SymbolList();
+  list.add(0xffffffff81000100n, 0xffffffff81000180n, 'second');
+  list.add(0xffffffff81000000n, 0n, 'first');
+  list.add(0xffffffff81000000n, 0n, 'alias');
+  const table = new SymbolTable(list);
 
   it('finds the symbol that an address lies in', () => {
     expect(table.find(0xffffffff81000000n)).toEqual({ name: 'first', offset: 0 });
@@ -21,7 +21,7 @@ describe('a symbol table', () => {
   it('finds nothing before the first and behind the end of the last', () => {
     expect(table.find(0xffffffff80ffffffn)).toBeUndefined();
     expect(table.find(0xffffffff81000180n)).toBeUndefined();
-    expect(new SymbolTable([]).find(1n)).toBeUndefined();
+    expect(new SymbolTable(new SymbolList()).find(1n)).toBeUndefined();
   });
 });
 

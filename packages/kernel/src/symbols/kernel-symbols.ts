@@ -1,31 +1,30 @@
 import { readText } from '../sys/files.ts';
-import { type Found, SymbolTable } from './symbol-table.ts';
+import { type Found, SymbolList, SymbolTable } from './symbol-table.ts';
 
 /**
- * Names of kernel addresses, from /proc/kallsyms as it is when this is made (some 100 ms for 200,000 functions). Empty
- * where the kernel hides addresses from this process (kernel.kptr_restrict).
+ * Names of kernel addresses, from /proc/kallsyms as it is when this is made. Empty where the kernel hides addresses from
+ * this process (kernel.kptr_restrict).
  */
 export class KernelSymbols {
   private readonly table: SymbolTable;
   private readonly modules = new Map<string, string>();
 
   constructor(text: string = readText('/proc/kallsyms') ?? '') {
-    const symbols: { start: bigint; end: bigint; name: string }[] = [];
+    const list = new SymbolList();
     for (let at = 0; at < text.length; ) {
       let end = text.indexOf('\n', at);
       if (end < 0) end = text.length;
-      const type = text[at + 17]!;
-      if (FUNCTION.includes(type)) {
-        const start = BigInt(`0x${text.slice(at, at + 16)}`);
-        const tab = text.indexOf('\t', at + 19);
-        const nameEnd = tab > 0 && tab < end ? tab : end;
-        const name = text.slice(at + 19, nameEnd);
-        if (nameEnd < end) this.modules.set(name, text.slice(tab + 2, end - 1));
-        if (start !== 0n) symbols.push({ start, end: 0n, name });
+      if (FUNCTION.includes(text[at + 17]!)) {
+        const high = hex(text, at);
+        const low = hex(text, at + 8);
+        const bracket = text[end - 1] === ']' ? text.lastIndexOf('\t', end) : -1;
+        const name = text.slice(at + 19, bracket > at ? bracket : end);
+        if (bracket > at) this.modules.set(name, text.slice(bracket + 2, end - 1));
+        if (high !== 0 || low !== 0) list.addHalves(low, high, 0, 0, name);
       }
       at = end + 1;
     }
-    this.table = new SymbolTable(symbols);
+    this.table = new SymbolTable(list);
   }
 
   get size(): number {
@@ -41,3 +40,13 @@ export class KernelSymbols {
 
 /** As nm(1) has them: text, global or local, and weak. */
 const FUNCTION = 'tTwW';
+
+/** Eight digits as an unsigned number. */
+function hex(text: string, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + 8; i++) {
+    const code = text.charCodeAt(i);
+    value = value * 16 + (code <= 57 ? code - 48 : code - 87);
+  }
+  return value;
+}

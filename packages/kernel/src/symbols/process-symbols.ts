@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Executable } from '../executable.ts';
 import { readText } from '../sys/files.ts';
-import { type Found, SymbolTable } from './symbol-table.ts';
+import { type Found, SymbolList, SymbolTable } from './symbol-table.ts';
 
 export interface UserFound extends Found {
   /** The file's last part, `[vdso]`, or `perf map` for code that a runtime made. */
@@ -141,13 +141,13 @@ function readFile(path: string): FileSymbols | undefined {
 function readPerfMap(pid: number): SymbolTable {
   const inside = /^NSpid:.*?(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1] ?? String(pid);
   const text = readText(`/proc/${pid}/root/tmp/perf-${inside}.map`) ?? readText(`/tmp/perf-${pid}.map`) ?? '';
-  const symbols: { start: bigint; end: bigint; name: string }[] = [];
-  for (const line of text.split('\n')) {
+  const list = new SymbolList();
+  // A place is used again when code is thrown away: what was written last is there now.
+  for (const line of text.split('\n').reverse()) {
     const match = /^(?:0x)?([0-9a-f]{1,16}) (?:0x)?([0-9a-f]{1,8}) (.+)$/i.exec(line);
     if (match === null) continue;
     const start = BigInt(`0x${match[1]}`);
-    symbols.push({ start, end: start + BigInt(`0x${match[2]}`), name: match[3]! });
+    list.add(start, start + BigInt(`0x${match[2]}`), match[3]!);
   }
-  // A place is used again when code is thrown away: what was written last is there now.
-  return new SymbolTable(symbols.reverse());
+  return new SymbolTable(list);
 }

@@ -16,6 +16,14 @@ import { softirqs } from './softirqs.ts';
 import { statsnoop } from './statsnoop.ts';
 import { syncsnoop } from './syncsnoop.ts';
 import { syscount } from './syscount.ts';
+import { tcpaccept } from './tcpaccept.ts';
+import { tcpconnect } from './tcpconnect.ts';
+import { tcpconnlat } from './tcpconnlat.ts';
+import { tcplife } from './tcplife.ts';
+import { tcpretrans } from './tcpretrans.ts';
+import { tcprtt } from './tcprtt.ts';
+import { tcpstates } from './tcpstates.ts';
+import { tcptop } from './tcptop.ts';
 
 /** Every tool, in the order of the help. */
 export const TOOLS: readonly Tool[] = [
@@ -36,4 +44,12 @@ export const TOOLS: readonly Tool[] = [
   statsnoop,
   syncsnoop,
   syscount,
+  tcpaccept,
+  tcpconnect,
+  tcpconnlat,
+  tcplife,
+  tcpretrans,
+  tcprtt,
+  tcpstates,
+  tcptop,
 ];

@@ -1,0 +1,62 @@
+import { clock, left, right } from '../frame/columns.ts';
+import { type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import type { Tool } from '../frame/tool.ts';
+
+interface Event {
+  readonly time: bigint;
+  readonly cgroup: bigint;
+  readonly flow: Flow;
+  readonly pid: number;
+  readonly comm: string;
+}
+
+export const tcpaccept: Tool = {
+  name: 'tcpaccept',
+  summary: 'Show the TCP connections that processes accept',
+  options: [
+    { flags: '-T, --time', summary: 'the time of day' },
+    { flags: '-P, --port', value: 'port', kind: 'integer', summary: 'only on this port', global: 'target_local_port' },
+    { flags: '-4, --ipv4', summary: 'only IPv4' },
+    { flags: '-6, --ipv6', summary: 'only IPv6' },
+  ],
+  routes: [
+    {
+      name: 'kretprobe',
+      kind: 'exact',
+      program: 'tcpaccept_kretprobe',
+      needs: [{ kind: 'kprobe', name: 'inet_csk_accept' }],
+    },
+    {
+      name: 'syscalls',
+      kind: 'approximate',
+      misses: 'what io_uring accepts',
+      program: 'tcpaccept',
+      needs: [{ kind: 'tracepoint', name: 'syscalls:sys_exit_accept4' }],
+    },
+  ],
+  examples: [
+    { line: 'skep tcpaccept', does: 'everything on the machine' },
+    { line: 'skep tcpaccept -P 443 -T', does: 'on port 443, with the time' },
+    { line: 'skep tcpaccept -o wide', does: 'with container and pod' },
+  ],
+  display(given) {
+    return {
+      kind: 'rows',
+      globals: flowGlobals(given),
+      columns: [
+        ...(given.flag('time') ? [clock()] : []),
+        left('PID', 'pid', 7),
+        left('COMM', 'comm', 16),
+        right('IP', 'ip', 2),
+        left('RADDR', 'raddr', 16),
+        left('RPORT', 'rport', 5),
+        left('LADDR', 'laddr', 16),
+        left('LPORT', 'lport', 5),
+      ],
+      row(record) {
+        const { time, flow, ...event } = record as unknown as Event;
+        return { time: given.realtime(time), ...event, ...flowCells(flow) };
+      },
+    };
+  },
+};

@@ -1,0 +1,72 @@
+import { clock, left, right } from '../frame/columns.ts';
+import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import type { Tool } from '../frame/tool.ts';
+
+interface Event {
+  readonly time: bigint;
+  readonly took: bigint;
+  readonly cgroup: bigint;
+  readonly received: bigint;
+  readonly sent: bigint;
+  readonly flow: Flow;
+  readonly pid: number;
+  readonly comm: string;
+}
+
+export const tcplife: Tool = {
+  name: 'tcplife',
+  summary: 'Show TCP connections when they end: whose, how long, how much',
+  options: [
+    { flags: '-T, --time', summary: 'the time of day' },
+    { flags: '-w, --wide', summary: 'room for IPv6' },
+    ...FLOWS,
+  ],
+  routes: [
+    {
+      name: 'sock',
+      kind: 'exact',
+      program: 'tcplife',
+      needs: [{ kind: 'tracepoint', name: 'sock:inet_sock_set_state' }],
+    },
+  ],
+  examples: [
+    { line: 'skep tcplife', does: 'all connections, as they end' },
+    { line: 'skep tcplife -T -D 443', does: 'those to port 443 elsewhere, with the time' },
+    { line: "skep tcplife --filter 'rx_kb > 1024' -o jsonl", does: 'those that received more than a megabyte' },
+  ],
+  display(given) {
+    const width = given.flag('wide') ? 26 : 15;
+    return {
+      kind: 'rows',
+      globals: flowGlobals(given),
+      columns: [
+        ...(given.flag('time') ? [clock()] : []),
+        left('PID', 'pid', 7),
+        left('COMM', 'comm', 16),
+        left('LADDR', 'laddr', width),
+        left('LPORT', 'lport', 5),
+        left('RADDR', 'raddr', width),
+        left('RPORT', 'rport', 5),
+        right('TX_KB', 'tx_kb', 5, (kb) => String(Math.floor(Number(kb)))),
+        right('RX_KB', 'rx_kb', 5, (kb) => String(Math.floor(Number(kb)))),
+        right('MS', 'ms', 10, (ms) => Number(ms).toFixed(2)),
+      ],
+      row(record) {
+        const { time, took, cgroup, received, sent, flow, pid, comm } = record as unknown as Event;
+        // The SYN counts as a byte, and so does the FIN.
+        const bytes = { tx_bytes: sent, rx_bytes: received };
+        return {
+          time: given.realtime(time),
+          pid,
+          comm,
+          ...flowCells(flow),
+          tx_kb: Number(sent) / 1024,
+          rx_kb: Number(received) / 1024,
+          ...bytes,
+          ms: Number(took) / 1e6,
+          cgroup,
+        };
+      },
+    };
+  },
+};

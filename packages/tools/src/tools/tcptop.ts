@@ -1,0 +1,82 @@
+import { loadavg } from 'node:os';
+import { left, right } from '../frame/columns.ts';
+import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import type { Tool } from '../frame/tool.ts';
+
+interface Key {
+  readonly flow: Flow;
+  readonly pid: number;
+  readonly comm: string;
+}
+
+export const tcptop: Tool = {
+  name: 'tcptop',
+  summary: 'TCP connections by how much they carry, as a top view',
+  intervals: true,
+  options: [
+    { flags: '-C, --noclear', summary: 'do not clear the screen' },
+    { flags: '-S, --nosummary', summary: 'no load average above' },
+    ...FLOWS,
+  ],
+  routes: [
+    {
+      name: 'sock',
+      kind: 'exact',
+      program: 'tcptop',
+      programs: ['send_length', 'recv_length'],
+      needs: [{ kind: 'tracepoint', name: 'sock:sock_send_length' }],
+    },
+    {
+      name: 'kprobe',
+      kind: 'exact',
+      program: 'tcptop',
+      programs: ['sendmsg', 'received'],
+      needs: [{ kind: 'kprobe', name: 'tcp_cleanup_rbuf' }],
+    },
+  ],
+  examples: [
+    { line: 'skep tcptop 1', does: 'every second' },
+    { line: 'skep tcptop -C 1 10', does: 'ten times, one below the other' },
+    { line: 'skep tcptop 5 1 -o json', does: 'five seconds, as JSON' },
+  ],
+  display(given) {
+    return {
+      kind: 'table',
+      top: !given.flag('noclear'),
+      globals: flowGlobals(given),
+      columns: [
+        left('PID', 'pid', 7),
+        left('COMM', 'comm', 12),
+        left('LADDR', 'local', 21),
+        left('RADDR', 'remote', 21),
+        right('RX_KB', 'rx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
+        right('TX_KB', 'tx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
+      ],
+      title: () => {
+        if (given.flag('nosummary')) return undefined;
+        return `${new Date().toTimeString().slice(0, 8)} loadavg: ${loadavg()
+          .map((one) => one.toFixed(2))
+          .join(' ')}\n`;
+      },
+      rows(loaded) {
+        const map = loaded.maps.get('entries')!;
+        const rows = map.entries().map(([key, value]) => {
+          map.delete(key as never);
+          const { flow, pid, comm } = key as unknown as Key;
+          const { sent, received } = value as unknown as { sent: bigint; received: bigint };
+          const cells = flowCells(flow);
+          return {
+            pid,
+            comm,
+            ...cells,
+            local: `${cells['laddr']}:${cells['lport']}`,
+            remote: `${cells['raddr']}:${cells['rport']}`,
+            rx_kb: Number(received) / 1024,
+            tx_kb: Number(sent) / 1024,
+          };
+        });
+        return rows.sort((a, b) => b.rx_kb + b.tx_kb - a.rx_kb - a.tx_kb);
+      },
+    };
+  },
+};

@@ -1,0 +1,65 @@
+import { Command } from 'commander';
+import { executeTool, optionName, optionsOf, TOOLS } from '../../src/index.ts';
+import { TRUTHS } from './truths.ts';
+
+/**
+ * Runs every workload under its tool, in this process, and writes a line of JSON for each: what was wrong, and how long it
+ * took. `only` are names of tools.
+ */
+export async function main(only: readonly string[]): Promise<void> {
+  for (const truth of TRUTHS) {
+    if (only.length > 0 && !only.includes(truth.tool)) continue;
+    const start = performance.now();
+    let out = '';
+    let err = '';
+    let wrong: string | undefined;
+    try {
+      const { args, options } = parse(truth.tool, [...truth.args, '-o', 'json', '-c', truth.command]);
+      await executeTool(TOOLS.find((one) => one.name === truth.tool)!, {
+        args,
+        trailing: [],
+        options,
+        io: {
+          out: (text) => {
+            out += text;
+          },
+          err: (text) => {
+            err += text;
+          },
+          color: false,
+          signal: new AbortController().signal,
+        },
+      });
+      wrong = truth.wrong(JSON.parse(out));
+    } catch (error) {
+      wrong = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
+    }
+    const { tool, args } = truth;
+    const details = wrong === undefined ? {} : { wrong, out: out.slice(0, 3000) };
+    console.log(JSON.stringify({ tool, args, seconds: (performance.now() - start) / 1000, err, ...details }));
+  }
+}
+
+/** As the command parses it, from the same table. */
+function parse(tool: string, argv: readonly string[]) {
+  const command = new Command().exitOverride().allowExcessArguments();
+  for (const option of optionsOf(TOOLS.find((one) => one.name === tool)!)) {
+    command.option(option.value ? `${option.flags} <value>` : option.flags, option.summary, option.fallback);
+  }
+  command.parse([...argv], { from: 'user' });
+  const values = command.opts() as { readonly [name: string]: unknown };
+  const kinds = new Map(
+    optionsOf(TOOLS.find((one) => one.name === tool)!).map((one) => [optionName(one.flags), one.kind]),
+  );
+  return {
+    args: command.args,
+    options: {
+      text: (name: string) => (typeof values[name] === 'string' ? (values[name] as string) : undefined),
+      number: (name: string) => (kinds.get(name) && values[name] !== undefined ? Number(values[name]) : undefined),
+      flag: (name: string) => values[name] === true,
+      list: () => [],
+    },
+  };
+}
+
+void main(process.argv.slice(2));

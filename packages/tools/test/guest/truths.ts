@@ -1,0 +1,294 @@
+/** A workload whose right answer is known, and what a tool must make of it. */
+export interface Truth {
+  readonly tool: string;
+  /** Besides `-o json`. */
+  readonly args: readonly string[];
+  /** For a shell; what the tool shows is limited to it. */
+  readonly command: string;
+  /** What is wrong with what the tool said; undefined when it is right. */
+  wrong(document: Document): string | undefined;
+}
+
+/** What `-o json` writes, of any kind of tool. */
+export interface Document {
+  readonly events?: readonly Row[];
+  readonly intervals?: readonly {
+    readonly rows?: readonly Row[];
+    readonly histograms?: readonly { readonly label?: string; readonly buckets: readonly Bucket[] }[];
+    readonly stacks?: readonly {
+      readonly frames: readonly string[];
+      readonly value: number;
+      readonly label?: string;
+    }[];
+  }[];
+}
+type Row = { readonly [name: string]: unknown };
+interface Bucket {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+const events = (document: Document): readonly Row[] => document.events ?? [];
+const rows = (document: Document): readonly Row[] => (document.intervals ?? []).flatMap((one) => one.rows ?? []);
+const buckets = (document: Document): readonly Bucket[] =>
+  (document.intervals ?? []).flatMap((one) => (one.histograms ?? []).flatMap((it) => it.buckets));
+const total = (document: Document) => buckets(document).reduce((sum, one) => sum + one.count, 0);
+const stacks = (document: Document) => (document.intervals ?? []).flatMap((one) => one.stacks ?? []);
+const count = (list: readonly Row[], like: Row): number =>
+  list.filter((row) => Object.entries(like).every(([name, value]) => row[name] === value)).length;
+
+/** `expected` of something, or a sentence that says how many there were instead. */
+function exactly(expected: number, found: number, what: string): string | undefined {
+  return found === expected ? undefined : `${found} ${what}, not ${expected}`;
+}
+
+function first(...problems: readonly (string | undefined)[]): string | undefined {
+  return problems.find((one) => one !== undefined);
+}
+
+/** A client sends 10 KiB to a server on port 5555 of this machine, gets 2 KiB, and both close. */
+const TCP = `node -e '
+const net = require("node:net");
+const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  socket.on("data", () => {});
+  socket.on("end", () => { socket.end(Buffer.alloc(2048)); server.close(); });
+}).listen(5555, "127.0.0.1", () => {
+  const client = net.connect({ port: 5555, host: "127.0.0.1" }, () => client.end(Buffer.alloc(10240)));
+  client.on("data", () => {});
+});'`;
+
+export const TRUTHS: readonly Truth[] = [
+  {
+    tool: 'opensnoop',
+    args: [],
+    command: 'for i in 1 2 3; do cat /etc/hostname > /dev/null; done; cat /nowhere/at/all 2> /dev/null; true',
+    wrong: (document) =>
+      first(
+        exactly(3, count(events(document), { path: '/etc/hostname', comm: 'cat', err: 0 }), 'opens of /etc/hostname'),
+        exactly(1, count(events(document), { path: '/nowhere/at/all', err: 2, fd: -1 }), 'opens of what is not there'),
+      ),
+  },
+  {
+    tool: 'execsnoop',
+    args: ['-x'],
+    command: '/bin/true one two; /bin/true; /no/such/thing 2> /dev/null; true',
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { args: '/bin/true one two', ret: 0 }), 'starts of `true one two`'),
+        exactly(1, count(events(document), { args: '/bin/true', ret: 0 }), 'starts of `true`'),
+        exactly(1, count(events(document), { args: '/no/such/thing', ret: -2 }), 'failed starts'),
+      ),
+  },
+  {
+    tool: 'exitsnoop',
+    args: [],
+    command: "/bin/true; /bin/false; sh -c 'exit 7'; sh -c 'kill -9 $$'; sleep 0.3",
+    wrong: (document) => {
+      const age = events(document).find((row) => row['comm'] === 'sleep')?.['age'] as number | undefined;
+      return first(
+        exactly(1, count(events(document), { comm: 'true', exit: '0' }), 'ends of true'),
+        exactly(1, count(events(document), { comm: 'false', code: 1 }), 'ends of false'),
+        exactly(1, count(events(document), { code: 7 }), 'ends with 7'),
+        exactly(1, count(events(document), { signal: 9 }), 'processes killed'),
+        age !== undefined && age >= 0.3 && age < 30 ? undefined : `sleep lived ${age} s`,
+      );
+    },
+  },
+  {
+    tool: 'killsnoop',
+    args: [],
+    command: 'sleep 60 & kill -15 $!; kill -0 1; kill -9 4194300 2> /dev/null; true',
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { signal: 15, result: 0 }), 'signals 15'),
+        exactly(1, count(events(document), { signal: 0, target: 1, result: 0 }), 'questions whether 1 is there'),
+        exactly(1, count(events(document), { signal: 9, target: 4194300, result: -3 }), 'signals to nobody'),
+      ),
+  },
+  {
+    tool: 'statsnoop',
+    args: [],
+    command: 'stat /etc/hostname > /dev/null; stat /nowhere/at/all 2> /dev/null; true',
+    wrong: (document) =>
+      first(
+        count(events(document), { path: '/etc/hostname', ret: 0 }) > 0 ? undefined : 'nobody asked about /etc/hostname',
+        count(events(document), { path: '/nowhere/at/all', err: 2 }) > 0 ? undefined : 'nobody missed a file',
+      ),
+  },
+  {
+    tool: 'syncsnoop',
+    args: [],
+    command: 'echo x > /tmp/synced; sync /tmp/synced; sync -d /tmp/synced; sync -f /tmp/synced; sync',
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { call: 'fsync', comm: 'sync' }), 'fsync'),
+        exactly(1, count(events(document), { call: 'fdatasync', comm: 'sync' }), 'fdatasync'),
+        exactly(1, count(events(document), { call: 'syncfs', comm: 'sync' }), 'syncfs'),
+        exactly(1, count(events(document), { call: 'sync', comm: 'sync' }), 'sync'),
+      ),
+  },
+  {
+    tool: 'syscount',
+    args: [],
+    command: "exec node -e 'for (let i = 0; i < 321; i++) process.umask(i & 1)'",
+    wrong: (document) => {
+      const calls = rows(document).find((row) => row['syscall'] === 'umask')?.['count'] as number | undefined;
+      return exactly(321, calls ?? 0, 'calls of umask');
+    },
+  },
+  {
+    tool: 'syscount',
+    args: ['-x', '-e', 'ENOENT', '-L'],
+    command: 'cat /nowhere/1 /nowhere/2 2> /dev/null; true',
+    wrong: (document) => (rows(document).some((row) => Number(row['count']) >= 2) ? undefined : 'no failed calls'),
+  },
+  {
+    tool: 'runqlat',
+    args: ['-P'],
+    command: 'for i in 1 2 3 4 5; do /bin/true; done',
+    wrong: (document) => (total(document) >= 10 ? undefined : `only ${total(document)} waits`),
+  },
+  {
+    tool: 'runqslower',
+    args: ['1'],
+    command: 'for i in 1 2 3 4 5; do /bin/true; done',
+    wrong: (document) => (events(document).length > 0 ? undefined : 'nobody waited for a microsecond'),
+  },
+  {
+    tool: 'cpudist',
+    args: ['-O'],
+    command: 'exec sleep 0.3',
+    wrong: (document) =>
+      buckets(document).some((one) => one.count > 0 && one.to >= 300_000) ? undefined : 'nobody slept for 300 ms',
+  },
+  {
+    tool: 'offcputime',
+    args: [],
+    command: 'exec sleep 0.3',
+    wrong: (document) => {
+      const slept = stacks(document).find((one) => one.frames.some((frame) => /nanosleep/.test(frame)));
+      return slept && slept.value >= 290_000 ? undefined : `it slept for ${slept?.value} µs`;
+    },
+  },
+  {
+    tool: 'profile',
+    args: ['-F', '199', '-f'],
+    command: "exec node -e 'const end = Date.now() + 700; while (Date.now() < end);'",
+    wrong: (document) => {
+      const samples = stacks(document).filter((one) => /node/.test(one.frames[0] ?? ''));
+      const seen = samples.reduce((sum, one) => sum + one.value, 0);
+      return seen >= 50 ? undefined : `only ${seen} samples of a busy process`;
+    },
+  },
+  {
+    tool: 'softirqs',
+    args: [],
+    command: 'sleep 0.3',
+    wrong: (document) => (rows(document).some((row) => row['softirq'] === 'timer') ? undefined : 'no timers'),
+  },
+  {
+    tool: 'hardirqs',
+    args: ['-C'],
+    command: 'for i in 1 2 3; do cat /usr/bin/env > /dev/null; sleep 0.1; done',
+    wrong: (document) => (rows(document).length > 0 ? undefined : 'no interrupts'),
+  },
+  {
+    tool: 'capable',
+    args: [],
+    command: 'chown 1:1 /tmp/synced 2> /dev/null || touch /tmp/owned && chown 1:1 /tmp/owned',
+    wrong: (document) =>
+      count(events(document), { name: 'CAP_CHOWN', verdict: 'granted' }) > 0
+        ? undefined
+        : 'nobody was asked for CAP_CHOWN',
+  },
+  {
+    tool: 'tcpconnect',
+    args: ['-L'],
+    command: TCP,
+    wrong: (document) =>
+      first(
+        exactly(1, events(document).length, 'connections'),
+        exactly(1, count(events(document), { ip: 4, raddr: '127.0.0.1', rport: 5555 }), 'to the server'),
+        Number(events(document)[0]?.['lport']) > 1024 ? undefined : 'no port here',
+      ),
+  },
+  {
+    tool: 'tcpaccept',
+    args: [],
+    command: TCP,
+    wrong: (document) => exactly(1, count(events(document), { ip: 4, laddr: '127.0.0.1', lport: 5555 }), 'accepted'),
+  },
+  {
+    tool: 'tcpaccept',
+    args: ['--route', 'syscalls'],
+    command: TCP,
+    wrong: (document) => exactly(1, count(events(document), { ip: 4, laddr: '127.0.0.1', lport: 5555 }), 'accepted'),
+  },
+  {
+    tool: 'tcpconnlat',
+    args: [],
+    command: TCP,
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { raddr: '127.0.0.1', rport: 5555 }), 'connections'),
+        Number(events(document)[0]?.['took']) > 0 ? undefined : 'it took no time',
+      ),
+  },
+  {
+    tool: 'tcpstates',
+    args: ['-D', '5555'],
+    command: TCP,
+    wrong: (document) => {
+      const seen = events(document).map((row) => row['newstate']);
+      const expected = ['SYN_SENT', 'ESTABLISHED', 'FIN_WAIT1'];
+      return expected.every((state) => seen.includes(state)) ? undefined : `states ${seen.join(' ')}`;
+    },
+  },
+  {
+    tool: 'tcplife',
+    args: [],
+    command: TCP,
+    wrong: (document) => {
+      const client = events(document).find((row) => row['rport'] === 5555);
+      const server = events(document).find((row) => row['lport'] === 5555);
+      return first(
+        client ? undefined : 'no client',
+        server ? undefined : 'no server',
+        exactly(2048, Number(client?.['rx_bytes']), 'bytes received by the client'),
+        exactly(10240, Number(server?.['rx_bytes']), 'bytes received by the server'),
+      );
+    },
+  },
+  {
+    tool: 'tcptop',
+    args: ['-C'],
+    command: TCP,
+    wrong: (document) => {
+      const client = rows(document).find((row) => row['rport'] === 5555);
+      return first(
+        exactly(10, Number(client?.['tx_kb']), 'KiB sent by the client'),
+        exactly(2, Number(client?.['rx_kb']), 'KiB received by the client'),
+      );
+    },
+  },
+  {
+    tool: 'tcprtt',
+    args: [],
+    command: TCP,
+    wrong: (document) => (total(document) > 0 ? undefined : 'no round trips'),
+  },
+  {
+    tool: 'tcpretrans',
+    args: [],
+    // The other end is there, and its answer is thrown away on the way.
+    command:
+      'ip route add blackhole 192.0.2.1 2> /dev/null; ' +
+      'ip link add skep0 type dummy && ip link set skep0 up && ip addr add 192.0.2.9/24 dev skep0 && ' +
+      `node -e 'const s = require("node:net").connect(9, "192.0.2.2"); s.on("error", () => {}); setTimeout(() => process.exit(), 3500)'`,
+    wrong: (document) =>
+      count(events(document), { raddr: '192.0.2.2', rport: 9, state: 'SYN_SENT' }) > 0
+        ? undefined
+        : 'nothing was sent again',
+  },
+];
