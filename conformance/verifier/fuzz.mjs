@@ -31,6 +31,7 @@ const { values } = parseArgs({
 });
 
 const LONGEST = 400;
+const ARENA = 33;
 const MOST_PROCESSED = 3000;
 const host = new HostVerifier();
 const release = kernelRelease().split('.').slice(0, 2).join('.');
@@ -51,7 +52,10 @@ function seeds() {
   /** @type {{ id: string, input: VerifyInput }[]} */
   const found = [];
   const take = (/** @type {string} */ id, /** @type {VerifyInput} */ input) => {
-    if (input.code.length / 8 > LONGEST) return;
+    // The address of an arena is that of a mapping, which is not made here.
+    // Maps whose types were made up for the exam are others in this kernel.
+    if (id.includes('map_kptr: ')) return;
+    if (input.code.length / 8 > LONGEST || input.maps?.some((map) => map.type === ARENA)) return;
     // What this kernel does not let through says nothing of its verifier.
     const theirs = host.verdict(input, { logLevel: 4 });
     if (theirs.asked && theirs.processed < MOST_PROCESSED) found.push({ id, input });
@@ -97,11 +101,17 @@ if (values.replay !== undefined) {
 } else {
   const next = random(Number(values.seed));
   if (values.out !== undefined) writeFileSync(values.out, '');
-  const end = performance.now() + Number(values.seconds) * 1000;
+  let end = performance.now() + Number(values.seconds) * 1000;
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => {
+      end = 0;
+    });
   while ((figures['asked'] ?? 0) < Number(values.programs) && performance.now() < end) {
     const seed = all[Math.floor(next() * all.length)];
     if (seed === undefined) break;
     judge(seed.id, { ...seed.input, code: mutate(seed.input, next) });
+    // Signals are heard here.
+    if (figures['asked'] % 256 === 0) await new Promise((done) => setImmediate(done));
   }
 }
 host.close();

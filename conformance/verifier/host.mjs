@@ -136,12 +136,17 @@ export class HostVerifier {
     }
     try {
       const handle = this.btf(input.btf);
+      const struct = input.type === STRUCT_OPS && attachBtfId !== undefined ? this.types.type(attachBtfId) : undefined;
+      const member =
+        struct?.kind === 'struct'
+          ? struct.members.findIndex((one) => one.name === input.structOpsMember)
+          : input.attachType;
       const program = this.kernel.loadProgram({
         name: 'asked',
         type: input.type,
         code,
         license: input.license ?? '',
-        expectedAttachType: input.attachType,
+        expectedAttachType: member,
         flags: input.flags ?? 0,
         attachBtfId,
         logLevel: options.logLevel ?? 0,

@@ -28,6 +28,8 @@ const { values } = parseArgs({
   },
 });
 
+/** What hangs on this machine alone: mappings of arenas, symbols, lockdown. */
+const HOST_ONLY = /arena's user address|failed to find the address|bpf_probe_write_user/;
 const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
 const types = kernelBtf();
@@ -70,7 +72,7 @@ function judge(id, bytes, row) {
       row.programs++;
       const place = `${id} ${program.name}`;
       const theirs = input === undefined ? undefined : host.verdict(input, { logLevel: 4 });
-      if (input === undefined || theirs === undefined || !theirs.asked) {
+      if (input === undefined || theirs === undefined || !theirs.asked || HOST_ONLY.test(theirs.text)) {
         row['not asked']++;
         if (!/not permit/.test(theirs?.text ?? ''))
           differences.push(`not asked: ${place}: ${theirs?.text ?? program.section}`);

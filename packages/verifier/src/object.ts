@@ -100,7 +100,9 @@ function inputOf(
     code,
     type,
     attachType: ATTACH_TYPES.find((one) => one.name === hook?.attachType)?.value ?? 0,
-    attachTarget: TYPED.has(type) ? hook?.target : undefined,
+    ...(type === STRUCT_OPS
+      ? structOpsMember(object, program)
+      : { attachTarget: TYPED.has(type) ? hook?.target : undefined }),
     flags:
       (hook?.sleepable ? BPF_F_SLEEPABLE : 0) | (hook?.flags.includes('BPF_F_XDP_HAS_FRAGS') ? BPF_F_XDP_HAS_FRAGS : 0),
     license: object.license,
@@ -117,6 +119,26 @@ function inputOf(
     ...(options.path !== undefined && { path: options.path }),
     ...(trace !== undefined && { trace: (line: string) => trace(line, program) }),
   };
+}
+
+const STRUCT_OPS = 27;
+
+/** The member of a structure of functions that the program stands in; flavours (`name___x`) left aside. */
+function structOpsMember(
+  object: ObjectSpec,
+  program: ProgramSpec,
+): Pick<VerifyInput, 'attachTarget' | 'structOpsMember'> {
+  for (const { structOps } of object.maps) {
+    if (structOps === undefined || object.btf === undefined) continue;
+    const type = object.btf.type(object.btf.resolve(structOps.type));
+    if (type.kind !== 'struct') continue;
+    for (const [index, name] of structOps.programs) {
+      const member = type.members[index];
+      if (name !== program.name || member === undefined) continue;
+      return { attachTarget: type.name.replace(/___.*$/, ''), structOpsMember: member.name };
+    }
+  }
+  return {};
 }
 
 /** TRACING, STRUCT_OPS, EXT, LSM: their target decides what their context is. */

@@ -226,6 +226,8 @@ function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
         -1,
       );
   }
+  if (input.type === 27 && input.attachTarget === 'tcp_congestion_ops' && input.structOpsMember === 'get_info')
+    throw new Refusal('attach to unsupported member get_info of struct tcp_congestion_ops', -1);
   if (
     input.type === 27 &&
     sleepable &&

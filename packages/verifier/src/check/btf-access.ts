@@ -137,7 +137,10 @@ export function typedContextAccess(
     reg.id = x.freshId();
     return reg;
   }
-  const pointee = btf.resolve(kind.type);
+  let pointee = btf.resolve(kind.type);
+  // Congestion control is given its socket as what it is: one of TCP.
+  if (type === STRUCT_OPS && x.program.input.attachTarget === 'tcp_congestion_ops' && pointee !== 0)
+    if (btf.name(pointee) === 'sock') pointee = btf.find('tcp_sock', 'struct') ?? pointee;
   if (pointee === 0 || btf.kind(pointee) === 'int') return wanted ? unknown() : undefined;
   let flags = 0;
   if (type === STRUCT_OPS || attachType === RAW_TP || attachType === ITER) flags = PTR_TRUSTED;
