@@ -1,5 +1,6 @@
 export * from './browser.ts';
 export { kernel, openKernelMap } from './hosts/kernel.ts';
+export { HeldCommand } from './node/command.ts';
 export {
   checkFile,
   compileFile,

@@ -194,3 +194,13 @@ function directoryOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
 }
 export type { Expression };
+
+/** The names of all probes that a script means, without compiling it. */
+export function parseScriptProbes(source: SourceFile, target: TraceTarget): string[] {
+  return parseScript(source, { positional: [] }).probes.flatMap((node) => node.attachPoints.flatMap(({ text, span }) => expandProbe(text, span, target).map(listName)));
+}
+
+function listName(probe: Probe): string {
+  if (probe.kind === 'interval' || probe.kind === 'profile') return `${probe.name.split(':').slice(0, 2).join(':')}:`;
+  return probe.kind === 'hardware' || probe.kind === 'software' ? `${probe.kind}:${probe.event}:` : probe.name;
+}

@@ -1,6 +1,6 @@
 export { aggregateOf, bucketRange } from './buckets.ts';
 export { CONFIG_NAMES, type TraceConfig } from './config.ts';
-export { compileTrace, type TraceOptions } from './compile-trace.ts';
+export { compileTrace, parseScriptProbes, type TraceOptions } from './compile-trace.ts';
 export { type FormatPiece, type FormatPlace, parseFormat } from './format.ts';
 export { FUNCTION_GROUPS } from './functions/index.ts';
 export { type Action, type CompiledTrace, LOST, RING, type TraceMap, type TraceProgram } from './model.ts';

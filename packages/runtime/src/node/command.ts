@@ -26,9 +26,11 @@ export class HeldCommand {
     });
   }
 
-  /** Its output goes to `stderr`, so that it does not mix with the rows on stdout. */
-  static async start(command: readonly string[]): Promise<HeldCommand> {
-    const child = spawn('/bin/sh', ['-c', 'kill -STOP $$; exec "$@"', 'sh', ...command], { stdio: ['inherit', 2, 2] });
+  /** Its output goes to `stderr`, so that it does not mix with the rows on stdout; or to our stdout, where that is wanted. */
+  static async start(command: readonly string[], options: { readonly stdout?: 'inherit' } = {}): Promise<HeldCommand> {
+    const child = spawn('/bin/sh', ['-c', 'kill -STOP $$; exec "$@"', 'sh', ...command], {
+      stdio: ['inherit', options.stdout ?? 2, 2],
+    });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => reject(new SkepError(cannotStart(command[0]!, error.message))));

@@ -2,3 +2,4 @@ export { Printer, place } from './printer.ts';
 export { compileScript, type HeldLike, objectOf, runTrace, type TraceRun } from './run-trace.ts';
 export { machineTarget } from './target.ts';
 export { type Clock, realClock, virtualClock } from './world.ts';
+export { executeTrace, type TraceCall, type TraceIo, words } from './execute.ts';
