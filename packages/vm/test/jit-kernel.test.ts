@@ -1,4 +1,4 @@
-import { PROG_TYPES } from '@skep/abi';
+import { PROG_TYPES, uapiField, uapiRecord } from '@skep/abi';
 import { loadProgram, type Program, permitted } from '@skep/kernel';
 import type { ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
@@ -7,12 +7,16 @@ import { compileProgram } from '../src/jit/compile.ts';
 import { Machine } from '../src/machine.ts';
 import { BUFFER, Random, randomProgram } from './jit-programs.ts';
 
-/** Programs of one run; `SKEP_FUZZ=10000` by hand. */
-const PROGRAMS = Math.min(Number(process.env.SKEP_FUZZ ?? 300), 20_000);
+/** Programs of one run; `SKEP_FUZZ=200000` by hand. */
+const PROGRAMS = Number(process.env.SKEP_FUZZ ?? 2000);
 const SEED = Number(process.env.SKEP_SEED ?? 1);
 const permission = permitted();
 const reason = permission.ok ? '' : ` (skipped: ${permission.message})`;
-const XDP = PROG_TYPES.find((one) => one.name === 'BPF_PROG_TYPE_XDP')!.value;
+/** Test runs of XDP programs take the kernel milliseconds before the first instruction. */
+const TYPE = PROG_TYPES.find((one) => one.name === 'BPF_PROG_TYPE_SCHED_CLS')!.value;
+const SKB = uapiRecord('__sk_buff')!;
+const DATA = uapiField(SKB, 'data')!.offset;
+const DATA_END = uapiField(SKB, 'data_end')!.offset;
 
 /**
  * r1 = the packet, behind a check that there is enough of it: what the kernel needs to let the program work on it.
@@ -24,8 +28,8 @@ function prologue(): number[] {
     imm,
   ];
   return [
-    ...insn(0x61, 2, 1, 0, 0), // r2 = ctx->data
-    ...insn(0x61, 3, 1, 4, 0), // r3 = ctx->data_end
+    ...insn(0x61, 2, 1, DATA, 0), // r2 = ctx->data
+    ...insn(0x61, 3, 1, DATA_END, 0), // r3 = ctx->data_end
     ...insn(0xbf, 4, 2, 0, 0),
     ...insn(0x07, 4, 0, 0, BUFFER),
     ...insn(0xbd, 4, 3, 2, 0), // if r4 <= r3 goto +2
@@ -43,9 +47,12 @@ function withPrologue(code: Uint8Array): Uint8Array {
   return whole;
 }
 
+const machine = new Machine();
+const fresh = machine.memory.save();
+
 const spec = (code: Uint8Array): ProgramSpec => ({
   name: 'random',
-  section: 'xdp',
+  section: 'tc',
   hook: undefined,
   autoload: true,
   code,
@@ -58,15 +65,16 @@ const spec = (code: Uint8Array): ProgramSpec => ({
 
 /** The low half of r0 and the packet, as text. */
 function inMachine(code: Uint8Array, packet: Uint8Array, compiled: boolean): string {
-  const machine = new Machine();
-  const program = machine.loadProgram(spec(code), new Map());
   const { memory } = machine;
+  memory.restore(fresh);
+  const program = machine.loadProgram(spec(code), new Map());
+  machine.objects.remove(program);
   const data = memory.allocate(packet.length);
   memory.bytes.set(packet, data);
   const registers = new Int32Array(22);
-  registers[2] = memory.allocate(24);
-  memory.view.setUint32(registers[2], data, true);
-  memory.view.setUint32(registers[2] + 4, data + packet.length, true);
+  registers[2] = memory.allocate(SKB.size);
+  memory.view.setUint32(registers[2] + DATA, data, true);
+  memory.view.setUint32(registers[2] + DATA_END, data + packet.length, true);
   if (compiled) compileProgram(machine, program, 'verified')!.call(0, registers);
   else {
     machine.fuel = machine.budget;
@@ -87,7 +95,7 @@ describe('random programs that the kernel accepts', () => {
         const packet = Uint8Array.from({ length: BUFFER }, (_, at) => (at * 37 + seed) & 255);
         let program: Program;
         try {
-          program = loadProgram({ name: 'random', type: XDP, code, license: 'GPL' });
+          program = loadProgram({ name: 'random', type: TYPE, code, license: 'GPL' });
         } catch {
           continue;
         }

@@ -28,9 +28,9 @@ export class MapOperations {
     this.into = into;
   }
 
-  /** Whether {@link lookup} can do anything for a map: of tries, those of IPv4 addresses. */
+  /** Whether {@link lookup} can do anything for a map: of tries, those of IPv4 and IPv6 addresses. */
   static looksUp(layout: MapLayout): boolean {
-    return layout.kind !== 'trie' || layout.keySize === 8;
+    return layout.kind !== 'trie' || layout.keySize === 8 || layout.keySize === 20;
   }
 
   /** bpf_map_lookup_elem(map, key) into r0. */
@@ -327,7 +327,7 @@ export class MapOperations {
     code.op1(w.BR_IF, 0);
   }
 
-  /** `(key) → address of the value or 0`, for prefixes of 32 bits. */
+  /** `(key) → address of the value or 0`, for prefixes of whole words. */
   private longestPrefix(layout: Extract<MapLayout, { kind: 'trie' }>): number {
     const known = this.finds.get(layout);
     if (known !== undefined) return known;
@@ -336,10 +336,11 @@ export class MapOperations {
     this.finds.set(layout, index);
     const code = new w.Code();
     const [key, length, bits, node, own, match, found, temporary] = [0, 1, 2, 3, 4, 5, 6, 7];
+    const words = (layout.keySize - 4) >> 2;
     code.op1(w.LOCAL_GET, key);
     code.access(w.I32_LOAD, 0);
     code.op1(w.LOCAL_TEE, length);
-    code.i32(32);
+    code.i32(32 * words);
     code.op(w.I32_GT_U);
     code.op(w.IF);
     code.op(w.VOID);
@@ -350,9 +351,26 @@ export class MapOperations {
     code.access(w.I32_LOAD, 4);
     w.emitReverse(code, temporary);
     code.op1(w.LOCAL_SET, bits);
+    code.op1(w.LOCAL_GET, length);
+    code.i32(8);
+    code.op(w.I32_GE_U);
+    code.op(w.IF);
+    code.op(w.VOID);
+    code.op1(w.LOCAL_GET, key);
+    code.access(w.I32_LOAD8_U, 4);
+    code.i32(3);
+    code.op(w.I32_SHL);
+    code.op1(w.LOCAL_TEE, node);
+    code.access(w.I32_LOAD, layout.index + 4);
+    code.op1(w.LOCAL_SET, found);
+    code.op1(w.LOCAL_GET, node);
+    code.access(w.I32_LOAD, layout.index);
+    code.op1(w.LOCAL_SET, node);
+    code.op(w.ELSE);
     code.i32(0);
     code.access(w.I32_LOAD, layout.root);
     code.op1(w.LOCAL_SET, node);
+    code.op(w.END);
     code.op(w.BLOCK);
     code.op(w.VOID);
     code.op(w.LOOP);
@@ -371,6 +389,24 @@ export class MapOperations {
     code.op(w.I32_XOR);
     code.op(w.I32_CLZ);
     code.op1(w.LOCAL_SET, match);
+    for (let word = 1; word < words; word++) {
+      code.op1(w.LOCAL_GET, match);
+      code.i32(32 * word);
+      code.op(w.I32_EQ);
+      code.op(w.IF);
+      code.op(w.VOID);
+      code.op1(w.LOCAL_GET, node);
+      code.access(w.I32_LOAD, layout.bitsOffset + 4 * word);
+      code.op1(w.LOCAL_GET, key);
+      code.access(w.I32_LOAD, 4 + 4 * word);
+      code.op(w.I32_XOR);
+      w.emitReverse(code, temporary);
+      code.op(w.I32_CLZ);
+      code.i32(32 * word);
+      code.op(w.I32_ADD);
+      code.op1(w.LOCAL_SET, match);
+      code.op(w.END);
+    }
     for (const limit of [own, length]) {
       code.op1(w.LOCAL_GET, limit);
       code.op1(w.LOCAL_GET, match);
@@ -392,12 +428,26 @@ export class MapOperations {
     code.op(w.SELECT);
     code.op1(w.LOCAL_SET, found);
     code.op1(w.LOCAL_GET, match);
-    code.i32(32);
+    code.i32(32 * words);
     code.op(w.I32_EQ);
     code.op1(w.BR_IF, 1);
     code.op1(w.LOCAL_GET, node);
-    code.op1(w.LOCAL_GET, bits);
+    if (words === 1) code.op1(w.LOCAL_GET, bits);
+    else {
+      code.op1(w.LOCAL_GET, key);
+      code.op1(w.LOCAL_GET, own);
+      code.i32(3);
+      code.op(w.I32_SHR_U);
+      code.op(w.I32_ADD);
+      code.access(w.I32_LOAD8_U, 4);
+      code.i32(24);
+      code.op(w.I32_SHL);
+    }
     code.op1(w.LOCAL_GET, own);
+    if (words > 1) {
+      code.i32(7);
+      code.op(w.I32_AND);
+    }
     code.op(w.I32_SHL);
     code.i32(29);
     code.op(w.I32_SHR_U);

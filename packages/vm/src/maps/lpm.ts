@@ -32,6 +32,8 @@ export class LpmTrieMap extends PlainMap {
   /** The word that holds the root, as a node's words hold its children. */
   readonly root: number;
   readonly layout: MapLayout;
+  /** See {@link MapLayout}: lookups of whole addresses start there, and most end soon. */
+  private readonly index: number;
   private count = 0;
 
   constructor(memory: Memory, spec: MapSpec) {
@@ -49,11 +51,13 @@ export class LpmTrieMap extends PlainMap {
     this.valueAt = roundUp8(DATA + this.dataBytes);
     this.nodeSize = this.valueAt + roundUp8(spec.valueSize);
     this.root = memory.allocate(8);
+    this.index = memory.allocate(8 * 256);
     this.layout = {
       kind: 'trie',
       keySize: spec.keySize,
       valueSize: spec.valueSize,
       root: this.root,
+      index: this.index,
       joinOffset: JOIN,
       lengthOffset: LENGTH,
       bitsOffset: DATA,
@@ -67,6 +71,11 @@ export class LpmTrieMap extends PlainMap {
     if (length > this.maxPrefix) return 0;
     let found = 0;
     let node = view.getInt32(this.root, true);
+    if (length >= INDEXED) {
+      const at = this.index + 8 * view.getUint8(key + 4);
+      node = view.getInt32(at, true);
+      found = view.getInt32(at + 4, true);
+    }
     let above = -1;
     while (node !== 0) {
       const own = this.lengthBelow(node, above);
@@ -129,9 +138,11 @@ export class LpmTrieMap extends PlainMap {
     const right = view.getInt32(node + 4, true);
     if (left !== 0 && right !== 0) {
       view.setInt32(node + JOIN, 1, true);
+      this.reindex(view.getUint8(node + DATA), length);
       return 0;
     }
     view.setInt32(link, left || right, true);
+    const byte = view.getUint8(node + DATA);
     this.memory.release(node, this.nodeSize);
     // A joint that has lost a child is taken out as well.
     if (left === 0 && right === 0 && parentLink !== 0) {
@@ -141,7 +152,33 @@ export class LpmTrieMap extends PlainMap {
         this.memory.release(parent, this.nodeSize);
       }
     }
+    this.reindex(byte, length);
     return 0;
+  }
+
+  /** Brings the index up to date after a change of a prefix that starts with a byte. */
+  private reindex(byte: number, length: number): void {
+    const { view } = this.memory;
+    const some = 1 << (INDEXED - Math.min(length, INDEXED));
+    const first = byte & -some;
+    for (let at = first; at < first + some; at++) {
+      let found = 0;
+      let node = view.getInt32(this.root, true);
+      let above = -1;
+      while (node !== 0) {
+        const own = this.lengthBelow(node, above);
+        above = own;
+        const common = Math.min(own, INDEXED);
+        if ((view.getUint8(node + DATA) ^ at) >> (INDEXED - common) !== 0) node = 0;
+        if (node === 0 || own > INDEXED) break;
+        if (view.getInt32(node + JOIN, true) === 0) found = node;
+        // Behind the first byte both ways are open: the walk goes on from this node.
+        if (own === INDEXED) break;
+        node = view.getInt32(node + 4 * ((at >> (INDEXED - 1 - own)) & 1), true);
+      }
+      view.setInt32(this.index + 8 * at, node, true);
+      view.setInt32(this.index + 8 * at + 4, found, true);
+    }
   }
 
   /** Children before their parents, the zero side first (trie_get_next_key). */
@@ -209,6 +246,7 @@ export class LpmTrieMap extends PlainMap {
       view.setInt32(node + JOIN, 0, true);
       this.setKey(node, key);
       bytes.fill(0, node + this.valueAt, node + this.nodeSize);
+      this.reindex(view.getUint8(key + 4), length);
       return node + this.valueAt;
     }
     const refused = this.refuse(flags);
@@ -239,6 +277,7 @@ export class LpmTrieMap extends PlainMap {
       after.setInt32(join + 4 * (1 - side), node, true);
       after.setInt32(link, join, true);
     }
+    this.reindex(this.memory.view.getUint8(added + DATA), length);
     return added + this.valueAt;
   }
 
@@ -278,6 +317,9 @@ export class LpmTrieMap extends PlainMap {
     return (this.memory.bytes[data + (index >>> 3)]! >>> (7 - (index & 7))) & 1;
   }
 }
+
+/** Bits of an address that lookups find the first node by. */
+const INDEXED = 8;
 
 /** Offsets in a node; the length and the bits are together a key. */
 const JOIN = 8;

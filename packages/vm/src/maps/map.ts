@@ -236,12 +236,16 @@ export type MapLayout =
       readonly plain: boolean;
       readonly touched: number;
     }
-  /** A trie of nodes; see {@link LpmTrieMap}. `root` is the word with the first node, `bits` those of a key. */
+  /**
+   * A trie of nodes; see {@link LpmTrieMap}. `root` is the word with the first node, `bits` those of a key. `index` has
+   * two words for each first byte of an address: the first node longer than that, and the best of those above or 0.
+   */
   | {
       readonly kind: 'trie';
       readonly keySize: number;
       readonly valueSize: number;
       readonly root: number;
+      readonly index: number;
       readonly joinOffset: number;
       readonly lengthOffset: number;
       readonly bitsOffset: number;

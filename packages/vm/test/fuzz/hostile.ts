@@ -139,6 +139,8 @@ class Side {
     const { machine } = this;
     for (const map of this.maps.values()) machine.removeMap(map);
     machine.memory.restore(this.fresh);
+    // Wild programs have written beyond what is in use.
+    machine.memory.bytes.fill(0, this.fresh.bytes.length);
     machine.world = new SimulatedWorld();
     this.maps = new Map();
     for (const spec of this.specs) if (!this.maps.has(spec.name)) this.maps.set(spec.name, machine.createMap(spec));
