@@ -109,7 +109,7 @@ function loadObject(/** @type {any} */ skep, /** @type {string} */ object, /** @
 function attempt(/** @type {any} */ skep, /** @type {any} */ spec, /** @type {any} */ options) {
   const host = skep.kernel();
   try {
-    spec.load(host, options).close();
+    spec.load(host, { ...options, pins: false }).close();
     return { error: 0 };
   } catch (error) {
     return refusal(error);

@@ -4,6 +4,7 @@ import { COMMANDS } from './bpf/commands.ts';
 import { BPF_F_MMAPABLE, isPerCpu } from './bpf/constants.ts';
 import { mapRefused, systemCallFailed } from './diagnostics.ts';
 import { mapInfo, openMapHandle } from './inspect.ts';
+import { openPinned, pin } from './pin.ts';
 import { possibleCpus } from './sys/cpus.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
@@ -264,6 +265,11 @@ export class BpfMap {
     return mapShared(this.fd, pageSize() * this.maxEntries, 0, true, Number(this.mapExtra));
   }
 
+  /** Makes it outlive this process, as a file on a mounted bpffs. */
+  pin(path: string): void {
+    pin(this.fd, path);
+  }
+
   close(): void {
     if (this.handle.closed) return;
     this.handle.close();
@@ -295,9 +301,9 @@ export class BpfMap {
   }
 }
 
-/** A map that somebody else made, by the number that the kernel gave it. */
-export function openMap(id: number): BpfMap {
-  const handle = openMapHandle(id);
+/** A map that somebody else made, by the number that the kernel gave it or by the file that it is pinned as. */
+export function openMap(which: number | string): BpfMap {
+  const handle = typeof which === 'number' ? openMapHandle(which) : openPinned(which);
   const { name, type, keySize, valueSize, maxEntries, flags } = mapInfo(handle.fd);
   return new BpfMap(handle, { name, type, keySize, valueSize, maxEntries, flags });
 }

@@ -3,6 +3,7 @@ import { bpf, returned } from './bpf/call.ts';
 import { PROG } from './bpf/constants.ts';
 import { notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
 import { enableStats, type ProgramInfo, programInfo } from './inspect.ts';
+import { pin } from './pin.ts';
 import { cBytes } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
@@ -172,20 +173,6 @@ export function loadProgram(options: ProgramOptions): Program {
     ? (missingProgramType(options.type, -result) ?? missingAttachType(options.expectedAttachType ?? 0, -result))
     : undefined;
   throw tooOld ?? programRefused(options.name, -result, log);
-}
-
-/** Makes a map, program or link outlive this process, as a file on a mounted bpffs. */
-export function pin(fd: number, path: string): void {
-  const result = bpf('BPF_OBJ_PIN', { pathname: cBytes(path), bpf_fd: fd });
-  if (result < 0)
-    throw systemCallFailed('BPF_OBJ_PIN', -result, path, 'the directory must be on a mounted bpffs: /sys/fs/bpf');
-}
-
-/** The descriptor of what was pinned there. */
-export function openPinned(path: string): Handle {
-  const result = bpf('BPF_OBJ_GET', { pathname: cBytes(path) });
-  if (result < 0) throw systemCallFailed('BPF_OBJ_GET', -result, path);
-  return new Handle(result, path);
 }
 
 const EMPTY = new Uint8Array();

@@ -163,3 +163,11 @@ export const structOpsDiffers = (map: string, why: string): Diagnostic => ({
   message: `\`${map}\` cannot be registered with this kernel: ${why}`,
   help: 'declare the structure as this kernel has it, or set only members that it has: `skep btf dump` prints it',
 });
+
+/** E8022 */
+export const pinnedOtherwise = (map: string, path: string, why: string): Diagnostic => ({
+  code: 'E8022',
+  severity: 'error',
+  message: `map \`${map}\` is to be that of ${path}, which has another shape: ${why}`,
+  help: 'remove the file when nobody needs its map any more, or load with another directory for pins',
+});

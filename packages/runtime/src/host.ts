@@ -15,7 +15,7 @@ export interface Host {
   /** Types of that kernel, for CO-RE; undefined when there are none. */
   targetBtf(): Btf | undefined;
   /** Everything that belongs to one object: its maps, types and programs. */
-  prepare(object: ObjectSpec): HostObject;
+  prepare(object: ObjectSpec, options?: PrepareOptions): HostObject;
   /** What is replayed. */
   readonly recording?: Recording | undefined;
   /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
@@ -29,6 +29,14 @@ export interface Host {
   /** Hands over what of that is there already. */
   drainTrace?(): void;
   close(): void;
+}
+
+export interface PrepareOptions {
+  /**
+   * The directory, on a mounted bpffs, of maps that are declared with `LIBBPF_PIN_BY_NAME`: those that are there are used,
+   * others are pinned there and stay. `/sys/fs/bpf` when not given; false uses and leaves none.
+   */
+  readonly pins?: string | false | undefined;
 }
 
 export interface HostObject {
@@ -65,6 +73,8 @@ export interface HostMap {
   openRecords(): HostRecords;
   /** struct_ops only: registers the structure with its programs. */
   readonly attach?: (() => HostLink) | undefined;
+  /** Makes it outlive the process, as a file; the kernel only. */
+  pin?(path: string): void;
 }
 export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 
@@ -100,6 +110,8 @@ export interface HostProgram {
   packets?(data: readonly Uint8Array[], take: TakePacket): boolean;
   /** What program arrays take as a value for this program: a descriptor. */
   readonly handle: number;
+  /** Makes it outlive the process, as a file; the kernel only. */
+  pin?(path: string): void;
   /** Runs and nanoseconds so far, where the host counts them. */
   stats(): { readonly runs: bigint; readonly ns: bigint } | undefined;
 }
@@ -139,6 +151,8 @@ export interface HostLink {
   readonly via: string;
   /** Iterators: what the program prints, from the start; each call walks anew. */
   readonly read?: () => string;
+  /** Makes it outlive the process, as a file; the kernel only, and only what it holds by a link of its own. */
+  readonly pin?: (path: string) => void;
   close(): void;
 }
 

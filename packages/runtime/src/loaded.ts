@@ -1,7 +1,7 @@
 import { SkepError } from '@skep/base';
 import { type Btf, type MapSpec, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
 import { LOST_COUNTERS, ringsOf } from './count-lost.ts';
-import { noTypes, unknownGlobal } from './diagnostics.ts';
+import { noTypes, notInThisHome, unknownGlobal } from './diagnostics.ts';
 import type {
   AttachOptions,
   Host,
@@ -11,6 +11,7 @@ import type {
   HostProgram,
   HostTestResult,
   HostTestRun,
+  PrepareOptions,
   TakePacket,
 } from './host.ts';
 import { recordTypes } from './hosts/map-kinds.ts';
@@ -153,6 +154,11 @@ export class LoadedProgram {
   packets(data: readonly Uint8Array[], take: TakePacket): boolean {
     return this.host.packets?.(data, take) ?? false;
   }
+  /** Makes it outlive the process, as a file on a mounted bpffs. Throws E8010 in the virtual machine. */
+  pin(path: string): void {
+    if (!this.host.pin) throw new SkepError(notInThisHome(`pinning program \`${this.name}\``, 'virtual machine'));
+    this.host.pin(path);
+  }
   /** The value that program arrays take for this program. */
   get handle(): number {
     return this.host.handle;
@@ -185,9 +191,14 @@ export class Attached {
 }
 
 /** See {@link Spec.load}. */
-export function load(object: ObjectSpec, programs: readonly ProgramSpec[], host: Host): Loaded {
+export function load(
+  object: ObjectSpec,
+  programs: readonly ProgramSpec[],
+  host: Host,
+  options: PrepareOptions = {},
+): Loaded {
   const relocated = programs.map((program) => relocate(program, object.btf, host));
-  const hostObject = host.prepare(object);
+  const hostObject = host.prepare(object, options);
   try {
     const wanted = object.maps.filter((spec) => isWanted(spec, programs));
     const maps = new Map(wanted.map((spec) => [spec.name, hostObject.createMap(spec)]));

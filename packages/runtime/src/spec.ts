@@ -2,11 +2,11 @@ import { SkepError } from '@skep/base';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
 import { countLost } from './count-lost.ts';
 import { noSuchProgram, unknownGlobal } from './diagnostics.ts';
-import type { Host } from './host.ts';
+import type { Host, PrepareOptions } from './host.ts';
 import { type Loaded, load } from './loaded.ts';
 import { type Encodable, encode } from './typed/encode.ts';
 
-export interface LoadOptions {
+export interface LoadOptions extends PrepareOptions {
   /** Which programs; all that load by themselves when not given. */
   readonly programs?: readonly string[] | undefined;
 }
@@ -65,7 +65,7 @@ export class Spec {
 
   /** Makes the maps and loads the programs; on failure nothing is left behind. */
   load(host: Host, options: LoadOptions = {}): Loaded {
-    return load(this.object, this.choose(options.programs), host);
+    return load(this.object, this.choose(options.programs), host, options);
   }
 
   /** Functions of a structure load with it. */

@@ -1,4 +1,5 @@
 import { type LinkInfo, linkInfo } from '../inspect.ts';
+import { pin } from '../pin.ts';
 import type { Handle } from '../sys/handle.ts';
 
 /** Which mechanism of the kernel holds the program there. */
@@ -41,6 +42,11 @@ export class Link {
   /** What the kernel says of it; undefined where it has no link of its own. */
   info(): LinkInfo | undefined {
     return this.via === 'bpf_link' ? linkInfo(this.handles[0]!.fd) : undefined;
+  }
+
+  /** Makes it outlive this process, as a file on a mounted bpffs; throws where the kernel has no link of its own. */
+  pin(path: string): void {
+    pin(this.fd, path);
   }
 
   close(): void {

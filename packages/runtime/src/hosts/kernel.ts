@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
@@ -29,7 +30,7 @@ import {
   sanitizeBtf,
 } from '@skep/object';
 import { encodeContext } from '@skep/vm';
-import { notByItself, unknownSection } from '../diagnostics.ts';
+import { notByItself, pinnedOtherwise, unknownSection } from '../diagnostics.ts';
 import type {
   AttachOptions,
   Host,
@@ -40,6 +41,7 @@ import type {
   HostRecords,
   HostTestResult,
   HostTestRun,
+  PrepareOptions,
   UpdateMode,
 } from '../host.ts';
 import { TypedMap } from '../typed/map.ts';
@@ -53,9 +55,12 @@ export function kernel(): Host {
   return new KernelHost(openKernel());
 }
 
-/** A map that is loaded by whomever, typed by the types that it was loaded with. Throws E5004 when there is none. */
-export function openKernelMap(id: number): { readonly map: TypedMap; close(): void } {
-  const map = openMap(id);
+/**
+ * A map that is loaded by whomever, by its number or by the file that it is pinned as, typed by the types that it was loaded
+ * with. Throws E5004 when there is none.
+ */
+export function openKernelMap(which: number | string): { readonly map: TypedMap; close(): void } {
+  const map = openMap(which);
   const { btfId, keyType, valueType } = mapInfo(map.fd);
   let btf: Btf | undefined;
   try {
@@ -103,8 +108,8 @@ class KernelHost implements Host {
   targetBtf(): Btf | undefined {
     return this.kernel.btf();
   }
-  prepare(object: ObjectSpec): HostObject {
-    return new KernelObject(this.kernel, object, () => this.startTrace());
+  prepare(object: ObjectSpec, options: PrepareOptions = {}): HostObject {
+    return new KernelObject(this.kernel, object, options.pins ?? BPFFS, () => this.startTrace());
   }
   onTrace(take: (text: string) => void): void {
     this.take = take;
@@ -143,19 +148,25 @@ class KernelObject implements HostObject {
   private readonly arenas: { free(): void }[] = [];
   private readonly strings = new Map<string, number>();
   private readonly btf: Handle | undefined;
+  private readonly pins: string | false;
   private readonly startTrace: () => void;
 
-  constructor(kernel: Kernel, object: ObjectSpec, startTrace: () => void) {
+  constructor(kernel: Kernel, object: ObjectSpec, pins: string | false, startTrace: () => void) {
     this.kernel = kernel;
     this.object = object;
+    this.pins = pins;
     this.startTrace = startTrace;
     if (object.btf) this.btf = this.loadBtf(object.btf);
   }
 
   createMap(spec: MapSpec): HostMap {
     if (spec.structOps) return this.createStructOps(spec);
-    const map = this.create(spec);
+    const pinned = spec.pinByName && this.pins !== false ? `${this.pins}/${spec.name}` : undefined;
+    const found = pinned !== undefined && existsSync(pinned) ? reuse(pinned, spec) : undefined;
+    const map = found ?? this.create(spec);
     this.maps.set(spec.name, map);
+    if (found) return new KernelHostMap(this.kernel, spec, map);
+    if (pinned !== undefined) map.pin(pinned);
     if (spec.type === ARENA) {
       const memory = map.mapArena();
       this.arenas.push(memory);
@@ -356,6 +367,7 @@ class KernelHostProgram implements HostProgram {
     return {
       via: `${link.what}, by ${link.via}${fallback}`,
       close: () => link.close(),
+      ...(link.via === 'bpf_link' && { pin: (path: string) => link.pin(path) }),
       ...(hook.kind === 'iterator' && { read: () => readIterator(link) }),
     };
   }
@@ -374,6 +386,10 @@ class KernelHostProgram implements HostProgram {
 
   get handle(): number {
     return this.program.fd;
+  }
+
+  pin(path: string): void {
+    this.program.pin(path);
   }
 
   stats(): { readonly runs: bigint; readonly ns: bigint } {
@@ -428,6 +444,9 @@ class KernelHostMap implements HostMap {
   get handle(): number {
     return this.map.fd;
   }
+  pin(path: string): void {
+    this.map.pin(path);
+  }
   openRecords(): HostRecords {
     // The class is of no matter here: both read alike. Ring buffers lose nothing, programs fail to reserve.
     const ring =
@@ -442,6 +461,21 @@ class KernelHostMap implements HostMap {
     };
   }
 }
+
+/** A map that is there from an earlier load. Throws E8022 where it is of another shape. */
+function reuse(path: string, spec: MapSpec): BpfMap {
+  const map = openMap(path);
+  const wanted = { ...spec, maxEntries: entriesOf(spec) };
+  const differs = SHAPE.filter((one) => map[one] !== wanted[one]);
+  if (differs.length === 0) return map;
+  map.close();
+  const list = differs.map((one) => `${one} ${map[one]} instead of ${wanted[one]}`);
+  throw new SkepError(pinnedOtherwise(spec.name, path, list.join(', ')));
+}
+
+const SHAPE = ['type', 'keySize', 'valueSize', 'maxEntries', 'flags'] as const;
+/** Where libbpf pins maps, too. */
+const BPFFS = '/sys/fs/bpf';
 
 /** An arena has no values: the variables at its start are read and written as if they were one. */
 class ArenaHostMap extends KernelHostMap {

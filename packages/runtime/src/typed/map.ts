@@ -1,4 +1,6 @@
+import { SkepError } from '@skep/base';
 import type { Btf, BtfId, MapSpec } from '@skep/object';
+import { notInThisHome } from '../diagnostics.ts';
 import type { HostMap, UpdateMode } from '../host.ts';
 import { perCpuTypes } from '../hosts/map-kinds.ts';
 import { type Decoder, decoderFor, type Value } from './decode.ts';
@@ -51,6 +53,12 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
   }
 
   /** In the order of the kernel's walk; entries that change meanwhile may be missed or seen twice. */
+  /** Makes it outlive the process, as a file on a mounted bpffs. Throws E8010 in the virtual machine. */
+  pin(path: string): void {
+    if (!this.host.pin) throw new SkepError(notInThisHome(`pinning map \`${this.spec.name}\``, 'virtual machine'));
+    this.host.pin(path);
+  }
+
   *[Symbol.iterator](): Iterator<readonly [Value, Value]> {
     for (const [key, value] of this.host.entries()) yield [this.key.decode(view(key), 0), this.decodeValue(value)];
   }
