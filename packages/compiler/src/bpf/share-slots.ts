@@ -15,7 +15,7 @@ export function shareSlots(
   const allocas = order.flatMap((block) => block.insts.filter((inst) => inst.kind === 'alloca'));
   if (allocas.length < 2) return shared;
   const uses = new Uses(order, allocas);
-  const conflicts = conflictsOf(order, uses);
+  const conflicts = conflictsOf(order, uses, allocas.length);
   const groups: { slot: FrameSlot; members: number[] }[] = [];
   const bySize = allocas.map((_, index) => index).sort((a, b) => allocas[b]!.size - allocas[a]!.size || a - b);
   for (const index of bySize) {
@@ -117,7 +117,7 @@ function makesPointer(inst: Inst): boolean {
   }
 }
 
-function conflictsOf(order: readonly Block[], { mentions }: Uses): Set<number>[] {
+function conflictsOf(order: readonly Block[], { mentions }: Uses, count: number): Set<number>[] {
   const indexOf = new Map(order.map((block, index) => [block, index]));
   const next = order.map((block) => targetsOf(block.term).map((target) => indexOf.get(target.block)!));
   const before: number[][] = order.map(() => []);
@@ -126,7 +126,6 @@ function conflictsOf(order: readonly Block[], { mentions }: Uses): Set<number>[]
   const reached = flow(mentions, before, order.length, false);
   const wanted = flow(mentions, next, order.length, true);
   const conflicts: Set<number>[] = [];
-  const count = Math.max(-1, ...mentions.flatMap((one) => [...one.keys()])) + 1;
   for (let i = 0; i < count; i++) conflicts.push(new Set());
   for (let b = 0; b < order.length; b++) {
     const alive: { index: number; start: number; end: number }[] = [];
