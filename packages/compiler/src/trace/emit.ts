@@ -123,7 +123,7 @@ export class Emitter {
       if (callback && fn.usesContext) text.push('  void *ctx = skep_loop->ctx;');
       for (const one of fn.locals) {
         if (inScratch.has(one)) continue;
-        text.push(one.scalar === undefined ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];` : `  ${one.scalar} ${one.name} = 0;`);
+        text.push(one.scalar === undefined ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];` : `  ${one.scalar} ${one.name} = ${one.scalar.startsWith('struct') ? '{}' : '0'};`);
       }
       text.push(...fn.lines.map(resolve), '  return 0;', '}');
     }
@@ -320,7 +320,7 @@ export class Emitter {
     this.line = before;
     const head = over.kind === 'range' ? `static long ${name}(u64 skep_i, struct skep_loop *skep_loop)` : `static long ${name}(void *skep_map, char *skep_key, char *skep_value, struct skep_loop *skep_loop)`;
     this.functions.push({ head, fn: body, callback: true });
-    const context = this.scratchVariable('struct skep_loop', '(struct skep_loop){}').replace(/^/, '');
+    const context = `@{${this.local('struct skep_loop', 8, false)}}`;
     if (body.usesContext) this.emit(`  ${context}.ctx = ${this.context()};`);
     if (over.kind === 'range') this.emit(`  bpf_loop(${rounds}, ${name}, &${context}, 0);`);
     else this.emit(`  bpf_for_each_map_elem(&${this.mapSymbol((over.map as Expression & { kind: 'map' }).name)}, ${name}, &${context}, 0);`);
@@ -1024,6 +1024,8 @@ export class Emitter {
   private cast(node: Expression & { kind: 'cast' }, to: TraceType): string {
     const { operand } = node;
     const from = asNumber(operand.type!);
+    // A small integer becomes an address without its sign.
+    if (from.kind === 'int' && to.kind === 'pointer') return this.keep(to, `(u64)(u${from.size * 8})(${this.value(operand)})`);
     if (isScalar(from)) return this.keep(to, to.kind === 'bool' ? `((${this.value(operand)}) != 0)` : `(${cType(to)})${from.kind === 'int' ? wide(from) : ''}(${this.value(operand)})`);
     const at = this.ref(operand);
     if (to.kind === 'bool') return this.keep(to, `(${at}[0] != 0)`);

@@ -64,7 +64,7 @@ class Parser {
         this.advance();
         const path = this.expect('string', 'a path in quotes');
         imports.push({ path: path.text, span: this.from(start) });
-        this.rewind(';');
+        this.semicolon(path.end);
       } else if (/^macro\b/.test(rest)) {
         this.advance();
         macros.push(this.macro());
@@ -175,8 +175,7 @@ class Parser {
     const entries = this.expression();
     if (!this.at(')')) this.fail(')');
     const end = this.token.end;
-    this.lexer.position = end;
-    this.rewind(';');
+    this.semicolon(end);
     return { name, mapType, entries, span: this.span(start, end) };
   }
 
@@ -810,11 +809,11 @@ class Parser {
     return token;
   }
 
-  /** Behind a piece at the top level: an optional mark, then text again. */
-  private rewind(mark: string): void {
-    this.lexer.position = Math.min(this.lexer.position, Math.max(this.before, 0) || this.lexer.position);
+  /** Behind a piece at the top level: an optional semicolon, then text again. */
+  private semicolon(end: number): void {
+    this.lexer.position = end;
     this.lexer.skip();
-    if (this.file.text.startsWith(mark, this.lexer.position)) this.lexer.position += mark.length;
+    if (this.file.text[this.lexer.position] === ';') this.lexer.position++;
   }
 
   private fail(wanted: string): never {

@@ -206,7 +206,7 @@ function histogramText(type: AggregateType, buckets: ReadonlyMap<bigint, bigint>
       const show = (value: bigint) => label(value, step);
       const range = low === undefined ? `(..., ${show(high!)})` : high === undefined ? `[${show(low)}, ...)` : high - low === 1n && step === undefined ? `[${show(low)}]` : `[${show(low)}, ${show(high)})`;
       const bar = '@'.repeat(most === 0n ? 0 : Number((count * BigInt(BAR)) / most));
-      return `${range.padEnd(16)} ${String(count / div).padStart(8)} |${bar.padEnd(BAR)}|\n`;
+      return `${range.padEnd(16)}${String(count / div).padStart(8)} |${bar.padEnd(BAR)}|\n`;
     })
     .join('');
 }
@@ -274,7 +274,9 @@ function seriesText(type: AggregateType, entry: Entry, meanings: Meanings): stri
   const scale = `${margin}${l}${h.padStart(GRAPH + 1 - l.length)}\n`;
   const rows = list.map(({ start, value }) => {
     const row = [...`|${' '.repeat(GRAPH - 1)}|`];
-    row[Number(((value - low) * BigInt(GRAPH)) / (high - low))] = '*';
+    const column = (at: bigint) => Number(((at - low) * BigInt(GRAPH)) / (high - low));
+    if (low < 0n && high > 0n) row[column(0n)] = '.';
+    row[column(value)] = '*';
     return `${clockText(start, fine)} ${row.join('')} ${value}\n`;
   });
   return `${scale}${head}  |${'_'.repeat(GRAPH - 1)}|\n${rows.join('')}${margin}v${'_'.repeat(GRAPH - 1)}v\n${scale}`;

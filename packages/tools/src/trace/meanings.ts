@@ -12,6 +12,8 @@ export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () =>
   let users: Map<number, string> | undefined;
   const processes = new Map<number, ProcessSymbols>();
   const known = new Map<number, readonly bigint[]>();
+  // Once, so that times which were taken together stay together.
+  const offset = clock.wall() - clock.now();
   return {
     config,
     kernelSymbol(address, offset) {
@@ -54,7 +56,7 @@ export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () =>
     cgroupPath,
     wallClock(nanoseconds, which) {
       if (dummyClock || which === 3) return nanoseconds;
-      return clock.wall() - clock.now() + nanoseconds;
+      return offset + nanoseconds;
     },
   };
 }

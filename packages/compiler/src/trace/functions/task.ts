@@ -115,7 +115,7 @@ export const TASK: readonly FunctionSpec[] = [
     },
   },
   {
-    names: ['ncpus'],
+    names: ['ncpus', '__builtin_ncpus'],
     arity: [0, 0],
     signature: 'ncpus',
     summary: 'how many processors there can be',
