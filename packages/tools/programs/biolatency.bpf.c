@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* How long requests to block devices take: from the queue or from their issue to their completion. */
 #include "tool.h"
+#include "block.h"
 
 const volatile bool from_queue = false;
 const volatile bool by_disk = false;
@@ -18,26 +19,6 @@ HASH(histograms, 4096, struct key, struct histogram);
 
 static const struct histogram zero;
 
-/* Moved from the request to its queue in Linux 5.17. */
-struct request___before {
-	struct gendisk *rq_disk;
-} __attribute__((preserve_access_index));
-struct request_queue___after {
-	struct gendisk *disk;
-} __attribute__((preserve_access_index));
-
-static __always_inline __u32 device_of(struct request *request)
-{
-	struct request___before *before = (void *)request;
-	struct gendisk *disk;
-
-	if (bpf_core_field_exists(before->rq_disk))
-		disk = BPF_CORE_READ(before, rq_disk);
-	else
-		disk = BPF_CORE_READ((struct request_queue___after *)BPF_CORE_READ(request, q), disk);
-	return disk ? BPF_CORE_READ(disk, major) << 20 | BPF_CORE_READ(disk, first_minor) : 0;
-}
-
 static __always_inline int start(struct request *request, bool issued)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -47,14 +28,6 @@ static __always_inline int start(struct request *request, bool issued)
 	/* What was merged into another or never queued starts when it is issued. */
 	bpf_map_update_elem(&started, &request, &now, issued && from_queue ? BPF_NOEXIST : BPF_ANY);
 	return 0;
-}
-
-extern int LINUX_KERNEL_VERSION __kconfig;
-
-/* Until Linux 5.10 the queue came first. */
-static __always_inline struct request *request_of(struct bpf_raw_tracepoint_args *ctx)
-{
-	return (struct request *)(LINUX_KERNEL_VERSION < KERNEL_VERSION(5, 11, 0) ? ctx->args[1] : ctx->args[0]);
 }
 
 SEC("raw_tp/block_rq_insert")

@@ -80,3 +80,12 @@ export function badErrno(text: string): Diagnostic {
     help: 'write it as ENOENT, or as 2; errno(3) lists them',
   };
 }
+
+export function noFileSystem(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
+  return {
+    code: 'E9009',
+    severity: 'error',
+    message: `the file system \`${name}\` is not known`,
+    help: near ? `did you mean \`${near}\`?` : `choose one of ${names.join(', ')}, or leave it out`,
+  };
+}

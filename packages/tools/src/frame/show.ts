@@ -85,7 +85,10 @@ class RowOutput implements Output {
       const row = this.display.row(record, ring);
       if (row === undefined) continue;
       const whole = withContext(row, this.options.names);
-      if (this.filter(whole)) this.writer.row(whole);
+      if (!this.filter(whole)) continue;
+      this.writer.row(whole);
+      const below = forPeople(this.options.format) ? this.display.below?.(whole) : undefined;
+      if (below) this.options.write(below);
     }
   }
 

@@ -62,15 +62,20 @@ export function stackReader(loaded: Loaded, map: string, names: Names, mark = fa
     user: (pid, id) => (id < 0 ? missing(id) : addresses(id).map((one) => names.userFunction(pid, one))),
     kernel: (id) => {
       if (id < 0) return missing(id);
-      const frames = addresses(id).map((one) => names.kernelFunction(one));
-      const end = frames.findIndex((one) => OURS.test(one));
-      return frames.slice(0, end < 0 ? frames.length : end).map((one) => (mark ? `${one}_[k]` : one));
+      const frames = kernelFrames(addresses(id).reverse(), names).reverse();
+      return mark ? frames.map((one) => `${one}_[k]`) : frames;
     },
     clear() {
       for (const id of read) stacks.delete(keyOf(id));
       read.clear();
     },
   };
+}
+
+/** The names of a stack of the kernel, as `bpf_get_stack` gives it: the innermost function first. */
+export function kernelFrames(addresses: readonly bigint[], names: Names): string[] {
+  const frames = addresses.map((one) => names.kernelFunction(one));
+  return frames.slice(frames.findLastIndex((one) => OURS.test(one)) + 1);
 }
 
 /** The map has no types: a decoder for 127 numbers would be dear, and most of them are not used. */

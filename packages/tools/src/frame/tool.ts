@@ -101,6 +101,8 @@ export interface RowDisplay extends Prepared {
   readonly columns: readonly Column[];
   /** Undefined when this record is not to be shown. */
   row(record: Value, ring: string): Row | undefined;
+  /** More lines, below a row, for people. */
+  below?(row: Row): string;
 }
 
 /** A table made from maps, at the end and at each interval. */

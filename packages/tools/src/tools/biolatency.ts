@@ -1,5 +1,6 @@
 import { log2Buckets } from '@skep/view';
 import { deviceName, deviceNumber } from '../frame/disks.ts';
+import { requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
 
 export const biolatency: Tool = {
@@ -48,23 +49,3 @@ export const biolatency: Tool = {
     };
   },
 };
-
-/** `enum req_op` and `enum req_flag_bits` of include/linux/blk_types.h. */
-const OPERATIONS: { readonly [number: number]: string } = { 0: 'Read', 1: 'Write', 2: 'Flush', 3: 'Discard' };
-const FLAGS: readonly (readonly [bit: number, name: string])[] = [
-  [11, 'Sync'],
-  [12, 'Metadata'],
-  [13, 'Priority'],
-  [14, 'NoMerge'],
-  [15, 'Idle'],
-  [17, 'ForcedUnitAccess'],
-  [18, 'Preflush'],
-  [19, 'ReadAhead'],
-  [20, 'Background'],
-  [21, 'NoWait'],
-];
-
-function requestFlags(flags: number): string {
-  const set = FLAGS.filter(([bit]) => (flags >>> bit) & 1).map(([, name]) => name);
-  return [...set, OPERATIONS[flags & 0xff] ?? `Operation${flags & 0xff}`].join('-');
-}

@@ -1,9 +1,16 @@
 import type { Tool } from '../frame/tool.ts';
 import { biolatency } from './biolatency.ts';
+import { biosnoop } from './biosnoop.ts';
+import { biotop } from './biotop.ts';
 import { capable } from './capable.ts';
 import { cpudist } from './cpudist.ts';
 import { execsnoop } from './execsnoop.ts';
 import { exitsnoop } from './exitsnoop.ts';
+import { fileslower } from './fileslower.ts';
+import { filetop } from './filetop.ts';
+import { fsdist } from './fsdist.ts';
+import { fsslower } from './fsslower.ts';
+import { gethostlatency } from './gethostlatency.ts';
 import { hardirqs } from './hardirqs.ts';
 import { killsnoop } from './killsnoop.ts';
 import { offcputime } from './offcputime.ts';
@@ -19,6 +26,7 @@ import { syscount } from './syscount.ts';
 import { tcpaccept } from './tcpaccept.ts';
 import { tcpconnect } from './tcpconnect.ts';
 import { tcpconnlat } from './tcpconnlat.ts';
+import { tcpdrop } from './tcpdrop.ts';
 import { tcplife } from './tcplife.ts';
 import { tcpretrans } from './tcpretrans.ts';
 import { tcprtt } from './tcprtt.ts';
@@ -28,10 +36,17 @@ import { tcptop } from './tcptop.ts';
 /** Every tool, in the order of the help. */
 export const TOOLS: readonly Tool[] = [
   biolatency,
+  biosnoop,
+  biotop,
   capable,
   cpudist,
   execsnoop,
   exitsnoop,
+  fileslower,
+  filetop,
+  fsdist,
+  fsslower,
+  gethostlatency,
   hardirqs,
   killsnoop,
   offcputime,
@@ -47,6 +62,7 @@ export const TOOLS: readonly Tool[] = [
   tcpaccept,
   tcpconnect,
   tcpconnlat,
+  tcpdrop,
   tcplife,
   tcpretrans,
   tcprtt,

@@ -1,7 +1,7 @@
-import { loadavg } from 'node:os';
 import { left, right } from '../frame/columns.ts';
 import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
+import { loadLine, TOP } from '../frame/top.ts';
 
 interface Key {
   readonly flow: Flow;
@@ -13,11 +13,7 @@ export const tcptop: Tool = {
   name: 'tcptop',
   summary: 'TCP connections by how much they carry, as a top view',
   intervals: true,
-  options: [
-    { flags: '-C, --noclear', summary: 'do not clear the screen' },
-    { flags: '-S, --nosummary', summary: 'no load average above' },
-    ...FLOWS,
-  ],
+  options: [...TOP, ...FLOWS],
   routes: [
     {
       name: 'sock',
@@ -52,12 +48,7 @@ export const tcptop: Tool = {
         right('RX_KB', 'rx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
         right('TX_KB', 'tx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
       ],
-      title: () => {
-        if (given.flag('nosummary')) return undefined;
-        return `${new Date().toTimeString().slice(0, 8)} loadavg: ${loadavg()
-          .map((one) => one.toFixed(2))
-          .join(' ')}\n`;
-      },
+      title: () => loadLine(given),
       rows(loaded) {
         const map = loaded.maps.get('entries')!;
         const rows = map.entries().map(([key, value]) => {
@@ -75,7 +66,8 @@ export const tcptop: Tool = {
             tx_kb: Number(sent) / 1024,
           };
         });
-        return rows.sort((a, b) => b.rx_kb + b.tx_kb - a.rx_kb - a.tx_kb);
+        rows.sort((a, b) => b.rx_kb + b.tx_kb - a.rx_kb - a.tx_kb);
+        return rows.slice(0, given.number('maxrows') ?? 20);
       },
     };
   },

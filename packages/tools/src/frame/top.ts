@@ -1,0 +1,16 @@
+import { loadavg } from 'node:os';
+import type { Given, ToolOption } from './tool.ts';
+
+/** What top views take. */
+export const TOP: readonly ToolOption[] = [
+  { flags: '-C, --noclear', summary: 'do not clear the screen' },
+  { flags: '-S, --nosummary', summary: 'no load average above' },
+  { flags: '-r, --maxrows', value: 'n', kind: 'integer', summary: 'so many rows at most (default: 20)' },
+];
+
+/** `14:03:22 loadavg: 0.12 0.34 0.56`, above the table. */
+export function loadLine(given: Given): string | undefined {
+  if (given.flag('nosummary')) return undefined;
+  const averages = loadavg().map((one) => one.toFixed(2));
+  return `${new Date().toTimeString().slice(0, 8)} loadavg: ${averages.join(' ')}\n`;
+}
