@@ -78,7 +78,6 @@ export const noSuchType = (path: string, name: string, near: string | undefined)
   help: near === undefined ? 'name a struct, union, enum or typedef' : `did you mean \`${near}\`?`,
 });
 
-/** E7012 */
 /** E7013 */
 export const emptyAssembly = (path: string): Diagnostic => ({
   code: 'E7013',
@@ -125,4 +124,20 @@ export const noSuchProgramHere = (name: string, known: readonly string[]): Diagn
   severity: 'error',
   message: `the object has no program \`${name}\``,
   help: `it has ${known.join(', ')}`,
+});
+
+/** E7018 */
+export const noSuchCode = (given: string, near: string | undefined): Diagnostic => ({
+  code: 'E7018',
+  severity: 'error',
+  message: `there is no diagnostic \`${given}\``,
+  help: near === undefined ? 'codes read E2103; docs/errors lists them' : `did you mean \`${near}\`?`,
+});
+
+/** E7019 */
+export const badProfile = (path: string, why: string): Diagnostic => ({
+  code: 'E7019',
+  severity: 'error',
+  message: `${path} is no profile of a kernel: ${why}`,
+  help: 'make one with `skep probe-kernel -o my-kernel.json` on the machine that is meant',
 });

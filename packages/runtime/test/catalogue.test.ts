@@ -23,6 +23,7 @@ describe('wrong programs', () => {
           types,
           compile: { vmlinux: types, defines: ['__TARGET_ARCH_x86'] },
           fixes: source === text,
+          fixTime: 20_000,
         });
       const report = verdicts(text);
       const refused = report.programs.find(({ verdict }) => !verdict.accepted);

@@ -235,6 +235,16 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'explain',
+    summary: 'Tell the long story of a diagnostic',
+    argument: { name: 'code', summary: 'as in error[E2103]', required: true },
+    options: [{ ...output, summary: 'table (text) or json' }],
+    examples: [
+      { line: 'skep explain E2103', does: 'what it means, why the kernel insists, and what to write instead' },
+    ],
+    load: () => import('./explain.ts'),
+  },
+  {
     name: 'test-run',
     summary: 'Run a program once, or many times, on a packet or context of yours',
     argument: { name: 'file', summary: 'C source or ELF object', required: true },

@@ -37,6 +37,8 @@ export interface CheckOptions {
   readonly compile?: CompileOptions;
   /** Look for changes that mend refusals. Default true; only for sources. */
   readonly fixes?: boolean;
+  /** Milliseconds for looking. Default 4000. */
+  readonly fixTime?: number;
   /** The text of a file that line information names; for objects of other compilers. */
   readonly readFile?: (path: string) => string | undefined;
   /** Each line of the kernel's log of level 2. */
@@ -88,7 +90,9 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
       const explanation = verdict.decided ? withCost(explainProgram(verdict, kernel, naming), cost) : undefined;
       const wanted = options.fixes !== false && built !== undefined && explanation !== undefined;
-      const fixes = wanted ? tryFixes(built, verdict, { compile: options.compile ?? {}, kernel, kernels, types }) : [];
+      const fixes = wanted
+        ? tryFixes(built, verdict, { compile: options.compile ?? {}, kernel, kernels, types, time: options.fixTime })
+        : [];
       return {
         kernel,
         verdict,

@@ -43,7 +43,7 @@ export interface TryOptions {
   /** Fixes that are looked for. Default 2. */
   readonly most?: number;
   /** Milliseconds for all of them. Default 4000. */
-  readonly time?: number;
+  readonly time?: number | undefined;
 }
 
 /** So many refusals behind each other are mended together. */
@@ -178,7 +178,8 @@ class Search {
 
   private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
     try {
-      const options = { kernel, kernelBtf: this.options.types, budget: { time: VERDICT_TIME } };
+      const time = Math.max(VERDICT_TIME, (this.options.time ?? DEFAULT_TIME) / 4);
+      const options = { kernel, kernelBtf: this.options.types, budget: { time } };
       return verifyObject(built.object, options, [this.program])[0];
     } catch {
       // Types that cannot be fitted: whoever asked has said so already.
