@@ -1,25 +1,20 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundledBtfUrl } from '@skep/abi';
 import { writePcap } from '@skep/capture';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ipv4, ipv6 } from '../../examples/test/packets.ts';
+import { type Browser, bundle, chromium, openIn } from './browser.ts';
 import { type Outcome, work } from './work.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
-const chromium = ['chromium', 'chromium-browser', 'google-chrome']
-  .flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)))
-  .find(existsSync);
-
 const PACKETS = [
   ipv4(6),
   ipv4(17, 1400),
@@ -31,21 +26,6 @@ const PACKETS = [
   ipv4(6, 64).slice(0, 20),
   new Uint8Array(64),
 ];
-
-async function bundle(entry: string, minify: boolean): Promise<Uint8Array> {
-  const result = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    platform: 'browser',
-    format: 'esm',
-    target: 'es2022',
-    conditions: ['skep-source', 'browser'],
-    minify,
-    logLevel: 'silent',
-  });
-  return result.outputFiles[0]!.contents;
-}
 
 describe.skipIf(chromium === undefined)(
   `a real browser${chromium === undefined ? ' (skipped: no chromium here; apt-get install chromium)' : ''}`,
@@ -124,45 +104,6 @@ describe('the bundle for browsers', () => {
     expect(packed).toBeLessThan(1_000_000);
   });
 });
-
-interface Browser {
-  /** What it complained about, when it went away by itself. */
-  readonly ended: Promise<string>;
-  close(): Promise<void>;
-}
-
-function openIn(program: string, profile: string, url: string): Browser {
-  const flags = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    `--user-data-dir=${profile}`,
-    url,
-  ];
-  const child = spawn(program, flags, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-  let complaints = '';
-  child.stderr.on('data', (data) => {
-    complaints += data;
-  });
-  const ended = new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(String(error)));
-    child.on('exit', () => resolve(complaints));
-  });
-  return {
-    ended,
-    close: async () => {
-      // Its own group: the browser is many processes.
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
-      await ended;
-    },
-  };
-}
 
 function resultIn(dom: string, id: string): Outcome | { readonly error: string } {
   const found = new RegExp(`<pre id="${id}">([^<]*)</pre>`).exec(dom)?.[1];

@@ -82,9 +82,27 @@ export type StageResult<T> =
  * stages, each with its place; only a mistake of the compiler itself throws.
  */
 export function compile(source: SourceFile, options: CompileOptions = {}): CompileResult {
+  const steps = compileInSteps(source, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** What is known of a program when it has been read: what is wrong with it as C, and what everything in it means. */
+export interface Checked {
+  readonly tree: TranslationUnit;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** {@link compile} for those who do something else in between, or give up half way. */
+export function* compileInSteps(source: SourceFile, options: CompileOptions = {}): Generator<Checked, CompileResult> {
   const run = new Compilation(source, options);
+  const checked = run.attempt(() => run.tree());
+  if (!checked.ok) return checked;
+  const tree = checked.value;
+  yield { tree, warnings: checked.warnings };
   const result = run.attempt(() => {
-    const tree = run.tree();
     const module = run.module(tree);
     const emitted = run.timed('emit', () =>
       emitObject(module, {
@@ -94,10 +112,10 @@ export function compile(source: SourceFile, options: CompileOptions = {}): Compi
         columns: options.variables ?? false,
       }),
     );
-    return { tree, module, emitted };
+    return { module, emitted };
   });
   if (!result.ok) return result;
-  const { tree, module, emitted } = result.value;
+  const { module, emitted } = result.value;
   const { object, functions, variables } = emitted;
   const { timings, files } = run;
   return { ok: true, object, functions, variables, warnings: result.warnings, tree, module, timings, files };

@@ -5,4 +5,6 @@ export { asArray, asRecord, integerOf, pointee, printType, sizeOf, strip } from 
 export * from './compile.ts';
 export { parseModule } from './ir/parse.ts';
 export { printModule } from './ir/print.ts';
+export { CompilerService, type ServiceOptions, type ServiceResult } from './service/service.ts';
+export * from './service/worker.ts';
 export * from './trace/index.ts';

@@ -1,0 +1,3 @@
+import { type Port, serveCompiler } from '@skep/compiler';
+
+serveCompiler(globalThis as unknown as Port);
