@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { permitted } from '@skep/kernel';
-import { compileTypes, kernel, open, type Spec } from 'skep';
+import { compileTypes, kernel, type Opened, open, type Spec } from 'skep';
+import { PacketBatch } from '../src/hooks/batch.ts';
 import { XdpPacket } from '../src/hooks/xdp.ts';
 import type { Trust } from '../src/jit/translate.ts';
 import { Machine } from '../src/machine.ts';
@@ -17,8 +18,11 @@ import { type Workload, workloads } from './workloads.ts';
  * Nanoseconds of one run of each workload: in the interpreter, compiled with and without checks, in the kernel and as
  * native code of gcc -O2 from the same source. All engines take turns, round by round; the least time of all rounds
  * counts, because everything that disturbs a run makes it longer. Results and packets must be equal everywhere.
+ * Beside it the time to a first result, and packets a second through the load balancer.
  *
  *     npm run bench -w packages/vm [-- NAME …] [--rounds N] [--json]
+ *
+ * `SKEP_UBPF=/path/to/libubpf.so` adds ubpf's JIT and interpreter, for the workloads without maps, which it lacks.
  */
 const ROUNDS = Number(option('--rounds') ?? 25);
 /** Nanoseconds that one engine gets in one round. */
@@ -33,44 +37,63 @@ interface Engine {
   close(): void;
 }
 
-const COLUMNS = ['interpreter', 'unverified', 'bounded', 'verified', 'kernel', 'gcc -O2'] as const;
+const COLUMNS = [
+  'interpreter',
+  'unverified',
+  'bounded',
+  'verified',
+  'kernel',
+  'gcc -O2',
+  'ubpf JIT',
+  'ubpf interpreter',
+] as const;
 type Column = (typeof COLUMNS)[number];
 
 interface Row {
   readonly name: string;
   readonly insns: number;
   readonly best: Partial<Record<Column, number>>;
-  /** Milliseconds from a loaded program to the first result of compiled code. */
-  readonly first: number;
+  readonly first: First;
+}
+
+/** Milliseconds to a first result, on a JavaScript engine that has seen other programs before. */
+interface First {
+  /** From the bytes of an object: opened, maps made, loaded, run (interpreted, as first runs are). */
+  readonly object: number;
+  /** From a loaded program to the result of compiled code. */
+  readonly compiled: number;
 }
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2).filter((one, i, all) => !one.startsWith('--') && all[i - 1] !== '--rounds');
   const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
   const rows: Row[] = [];
+  let rates: Partial<Record<Trust, number>> = {};
   const notes = new Set<string>();
   try {
     for (const workload of workloads()) {
       if (wanted.length > 0 && !wanted.includes(workload.name)) continue;
       const row = await measure(workload, folder, notes);
       if (row) rows.push(row);
+      if (row && workload.name === 'xdp_lb') rates = packetRates(workload);
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-  if (process.argv.includes('--json')) console.log(JSON.stringify({ rows, notes: [...notes] }));
-  else print(rows, notes);
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ rows, rates, notes: [...notes] }));
+  else print(rows, rates, notes);
 }
 
 async function measure(workload: Workload, folder: string, notes: Set<string>): Promise<Row | undefined> {
   const name = fileURLToPath(workload.source);
-  let spec: Spec;
+  let opened: Opened;
   try {
-    spec = open(name, readFileSync(name), { vmlinux: compileTypes }).spec;
+    opened = open(name, readFileSync(name), { vmlinux: compileTypes });
   } catch (error) {
     notes.add(`${workload.name}: not compiled: ${message(error)}`);
     return undefined;
   }
+  const { spec } = opened;
   const engines: Engine[] = [];
   const tries: [Column, () => Engine][] = [
     ['interpreter', () => vmEngine('interpreter', spec, workload.packet, undefined)],
@@ -80,6 +103,11 @@ async function measure(workload: Workload, folder: string, notes: Set<string>): 
     ['kernel', () => kernelEngine(spec, workload.packet)],
     ['gcc -O2', () => nativeEngine(workload, spec, folder)],
   ];
+  const ubpf = process.env.SKEP_UBPF;
+  if (ubpf !== undefined && spec.maps.length === 0) {
+    for (const kind of ['JIT', 'interpreter'] as const)
+      tries.push([`ubpf ${kind}`, () => ubpfEngine(kind, ubpf, workload, spec, folder)]);
+  }
   for (const [column, make] of tries) {
     try {
       engines.push(make());
@@ -117,7 +145,7 @@ async function measure(workload: Workload, folder: string, notes: Set<string>): 
     for (const engine of engines) engine.close();
   }
   const program = spec.programs.find((one) => one.name === 'work')!;
-  return { name: workload.name, insns: program.code.length / 8, best, first: firstResult(spec, workload.packet) };
+  return { name: workload.name, insns: program.code.length / 8, best, first: firstResult(opened, workload.packet) };
 }
 
 function load(
@@ -153,20 +181,57 @@ function vmEngine(name: Column, spec: Spec, packet: Uint8Array, trust: Trust | u
   };
 }
 
-/** A machine's first result, on a JavaScript engine that has compiled other programs before. */
-function firstResult(spec: Spec, packet: Uint8Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 5; i++) {
-    const { machine, maps } = load(spec, { compileAfter: 0 });
-    machine.packet = new XdpPacket(machine.memory);
-    machine.packet.fill(packet, 1, 0);
-    const program = machine.loadProgram(spec.programs.find((one) => one.name === 'work')!, maps);
-    const start = performance.now();
-    machine.run(program, machine.packet.context);
-    least = Math.min(least, performance.now() - start);
-    if (!program.compiled) throw new Error('it cannot be compiled');
+function firstResult({ compiled }: Opened, packet: Uint8Array): First {
+  let object = Number.POSITIVE_INFINITY;
+  let translated = Number.POSITIVE_INFINITY;
+  const bytes = compiled?.ok ? compiled.object : new Uint8Array();
+  for (let i = 0; i < 7; i++) {
+    for (const compileAfter of [undefined, 0]) {
+      const start = performance.now();
+      const { spec } = open('first', bytes);
+      const { machine, maps } = load(spec, compileAfter === undefined ? {} : { compileAfter });
+      machine.packet = new XdpPacket(machine.memory);
+      machine.packet.fill(packet, 1, 0);
+      const program = machine.loadProgram(spec.programs.find((one) => one.name === 'work')!, maps);
+      const ready = performance.now();
+      machine.run(program, machine.packet.context);
+      const end = performance.now();
+      if (compileAfter === undefined) object = Math.min(object, end - start);
+      else translated = Math.min(translated, end - ready);
+    }
   }
-  return least;
+  return { object, compiled: translated };
+}
+
+/** Millions of packets a second, of 1024 flows, which lie in the machine's memory already. */
+function packetRates(workload: Workload): Partial<Record<Trust, number>> {
+  const rates: Partial<Record<Trust, number>> = {};
+  const { spec } = open(workload.name, readFileSync(workload.source), { vmlinux: compileTypes });
+  for (const trust of ['unverified', 'bounded', 'verified'] as const) {
+    const { machine, maps } = load(spec, { trust });
+    machine.packet = new XdpPacket(machine.memory);
+    machine.packet.fill(workload.packet, 1, 0);
+    const [setup, work] = ['setup', 'work'].map((name) =>
+      machine.loadProgram(spec.programs.find((one) => one.name === name)!, maps),
+    ) as [VmProgram, VmProgram];
+    machine.run(setup, machine.packet.context);
+    if (!PacketBatch.takes(machine, work)) throw new Error('it is not for batches');
+    const batch = new PacketBatch(machine, 1024);
+    for (let i = 0; i < 1024; i++) {
+      const packet = workload.packet.slice();
+      packet.set([i >> 8, i & 255], 34);
+      batch.add(packet);
+    }
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 4 * ROUNDS; round++) {
+      const start = process.hrtime.bigint();
+      for (let i = 0; i < 32; i++) batch.run(work);
+      least = Math.min(least, Number(process.hrtime.bigint() - start) / (32 * 1024));
+    }
+    for (let i = 0; i < 1024; i++) if (batch.verdict(i) !== 3) throw new Error(`packet ${i}: ${batch.verdict(i)}`);
+    rates[trust] = 1000 / least;
+  }
+  return rates;
 }
 
 function kernelEngine(spec: Spec, packet: Uint8Array): Engine {
@@ -180,13 +245,24 @@ function kernelEngine(spec: Spec, packet: Uint8Array): Engine {
     name: 'kernel',
     run: async (times) => {
       // One call has a cost of its own, but its figure counts the runs alone, in whole nanoseconds.
-      const { retval, dataOut, nsPerRun } = work.run({ data: packet, repeat: times });
+      const { retval, dataOut, nsPerRun } = uninterrupted(() => work.run({ data: packet, repeat: times }));
       last = dataOut;
       return { time: nsPerRun * times, result: retval >>> 0 };
     },
     packet: () => last,
     close: () => loaded.close(),
   };
+}
+
+/** Signals that come in between end a test run (EINTR). */
+function uninterrupted<T>(run: () => T): T {
+  for (let i = 0; ; i++) {
+    try {
+      return run();
+    } catch (error) {
+      if (i === 10 || !message(error).includes('EINTR')) throw error;
+    }
+  }
 }
 
 function nativeEngine(workload: Workload, spec: Spec, folder: string): Engine {
@@ -206,10 +282,33 @@ function nativeEngine(workload: Workload, spec: Spec, folder: string): Engine {
   if (gcc.error) throw gcc.error;
   if (gcc.status !== 0) throw new Error(gcc.stderr.toString().slice(0, 400));
   writeFileSync(`${file}.packet`, workload.packet);
-  const child: ChildProcess = spawn(file, [`${file}.packet`], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return processEngine('gcc -O2', file, [`${file}.packet`]);
+}
+
+function ubpfEngine(
+  kind: 'JIT' | 'interpreter',
+  library: string,
+  workload: Workload,
+  spec: Spec,
+  folder: string,
+): Engine {
+  const source = fileURLToPath(new URL('native/ubpf.c', import.meta.url));
+  const file = join(folder, 'ubpf');
+  const gcc = spawnSync('gcc', ['-O2', '-w', source, '-o', file, '-ldl']);
+  if (gcc.error) throw gcc.error;
+  if (gcc.status !== 0) throw new Error(gcc.stderr.toString().slice(0, 400));
+  const [code, packet] = [join(folder, `${workload.name}.code`), join(folder, `${workload.name}.data`)];
+  writeFileSync(code, spec.programs.find((one) => one.name === 'work')!.code);
+  writeFileSync(packet, workload.packet);
+  return processEngine(`ubpf ${kind}`, file, [library, kind.toLowerCase(), code, packet]);
+}
+
+/** A process that takes numbers of runs and answers with nanoseconds and the last result. */
+function processEngine(name: Column, file: string, args: readonly string[]): Engine {
+  const child: ChildProcess = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   return {
-    name: 'gcc -O2',
+    name,
     run: async (times) => {
       child.stdin!.write(`${times}\n`);
       const [time, result] = (await lines.next()).value!.split(' ').map(Number);
@@ -220,16 +319,18 @@ function nativeEngine(workload: Workload, spec: Spec, folder: string): Engine {
   };
 }
 
-function print(rows: readonly Row[], notes: ReadonlySet<string>): void {
+function print(rows: readonly Row[], rates: Partial<Record<Trust, number>>, notes: ReadonlySet<string>): void {
   const columns = COLUMNS.filter((column) => rows.some((row) => row.best[column] !== undefined));
-  const head = ['workload', 'insns', ...columns, '/kernel', '/gcc', 'first ms'];
+  const head = ['workload', 'insns', ...columns, '/kernel', '/gcc', '/ubpf', 'first ms', 'compiled'];
   const table = rows.map((row) => [
     row.name,
     String(row.insns),
     ...columns.map((column) => figure(row.best[column])),
     ratio(row.best.verified, row.best.kernel),
     ratio(row.best.verified, row.best['gcc -O2']),
-    row.first.toFixed(2),
+    ratio(row.best.verified, row.best['ubpf JIT']),
+    row.first.object.toFixed(2),
+    row.first.compiled.toFixed(2),
   ]);
   const means = ['geometric mean of verified /', '', ...columns.map((column) => mean(rows, column))];
   const widths = head.map((title, i) => Math.max(title.length, ...table.map((row) => row[i]!.length)));
@@ -246,6 +347,8 @@ function print(rows: readonly Row[], notes: ReadonlySet<string>): void {
       .filter((text) => !text.startsWith('verified '))
       .join(', ')}`,
   );
+  const shown = Object.entries(rates).map(([trust, rate]) => `${trust} ${rate.toFixed(1)}`);
+  if (shown.length > 0) console.log(`load balancer, million packets a second from memory: ${shown.join(', ')}`);
   for (const note of notes) console.log(note);
 }
 
