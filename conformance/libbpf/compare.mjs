@@ -3,23 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {import('./sides.mjs').Verdict} Verdict */
-/**
- * @typedef {object} Difference
- * @property {string} what `tailcall1.c.o entry`; the object alone when it was loaded as a whole
- * @property {'only libbpf loads it' | 'only skep loads it' | 'skep does not ask the kernel' | 'other instructions'
- *   | 'only libbpf sees it' | 'only skep sees it' | 'skep fails without a code'} kind
- * @property {string} said what the side said that refused it
- * @property {string | undefined} reason name of one in known-differences.json
- */
-/**
- * @typedef {object} Comparison
- * @property {number} programs that both see
- * @property {number} loaded of them, by both
- * @property {number} refused by both
- * @property {number} instructions programs whose instructions were compared
- * @property {Difference[]} differences
- */
+/** @typedef {import('./sides.d.mts').Verdict} Verdict */
+/** @typedef {import('./compare.d.mts').Difference} Difference */
+/** @typedef {import('./compare.d.mts').Comparison} Comparison */
 /** @typedef {{says: string, kind: Difference['kind'], why: string}} Reason */
 
 export const knownPath = fileURLToPath(new URL('known-differences.json', import.meta.url));
@@ -30,7 +16,7 @@ export function known() {
 }
 
 /** @returns {Comparison} */
-export function compare(/** @type {Verdict[]} */ libbpf, /** @type {Verdict[]} */ skep) {
+export function compare(/** @type {readonly Verdict[]} */ libbpf, /** @type {readonly Verdict[]} */ skep) {
   const { reasons } = known();
   const theirs = byName(libbpf);
   const ours = byName(skep);
@@ -68,7 +54,7 @@ export function compare(/** @type {Verdict[]} */ libbpf, /** @type {Verdict[]} *
 }
 
 /** @returns {Map<string, Verdict>} */
-function byName(/** @type {Verdict[]} */ verdicts) {
+function byName(/** @type {readonly Verdict[]} */ verdicts) {
   return new Map(verdicts.filter((one) => !one.open && one.index === undefined).map((one) => [nameOf(one), one]));
 }
 

@@ -9,21 +9,7 @@ import { boot, fetchKernel } from '../../vmtest/index.mjs';
 import { cacheDir, kernelTree } from '../compiler/corpus.mjs';
 import { toolchain } from '../compiler/toolchain.mjs';
 
-/**
- * What a loader made of one program, or of a whole object when there is no program.
- *
- * @typedef {object} Verdict
- * @property {string} object path
- * @property {string} [program]
- * @property {string} [section]
- * @property {number} error 0 when it was loaded, else `-errno`
- * @property {string} [log] the end of the verifier's; empty when the kernel was not asked
- * @property {string} [code] the instructions that the kernel was given, in hexadecimal
- * @property {string} [said] what the loader said
- * @property {number} [index] of a program that took too long, in place of its name
- * @property {boolean} [open] the object was not even opened
- * @property {boolean} [crash] skep failed without a code
- */
+/** @typedef {import('./sides.d.mts').Verdict} Verdict */
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
@@ -40,6 +26,12 @@ export function libbpfSide() {
     renameSync(made, binary);
   }
   return [binary];
+}
+
+/** The same where it has been made before. */
+export function cachedHarness() {
+  const binary = join(cacheDir(), 'tools/harness');
+  return existsSync(binary) ? [binary] : undefined;
 }
 
 /** The command of skep's side, from its sources as they are now: what others change during the run does not matter. */

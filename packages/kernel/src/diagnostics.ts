@@ -240,6 +240,10 @@ export function noSuchKernelFunction(name: string, nearest: string | undefined):
   return unknownHook('E5015', 'kernel function', name, nearest, '');
 }
 
+export function noSuchProgramFunction(program: string, name: string, nearest: string | undefined): KernelError {
+  return unknownHook('E5023', `function of program ${program}`, name, nearest, '');
+}
+
 export function mapRefused(name: string, errno: number, shape: string): KernelError {
   return systemCallFailed('BPF_MAP_CREATE', errno, `map ${name} (${shape})`);
 }

@@ -1,5 +1,6 @@
 export { btfFeatures } from './bpf/btf-features.ts';
 export { loadBtf } from './bpf/btf-load.ts';
+export { bpf, returned } from './bpf/call.ts';
 export { KernelError, ProgramRefused } from './diagnostics.ts';
 export { doctor, type Permission, permitted, type Report } from './doctor.ts';
 export { Executable, findBinary, type UsdtPlace } from './executable.ts';
@@ -45,6 +46,7 @@ export {
   attachTarget,
   attachTracing,
   findAttachTarget,
+  findProgramTarget,
   openIterator,
   readIterator,
   type TracingOptions,

@@ -179,6 +179,11 @@ export function btfBytesOf(id: number): Uint8Array {
 }
 
 /** A descriptor of a loaded map, by whomever. */
+/** A program that somebody else loaded, by the number that the kernel gave it. */
+export function openProgramHandle(id: number): Handle {
+  return byId('BPF_PROG_GET_FD_BY_ID', id, 'program');
+}
+
 export function openMapHandle(id: number): Handle {
   return byId('BPF_MAP_GET_FD_BY_ID', id, 'map');
 }

@@ -37,6 +37,11 @@ export interface PrepareOptions {
    * others are pinned there and stay. `/sys/fs/bpf` when not given; false uses and leaves none.
    */
   readonly pins?: string | false | undefined;
+  /**
+   * What programs that replace or trace a function of another program (`freplace`, `fentry`, `fexit`) are loaded for, by their
+   * names: the other program, loaded in this kernel.
+   */
+  readonly targets?: { readonly [program: string]: { readonly handle: number } } | undefined;
 }
 
 export interface HostObject {

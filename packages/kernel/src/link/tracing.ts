@@ -1,8 +1,16 @@
 import { readSync } from 'node:fs';
 import { suggest } from '@skep/base';
+import { Btf } from '@skep/object';
 import { bpf } from '../bpf/call.ts';
 import { ATTACH, PROG } from '../bpf/constants.ts';
-import { lsmInactive, noSuchKernelFunction, systemCallFailed, unknownRawTracepoint } from '../diagnostics.ts';
+import {
+  lsmInactive,
+  noSuchKernelFunction,
+  noSuchProgramFunction,
+  systemCallFailed,
+  unknownRawTracepoint,
+} from '../diagnostics.ts';
+import { btfBytesOf, programInfo } from '../inspect.ts';
 import { nearestKernelFunction } from '../kallsyms.ts';
 import { kernelBtf, moduleBtf, modulesWithBtf, openModuleBtf, rawTracepointNames } from '../kernel-btf.ts';
 import type { Program } from '../program.ts';
@@ -76,6 +84,24 @@ export function findAttachTarget(attachType: number, name: string): TracingTarge
     if (id !== undefined) return { attachBtfId: id, module: openModuleBtf(module) };
   }
   return { attachBtfId: attachTarget(attachType, name), module: undefined };
+}
+
+/**
+ * A function of another program, for a program that replaces it (BPF_PROG_TYPE_EXT) or traces it (fentry, fexit): that
+ * program's own function when `name` is not given.
+ */
+export function findProgramTarget(target: { readonly fd: number }, name: string | undefined): number {
+  const info = programInfo(target.fd);
+  const types = info.btfId === 0 ? undefined : Btf.parse(btfBytesOf(info.btfId));
+  const names: string[] = [];
+  for (const id of types?.ids() ?? []) {
+    if (types!.kind(id) !== 'func') continue;
+    const found = types!.name(id);
+    // The kernel keeps fifteen characters of a program's name.
+    if (name === undefined ? found.slice(0, 15) === info.name : found === name) return id;
+    names.push(found);
+  }
+  throw noSuchProgramFunction(info.name, name ?? info.name, suggest(name ?? info.name, names));
 }
 
 /** An iterator: the program runs once for each object of its kind while {@link readIterator} reads. */

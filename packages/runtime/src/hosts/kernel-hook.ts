@@ -7,7 +7,8 @@ import type { AttachOptions } from '../host.ts';
 
 /**
  * What a section name and the user's options say about where to attach; undefined for programs that something else runs:
- * a test run (`syscall`), a map (`xdp/devmap`), an action. `maps` are those of the object.
+ * a test run (`syscall`), a map (`xdp/devmap`), an action, a
+ * structure of functions. `maps` are those of the object.
  */
 export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: ReadonlyMap<string, BpfMap>): Hook | undefined {
   const { programType, target, attachType } = spec.hook!;
@@ -27,6 +28,8 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
       return attachType === 'BPF_TRACE_ITER' ? iterator(spec, options, maps) : { kind: 'tracing' };
     case 'BPF_PROG_TYPE_LSM':
       return attachType === 'BPF_LSM_CGROUP' ? cgroup(spec, options) : { kind: 'tracing' };
+    case 'BPF_PROG_TYPE_EXT':
+      return { kind: 'tracing' };
     case 'BPF_PROG_TYPE_PERF_EVENT':
       return {
         kind: 'perf_event',
@@ -73,6 +76,7 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
       );
     case 'BPF_PROG_TYPE_SYSCALL':
     case 'BPF_PROG_TYPE_SCHED_ACT':
+    case 'BPF_PROG_TYPE_STRUCT_OPS':
       return undefined;
     default:
       throw new SkepError(notByItself(spec.name, spec.section));

@@ -6,6 +6,7 @@ import {
   btfBytesOf,
   btfFeatures,
   enableStats,
+  findProgramTarget,
   type Handle,
   type Kernel,
   KernelError,
@@ -30,7 +31,7 @@ import {
   sanitizeBtf,
 } from '@skep/object';
 import { encodeContext } from '@skep/vm';
-import { notByItself, pinnedOtherwise, unknownSection } from '../diagnostics.ts';
+import { notByItself, optionNeeded, pinnedOtherwise, unknownSection } from '../diagnostics.ts';
 import type {
   AttachOptions,
   Host,
@@ -109,7 +110,7 @@ class KernelHost implements Host {
     return this.kernel.btf();
   }
   prepare(object: ObjectSpec, options: PrepareOptions = {}): HostObject {
-    return new KernelObject(this.kernel, object, options.pins ?? BPFFS, () => this.startTrace());
+    return new KernelObject(this.kernel, object, options, () => this.startTrace());
   }
   onTrace(take: (text: string) => void): void {
     this.take = take;
@@ -149,12 +150,14 @@ class KernelObject implements HostObject {
   private readonly strings = new Map<string, number>();
   private readonly btf: Handle | undefined;
   private readonly pins: string | false;
+  private readonly targets: NonNullable<PrepareOptions['targets']>;
   private readonly startTrace: () => void;
 
-  constructor(kernel: Kernel, object: ObjectSpec, pins: string | false, startTrace: () => void) {
+  constructor(kernel: Kernel, object: ObjectSpec, options: PrepareOptions, startTrace: () => void) {
     this.kernel = kernel;
     this.object = object;
-    this.pins = pins;
+    this.pins = options.pins ?? BPFFS;
+    this.targets = options.targets ?? {};
     this.startTrace = startTrace;
     if (object.btf) this.btf = this.loadBtf(object.btf);
   }
@@ -192,18 +195,20 @@ class KernelObject implements HostObject {
       hook.attachType === undefined ? undefined : ATTACH_TYPES.find((one) => one.name === hook.attachType)!.value;
     const traced = hook.programType === 'BPF_PROG_TYPE_TRACING' || hook.programType === 'BPF_PROG_TYPE_LSM';
     const member = this.structOps.get(spec.name);
-    if (
-      hook.programType === 'BPF_PROG_TYPE_EXT' ||
-      (hook.programType === 'BPF_PROG_TYPE_STRUCT_OPS' && member === undefined)
-    ) {
+    const replaced = this.targets[spec.name];
+    if (hook.programType === 'BPF_PROG_TYPE_EXT' && replaced === undefined)
+      throw new SkepError(
+        optionNeeded(spec.name, 'replaces a function of another program', '`load(host, { targets })`'),
+      );
+    if (hook.programType === 'BPF_PROG_TYPE_STRUCT_OPS' && member === undefined)
       throw new SkepError(notByItself(spec.name, spec.section));
-    }
     if (prints(spec.code)) this.startTrace();
     const { code, modules } = fillCode(this.kernel, spec, this.maps, this.object.btf);
     const target =
-      traced && attachType !== undefined && hook.target
+      !replaced && traced && attachType !== undefined && hook.target
         ? this.kernel.findAttachTarget(attachType, hook.target)
         : undefined;
+    const other = replaced && { fd: replaced.handle };
     let program: Program;
     try {
       program = this.kernel.loadProgram({
@@ -217,8 +222,8 @@ class KernelObject implements HostObject {
         flags:
           (hook.sleepable ? BPF_F_SLEEPABLE : 0) |
           (hook.flags.includes('BPF_F_XDP_HAS_FRAGS') ? BPF_F_XDP_HAS_FRAGS : 0),
-        attachBtfId: member?.place.attachBtfId ?? target?.attachBtfId,
-        attachTo: member?.module ?? target?.module,
+        attachBtfId: other ? findProgramTarget(other, hook.target) : (member?.place.attachBtfId ?? target?.attachBtfId),
+        attachTo: other ?? member?.module ?? target?.module,
         ...(this.btf &&
           spec.funcInfo.length > 0 && { btf: this.btf, funcInfo: this.funcInfo(spec), lineInfo: this.lineInfo(spec) }),
       });

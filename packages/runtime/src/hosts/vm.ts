@@ -293,7 +293,14 @@ class VmHostMap implements HostMap {
 
   updateMany(keys: Uint8Array, values: Uint8Array): void {
     const { error } = this.user.updateMany(keys, values);
-    if (error !== 0) throw new SkepError(mapOperationFailed(this.spec.name, 'update', error));
+    if (error === ENOTSUPP) {
+      const { keySize } = this.spec;
+      const size = this.valueBytes;
+      for (let i = 0; i < keys.length / keySize; i++) {
+        const key = keys.subarray(i * keySize, (i + 1) * keySize);
+        this.update(key, values.subarray(i * size, (i + 1) * size), 'any');
+      }
+    } else if (error !== 0) throw new SkepError(mapOperationFailed(this.spec.name, 'update', error));
   }
 
   push(value: Uint8Array): void {
@@ -373,3 +380,4 @@ const BATCH = 64;
 const PERF_EVENT_ARRAY = dated(MAP_TYPES, 'BPF_MAP_TYPE_PERF_EVENT_ARRAY').value;
 const ENOENT = -2;
 const EEXIST = -17;
+const ENOTSUPP = -524;
