@@ -1,5 +1,5 @@
 import { dated, MAP_TYPES, type MapTypeName } from '@skep/abi';
-import { type BpfMap, createMap, KernelError, permitted, possibleCpus } from '@skep/kernel';
+import { type BpfMap, bpf, createMap, KernelError, permitted, possibleCpus, returned } from '@skep/kernel';
 import type { MapSpec } from '@skep/object';
 import { Machine, UserMap } from '@skep/vm';
 import fc from 'fast-check';
@@ -218,6 +218,45 @@ const shapes: Record<string, Shape> = {
     ordered: true,
   },
   'ring buffer': { type: 'BPF_MAP_TYPE_RINGBUF', keySize: 0, valueSize: 0, maxEntries: 4096, keys: [new Uint8Array()] },
+  'cgroup storage': {
+    type: 'BPF_MAP_TYPE_CGROUP_STORAGE',
+    keySize: 16,
+    valueSize: 8,
+    maxEntries: 0,
+    keys: some(16),
+  },
+  'per-CPU cgroup storage': {
+    type: 'BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE',
+    keySize: 8,
+    valueSize: 8,
+    maxEntries: 0,
+    keys: some(8),
+  },
+  'array that can be mapped': {
+    type: 'BPF_MAP_TYPE_ARRAY',
+    keySize: 4,
+    valueSize: 12,
+    maxEntries: 4,
+    flags: 0x400,
+    keys: indices,
+    ordered: true,
+  },
+  'LRU hash of a list for each CPU': {
+    type: 'BPF_MAP_TYPE_LRU_HASH',
+    keySize: 4,
+    valueSize: 8,
+    maxEntries: 1000,
+    flags: 2,
+    keys: some(4),
+  },
+  arena: {
+    type: 'BPF_MAP_TYPE_ARENA',
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: 4,
+    flags: 0x400,
+    keys: [new Uint8Array()],
+  },
   'user ring buffer': {
     type: 'BPF_MAP_TYPE_USER_RINGBUF',
     keySize: 0,
@@ -345,7 +384,7 @@ function play(home: Home, shape: Shape, operations: readonly Operation[]): strin
       case 'pop':
         return shape.keySize === 0 ? `pop ${home.pop()}` : '';
       case 'keys': {
-        if (/QUEUE|STACK|RINGBUF/.test(shape.type) || shape.flags === 16) return '';
+        if (/QUEUE|STACK|RINGBUF|ARENA/.test(shape.type) || shape.flags === 16) return '';
         return `keys ${shape.ordered ? home.keys() : home.keys().sort()}`;
       }
       default:
@@ -357,6 +396,118 @@ function play(home: Home, shape: Shape, operations: readonly Operation[]): strin
 /** `next` of a hash map depends on its order when the key is there: only whether there is one at all is the same then. */
 const openNext = (shape: Shape, operations: readonly Operation[]): Operation[] =>
   shape.ordered ? [...operations] : operations.filter((one) => one.do !== 'next');
+
+/** Commands of bpf(2) with flags that most of them do not have, and those over many keys at once. */
+interface BatchOperation {
+  readonly do: 'update' | 'lookup' | 'take' | 'updateMany' | 'deleteMany' | 'lookupMany' | 'takeMany';
+  readonly keys: readonly number[];
+  readonly value: number;
+  readonly flags: number;
+}
+
+const batch: fc.Arbitrary<BatchOperation> = fc.record({
+  do: fc.constantFrom('update', 'lookup', 'take', 'updateMany', 'updateMany', 'deleteMany', 'lookupMany', 'takeMany'),
+  keys: fc.array(fc.nat(200), { maxLength: 4 }),
+  value: fc.nat(250),
+  flags: fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4, 5, 8),
+});
+
+interface RawHome {
+  single(command: 'update' | 'lookup' | 'take', key: Uint8Array, value: Uint8Array, flags: number): number;
+  /** The result, and how many it says. */
+  many(
+    command: 'updateMany' | 'deleteMany' | 'lookupMany' | 'takeMany',
+    keys: Uint8Array,
+    values: Uint8Array,
+    count: number,
+    flags: number,
+  ): readonly [error: number, count: number];
+  readonly valueSize: number;
+}
+
+function rawKernel(map: BpfMap): RawHome {
+  const single = {
+    update: 'BPF_MAP_UPDATE_ELEM',
+    lookup: 'BPF_MAP_LOOKUP_ELEM',
+    take: 'BPF_MAP_LOOKUP_AND_DELETE_ELEM',
+  } as const;
+  const many = {
+    updateMany: 'BPF_MAP_UPDATE_BATCH',
+    deleteMany: 'BPF_MAP_DELETE_BATCH',
+    lookupMany: 'BPF_MAP_LOOKUP_BATCH',
+    takeMany: 'BPF_MAP_LOOKUP_AND_DELETE_BATCH',
+  } as const;
+  return {
+    valueSize: map.rawValueSize,
+    single: (command, key, value, flags) =>
+      bpf(single[command], { map_fd: map.fd, key: key.length === 0 ? undefined : key, value, flags: BigInt(flags) }),
+    many: (command, keys, values, count, flags) => {
+      const out_batch = new Uint8Array(Math.max(map.keySize, 4));
+      const read = command === 'lookupMany' || command === 'takeMany';
+      const error = bpf(many[command], {
+        map_fd: map.fd,
+        keys,
+        values,
+        count,
+        elem_flags: BigInt(flags),
+        ...(read && { out_batch }),
+      });
+      return [error, returned(many[command], 'count')];
+    },
+  };
+}
+
+function rawMachine(map: UserMap): RawHome {
+  return {
+    valueSize: map.map.userValueSize,
+    single: (command, key, value, flags) =>
+      command === 'update' ? map.update(key, value, flags) : map[command](key, value, flags),
+    many: (command, keys, values, count, flags) => {
+      const result =
+        command === 'updateMany'
+          ? map.updateMany(keys, values, flags)
+          : command === 'deleteMany'
+            ? map.deleteMany(keys, flags)
+            : map[command](keys, values, count, flags);
+      return [result.error, result.count];
+    },
+  };
+}
+
+function playBatches(home: RawHome, shape: Shape, all: readonly BatchOperation[]): string[] {
+  const hash = /HASH/.test(shape.type);
+  const keyOf = (n: number): Uint8Array => shape.keys[n % shape.keys.length]!;
+  const valueFor = (n: number): Uint8Array => {
+    const value = new Uint8Array(home.valueSize).fill(n);
+    if (shape.values) value.set(shape.values[n % shape.values.length]!);
+    return value;
+  };
+  return all.map((one): string => {
+    const { do: command, flags } = one;
+    if (command === 'update' || command === 'lookup' || command === 'take') {
+      const value = valueFor(one.value);
+      const result = home.single(command, keyOf(one.keys[0] ?? 0), value, flags);
+      return `${command} ${flags} ${result} ${result === 0 && !/PERCPU/.test(shape.type) ? hex(value) : ''}`;
+    }
+    if (command === 'updateMany' || command === 'deleteMany') {
+      const keys = Buffer.concat(one.keys.map(keyOf));
+      const values = Buffer.concat(one.keys.map((_, i) => valueFor(one.value + i)));
+      const [error, count] = home.many(command, keys, values, one.keys.length, flags);
+      // Where nothing was begun, the count is what the caller had put there.
+      return `${command} ${flags} ${error} ${[-1, -22, -524].includes(error) ? '' : count}`;
+    }
+    // Room for everything: where a smaller batch of a hash ends, its buckets decide.
+    const room = Math.min(shape.maxEntries + 1, 1001);
+    const keys = new Uint8Array(room * Math.max(1, shape.keySize));
+    const values = new Uint8Array(room * home.valueSize);
+    const [error, count] = home.many(command, keys, values, room, flags);
+    if (error !== 0 && error !== -2) return `${command} ${flags} ${error}`;
+    const rows = Array.from({ length: count }, (_, i) =>
+      hex(keys.subarray(i * shape.keySize, (i + 1) * shape.keySize)),
+    );
+    return `${command} ${flags} ${error} ${count} ${hash ? rows.sort() : rows}`;
+  });
+}
 
 describe.skipIf(skip !== undefined)(`maps of both homes${skip ? ` (skipped: ${skip})` : ''}`, () => {
   for (const [name, shape] of Object.entries(shapes)) {
@@ -383,6 +534,28 @@ describe.skipIf(skip !== undefined)(`maps of both homes${skip ? ` (skipped: ${sk
         { numRuns: 40 },
       );
       expect(ran).toBeGreaterThan(100);
+    });
+  }
+
+  for (const [name, shape] of Object.entries(shapes)) {
+    it(`agree about batches and flags: ${name}`, () => {
+      const { value } = dated(MAP_TYPES, shape.type);
+      fc.assert(
+        fc.property(fc.array(batch, { minLength: 1, maxLength: 12 }), (all) => {
+          const spec = specOf(value, shape);
+          const { keySize, valueSize, maxEntries, flags = 0, mapExtra = 0n } = shape;
+          const kernelMap = createMap({ name: 'map', type: value, keySize, valueSize, maxEntries, flags, mapExtra });
+          const machine = new Machine({ cpus });
+          const machineMap = new UserMap(machine, machine.createMap(spec));
+          try {
+            const results = [rawKernel(kernelMap), rawMachine(machineMap)].map((home) => playBatches(home, shape, all));
+            expect(results[1]).toEqual(results[0]);
+          } finally {
+            kernelMap.close();
+          }
+        }),
+        { numRuns: 25 },
+      );
     });
   }
 

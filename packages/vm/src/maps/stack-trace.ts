@@ -68,6 +68,12 @@ export class StackTraceMap extends PlainMap {
     return 0;
   }
 
+  /** Since Linux 6.18. */
+  take(key: number, target: Uint8Array): number {
+    const found = this.userLookup(key, target);
+    return found === 0 ? this.delete(key) : found;
+  }
+
   override userUpdate(): number {
     return EINVAL;
   }

@@ -1,18 +1,8 @@
+import { dated, MAP_TYPES, type MapTypeName } from '@skep/abi';
 import { overwritten } from '../diagnostics.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import {
-  BPF_F_LOCK,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  EBUSY,
-  EINVAL,
-  ENOENT,
-  ENOSPC,
-  ENOTSUPP,
-  EPERM,
-  type VmMap,
-} from './map.ts';
+import { BPF_F_LOCK, BPF_F_RDONLY, BPF_F_WRONLY, EBUSY, EINVAL, ENOENT, ENOTSUPP, EPERM, type VmMap } from './map.ts';
 
 /**
  * The commands of bpf(2) on one map, with the kernel's checks in the kernel's order (kernel/bpf/syscall.c). Keys and
@@ -89,44 +79,69 @@ export class UserMap {
   }
 
   /**
-   * `BPF_MAP_LOOKUP_BATCH` of everything: `entries` keys and values behind each other into the arrays; ENOSPC when they
-   * do not fit. Gives the number of entries, or an error number.
+   * `BPF_MAP_LOOKUP_BATCH` from the start: keys and values behind each other into the arrays, as many as `count`. ENOENT
+   * says that these were all, 0 that there may be more.
    */
-  lookupAll(keys: Uint8Array, values: Uint8Array): number {
-    if (!this.readable) return EPERM;
-    if (this.map.noKeys !== undefined) return ENOTSUPP;
-    const { keySize } = this.map.spec;
-    const valueSize = this.map.userValueSize;
-    let count = 0;
-    for (const key of this.keys()) {
-      if ((count + 1) * keySize > keys.length || (count + 1) * valueSize > values.length) return ENOSPC;
-      if (this.lookup(key, values.subarray(count * valueSize, (count + 1) * valueSize)) !== 0) continue;
-      keys.set(key, count * keySize);
-      count += 1;
-    }
-    return count;
+  lookupMany(keys: Uint8Array, values: Uint8Array, count: number, flags = 0): Batch {
+    return this.readMany(keys, values, count, flags, false);
+  }
+
+  /** `BPF_MAP_LOOKUP_AND_DELETE_BATCH`: the same, and what was read is gone. */
+  takeMany(keys: Uint8Array, values: Uint8Array, count: number, flags = 0): Batch {
+    return this.readMany(keys, values, count, flags, true);
   }
 
   /** `BPF_MAP_UPDATE_BATCH`: how many were written before `error` came up, 0 for none. */
-  updateMany(keys: Uint8Array, values: Uint8Array, flags = 0): { count: number; error: number } {
-    return this.each(keys, (key, i) => {
-      const size = this.map.userValueSize;
-      return this.update(key, values.subarray(i * size, (i + 1) * size), flags);
-    });
+  updateMany(keys: Uint8Array, values: Uint8Array, flags = 0): Batch {
+    const size = this.map.userValueSize;
+    return this.each(keys, flags, UPDATES_MANY, (key, i) =>
+      this.update(key, values.subarray(i * size, (i + 1) * size), flags),
+    );
   }
 
   /** `BPF_MAP_DELETE_BATCH`. */
-  deleteMany(keys: Uint8Array): { count: number; error: number } {
-    return this.each(keys, (key) => this.delete(key));
+  deleteMany(keys: Uint8Array, flags = 0): Batch {
+    return this.each(keys, flags, DELETES_MANY, (key) => this.delete(key));
   }
 
-  private each(keys: Uint8Array, one: (key: Uint8Array, i: number) => number): { count: number; error: number } {
-    const size = this.map.spec.keySize;
-    for (let i = 0; (i + 1) * size <= keys.length; i++) {
-      const error = one(keys.subarray(i * size, (i + 1) * size), i);
+  private readMany(keys: Uint8Array, values: Uint8Array, count: number, flags: number, remove: boolean): Batch {
+    const { keySize, type } = this.map.spec;
+    const hash = DELETES_MANY.has(type) && type !== LPM_TRIE;
+    if (!this.readable || (remove && !this.writable)) return { count: 0, error: EPERM };
+    if (remove ? !hash : !UPDATES_MANY.has(type)) return { count, error: ENOTSUPP };
+    if ((flags & ~BPF_F_LOCK) !== 0 || !this.mayLock(flags)) return { count, error: EINVAL };
+    if (count === 0) return { count: 0, error: 0 };
+    const size = this.map.userValueSize;
+    let read = 0;
+    const all = this.keys();
+    for (const [i, key] of all.entries()) {
+      if (read === count) return { count: read, error: 0 };
+      if (this.lookup(key, values.subarray(read * size, (read + 1) * size)) !== 0) continue;
+      keys.set(key, read * keySize);
+      read += 1;
+      if (remove) this.delete(key);
+      // Hashes are read to their end at once; others are asked for the key after the last one, or not, when full.
+      if (hash && read === count && i + 1 < all.length) return { count: read, error: 0 };
+    }
+    return { count: read, error: !hash && read === count ? 0 : ENOENT };
+  }
+
+  private each(
+    keys: Uint8Array,
+    flags: number,
+    types: ReadonlySet<number>,
+    one: (key: Uint8Array, i: number) => number,
+  ): Batch {
+    const { keySize, type } = this.map.spec;
+    const all = keySize === 0 ? 0 : Math.floor(keys.length / keySize);
+    if (!this.writable) return { count: all, error: EPERM };
+    if (!types.has(type)) return { count: all, error: ENOTSUPP };
+    if ((flags & ~BPF_F_LOCK) !== 0 || !this.mayLock(flags)) return { count: all, error: EINVAL };
+    for (let i = 0; i < all; i++) {
+      const error = one(keys.subarray(i * keySize, (i + 1) * keySize), i);
       if (error !== 0) return { count: i, error };
     }
-    return { count: keys.length / size, error: 0 };
+    return { count: all, error: 0 };
   }
 
   private get readable(): boolean {
@@ -153,3 +168,22 @@ export class UserMap {
     return this.key;
   }
 }
+
+/** What a batch command came to: as many entries, and 0 or the error that ended it. */
+export interface Batch {
+  readonly count: number;
+  readonly error: number;
+}
+
+const typesOf = (...names: readonly MapTypeName[]): ReadonlySet<number> =>
+  new Set(names.map((name) => dated(MAP_TYPES, name).value));
+const LPM_TRIE = dated(MAP_TYPES, 'BPF_MAP_TYPE_LPM_TRIE').value;
+/** Types whose entries can be deleted, and those that can be read and written, in batches (`map_…_batch`, kernel/bpf). */
+const DELETES_MANY = typesOf(
+  ...(['BPF_MAP_TYPE_HASH', 'BPF_MAP_TYPE_PERCPU_HASH', 'BPF_MAP_TYPE_LRU_HASH'] as const),
+  ...(['BPF_MAP_TYPE_LRU_PERCPU_HASH', 'BPF_MAP_TYPE_HASH_OF_MAPS', 'BPF_MAP_TYPE_LPM_TRIE'] as const),
+);
+const UPDATES_MANY = new Set([
+  ...DELETES_MANY,
+  ...typesOf('BPF_MAP_TYPE_ARRAY', 'BPF_MAP_TYPE_PERCPU_ARRAY', 'BPF_MAP_TYPE_ARRAY_OF_MAPS'),
+]);

@@ -197,7 +197,7 @@ class Side {
         () => user.update(key, value),
         () => user.delete(key),
         () => user.take(key, value),
-        () => user.lookupAll(new Uint8Array(64 * spec.keySize), new Uint8Array(64 * userValueSize)),
+        () => user.lookupMany(new Uint8Array(64 * spec.keySize), new Uint8Array(64 * userValueSize), 64),
       ]) {
         try {
           access();
