@@ -23,7 +23,8 @@ import { compileTypes } from './kernel-types.ts';
 /** The bytes of a file; E8007 says why there are none. */
 export function readBytes(path: string): Uint8Array {
   try {
-    return new Uint8Array(readFileSync(path));
+    // 0 is standard input.
+    return new Uint8Array(readFileSync(path === '-' ? 0 : path));
   } catch (error) {
     throw new SkepError(missingFile(path, reasonOf(error)));
   }
