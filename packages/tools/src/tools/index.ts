@@ -2,6 +2,7 @@ import type { Tool } from '../frame/tool.ts';
 import { biolatency } from './biolatency.ts';
 import { biosnoop } from './biosnoop.ts';
 import { biotop } from './biotop.ts';
+import { cachestat } from './cachestat.ts';
 import { capable } from './capable.ts';
 import { cpudist } from './cpudist.ts';
 import { execsnoop } from './execsnoop.ts';
@@ -13,6 +14,7 @@ import { fsslower } from './fsslower.ts';
 import { gethostlatency } from './gethostlatency.ts';
 import { hardirqs } from './hardirqs.ts';
 import { killsnoop } from './killsnoop.ts';
+import { memleak } from './memleak.ts';
 import { offcputime } from './offcputime.ts';
 import { oomkill } from './oomkill.ts';
 import { opensnoop } from './opensnoop.ts';
@@ -20,6 +22,7 @@ import { profile } from './profile.ts';
 import { runqlat } from './runqlat.ts';
 import { runqslower } from './runqslower.ts';
 import { softirqs } from './softirqs.ts';
+import { sslsniff } from './sslsniff.ts';
 import { statsnoop } from './statsnoop.ts';
 import { syncsnoop } from './syncsnoop.ts';
 import { syscount } from './syscount.ts';
@@ -38,6 +41,7 @@ export const TOOLS: readonly Tool[] = [
   biolatency,
   biosnoop,
   biotop,
+  cachestat,
   capable,
   cpudist,
   execsnoop,
@@ -49,6 +53,7 @@ export const TOOLS: readonly Tool[] = [
   gethostlatency,
   hardirqs,
   killsnoop,
+  memleak,
   offcputime,
   oomkill,
   opensnoop,
@@ -56,6 +61,7 @@ export const TOOLS: readonly Tool[] = [
   runqlat,
   runqslower,
   softirqs,
+  sslsniff,
   statsnoop,
   syncsnoop,
   syscount,
