@@ -70,6 +70,8 @@ export interface HelperSite {
   /** Free i32 locals. */
   readonly temporary: number;
   readonly temporary2: number;
+  /** More of them, by number. */
+  readonly word: (i: number) => number;
   /** To be called around what may run other code of the program. */
   readonly save: () => void;
   readonly restore: () => void;
@@ -200,6 +202,7 @@ class Translator {
     return this.t32b;
   }
   private t32b: number | undefined;
+  private readonly wordLocals: number[] = [];
 
   /** The local of a register of any context; `narrow` that which has 32 bits. */
   private at(index: number, narrow: boolean): number {
@@ -542,6 +545,10 @@ class Translator {
       },
       temporary: this.t32,
       temporary2: this.second(),
+      word: (i) => {
+        this.wordLocals[i] ??= this.local(w.I32);
+        return this.wordLocals[i]!;
+      },
       save: this.saveFuel,
       restore: this.loadFuel,
     });
