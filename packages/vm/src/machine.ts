@@ -270,8 +270,10 @@ export class Machine {
 
   /** The compiled program, once it is worth it. */
   private warm(program: VmProgram): Compiled | undefined {
-    if (this.engine === 'interpreter' || program.compiled === null || program.heat < this.compileAfter)
-      return undefined;
+    if (this.engine === 'interpreter' || program.compiled === null) return undefined;
+    // Compiling a long program takes longer, some microseconds an instruction.
+    const long = this.compileAfter === 0 ? 0 : (program.code.length >> 1) * RUNS_TO_PAY;
+    if (program.heat < Math.max(this.compileAfter, long)) return undefined;
     this.compile(program);
     return program.compiled ?? undefined;
   }
@@ -323,6 +325,8 @@ const callable: readonly (Helper | undefined)[] = Object.assign(
 
 /** Compiling takes about as long as interpreting so many instructions. */
 const COMPILE_AFTER = 20_000;
+/** And for each instruction of the program so many. */
+const RUNS_TO_PAY = 50;
 
 /** `BPF_MAX_LOOPS`; fewer where the budget would not last for loops of 32 instructions. */
 const MAX_TURNS = 8 << 20;

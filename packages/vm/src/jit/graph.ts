@@ -67,8 +67,8 @@ export function buildFunctions(code: Int32Array): Functions | undefined {
   return { graphs, callbacks, depth: frames(scans, callbacks) };
 }
 
-/** Larger programs would take seconds to compile, and longer than that to pay for it. */
-const MAX_SLOTS = 1 << 17;
+/** Straight code of so many instructions fills about half of what a WebAssembly function may hold. */
+const MAX_SLOTS = 1 << 19;
 
 /** Slots looked at, all functions together: a program of a million instructions has at most some hundred functions. */
 const MAX_SCANNED = 1 << 28;
