@@ -83,3 +83,4 @@ export { pageSize } from './sys/memory.ts';
 export { kernelRelease, releaseAtLeast } from './sys/release.ts';
 export { TraceLines } from './trace-lines.ts';
 export { tracefsRoot, tracepointFormat, tracepointId, tracepointNames } from './tracefs.ts';
+export { type Reservation, UserRing } from './user-ring.ts';

@@ -76,11 +76,21 @@ export interface HostMap {
   readonly handle: number;
   /** Ring buffers and perf event arrays only. */
   openRecords(): HostRecords;
+  /** User ring buffers only; the kernel only. */
+  openWriter?(): HostWriter;
   /** struct_ops only: registers the structure with its programs. */
   readonly attach?: (() => HostLink) | undefined;
   /** Makes it outlive the process, as a file; the kernel only. */
   pin?(path: string): void;
 }
+
+/** What programs take from a user ring buffer (`bpf_user_ringbuf_drain`) is sent here. */
+export interface HostWriter {
+  /** False when there is no room now. */
+  send(bytes: Uint8Array): boolean;
+  close(): void;
+}
+
 export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 
 /** What can be read of a record; nothing of it is to be kept, the bytes are used again. */

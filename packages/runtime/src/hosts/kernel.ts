@@ -20,6 +20,7 @@ import {
   readIterator,
   registerStructOps,
   TraceLines,
+  UserRing,
 } from '@skep/kernel';
 import {
   Btf,
@@ -42,6 +43,7 @@ import type {
   HostRecords,
   HostTestResult,
   HostTestRun,
+  HostWriter,
   PrepareOptions,
   UpdateMode,
 } from '../host.ts';
@@ -451,6 +453,9 @@ class KernelHostMap implements HostMap {
   }
   pin(path: string): void {
     this.map.pin(path);
+  }
+  openWriter(): HostWriter {
+    return new UserRing(this.map);
   }
   openRecords(): HostRecords {
     // The class is of no matter here: both read alike. Ring buffers lose nothing, programs fail to reserve.

@@ -1,7 +1,7 @@
 import { SkepError } from '@skep/base';
 import type { Btf, BtfId, MapSpec } from '@skep/object';
 import { notInThisHome } from '../diagnostics.ts';
-import type { HostMap, UpdateMode } from '../host.ts';
+import type { HostMap, HostWriter, UpdateMode } from '../host.ts';
 import { perCpuTypes } from '../hosts/map-kinds.ts';
 import { type Decoder, decoderFor, type Value } from './decode.ts';
 import { type Encodable, encode } from './encode.ts';
@@ -53,6 +53,16 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
   }
 
   /** In the order of the kernel's walk; entries that change meanwhile may be missed or seen twice. */
+  /**
+   * The writing end of a user ring buffer, to be closed by whoever opened it: what is sent, programs take with
+   * `bpf_user_ringbuf_drain` when they run. Throws E8010 in the virtual machine.
+   */
+  openWriter(): HostWriter {
+    if (!this.host.openWriter)
+      throw new SkepError(notInThisHome(`writing to \`${this.spec.name}\``, 'virtual machine'));
+    return this.host.openWriter();
+  }
+
   /** Makes it outlive the process, as a file on a mounted bpffs. Throws E8010 in the virtual machine. */
   pin(path: string): void {
     if (!this.host.pin) throw new SkepError(notInThisHome(`pinning map \`${this.spec.name}\``, 'virtual machine'));
