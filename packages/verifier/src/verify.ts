@@ -8,6 +8,7 @@ import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
 import { type Budget, Explorer } from './explore/explorer.ts';
+import { useEarlyRanges } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
@@ -72,6 +73,7 @@ export function verify(input: VerifyInput): Verdict {
 
 function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['trace']): Verdict {
   const kernel = PROFILES[input.kernel ?? '6.12'];
+  useEarlyRanges(kernel.early);
   const privileged = input.privileged ?? true;
   const program = new Program(input);
   let explorer: Explorer | undefined;
@@ -104,7 +106,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     const points = checkStructure(program, privileged);
     nameSubprograms(program);
     const maps = resolveImmediates(program, kernel);
-    markPoints(program, points, privileged);
+    markPoints(program, points, privileged, kernel.early);
     checkAttachment(input, kernel);
     if (kernel.fastcall) markFastcalls(program, input.kernelBtf);
     const context = contextTable(
@@ -203,17 +205,23 @@ const DISABLED_HOOKS = new Set(
   ].map((hook) => `bpf_lsm_${hook}`),
 );
 
+/** Program types of which the system call looks at the attach type: cgroups, tracing, LSM, socket lookup. */
+const CHECKED_ATTACH = new Set([8, 9, 18, 25, 26, 29, 30]);
+
 function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
   // The system call says no more than EINVAL.
   const type = PROG_TYPES.find((one) => one.value === input.type);
   if (type === undefined || !hasSince(kernel.version, type.since)) throw new Refusal('', -1);
   const attach = ATTACH_TYPES.find((one) => one.value === input.attachType);
-  if (attach !== undefined && !hasSince(kernel.version, attach.since)) throw new Refusal('', -1);
+  if (attach !== undefined && CHECKED_ATTACH.has(input.type) && !hasSince(kernel.version, attach.since))
+    throw new Refusal('', -1);
   const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
   if (input.type === 31) {
     if (!sleepable) throw new Refusal('Syscall programs can only be sleepable', -1);
     return;
   }
+  if (kernel.early && sleepable && input.type === 26 && /^bpf_fentry_test/.test(input.attachTarget ?? ''))
+    throw new Refusal(`${input.attachTarget} is not sleepable`, -1);
   if (sleepable && !(CAN_SLEEP[input.type]?.(input.attachType ?? 0) ?? false))
     throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
   if ((input.type === 26 || input.type === 28 || input.type === 29) && input.attachTarget === undefined)

@@ -198,7 +198,7 @@ function checkMove(
     return;
   }
   if (off === 0) {
-    const fits = from.uxh === 0;
+    const fits = from.uxh === 0 && !x.kernel.early;
     const source = fits ? shareId(x, src, from) : from;
     const to = source.clone();
     if (!fits) {
@@ -357,6 +357,7 @@ function compute(
   arithmetic(result, op, s, wide);
   if (
     x.privileged &&
+    !x.kernel.early &&
     op === OP.add &&
     wide &&
     result.id !== 0 &&

@@ -101,7 +101,7 @@ export function checkExit(x: Explorer, exception: boolean): boolean {
   const outermost = state.frames.length === 1;
   if (x.kernel.leakTexts)
     checkLeaks(x, exception, exception || outermost, exception ? 'bpf_throw' : 'BPF_EXIT instruction in main prog');
-  if (state.lockOwner !== undefined && (outermost || exception))
+  if (state.lockOwner !== undefined && (outermost || exception || x.kernel.early))
     x.refuse(exception ? 'bpf_throw cannot be used inside bpf_spin_lock-ed region' : 'bpf_spin_unlock is missing');
   if (state.rcu > 0 && (outermost || exception))
     x.refuse(
@@ -206,6 +206,7 @@ export function checkReturnCode(x: Explorer, register: number, name: string): vo
     else return;
   } else if (type === LSM) {
     if (attachType === 43) range = voidHook ? [1, 1] : [0, 1];
+    else if (x.kernel.early) return;
     else {
       const hook = x.program.input.attachTarget ?? '';
       if (LSM_ANY.test(hook)) return;

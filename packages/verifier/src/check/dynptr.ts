@@ -41,6 +41,8 @@ export function checkUninitialized(x: Explorer, register: number, reg: Reg): voi
   checkStackBounds(x, register, reg, reg.off, 16, 'write');
   const frame = frameOf(x, reg);
   const index = dynptrSlot(x, register, reg);
+  for (const at of x.kernel.early ? [index, index - 1] : [])
+    if (frame.stack[at]?.kindAt(7) === STACK_DYNPTR) x.refuse('Dynptr has to be an uninitialized dynptr');
   destroyDynptr(x, frame, index);
   destroyDynptr(x, frame, index - 1);
 }

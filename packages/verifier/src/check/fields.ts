@@ -61,7 +61,9 @@ export function fieldsOf(btf: Btf | undefined, type: BtfId): readonly Field[] {
 export function fieldsOfMap(x: Explorer, map: MapInfo): readonly Field[] {
   if (map.valueType === 0) return NONE;
   if (x.program.input.btf === undefined) x.unsupported(`the values of the map '${map.name}' without their types`);
-  return fieldsOf(x.program.input.btf, map.valueType);
+  const fields = fieldsOf(x.program.input.btf, map.valueType);
+  // Early kernels know the tag `kptr` for what is `kptr_untrusted` now.
+  return x.kernel.early && hasField(fields, 'kptr') ? x.unsupported('kernel pointers in maps of Linux 6.1') : fields;
 }
 
 export function fieldsOfReg(x: Explorer, reg: Reg): readonly Field[] {

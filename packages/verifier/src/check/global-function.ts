@@ -77,7 +77,7 @@ export function argumentsOf(x: Explorer, sub: Subprogram): readonly Argument[] {
   if (resultKind !== 'int' && resultKind !== 'enum' && resultKind !== 'enum64')
     fail(`Global function ${sub.name}() doesn't return scalar. Only those are supported.`);
   return proto.params.map((param, i): Argument => {
-    const tags = btf.tagsOf(sub.type, i).filter((tag) => tag.startsWith('arg:'));
+    const tags = x.kernel.early ? [] : btf.tagsOf(sub.type, i).filter((tag) => tag.startsWith('arg:'));
     const tagged = (name: string): boolean => tags.includes(`arg:${name}`);
     const id = btf.resolve(param.type);
     const kind = id === 0 ? 'void' : btf.kind(id);

@@ -2,7 +2,7 @@
 
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
-import { decide, flip, JMP, refine } from '../number/branch.ts';
+import { decide, flip, JMP, refine, refineEarly } from '../number/branch.ts';
 import { sync } from '../number/range.ts';
 import { add } from '../number/scalar.ts';
 import { MAP } from '../program/maps.ts';
@@ -65,9 +65,15 @@ export function checkJump(x: Explorer): void {
   }
   if (d.type === PTR_TO_STACK) flags |= DST_IS_STACK;
   if (flags !== 0) x.recordStep(flags, undefined);
-  const vague =
-    !x.kernel.compareRanges && fromReg && d.type === SCALAR && s.type === SCALAR && !isConst(s) && !isConst(d);
-  const way = vague ? -1 : branchTaken(d, s, op, wide);
+  const { early } = x.kernel;
+  const constant = (r: Reg): boolean => r.type === SCALAR && (wide ? isConst(r) : isConst32(r));
+  // Early kernels decide and learn only where the other side is a constant.
+  const undecidable = early && !constant(s) && !(wide && isPacketAny(d) && isPacketAny(s));
+  const way = undecidable
+    ? -1
+    : early && d.type === SCALAR && s.type === SCALAR
+      ? decideEarly(d, s, op, wide)
+      : branchTaken(d, s, op, wide, early);
   if (way >= 0) {
     if (d.type === SCALAR) markPrecise(x, dst);
     if (fromReg && s.type === SCALAR) markPrecise(x, src);
@@ -84,7 +90,9 @@ export function checkJump(x: Explorer): void {
   const taken = x.fork(insn + 1 + off, insn);
   const regs = here.frame.regs;
   const other = taken.frame.regs;
-  if (d.type === SCALAR && s.type === SCALAR && !vague) {
+  if (early && d.type === SCALAR && s.type === SCALAR) {
+    forkEarly(here, taken, d, s, op, wide, fromReg, dst, src, linked);
+  } else if (d.type === SCALAR && s.type === SCALAR) {
     const same = fromReg && src === dst;
     const td = d.clone();
     const fd = d.clone();
@@ -120,6 +128,7 @@ export function checkJump(x: Explorer): void {
     fromReg &&
     s.type !== SCALAR &&
     d.type !== SCALAR &&
+    !early &&
     mayBeNull(s.type) !== mayBeNull(d.type) &&
     baseOf(s.type) !== PTR_TO_BTF_ID &&
     baseOf(d.type) !== PTR_TO_BTF_ID
@@ -136,6 +145,56 @@ export function checkJump(x: Explorer): void {
   } else if (!(fromReg && wide && matchPackets(x, op, d, s, dst, src, here, taken)) && x.leaks(d))
     x.refuse(`R${dst} pointer comparison prohibited`);
   x.trace?.show(x);
+}
+
+/** Equality with a constant says nothing of a range. */
+function decideEarly(d: Reg, s: Reg, op: number, wide: boolean): number {
+  if (op !== JMP.eq && op !== JMP.ne) return decide(d, s, op, wide);
+  if (!(wide ? isConst(d) : isConst32(d))) return -1;
+  const equal = d.vl === s.vl && (!wide || d.vh === s.vh);
+  return equal === (op === JMP.eq) ? 1 : 0;
+}
+
+function forkEarly(
+  here: State,
+  taken: State,
+  d: Reg,
+  s: Reg,
+  op: number,
+  wide: boolean,
+  fromReg: boolean,
+  dst: number,
+  src: number,
+  linked: readonly Linked[],
+): void {
+  const constant = wide ? isConst : isConst32;
+  const regs = here.frame.regs;
+  const other = taken.frame.regs;
+  if (constant(s)) {
+    const t = d.clone();
+    const f = d.clone();
+    refineEarly(t, f, s, op, wide);
+    other[dst] = t;
+    regs[dst] = f;
+  } else if (constant(d)) {
+    const t = s.clone();
+    const f = s.clone();
+    refineEarly(t, f, d, flip(op), wide);
+    other[src] = t;
+    regs[src] = f;
+  } else if (wide && (op === JMP.eq || op === JMP.ne)) {
+    // Where they are equal, both have what is known of either.
+    const [a, b] = [d.clone(), src === dst ? d : s.clone()];
+    if (a !== b) refine(a, b, d.clone(), s.clone(), JMP.eq, true);
+    const equal = op === JMP.eq ? other : regs;
+    equal[dst] = a;
+    equal[src] = src === dst ? a : b;
+  }
+  for (const r of fromReg ? [src, dst] : [dst]) {
+    if (regs[r]!.id === 0) continue;
+    syncLinked(here, regs[r]!, linked);
+    syncLinked(taken, other[r]!, linked);
+  }
 }
 
 function checkMayGoto(x: Explorer, code: number, dst: number, src: number, off: number, imm: number): void {
@@ -166,12 +225,14 @@ function sameCalls(a: State, b: State): boolean {
 const isPacket = (r: Reg): boolean => r.type === PTR_TO_PACKET || r.type === PTR_TO_PACKET_META;
 const isPacketAny = (r: Reg): boolean => isPacket(r) || r.type === PTR_TO_PACKET_END;
 
-function branchTaken(a: Reg, b: Reg, op: number, wide: boolean): number {
+function branchTaken(a: Reg, b: Reg, op: number, wide: boolean, early: boolean): number {
   if (wide && isPacketAny(a) && isPacketAny(b)) return packetTaken(a, b, op);
   if (a.type !== SCALAR || b.type !== SCALAR) {
     const constant = (r: Reg): boolean => r.type === SCALAR && (wide ? isConst(r) : isConst32(r));
     if (!constant(b)) [a, b, op] = [b, a, flip(op)];
     if (!constant(b) || !certainlyNotNull(a)) return -1;
+    const base = baseOf(a.type);
+    if (early && (base === CONST_PTR_TO_MAP || base === PTR_TO_MEM || base === PTR_TO_BTF_ID)) return -1;
     if (b.vl !== 0 || (wide && b.vh !== 0)) return -1;
     return op === JMP.eq ? 0 : op === JMP.ne ? 1 : -1;
   }

@@ -108,7 +108,7 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   const id = btf.kfunc(name) ?? btf.find(name, 'func');
   const func = id === undefined ? undefined : btf.type(id);
   const proto = func?.kind === 'func' ? btf.type(func.type) : undefined;
-  if (proto?.kind !== 'func_proto') x.unsupported(`the kernel function ${name}, which this kernel does not have`);
+  if (proto?.kind !== 'func_proto') x.refuse(`kfunc '${name}' is referenced but wasn't resolved`);
   const flags = kfuncFlags(name);
   const call: KfuncCall = {
     name,

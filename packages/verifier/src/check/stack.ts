@@ -88,11 +88,13 @@ function storeFixed(x: Explorer, frame: Frame, off: number, size: number, regist
   if (register < 0 && immediate) value = known(x.program.imm[x.insn]!);
   destroyDynptr(x, frame, index);
   x.trace?.touchSlot(index);
-  if (value !== undefined && off % 8 === 0 && value.type === SCALAR && x.privileged) {
+  const keeps = !x.kernel.early || (value !== undefined && !isNull(value) && isBounded(value));
+  if (value !== undefined && off % 8 === 0 && value.type === SCALAR && x.privileged && keeps) {
     const fits = size === 8 || (value.uxh === 0 && (size === 4 || value.uxl >>> 0 < 2 ** (size * 8)));
-    if (fits && register >= 0) value = shareId(x, register, value);
+    if (x.kernel.early && x.program.dst[x.insn] !== 10 && register >= 0) markPrecise(x, register);
+    if (fits && register >= 0 && !x.kernel.early) value = shareId(x, register, value);
     let kept = value;
-    if (!fits && kept.id !== 0) {
+    if ((!fits || (x.kernel.early && size !== 8)) && kept.id !== 0) {
       kept = kept.clone();
       kept.id = 0;
       kept.off = 0;
@@ -121,6 +123,22 @@ function storeFixed(x: Explorer, frame: Frame, off: number, size: number, regist
   }
   x.recordStep(STACK_ACCESS | (index << 3) | frame.number, undefined);
 }
+
+/** Something is known of the number. */
+const isBounded = (r: Reg): boolean =>
+  !(
+    (r.ml & r.mh) === -1 &&
+    r.snh === -2147483648 &&
+    r.snl === 0 &&
+    r.sxh === 2147483647 &&
+    r.sxl === -1 &&
+    (r.unl | r.unh) === 0 &&
+    (r.uxl & r.uxh) === -1 &&
+    r.tn === -2147483648 &&
+    r.tx === 2147483647 &&
+    r.wn === 0 &&
+    r.wx === -1
+  );
 
 const isSpillable = (reg: Reg): boolean => baseOf(reg.type) !== NOT_INIT && baseOf(reg.type) !== CONST_PTR_TO_DYNPTR;
 
@@ -168,7 +186,7 @@ function storeVariable(x: Explorer, frame: Frame, pointer: Reg, off: number, siz
   const most = pointer.sxl + off + size;
   touchFastcallStack(x.program, x.program.subprograms[frame.subprogram]!, x.insn, least);
   const value = register >= 0 ? x.frame.regs[register]! : undefined;
-  const zero = value !== undefined ? isNull(value) : x.program.imm[x.insn] === 0;
+  const zero = value !== undefined ? isNull(value) : x.program.imm[x.insn] === 0 && !x.kernel.early;
   let zeroUsed = false;
   for (let i = least; i < most; i++) destroyDynptr(x, frame, slotOf(i));
   for (let i = least; i < most; i++) {
@@ -244,7 +262,7 @@ function loadFixed(x: Explorer, frame: Frame, off: number, size: number, wanted:
   if (reg.type !== SCALAR) x.refuse('invalid size of register fill');
   markSlotRead(x.state, frame.number, index);
   if (!wanted) return undefined;
-  if (size <= width && off % 8 === 0) {
+  if (off % 8 === 0 && (x.kernel.early ? size === width : size <= width)) {
     const value = reg.clone();
     const needed = value.uxh !== 0 ? 64 : 32 - Math.clz32(value.uxl);
     if (needed > size * 8) {

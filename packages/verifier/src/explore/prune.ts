@@ -68,7 +68,7 @@ export function visited(x: Explorer): boolean {
         !hit &&
         checkLoop &&
         maybeLooping(old, state) &&
-        statesEqual(x, old, state, 'exact') &&
+        statesEqual(x, old, state, x.kernel.early ? 'prune' : 'exact') &&
         !iteratorDepthsDiffer(old, state) &&
         old.mayGotoDepth === state.mayGotoDepth &&
         old.callbackUnrollDepth === state.callbackUnrollDepth

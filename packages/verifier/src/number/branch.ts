@@ -1,7 +1,7 @@
 /** What a conditional jump tells: which way it must go, and what is known of its operands on either way. */
-import { isConst, isConst32, type Reg, setUnbounded } from '../state/reg.ts';
+import { isConst, isConst32, type Reg, setUnbounded, setValue } from '../state/reg.ts';
 import { add64, hi, slt, ult } from './int64.ts';
-import { repair, sync, takeTnum } from './range.ts';
+import { lowerFromWide, repair, sync, takeTnum, wideFromLower } from './range.ts';
 import { tn, tnumIntersect } from './tnum.ts';
 
 /** Upper nibbles of the opcodes of jumps. */
@@ -144,6 +144,46 @@ function decide32(a: Reg, b: Reg, op: number): number {
       return a.tx <= b.tn ? 1 : a.tn > b.tx ? 0 : -1;
     default:
       return -1;
+  }
+}
+
+/** As {@link refine}, by the rules of Linux before 6.8: `b` is a constant, and only `a` is narrowed. */
+export function refineEarly(ta: Reg, fa: Reg, b: Reg, op: number, wide: boolean): void {
+  narrowEarly(ta, b, op, wide);
+  narrowEarly(fa, b, OPPOSITE[op] ?? 0, wide);
+  for (const r of [fa, ta]) {
+    if (wide) lowerFromWide(r);
+    else wideFromLower(r);
+  }
+}
+
+function narrowEarly(a: Reg, b: Reg, op: number, wide: boolean): void {
+  const { type, id, off } = a;
+  switch (op) {
+    case JMP.eq:
+      if (wide) setValue(a, b.vl, b.vh);
+      else {
+        a.vl = a.tn = a.tx = a.wn = a.wx = b.vl;
+        a.ml = 0;
+      }
+      a.type = type;
+      a.id = id;
+      a.off = off;
+      return;
+    case JMP.ne:
+      return;
+    case NOT_SET:
+      a.vl &= ~b.vl;
+      a.ml &= ~b.vl;
+      if (wide) {
+        a.vh &= ~b.vh;
+        a.mh &= ~b.vh;
+      }
+      return;
+    default: {
+      const other = b.clone();
+      narrow(a, other, op, wide);
+    }
   }
 }
 

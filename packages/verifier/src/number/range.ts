@@ -2,12 +2,26 @@
  * The ranges of a scalar and how they tighten each other: unsigned and signed, 64 and 32 bits, and the tnum. The order
  * of the steps is the kernel's, since it decides how far they get, and with it which programs pass.
  */
-import { type Reg, setUnbounded, setUnbounded64 } from '../state/reg.ts';
+import { type Reg, setUnbounded, setUnbounded32, setUnbounded64 } from '../state/reg.ts';
 import { slt, ult } from './int64.ts';
 import { tn, tnumIntersect, tnumRange } from './tnum.ts';
 
+/** The rules of Linux before 6.8; set before a program is verified, which runs to its end without a pause. */
+export let early = false;
+
+export function useEarlyRanges(yes: boolean): void {
+  early = yes;
+}
+
 /** Brings all ranges of a register that has just changed in line. */
 export function sync(r: Reg): void {
+  if (early) {
+    fromTnum(r);
+    deduceEarly(r);
+    toTnum(r);
+    fromTnum(r);
+    return;
+  }
   fromTnum(r);
   deduce(r);
   deduce(r);
@@ -56,6 +70,63 @@ function deduce(r: Reg): void {
   deduce32(r);
   deduce64(r);
   deduceMixed(r);
+}
+
+/** Signed and unsigned ranges of the same width learn from each other, once. */
+function deduceEarly(r: Reg): void {
+  if (r.tn >= 0 || r.tx < 0) {
+    r.tn = r.wn = r.tn >>> 0 > r.wn >>> 0 ? r.tn : r.wn;
+    r.tx = r.wx = r.tx >>> 0 < r.wx >>> 0 ? r.tx : r.wx;
+  } else if (r.wx >= 0) {
+    r.tn = r.wn;
+    r.tx = r.wx = r.tx >>> 0 < r.wx >>> 0 ? r.tx : r.wx;
+  } else if (r.wn < 0) {
+    r.tn = r.wn = r.tn >>> 0 > r.wn >>> 0 ? r.tn : r.wn;
+    r.tx = r.wx;
+  }
+  const raise = (): void => {
+    raiseU(r, r.snl, r.snh);
+    r.snl = r.unl;
+    r.snh = r.unh;
+  };
+  const lower = (): void => {
+    lowerU(r, r.sxl, r.sxh);
+    r.sxl = r.uxl;
+    r.sxh = r.uxh;
+  };
+  if (r.snh >= 0 || r.sxh < 0) {
+    raise();
+    lower();
+  } else if (r.uxh >= 0) {
+    r.snl = r.unl;
+    r.snh = r.unh;
+    lower();
+  } else if (r.unh < 0) {
+    raise();
+    r.sxl = r.uxl;
+    r.sxh = r.uxh;
+  }
+}
+
+/** What the 64-bit ranges say of the lower half, where they fit into it. */
+export function lowerFromWide(r: Reg): void {
+  setUnbounded32(r);
+  if (r.snh === r.snl >> 31 && r.sxh === r.sxl >> 31) {
+    r.tn = r.snl;
+    r.tx = r.sxl;
+  }
+  if (r.unh === 0 && r.uxh === 0) {
+    r.wn = r.unl;
+    r.wx = r.uxl;
+  }
+  sync(r);
+}
+
+/** After a comparison of lower halves: the 64-bit ranges, where the upper half is known to be 0. */
+export function wideFromLower(r: Reg): void {
+  if ((r.vh | r.mh) === 0) zeroExtend(r);
+  else setUnbounded64(r);
+  sync(r);
 }
 
 function deduce32(r: Reg): void {
@@ -219,6 +290,10 @@ export function coerce(r: Reg, size: number): void {
   r.snh = 0;
   r.sxl = r.uxl;
   r.sxh = 0;
+  if (early) {
+    if (size < 4) lowerFromWide(r);
+    return;
+  }
   if (size < 4) {
     r.tn = -2147483648;
     r.tx = 2147483647;
@@ -230,6 +305,7 @@ export function coerce(r: Reg, size: number): void {
 
 /** Empty ranges mean a path that cannot be taken; like the kernel, know nothing then. */
 export function repair(r: Reg): void {
+  if (early) return;
   const bad =
     ult(r.uxl, r.uxh, r.unl, r.unh) || slt(r.sxl, r.sxh, r.snl, r.snh) || r.wn >>> 0 > r.wx >>> 0 || r.tn > r.tx;
   const constOff =

@@ -3,7 +3,7 @@ import { mul64, high as productHigh } from '@skep/base';
 import { SCALAR } from '../state/kinds.ts';
 import { isConst, isConst32, type Reg, setUnbounded, setUnbounded32, setUnbounded64, setValue } from '../state/reg.ts';
 import { add64, hi, sar64, shl64, shr64, slt, sub64, toUnsignedNumber, ult } from './int64.ts';
-import { forgetUpper, fromTnum, fromTnum32, sync, takeTnum, zeroExtend } from './range.ts';
+import { early, forgetUpper, fromTnum, fromTnum32, sync, takeTnum, zeroExtend } from './range.ts';
 import { tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
 
 export const OP = {
@@ -227,14 +227,15 @@ function mul(d: Reg, s: Reg): void {
 }
 
 /** The signed ranges are the unsigned ones where those do not cross the sign. */
-function signedFromUnsigned32(d: Reg): void {
-  const crosses = d.wn > d.wx;
+function signedFromUnsigned32(d: Reg, s: Reg): void {
+  const crosses = early ? d.tn < 0 || s.tn < 0 : d.wn > d.wx;
   d.tn = crosses ? -2147483648 : d.wn;
   d.tx = crosses ? 2147483647 : d.wx;
 }
 
-function signedFromUnsigned64(d: Reg): void {
-  setSigned(d, slt(d.uxl, d.uxh, d.unl, d.unh), d.unl, d.unh, d.uxl, d.uxh);
+function signedFromUnsigned64(d: Reg, s: Reg): void {
+  const crosses = early ? d.snh < 0 || s.snh < 0 : slt(d.uxl, d.uxh, d.unl, d.unh);
+  setSigned(d, crosses, d.unl, d.unh, d.uxl, d.uxh);
 }
 
 /** Whether the result of a bitwise operation is one number; `d` already has the tnum of the result. */
@@ -254,7 +255,7 @@ function and(d: Reg, s: Reg): void {
   if (!bitwiseKnown32(d, s)) {
     d.wn = d.vl;
     if (s.wx >>> 0 < d.wx >>> 0) d.wx = s.wx;
-    signedFromUnsigned32(d);
+    signedFromUnsigned32(d, s);
   }
   if (bitwiseKnown64(d, s)) return;
   d.unl = d.vl;
@@ -263,7 +264,7 @@ function and(d: Reg, s: Reg): void {
     d.uxl = s.uxl;
     d.uxh = s.uxh;
   }
-  signedFromUnsigned64(d);
+  signedFromUnsigned64(d, s);
   fromTnum(d);
 }
 
@@ -271,7 +272,7 @@ function or(d: Reg, s: Reg): void {
   if (!bitwiseKnown32(d, s)) {
     if (s.wn >>> 0 > d.wn >>> 0) d.wn = s.wn;
     d.wx = d.vl | d.ml;
-    signedFromUnsigned32(d);
+    signedFromUnsigned32(d, s);
   }
   if (bitwiseKnown64(d, s)) return;
   if (ult(d.unl, d.unh, s.unl, s.unh)) {
@@ -280,7 +281,7 @@ function or(d: Reg, s: Reg): void {
   }
   d.uxl = d.vl | d.ml;
   d.uxh = d.vh | d.mh;
-  signedFromUnsigned64(d);
+  signedFromUnsigned64(d, s);
   fromTnum(d);
 }
 
@@ -288,14 +289,14 @@ function xor(d: Reg, s: Reg): void {
   if (!bitwiseKnown32(d, s)) {
     d.wn = d.vl;
     d.wx = d.vl | d.ml;
-    signedFromUnsigned32(d);
+    signedFromUnsigned32(d, s);
   }
   if (bitwiseKnown64(d, s)) return;
   d.unl = d.vl;
   d.unh = d.vh;
   d.uxl = d.vl | d.ml;
   d.uxh = d.vh | d.mh;
-  signedFromUnsigned64(d);
+  signedFromUnsigned64(d, s);
   fromTnum(d);
 }
 

@@ -190,7 +190,7 @@ function specialFieldNames(map: MapInfo, program: Program): Set<string> {
 }
 
 /** Follows every edge once: all must be reachable, and the places where paths meet or part are marked. */
-export function markPoints(program: Program, points: Points, privileged: boolean): void {
+export function markPoints(program: Program, points: Points, privileged: boolean, early = false): void {
   const { length, code, src, off, imm } = program;
   const { prune, jump, force, callsCallback, iterNext } = points;
   // 0: not seen, 1: on the path, 2: done.
@@ -203,11 +203,18 @@ export function markPoints(program: Program, points: Points, privileged: boolean
       prune[to] = 1;
       jump[to] = 1;
     }
-    if (seen[to] === 1 && !privileged) throw new Refusal(`back-edge from insn ${from} to ${to}`, from);
+    // Early kernels allow loops through jumps alone.
+    if (seen[to] === 1 && (!privileged || (early && !loops(from, to))))
+      throw new Refusal(`back-edge from insn ${from} to ${to}`, from);
     if (seen[to] !== 0) return false;
     seen[to] = 1;
     path.push(to);
     return true;
+  };
+  const loops = (from: number, to: number): boolean => {
+    const cls = code[from]! & 7;
+    if (cls !== 5 && cls !== 6) return program.isFunctionAddress(from) && to !== from + 2;
+    return (code[from]! & 0xf0) !== 0x80;
   };
   const step = (at: number): boolean => {
     const op = code[at]!;
