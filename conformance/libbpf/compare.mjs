@@ -55,7 +55,7 @@ export function compare(/** @type {readonly Verdict[]} */ libbpf, /** @type {rea
 
 /** @returns {Map<string, Verdict>} */
 function byName(/** @type {readonly Verdict[]} */ verdicts) {
-  return new Map(verdicts.filter((one) => !one.open && one.index === undefined).map((one) => [nameOf(one), one]));
+  return new Map(verdicts.filter((one) => one.index === undefined).map((one) => [nameOf(one), one]));
 }
 
 function nameOf(/** @type {Verdict} */ one) {
