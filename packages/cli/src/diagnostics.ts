@@ -141,3 +141,11 @@ export const badProfile = (path: string, why: string): Diagnostic => ({
   message: `${path} is no profile of a kernel: ${why}`,
   help: 'make one with `skep probe-kernel -o my-kernel.json` on the machine that is meant',
 });
+
+/** E7021 */
+export const nothingToCheck = (): Diagnostic => ({
+  code: 'E7021',
+  severity: 'error',
+  message: 'there is nothing to check',
+  help: 'name a C source or an object, or the log of a kernel with `--kernel-log FILE`',
+});

@@ -15,6 +15,7 @@ export {
 export { type Checked, type CheckOptions, type CheckReport, check, type KernelName } from './check/check.ts';
 export type { Cost, LineCost, Needs } from './check/cost.ts';
 export type { Edit } from './check/fixes/editing.ts';
+export { type ExplainedLog, explainKernelLog, type LogOptions } from './check/kernel-log.ts';
 export { renderFix } from './check/show-fix.ts';
 export { apply, type Fix } from './check/try-fixes.ts';
 export type * from './host.ts';

@@ -4,6 +4,7 @@ export { HeldCommand } from './node/command.ts';
 export {
   checkFile,
   compileFile,
+  explainKernelLogOf,
   type FileOptions,
   openFile,
   readBytes,

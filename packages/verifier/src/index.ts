@@ -2,6 +2,7 @@ export type { Remark } from './explain/case.ts';
 export { CATALOGUE, type CatalogueEntry } from './explain/catalogue.ts';
 export { type AccessName, type Evidence, type Naming, type Place, placeOf, type Step } from './explain/evidence.ts';
 export { explainRefusal } from './explain/explain.ts';
+export { type KernelLog, readKernelLog } from './explain/kernel-log.ts';
 export type { Explanation, Subject } from './explain/model.ts';
 export { evidenceOf, explainProgram } from './explain/object-evidence.ts';
 export type { Budget } from './explore/explorer.ts';

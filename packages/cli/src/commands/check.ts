@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { EXIT, renderDiagnostic, renderDiagnostics, SkepError } from '@skep/base';
-import { kernelRelease } from '@skep/kernel';
+import { EXIT, renderDiagnostic, renderDiagnostics, SkepError, utf8Text } from '@skep/base';
 import type { Btf } from '@skep/object';
-import { PROFILES } from '@skep/verifier';
 import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
 import {
   bundledTypes,
@@ -10,16 +7,23 @@ import {
   type CheckReport,
   checkFile,
   compileTypes,
+  explainKernelLogOf,
   type KernelName,
+  readBytes,
   renderFix,
 } from 'skep';
 import type { Call } from '../command.ts';
-import { noSuchKernel, noSuchProgramHere } from '../diagnostics.ts';
+import { noSuchKernel, noSuchProgramHere, nothingToCheck } from '../diagnostics.ts';
+import { closestKernel, KERNELS } from '../kernels.ts';
+import { showStory } from '../refusal.ts';
 import { compileOptions, readBtf } from './shared.ts';
 
 /** `skep check FILE`: 0 when all are accepted, 3 when one is refused, 1 when one could not be judged. */
 export async function execute(call: Call): Promise<number> {
   const format = parseFormat(call.options.text('output') ?? 'table');
+  const log = call.options.text('kernelLog');
+  if (log !== undefined) return explainLog(call, log, format.kind === 'json' || format.kind === 'jsonl');
+  if (call.args.length === 0) throw new SkepError(nothingToCheck(), EXIT.usage);
   const kernels = kernelsOf(call.options.text('kernel'));
   const programs = call.options.list('program');
   const trace = call.options.flag('trace');
@@ -52,30 +56,56 @@ export async function execute(call: Call): Promise<number> {
   return report.programs.some(({ verdict }) => !verdict.accepted) ? EXIT.error : EXIT.ok;
 }
 
-/** `6.1,6.12`, `running`; without it, of the kernels that skep knows, the newest that is not newer than the running one. */
-function kernelsOf(text: string | undefined): readonly KernelName[] {
-  const known = Object.keys(PROFILES) as KernelName[];
-  if (text === undefined) return [closest(known)];
-  return text.split(',').map((one) => {
-    const name = one.trim();
-    const found = name === 'running' ? closest(known) : known.find((version) => version === name);
-    if (found === undefined) throw new SkepError(noSuchKernel(one, known), EXIT.usage);
-    return found;
+/** Before a run: silent about what is accepted. Gives the exit code. */
+export function executeQuietly(call: Call): number {
+  const programs = call.options.list('program');
+  const { kernel } = closestKernel();
+  const report = checkFile(call.args[0]!, {
+    kernels: [kernel],
+    types: typesOf(call),
+    compile: compileOptions(call),
+    programs,
   });
+  const refused = report.programs.filter(({ verdict }) => !verdict.accepted && verdict.decided);
+  tell(call, { ...report, programs: refused });
+  return refused.length > 0 ? EXIT.refusedByVerifier : EXIT.ok;
 }
 
-function closest(known: readonly KernelName[]): KernelName {
-  let release: string;
-  try {
-    release = kernelRelease();
-  } catch {
-    return '6.12';
+/** `skep check --kernel-log FILE [prog]`: 3 when it holds a refusal. */
+function explainLog(call: Call, path: string, json: boolean): number {
+  const { kernel, release } = closestKernel(call.options.text('kernel'));
+  const [program] = call.options.list('program');
+  const story = explainKernelLogOf(call.args[0], utf8Text(readBytes(path)), {
+    release,
+    kernel,
+    types: typesOf(call),
+    compile: compileOptions(call),
+    program,
+    fixes: call.options.flag('fixes'),
+  });
+  if (story === undefined) {
+    call.io.err(`${path} holds no refusal\n`);
+    return EXIT.ok;
   }
-  const number = (version: string): number => {
-    const [major, minor] = version.split('.').map((part) => Number.parseInt(part, 10));
-    return major! * 1000 + (minor ?? 0);
-  };
-  return known.filter((one) => number(one) <= number(release)).at(-1) ?? known[0]!;
+  if (json) {
+    const { explanation, fixes } = story;
+    const { code, message, needed, known, help, kernelMessage, insn, source } = explanation;
+    call.io.out(
+      `${toJson({ schema: SCHEMA, programs: [{ name: story.log.program ?? program, accepted: false, code, message, needed, known, help, kernelMessage, insn, source, fixes }] }, 2)}\n`,
+    );
+  } else showStory(call.io, story);
+  return EXIT.refusedByVerifier;
+}
+
+/** `6.1,6.12`, `running`; without it, of the kernels that skep knows, the newest that is not newer than the running one. */
+function kernelsOf(text: string | undefined): readonly KernelName[] {
+  if (text === undefined) return [closestKernel().kernel];
+  return text.split(',').map((one) => {
+    const name = one.trim();
+    const found = name === 'running' ? closestKernel().kernel : KERNELS.find((version) => version === name);
+    if (found === undefined) throw new SkepError(noSuchKernel(one, KERNELS), EXIT.usage);
+    return found;
+  });
 }
 
 /** Types of the kernel that programs are fitted to: a file's, the running kernel's, or the bundled ones. */
@@ -142,6 +172,11 @@ function show(call: Call, report: CheckReport, wide: boolean): void {
     ...(wide ? ['SINCE', 'HELPERS'] : []),
   ];
   call.io.out(`${table(titles, rows)}\n`);
+  tell(call, report, wide);
+}
+
+/** What was refused, and which limits are near. */
+function tell(call: Call, report: CheckReport, wide = false): void {
   const said = new Set<string>();
   const { color } = call.io;
   for (const { verdict, diagnostic, fixes, kernel, cost } of report.programs) {
@@ -164,12 +199,4 @@ function show(call: Call, report: CheckReport, wide: boolean): void {
   }
   if (report.programs.some(({ kernel, verdict }) => kernel === '6.1' && verdict.accepted))
     call.io.err('\n6.1: skep follows its weaker ranges only in part; that kernel may refuse what is accepted here\n');
-}
-
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

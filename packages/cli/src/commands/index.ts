@@ -66,6 +66,7 @@ export const COMMANDS: readonly Command[] = [
       },
       { flags: '--program', value: 'name', summary: 'load only this program', many: true },
       { flags: '--set', value: 'name=number', summary: 'first value of a global variable', many: true },
+      { flags: '--check', summary: 'have the verifier of skep look at it first, and explain what it refuses' },
       output,
       ...compiling,
     ],
@@ -212,7 +213,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'check',
     summary: "Say what the kernel's verifier will say of each program, and why, without loading it",
-    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    argument: { name: 'file', summary: 'C source or ELF object', required: false },
     options: [
       {
         flags: '--kernel',
@@ -220,6 +221,11 @@ export const COMMANDS: readonly Command[] = [
         summary: 'as these kernels would: 6.1,6.12,6.18 (default: like the running one)',
       },
       { flags: '--program', value: 'name', summary: 'only this program', many: true },
+      {
+        flags: '--kernel-log',
+        value: 'file',
+        summary: "explain what a real kernel said (of bpftool, libbpf or skep); with the file in its author's names",
+      },
       { flags: '--no-fixes', summary: 'do not look for changes that mend what is refused' },
       { flags: '--trace', summary: 'print what is known at each instruction, as the log of the kernel does' },
       { ...output, summary: 'table or json' },

@@ -1,4 +1,4 @@
-import { renderDiagnostics } from '@skep/base';
+import { EXIT, renderDiagnostics } from '@skep/base';
 import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
 import {
   type AttachOptions,
@@ -18,10 +18,20 @@ import {
   writePacketFile,
 } from 'skep';
 import type { Call, Io, Options } from '../command.ts';
+import { explained } from '../refusal.ts';
 import { globalsOf, openArgument } from './shared.ts';
 
 /** `skep run FILE [-- COMMAND]` */
 export async function execute(call: Call): Promise<number> {
+  if (call.options.flag('check')) {
+    const { executeQuietly } = await import('./check.ts');
+    const code = executeQuietly(call);
+    if (code !== EXIT.ok) return code;
+  }
+  return explained(call, () => runProgram(call));
+}
+
+async function runProgram(call: Call): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
   const opened = openArgument(call);

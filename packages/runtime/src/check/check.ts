@@ -85,7 +85,7 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
       options.programs,
     ).map((short): Checked => {
       const verdict = short.accepted ? short : withPath(object, short, kernel, types);
-      const cost = costOf(object, verdict);
+      const cost = costOf(verdict);
       if (verdict.accepted) return { kernel, verdict, explanation: undefined, diagnostic: undefined, fixes: [], cost };
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
       const explanation = verdict.decided ? withCost(explainProgram(verdict, kernel, naming), cost) : undefined;
@@ -97,7 +97,7 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
         kernel,
         verdict,
         explanation,
-        diagnostic: diagnosticOf(verdict, kernel, explanation, sources(built, options.readFile)),
+        diagnostic: diagnosticOf(verdict, kernel, explanation, sourcesOf(built, options.readFile)),
         fixes,
         cost,
       };
@@ -115,7 +115,7 @@ function withCost(explanation: Explanation, cost: Cost): Explanation {
   return { ...explanation, known: `${percent} % of the work is at line ${most.line}: ${most.text}` };
 }
 
-function openChecked(
+export function openChecked(
   name: string,
   bytes: Uint8Array,
   { compile: compiling = {}, kernels, types, fixes }: CheckOptions,
@@ -136,7 +136,7 @@ function openChecked(
 
 type Sources = (path: string) => SourceFile | undefined;
 
-function sources(built: Built | undefined, readFile: CheckOptions['readFile']): Sources {
+export function sourcesOf(built: Built | undefined, readFile: CheckOptions['readFile']): Sources {
   const known = new Map<string, SourceFile | undefined>();
   if (built !== undefined) known.set(built.name, { name: built.name, text: built.text });
   return (path) => {
@@ -149,7 +149,9 @@ function sources(built: Built | undefined, readFile: CheckOptions['readFile']): 
 }
 
 export function diagnosticOf(
-  verdict: Pick<ProgramVerdict, 'decided' | 'program' | 'code' | 'message' | 'help' | 'kernelMessage' | 'source'>,
+  verdict: Pick<ProgramVerdict, 'decided' | 'code' | 'message' | 'help' | 'kernelMessage' | 'source'> & {
+    readonly program: { readonly name: string };
+  },
   kernel: string,
   explanation: Explanation | undefined,
   files: Sources,

@@ -1,6 +1,6 @@
 /** What a program costs the verifier, and what it needs of a kernel. */
 import { HELPERS } from '@skep/abi';
-import { decodeAt, type ObjectSpec, type ProgramSpec, slotsOf } from '@skep/object';
+import { decodeAt, type ProgramSpec, slotsOf } from '@skep/object';
 import { type ProgramVerdict, placeOf } from '@skep/verifier';
 
 export interface Cost {
@@ -33,13 +33,12 @@ const MOST_LINES = 5;
 /** From this part of a limit on it is worth saying. */
 const NEAR = 0.5;
 
-export function costOf(object: ObjectSpec, verdict: ProgramVerdict): Cost {
+export function costOf(verdict: ProgramVerdict): Cost {
   const { program } = verdict;
   const near = [
     { limit: 'instructions processed', used: verdict.processed, most: MOST_PROCESSED },
     { limit: 'bytes of stack', used: verdict.stackDepth.reduce((sum, one) => sum + one, 0), most: MOST_STACK },
   ].filter(({ used, most }) => used >= most * NEAR);
-  void object;
   return { lines: linesOf(program, verdict), near, needs: needsOf(program) };
 }
 

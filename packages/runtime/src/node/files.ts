@@ -16,6 +16,7 @@ import {
 import { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 import type { Btf } from '@skep/object';
 import { type CheckOptions, type CheckReport, check } from '../check/check.ts';
+import { type ExplainedLog, explainKernelLog, type LogOptions } from '../check/kernel-log.ts';
 import { alreadyObject, missingFile, unwritableFile } from '../diagnostics.ts';
 import { isElf, type Opened, open } from '../open.ts';
 import { compileTypes } from './kernel-types.ts';
@@ -42,6 +43,17 @@ export function checkFile(
 ): CheckReport {
   const compiling = compileOptions(options.compile ?? {});
   return check(path, readBytes(path), { readFile: readText, ...options, compile: compiling });
+}
+
+/** {@link explainKernelLog} with the source or object at a path, where there is one. */
+export function explainKernelLogOf(
+  path: string | undefined,
+  log: string,
+  options: Omit<LogOptions, 'compile'> & { readonly compile?: FileOptions },
+): ExplainedLog | undefined {
+  const compile = compileOptions(options.compile ?? {});
+  const loaded = path === undefined ? undefined : { name: path, bytes: readBytes(path) };
+  return explainKernelLog(log, { readFile: readText, ...options, compile }, loaded);
 }
 
 export interface FileOptions extends CompileOptions {

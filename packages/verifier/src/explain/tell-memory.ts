@@ -19,8 +19,8 @@ export function packet(c: Case, register: number): Telling {
   const needed = variable
     ? `the ${bytes(size)} there have to be compared with data_end after the pointer was moved`
     : `the first ${bytes(from + size)} have to be in the packet`;
-  const proven = Math.max(0, view.size);
-  const check = provingCheck(c, register, view);
+  const proven = Math.max(0, ...provenFor(c, view));
+  const check = proven > 0 ? provingCheck(c, view) : undefined;
   const tested = check ?? anyCheck(c);
   const known =
     proven > 0
@@ -38,9 +38,18 @@ export function packet(c: Case, register: number): Telling {
   };
 }
 
+/** What is known of one pointer holds for all that share its number; logs show it of one of them only. */
+function provenFor(c: Case, view: RegisterView): number[] {
+  const out = [view.size ?? 0];
+  for (let r = 0; r < 10; r++) {
+    const other = c.register(r);
+    if (other?.kind === view.kind && other.id === view.id) out.push(other.size ?? 0);
+  }
+  return out;
+}
+
 /** The jump after which so many bytes were known. */
-function provingCheck(c: Case, register: number, view: RegisterView): number | undefined {
-  if (view.size === undefined || view.size <= 0) return undefined;
+function provingCheck(c: Case, view: RegisterView): number | undefined {
   const { path } = c.evidence;
   for (let i = c.at - 1; i >= 0; i--) {
     const insn = c.origins.insn(path[i]!.insn);
@@ -49,7 +58,6 @@ function provingCheck(c: Case, register: number, view: RegisterView): number | u
     if (!kinds.some((one) => one?.kind === 'pkt_end')) continue;
     if (kinds.some((one) => one?.kind === 'pkt' && one.id === view.id)) return i;
   }
-  void register;
   return undefined;
 }
 
