@@ -369,7 +369,7 @@ export class Run {
           r[d + 1] = bh;
         } else if (off === 1) {
           if (!register || (imm !== CAST_KERN && imm !== CAST_USER)) throw illegal(op);
-          r[d] = bl;
+          r[d] = imm === CAST_KERN ? this.machine.castKern(bl) : bl;
           r[d + 1] = imm === CAST_USER && bl !== 0 ? ARENA_HIGH : 0;
         } else {
           const value = extend(bl, off, op);
@@ -474,7 +474,7 @@ export class Run {
         r[d + 1] = swap32(low);
         return;
       default:
-        throw new Fault('instruction', `bytes of ${bits} bits cannot be swapped`);
+        throw noSwap(bits);
     }
   }
 
@@ -672,7 +672,10 @@ export function packetLoad(
 /** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
 export function outside(machine: Machine, low: number, high: number, off: number, size: number): number {
   const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
-  const bytes = address >= 0x1_0000_0000n ? machine.world.read(address, size, 'kernel') : undefined;
+  // Through a NULL pointer into an arena nothing is read, and no program is stopped.
+  const nothing = address < BigInt(NULL_END) && machine.running?.arena;
+  const bytes =
+    address >= 0x1_0000_0000n ? machine.world.read(address, size, 'kernel') : nothing ? new Uint8Array(8) : undefined;
   if (bytes === undefined) throw wild('a read', low, high, off);
   const { memory, scratch } = machine;
   memory.bytes.fill(0, scratch, scratch + 8);
@@ -719,6 +722,10 @@ function swap32(value: number): number {
 export function wild(what: string, low: number, high: number, off: number): Fault {
   const by = off === 0 ? '' : ` ${off < 0 ? '-' : '+'} ${Math.abs(off)}`;
   return new Fault('memory', `${what} at ${pointerText(low, high)}${by}, which is no memory of the program`);
+}
+
+export function noSwap(bits: number): Fault {
+  return new Fault('instruction', `bytes of ${bits} bits cannot be swapped`);
 }
 
 export function illegal(op: number): Fault {

@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts';
 import { WORDS } from '../hooks/batch.ts';
 import { HEADROOM, XdpPacket } from '../hooks/xdp.ts';
-import { illegal, interpret, located, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
+import { illegal, interpret, located, noSwap, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
 import type { Machine } from '../machine.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
@@ -80,6 +80,7 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     helperImports.set(id, module.import(`helper${id}`, { params: halves(1 + 2 * argumentCount(id)), results: [] }));
   }
   const packetLoad = module.import('packetLoad', { params: halves(5), results: [w.I32] });
+  const castKern = module.import('castKern', { params: halves(1), results: [w.I32] });
   const tail = module.import('tail', { params: halves(3), results: [w.I32] });
   const fuel = module.global('fuel');
   const cpu = module.global('cpu');
@@ -164,8 +165,9 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     outside: outside64,
     wild: wild64,
     packetLoad,
+    castKern,
     turns,
-    kernelLoads: !PACKET_PROGRAMS.has(program.spec.hook?.programType ?? ''),
+    kernelLoads: program.arena || !PACKET_PROGRAMS.has(program.spec.hook?.programType ?? ''),
     deep: functions.depth === undefined || functions.depth > MAX_FRAMES,
     helper,
   };
@@ -491,6 +493,7 @@ function instantiate(
     fuel: machine.globals.fuel,
     cpu: machine.globals.cpu,
     turns: machine.globals.turns,
+    castKern: (low: number) => machine.castKern(low),
     packetLoad: (op: number, offset: number, high: number, low: number, slot: number) => {
       try {
         const at = packetLoad(machine, op, offset, low, high);
@@ -635,8 +638,11 @@ function reasonOf(machine: Machine, code: Int32Array, reason: number, slot: numb
       return (code[2 * slot]! & 0xf000) === 0
         ? new Fault('call', `there is no helper ${code[2 * slot + 1]}`)
         : new Fault('call', 'it calls a kernel function (kfunc) that was not linked');
-    default:
-      return illegal(opcode(code, slot));
+    default: {
+      const op = opcode(code, slot);
+      const swaps = op >> 4 === 0xd && ((op & 7) === 4 || (op & 7) === 7);
+      return swaps ? noSwap(code[2 * slot + 1]!) : illegal(op);
+    }
   }
 }
 
