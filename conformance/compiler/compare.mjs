@@ -1,4 +1,5 @@
 // @ts-check
+import { behave } from './behave.mjs';
 import { compileWithClang } from './compile-clang.mjs';
 import { SkepCompiler, snapshot } from './compile-skep.mjs';
 import { load } from './load.mjs';
@@ -14,7 +15,7 @@ import { toolchain } from './toolchain.mjs';
  * @property {Verdict[]} clangVerdicts
  * @property {Verdict[]} skepVerdicts
  */
-/** @typedef {{suite: string, loaded: boolean, files: FileResult[]}} Result */
+/** @typedef {{suite: string, loaded: boolean, files: FileResult[], behaviours: import('./behave.mjs').Behaviour[]}} Result */
 
 /**
  * Compiles the files of a suite with both compilers and loads what came out.
@@ -23,7 +24,7 @@ import { toolchain } from './toolchain.mjs';
  */
 export async function compare(
   /** @type {Suite} */ suite,
-  /** @type {{filter?: RegExp | undefined, load?: boolean, guest?: string | undefined, cpu?: string, jobs?: number,
+  /** @type {{filter?: RegExp | undefined, load?: boolean, run?: boolean, guest?: string | undefined, cpu?: string, jobs?: number,
    *   say?: (line: string) => void}} */ options = {},
 ) {
   const { filter, guest, cpu = 'v3', jobs = 2, say = () => {} } = options;
@@ -60,7 +61,8 @@ export async function compare(
       if (one.skep.object !== undefined) one.skepVerdicts = bySkep.get(one.skep.object) ?? [];
     }
   }
-  return /** @type {Result} */ ({ suite: suite.name, loaded: options.load ?? false, files });
+  const behaviours = options.run ? await behave(files, say) : [];
+  return /** @type {Result} */ ({ suite: suite.name, loaded: options.load ?? false, files, behaviours });
 }
 
 /** Files that clang compiles and skep does not: the code of the first diagnostic, by file. */

@@ -20,3 +20,9 @@ export function knownFailures(name: string): {
 
 /** The program that loads objects through libbpf, where it has been built. */
 export function cachedLoader(): string | undefined;
+
+/** The programs of clang's object that this kernel takes, as a run of the script has seen it; undefined where none has. */
+export function loadedOfClang(suite: string, file: string): readonly string[] | undefined;
+
+/** Every program of an object with why the kernel refuses it, undefined where it takes it. */
+export function loadFailures(loader: string, object: string): ReadonlyMap<string, string | undefined>;

@@ -1,6 +1,9 @@
 // @ts-check
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
+import { reasonOf } from './compare.mjs';
 import { knownFailures as read } from './compile-skep.mjs';
 import { cacheDir, suite } from './corpus.mjs';
 
@@ -18,4 +21,32 @@ export function knownFailures(name) {
 export function cachedLoader() {
   const loader = join(cacheDir(), 'tools/loader');
   return existsSync(loader) ? loader : undefined;
+}
+
+/** @type {typeof import('./index.d.mts').loadedOfClang} */
+export function loadedOfClang(name, file) {
+  const path = join(cacheDir(), 'objects/clang-19-v3', name, `${file}.o.${release()}.json`);
+  if (!existsSync(path)) return undefined;
+  return verdicts(readFileSync(path, 'utf8'))
+    .filter((one) => one.error === 0)
+    .map((one) => one.program ?? '');
+}
+
+/** @type {typeof import('./index.d.mts').loadFailures} */
+export function loadFailures(loader, object) {
+  const lines = execFileSync(loader, [object], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    maxBuffer: 1 << 28,
+  });
+  const list = `[${lines
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .join(',')}]`;
+  return new Map(verdicts(list).map((one) => [one.program ?? '', one.error === 0 ? undefined : reasonOf(one)]));
+}
+
+/** @returns {import('./load.mjs').Verdict[]} */
+function verdicts(/** @type {string} */ text) {
+  return JSON.parse(text);
 }

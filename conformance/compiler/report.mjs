@@ -23,9 +23,24 @@ export function printTable(/** @type {Result[]} */ results) {
         'verified skep/clang': geometric(ratios('verified')),
       }),
       'time skep/clang': geometric(times),
+      ...(result.behaviours.length > 0 && ran(result)),
     };
   });
   console.table(rows);
+}
+
+/** How many programs did the same from both objects, and how long a run took in the kernel. */
+function ran(/** @type {Result} */ { behaviours }) {
+  const count = (/** @type {'kernel' | 'vm'} */ home) => {
+    const judged = behaviours.filter((one) => one.home === home && /same|different/.test(one.outcome));
+    return `${judged.filter((one) => one.outcome === 'same').length} of ${judged.length}`;
+  };
+  const times = behaviours.flatMap(({ clangNs, skepNs }) => (clangNs && skepNs ? [skepNs / clangNs] : []));
+  return {
+    'same in the kernel': count('kernel'),
+    'same in the VM': count('vm'),
+    'ns per run skep/clang': `${geometric(times)} (${times.length})`,
+  };
 }
 
 /** What fails, most frequent reason first. */
@@ -35,6 +50,8 @@ export function printFailures(/** @type {Result} */ result) {
     console.log(`compile ×${members.length} ${reason}`);
     for (const { file } of members.slice(0, 6)) console.log(`    ${file}`);
   }
+  for (const { file, program, home, outcome, what } of result.behaviours)
+    if (outcome === 'different') console.log(`different in the ${home}: ${file} ${program}: ${what}`);
   for (const [reason, members] of groups(notLoaded(result), ({ skep }) => reasonOf(skep))) {
     console.log(`load ×${members.length} ${reason}`);
     for (const { file, clang } of members.slice(0, 6)) console.log(`    ${file} ${clang.program}`);

@@ -1,10 +1,11 @@
 // @ts-check
 /**
  * node conformance/compiler/run.mjs [--suite libbpf-tools,selftests,samples] [--filter REGEXP] [--load] [--guest 6.12]
- *   [--cpu v3] [--jobs 2] [--json FILE] [--failures] [--update]
+ *   [--run] [--cpu v3] [--jobs 2] [--json FILE] [--failures] [--update]
  *
- * Compiles public eBPF C with clang-19 and with skep, and with --load loads both through libbpf. `--failures` lists
- * what fails, by reason; `--update` writes known-failures.json.
+ * Compiles public eBPF C with clang-19 and with skep, with --load loads both through libbpf, and with --run runs both on
+ * packets and contexts, here and in the virtual machine. `--failures` lists what fails, by reason; `--update` writes
+ * known-failures.json.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '2' },
     json: { type: 'string' },
     load: { type: 'boolean', default: false },
+    run: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
     update: { type: 'boolean', default: false },
   },
@@ -35,6 +37,7 @@ try {
     const result = await compare(sources, {
       filter: values.filter === undefined ? undefined : new RegExp(values.filter),
       load: values.load || values.guest !== undefined,
+      run: values.run,
       guest: values.guest,
       cpu: values.cpu,
       jobs: Number(values.jobs),

@@ -1,8 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Btf } from '@skep/object';
 import { describe, expect, it } from 'vitest';
-import { cachedSuite, knownFailures, type Suite } from '../../../conformance/compiler/index.mjs';
+import {
+  cachedLoader,
+  cachedSuite,
+  knownFailures,
+  loadedOfClang,
+  loadFailures,
+  type Suite,
+} from '../../../conformance/compiler/index.mjs';
 import { compile } from '../src/compile.ts';
 
 const BTF = '/sys/kernel/btf/vmlinux';
@@ -16,23 +24,28 @@ function runningTypes(): Btf {
   return types;
 }
 
+const readFile = (path: string) =>
+  statSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, 'utf8') : undefined;
+
+function compileFile(suite: Suite, file: string) {
+  const path = join(suite.root, file);
+  return compile(
+    { name: path, text: readFileSync(path, 'utf8') },
+    {
+      vmlinux: runningTypes,
+      readFile,
+      defines: suite.defines,
+      includePaths: suite.includes,
+      includePathsAfter: suite.skepIncludes,
+    },
+  );
+}
+
 /** The code of the first error by file, of those that do not compile. */
 function failures(suite: Suite, files: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
-  const readFile = (path: string) =>
-    statSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, 'utf8') : undefined;
   for (const file of files) {
-    const path = join(suite.root, file);
-    const result = compile(
-      { name: path, text: readFileSync(path, 'utf8') },
-      {
-        vmlinux: runningTypes,
-        readFile,
-        defines: suite.defines,
-        includePaths: suite.includes,
-        includePathsAfter: suite.skepIncludes,
-      },
-    );
+    const result = compileFile(suite, file);
     if (!result.ok) found[file] = result.diagnostics.find((one) => one.severity === 'error')!.code;
   }
   return found;
@@ -53,6 +66,44 @@ describe('public eBPF C (skipped unless `node conformance/compiler/run.mjs` has 
       const files = suite.files.filter((file, index) => index % step === 0 && failing[file] !== 'timeout');
       const known = Object.entries(failing).filter(([file]) => files.includes(file));
       expect(failures(suite, files)).toEqual(Object.fromEntries(known));
+    });
+  }
+
+  for (const [name, step] of [
+    ['libbpf-tools', 2],
+    ['selftests', 3 * STEP],
+  ] as const) {
+    it(`${name} loads where clang's objects do, except what is known not to`, { timeout: 300_000 }, (ctx) => {
+      const suite = cachedSuite(name);
+      const loader = cachedLoader();
+      if (suite === undefined || loader === undefined) return ctx.skip(`${name} or the loader is not in the cache`);
+      if (process.getuid?.() !== 0) return ctx.skip('needs root');
+      const files = suite.files.filter((_, index) => index % step === 0);
+      const scratch = mkdtempSync(join(tmpdir(), 'skep-test-'));
+      const found: Record<string, string[]> = {};
+      const known: Record<string, string[]> = {};
+      let programs = 0;
+      try {
+        for (const file of files) {
+          const wanted = loadedOfClang(name, file) ?? [];
+          if (wanted.length === 0) continue;
+          const result = compileFile(suite, file);
+          if (!result.ok) continue;
+          const object = join(scratch, 'program.o');
+          writeFileSync(object, result.object);
+          const failed = loadFailures(loader, object);
+          const refused = wanted.filter((program) => !failed.has(program) || failed.get(program) !== undefined);
+          programs += wanted.length;
+          if (refused.length > 0) found[file] = refused.sort();
+          const expected = Object.keys(knownFailures(name).load[file] ?? {});
+          if (expected.length > 0) known[file] = expected.sort();
+        }
+      } finally {
+        rmSync(scratch, { recursive: true });
+      }
+      if (programs === 0)
+        return ctx.skip("no verdicts on clang's objects of this kernel in the cache: run the script with --load");
+      expect(found).toEqual(known);
     });
   }
 });

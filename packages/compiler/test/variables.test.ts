@@ -31,6 +31,9 @@ function code(compiled: Compiled): { readonly insn: Insn; readonly slot: number 
   });
 }
 
+const codeOf = ({ object }: Compiled) =>
+  openObject(object, { name: 'test.o' }).programs.map(({ name, code: bytes }) => ({ name, bytes }));
+
 const COUNTER = `
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -171,12 +174,12 @@ int plain(struct xdp_md *ctx)
     expect(build(`${COUNTER}SEC("xdp") int none(struct xdp_md *ctx) { int x = 1; return x; }`).variables).toEqual([]);
   });
 
-  it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.bpf.c')))('%s: the object is the same', (name) => {
+  it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.bpf.c')))('%s: the code is the same', (name) => {
     const text = readFileSync(join(EXAMPLES, name), 'utf8');
     for (const optimise of [0, 1, 2] as const) {
       const options: CompileOptions = { optimise, defines: ['__TARGET_ARCH_x86'] };
       const compiled = locate(text, options);
-      expect(compiled.object).toEqual(build(text, options).object);
+      expect(codeOf(compiled)).toEqual(codeOf(build(text, options)));
       expect(compiled.variables.length).toBeGreaterThan(0);
       for (const { name: of, from, to, function: func } of compiled.variables) {
         const size = compiled.functions.find((one) => one.name === func)!.insns;

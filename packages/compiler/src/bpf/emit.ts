@@ -119,7 +119,7 @@ class Emitter {
       const target = blockSlots[to.index]!;
       if (isNear(target - slot - 1)) continue;
       const wanted = target > slot ? slot + STRIDE : slot - STRIDE;
-      let at = blockSlots.findIndex((start) => start > wanted);
+      let at = firstBehind(blockSlots, wanted);
       if (target > slot) at = at < 0 ? blockSlots.length - 1 : at - 1;
       if (at <= 0 || (target > slot ? at <= from.index : at > from.index)) continue;
       let here = stones.get(at);
@@ -338,6 +338,18 @@ const NOWHERE: Span = { file: { name: '<inline assembly>', text: '' }, start: 0,
 /** How far a jump goes to its next stone: less than it could, since stones move what is behind them. */
 const STRIDE = 28_000;
 const MAX_ROUNDS = 64;
+
+/** The index of the first block that starts behind a slot, -1 when none does. */
+function firstBehind(starts: readonly number[], slot: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! > slot) high = middle;
+    else low = middle + 1;
+  }
+  return low === starts.length ? -1 : low;
+}
 
 /** Cuts blocks into pieces that fall into each other, so that there are places to put something between. */
 function splitLongBlocks(fn: MachineFunction): void {

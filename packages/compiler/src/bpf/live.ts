@@ -1,6 +1,5 @@
 import {
   FRAME_REGISTER,
-  type MachineBlock,
   type MachineFunction,
   type MachineInst,
   NONE,
@@ -25,11 +24,7 @@ export interface Ranges {
 /** Computes the ranges, and removes the instructions whose result nobody reads. */
 export function rangesOf(fn: MachineFunction): Ranges {
   const { blocks, registers } = fn;
-  const names = exposedRegisters(fn);
-  const words = (names.length + 31) >> 5;
-  const indexOf = new Int32Array(registers).fill(-1);
-  for (const [i, reg] of names.entries()) indexOf[reg] = i;
-  const liveIn = dataflow(blocks, indexOf, words);
+  const liveIn = liveAtStart(fn);
 
   let total = 0;
   for (const block of blocks) total += block.insts.length;
@@ -47,19 +42,11 @@ export function rangesOf(fn: MachineFunction): Ranges {
   const use = (reg: number, position: number) => {
     if (reg !== NONE && end[reg] === -1) end[reg] = position + 1;
   };
-  const out = new Uint32Array(words);
   let at = total;
   for (let b = blocks.length - 1; b >= 0; b--) {
     const block = blocks[b]!;
-    out.fill(0);
-    for (const next of block.successors) {
-      const set = liveIn[next.index]!;
-      for (let w = 0; w < words; w++) out[w]! |= set[w]!;
-    }
     const stop = 2 * at;
-    eachBit(out, (i) => {
-      end[names[i]!] = stop;
-    });
+    for (const next of block.successors) for (const reg of liveIn[next.index]!) end[reg] = stop;
     let dead = false;
     for (let j = block.insts.length - 1; j >= 0; j--) {
       at -= 1;
@@ -97,10 +84,8 @@ export function rangesOf(fn: MachineFunction): Ranges {
       use(inst.b, position);
     }
     const start = 2 * at;
-    eachBit(liveIn[b]!, (i) => {
-      // What only dead instructions read is not live.
-      if (end[names[i]!] !== -1) close(names[i]!, start);
-    });
+    // What only dead instructions read is not live.
+    for (const reg of liveIn[b]!) if (end[reg] !== -1) close(reg, start);
     if (dead) block.insts = without(block.insts, (inst) => inst.op === 'jump' && inst.imm === DEAD);
   }
   // Positions of removed instructions stay as gaps only if there were any: then everything is counted anew.
@@ -171,6 +156,59 @@ function isPure(inst: MachineInst): boolean {
   }
 }
 
+/**
+ * By block: the registers that are live where it starts. For each register that some block reads before it writes it,
+ * blocks are walked backwards from there until one writes it.
+ */
+function liveAtStart({ blocks, registers }: MachineFunction): number[][] {
+  const before: number[][] = blocks.map(() => []);
+  for (const [b, block] of blocks.entries()) for (const next of block.successors) before[next.index]!.push(b);
+  /** The blocks that read a register first, by register. */
+  const readers = new Map<number, number[]>();
+  const writers: number[][] = Array.from({ length: registers }, () => []);
+  const lastWrite = new Int32Array(registers).fill(-1);
+  const lastRead = new Int32Array(registers).fill(-1);
+  for (const [b, block] of blocks.entries()) {
+    const read = (reg: number) => {
+      if (reg < 0 || reg === FRAME_REGISTER || lastWrite[reg] === b || lastRead[reg] === b) return;
+      lastRead[reg] = b;
+      const list = readers.get(reg);
+      if (list) list.push(b);
+      else readers.set(reg, [b]);
+    };
+    const write = (reg: number) => {
+      if (lastWrite[reg] === b) return;
+      lastWrite[reg] = b;
+      writers[reg]!.push(b);
+    };
+    for (const inst of block.insts) {
+      read(inst.a);
+      read(inst.b);
+      for (const reg of destroyed(inst)) write(reg);
+      if (inst.dst === NONE) continue;
+      if (readsDestination(inst)) read(inst.dst);
+      if (writesDestination(inst)) write(inst.dst);
+    }
+  }
+  const live: number[][] = blocks.map(() => []);
+  const seen = new Int32Array(blocks.length).fill(-1);
+  const written = new Int32Array(blocks.length).fill(-1);
+  for (const [reg, from] of readers) {
+    for (const b of writers[reg]!) written[b] = reg;
+    const work = from.slice();
+    for (const b of from) seen[b] = reg;
+    for (let b = work.pop(); b !== undefined; b = work.pop()) {
+      live[b]!.push(reg);
+      for (const previous of before[b]!) {
+        if (seen[previous] === reg || written[previous] === reg) continue;
+        seen[previous] = reg;
+        work.push(previous);
+      }
+    }
+  }
+  return live;
+}
+
 /** Real registers that are written without being the destination. What calls and inline assembly read is set in their block. */
 function destroyed(inst: MachineInst): readonly number[] {
   if (inst.op === 'call') return CALL_DESTROYS;
@@ -179,78 +217,3 @@ function destroyed(inst: MachineInst): readonly number[] {
 
 const CALL_DESTROYS: readonly number[] = [0, 1, 2, 3, 4, 5];
 const NOTHING: readonly number[] = [];
-
-/** Registers that some block reads before it writes them: those live between blocks, and parameters at the entry. */
-function exposedRegisters(fn: MachineFunction): number[] {
-  const definedIn = new Int32Array(fn.registers).fill(-1);
-  const exposed = new Uint8Array(fn.registers);
-  const names: number[] = [];
-  const use = (reg: number, block: number) => {
-    if (reg >= 0 && reg !== FRAME_REGISTER && definedIn[reg] !== block && exposed[reg] === 0) {
-      exposed[reg] = 1;
-      names.push(reg);
-    }
-  };
-  for (const [b, block] of fn.blocks.entries()) {
-    for (const inst of block.insts) {
-      use(inst.a, b);
-      use(inst.b, b);
-      for (const reg of destroyed(inst)) definedIn[reg] = b;
-      if (inst.dst === NONE) continue;
-      if (readsDestination(inst)) use(inst.dst, b);
-      if (writesDestination(inst)) definedIn[inst.dst] = b;
-    }
-  }
-  return names;
-}
-
-function dataflow(blocks: readonly MachineBlock[], indexOf: Int32Array, words: number): Uint32Array[] {
-  const liveIn: Uint32Array[] = [];
-  const kill: Uint32Array[] = [];
-  for (const block of blocks) {
-    const gen = new Uint32Array(words);
-    const killed = new Uint32Array(words);
-    const use = (reg: number) => {
-      const i = reg === NONE ? -1 : indexOf[reg]!;
-      if (i >= 0 && ((killed[i >> 5]! >>> (i & 31)) & 1) === 0) gen[i >> 5]! |= 1 << (i & 31);
-    };
-    const kills = (reg: number) => {
-      const i = indexOf[reg]!;
-      if (i >= 0) killed[i >> 5]! |= 1 << (i & 31);
-    };
-    for (const inst of block.insts) {
-      use(inst.a);
-      use(inst.b);
-      for (const reg of destroyed(inst)) kills(reg);
-      if (inst.dst === NONE) continue;
-      if (readsDestination(inst)) use(inst.dst);
-      if (writesDestination(inst)) kills(inst.dst);
-    }
-    liveIn.push(gen);
-    kill.push(killed);
-  }
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (let b = blocks.length - 1; b >= 0; b--) {
-      const into = liveIn[b]!;
-      const killed = kill[b]!;
-      for (const next of blocks[b]!.successors) {
-        const from = liveIn[next.index]!;
-        for (let w = 0; w < words; w++) {
-          const value = (into[w]! | (from[w]! & ~killed[w]!)) >>> 0;
-          if (value !== into[w]) {
-            into[w] = value;
-            changed = true;
-          }
-        }
-      }
-    }
-  }
-  return liveIn;
-}
-
-function eachBit(set: Uint32Array, visit: (index: number) => void): void {
-  for (let w = 0; w < set.length; w++) {
-    for (let word = set[w]!; word !== 0; word &= word - 1) visit(w * 32 + 31 - Math.clz32(word & -word));
-  }
-}

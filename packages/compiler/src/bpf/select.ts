@@ -301,7 +301,7 @@ export class Selector {
     this.current = block;
     block.index = this.out.length;
     this.out.push(block);
-    this.addresses.clear();
+    if (this.addresses.size > 0) this.addresses.clear();
     if (held) for (const [key, value] of held) this.addresses.set(key, value);
   }
 
@@ -830,7 +830,7 @@ export class Selector {
     const call = this.emit(new MachineInst('call', this.span));
     call.target = target;
     call.imm = passed.length;
-    this.addresses.clear();
+    if (this.addresses.size > 0) this.addresses.clear();
     if (inst.type === 'void' || !this.needs.registers.has(inst)) return;
     const dst = this.registerOf(inst);
     this.mov(dst, 0);

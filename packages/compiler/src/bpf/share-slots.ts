@@ -4,8 +4,8 @@ import type { FrameSlot } from './machine.ts';
 
 /**
  * Stack variables that are never in use at the same time get one slot: a variable is in use from where its address is
- * first mentioned to where it is last mentioned, on every way between. Those whose address is stored somewhere are in
- * use all the time. `order` are the blocks that can be reached.
+ * first mentioned to where it is last mentioned, on every way between; so is what its memory holds addresses of. Those
+ * whose address is stored anywhere else are in use all the time. `order` are the blocks that can be reached.
  */
 export function shareSlots(
   order: readonly Block[],
@@ -48,12 +48,17 @@ class Uses {
   readonly escaped = new Set<number>();
   readonly mentions: Mentions[];
   private readonly pointers = new Map<Value, ReadonlySet<number>>();
+  /** The variables whose addresses may lie in each variable. */
+  private readonly contents = new Map<number, Set<number>>();
+  private readonly held = new Map<number, ReadonlySet<number>>();
 
   constructor(order: readonly Block[], allocas: readonly AllocaInst[]) {
     for (const [index, alloca] of allocas.entries()) this.pointers.set(alloca, new Set([index]));
     while (this.spread(order)) {
       // Until nothing new is known: addresses go around loops through the parameters of blocks.
     }
+    // What an escaped variable holds is reached through it at any time.
+    for (const index of this.escaped) for (const one of this.contents.get(index) ?? []) this.escaped.add(one);
     this.mentions = order.map((block) => this.mentionsOf(block));
   }
 
@@ -75,8 +80,9 @@ class Uses {
     for (const block of order) {
       for (const inst of block.insts) {
         if (inst.kind === 'alloca') continue;
-        if (inst.kind === 'store' || inst.kind === 'atomic')
-          for (const index of this.pointers.get(inst.value) ?? []) this.escaped.add(index);
+        if (this.keep(inst)) changed = true;
+        if (inst.kind === 'load')
+          for (const from of this.pointers.get(inst.address) ?? []) add(inst, this.contents.get(from));
         if (makesPointer(inst)) forEachOperand(inst, (value) => add(inst, this.pointers.get(value)));
       }
       for (const { block: to, args } of targetsOf(block.term))
@@ -85,14 +91,75 @@ class Uses {
     return changed;
   }
 
+  /** Addresses that the instruction may leave in memory. Returns whether that is new. */
+  private keep(inst: Inst): boolean {
+    const of = (value: Value) => this.pointers.get(value) ?? NONE;
+    switch (inst.kind) {
+      case 'store':
+      case 'atomic':
+        return this.fill(of(inst.address), of(inst.value));
+      case 'memcpy':
+        return this.fill(
+          of(inst.target),
+          new Set([...of(inst.source)].flatMap((one) => [...(this.contents.get(one) ?? NONE)])),
+        );
+      case 'asm':
+        return this.fill(NONE, new Set(inst.inputs.flatMap((value) => [...of(value)])));
+      case 'call': {
+        // A function may store one of its arguments in what another leads to; a helper does not.
+        if (inst.callee.kind === 'helper') return false;
+        const all = new Set(inst.args.flatMap((value) => [...of(value)]));
+        return all.size > 1 && this.fill(all, all);
+      }
+      default:
+        return false;
+    }
+  }
+
+  /** `values` are stored in `targets`, or where none is known, anywhere. */
+  private fill(targets: ReadonlySet<number>, values: ReadonlySet<number>): boolean {
+    let changed = false;
+    const into = (set: Set<number>) => {
+      for (const value of values) {
+        if (set.has(value)) continue;
+        set.add(value);
+        changed = true;
+      }
+    };
+    if (targets.size === 0) into(this.escaped);
+    for (const target of targets) {
+      let set = this.contents.get(target);
+      if (set === undefined) {
+        set = new Set();
+        this.contents.set(target, set);
+      }
+      into(set);
+    }
+    return changed;
+  }
+
+  /** What a variable leads to, through what that holds. */
+  private heldIn(index: number): ReadonlySet<number> {
+    let held = this.held.get(index);
+    if (held !== undefined) return held;
+    held = new Set(this.contents.get(index));
+    for (const one of held) for (const next of this.contents.get(one) ?? NONE) (held as Set<number>).add(next);
+    this.held.set(index, held);
+    return held;
+  }
+
   private mentionsOf(block: Block): Mentions {
     const found: Mentions = new Map();
+    const mention = (index: number, at: number) => {
+      const known = found.get(index);
+      if (known === undefined) found.set(index, { first: at, last: at });
+      else known.last = at;
+    };
     const visit = (user: Inst | Terminator, at: number) =>
       forEachOperand(user, (value) => {
         for (const index of this.pointers.get(value) ?? []) {
-          const known = found.get(index);
-          if (known === undefined) found.set(index, { first: at, last: at });
-          else known.last = at;
+          mention(index, at);
+          for (const held of this.heldIn(index)) mention(held, at);
         }
       });
     for (const [at, inst] of block.insts.entries()) visit(inst, at);
@@ -100,6 +167,8 @@ class Uses {
     return found;
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** Whether the result may lead to what the operands lead to. Helpers never give back the addresses they were given. */
 function makesPointer(inst: Inst): boolean {
@@ -123,18 +192,18 @@ function conflictsOf(order: readonly Block[], { mentions }: Uses, count: number)
   const before: number[][] = order.map(() => []);
   for (const [from, list] of next.entries()) for (const to of list) before[to]!.push(from);
   /** Mentioned on some way to the block, and from its end on. */
-  const reached = flow(mentions, before, order.length, false);
-  const wanted = flow(mentions, next, order.length, true);
+  const reached = flow(mentions, before, count, false);
+  const wanted = flow(mentions, next, count, true);
   const conflicts: Set<number>[] = [];
   for (let i = 0; i < count; i++) conflicts.push(new Set());
   for (let b = 0; b < order.length; b++) {
     const alive: { index: number; start: number; end: number }[] = [];
     for (const [index, { first, last }] of mentions[b]!) {
-      const start = reached[b]!.has(index) ? -1 : first;
-      alive.push({ index, start, end: wanted[b]!.has(index) ? Number.POSITIVE_INFINITY : last });
+      const start = has(reached[b]!, index) ? -1 : first;
+      alive.push({ index, start, end: has(wanted[b]!, index) ? Number.POSITIVE_INFINITY : last });
     }
-    for (const index of reached[b]!) {
-      if (!mentions[b]!.has(index) && wanted[b]!.has(index))
+    for (let index = 0; index < count; index++) {
+      if (has(reached[b]!, index) && has(wanted[b]!, index) && !mentions[b]!.has(index))
         alive.push({ index, start: -1, end: Number.POSITIVE_INFINITY });
     }
     for (const [i, one] of alive.entries()) {
@@ -148,26 +217,39 @@ function conflictsOf(order: readonly Block[], { mentions }: Uses, count: number)
   return conflicts;
 }
 
-/** For each block what is mentioned in the blocks that its edges lead to, and in theirs. */
+/** For each block what is mentioned in the blocks that its edges lead to, and in theirs: one bit a variable. */
 function flow(
   mentions: readonly Mentions[],
   edges: readonly number[][],
   count: number,
   backward: boolean,
-): Set<number>[] {
-  const sets: Set<number>[] = mentions.map(() => new Set());
+): Uint32Array[] {
+  const blocks = mentions.length;
+  const words = (count + 31) >> 5;
+  const sets = mentions.map(() => new Uint32Array(words));
+  const own = mentions.map((one) => {
+    const set = new Uint32Array(words);
+    for (const index of one.keys()) set[index >> 5]! |= 1 << (index & 31);
+    return set;
+  });
   for (let changed = true; changed; ) {
     changed = false;
-    for (let step = 0; step < count; step++) {
-      const b = backward ? count - 1 - step : step;
-      const own = sets[b]!;
-      const size = own.size;
+    for (let step = 0; step < blocks; step++) {
+      const b = backward ? blocks - 1 - step : step;
+      const set = sets[b]!;
       for (const other of edges[b]!) {
-        for (const index of mentions[other]!.keys()) own.add(index);
-        for (const index of sets[other]!) own.add(index);
+        for (let w = 0; w < words; w++) {
+          const bits = set[w]! | sets[other]![w]! | own[other]![w]!;
+          if (bits >>> 0 === set[w]) continue;
+          set[w] = bits;
+          changed = true;
+        }
       }
-      changed ||= own.size !== size;
     }
   }
   return sets;
+}
+
+function has(set: Uint32Array, index: number): boolean {
+  return ((set[index >> 5]! >>> (index & 31)) & 1) !== 0;
 }

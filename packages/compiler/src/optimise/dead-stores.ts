@@ -9,6 +9,39 @@ import { rootOf } from './memory.ts';
  * what `struct event e = {}` writes, when the fields are set one by one afterwards. What helpers read stays written.
  */
 export function removeDeadStores(func: Func): boolean {
+  const unread = removeUnread(func);
+  return removeOverwritten(func) || unread;
+}
+
+/** What is only written, wherever in it, need not be written. */
+function removeUnread(func: Func): boolean {
+  const unread = new Set<Value>();
+  for (const inst of func.blocks[0]?.insts ?? []) if (inst.kind === 'alloca') unread.add(inst);
+  if (unread.size > 0) forEachUser(func, (user) => forgetRead(user, unread));
+  if (unread.size === 0) return false;
+  for (const block of func.blocks) {
+    block.insts = block.insts.filter((inst) => {
+      if (inst.kind === 'store') return !unread.has(rootOf(inst.address));
+      return (inst.kind !== 'memset' && inst.kind !== 'memcpy') || !unread.has(rootOf(inst.target));
+    });
+  }
+  return true;
+}
+
+function forgetRead(user: Inst | Terminator, unread: Set<Value>): void {
+  if (user.kind === 'ptradd') return;
+  const target =
+    user.kind === 'store' ? user.address : user.kind === 'memset' || user.kind === 'memcpy' ? user.target : undefined;
+  const volatile = (user.kind === 'store' || user.kind === 'memcpy') && user.volatile;
+  let written = target !== undefined && !volatile;
+  forEachOperand(user, (value) => {
+    // The first mention as the target; the same address may also be what is stored.
+    if (written && value === target) written = false;
+    else unread.delete(rootOf(value));
+  });
+}
+
+function removeOverwritten(func: Func): boolean {
   const variables = trackedAllocas(func);
   if (variables.size === 0) return false;
   const order = reversePostOrder(func).reverse();

@@ -2,6 +2,7 @@ import { typeOf } from '../ir/constant.ts';
 import { type Dominators, dominatorsOf, type Graph, graphOf } from '../ir/graph.ts';
 import type { Func, Inst, LoadInst, ScalarType, StoreInst, Value } from '../ir/ir.ts';
 import { isLocal, mapOperands, replaceValues, resolve } from '../ir/uses.ts';
+import { areApart } from './alias.ts';
 import { type MemoryClass, MemoryModel } from './memory.ts';
 
 /**
@@ -15,6 +16,17 @@ export function numberValues(func: Func): boolean {
   return new Numbering(func, graph, dominators).run();
 }
 
+/** A store looks so far back for what it leaves as it was. */
+const MAX_CARRIED = 24;
+
+interface Content {
+  readonly access: LoadInst | StoreInst;
+  readonly value: Value;
+  readonly memory: MemoryClass;
+  /** The state of that memory. */
+  readonly version: number;
+}
+
 class Numbering {
   private readonly func: Func;
   private readonly graph: Graph;
@@ -22,9 +34,14 @@ class Numbering {
   private readonly memory: MemoryModel;
   private readonly replacements = new Map<Value, Value>();
   private readonly numbers = new Map<Value, number>();
+  /** Of what is made again rather than kept: equal ones have one number all the same, so that loads from them meet. */
+  private readonly remade = new Map<string, number>();
   private readonly table = new Map<string, Value>();
   private readonly states = new Map<Inst, readonly (readonly [MemoryClass, number])[]>();
+  /** What memory is known to hold, the latest last. */
+  private readonly contents: Content[] = [];
   private clock = 0;
+  private next = 0;
 
   constructor(func: Func, graph: Graph, dominators: Dominators) {
     this.func = func;
@@ -35,7 +52,8 @@ class Numbering {
 
   run(): boolean {
     const entering = this.enteringVersions();
-    const path: { node: number; next: number; added: string[] }[] = [{ node: 0, next: -1, added: [] }];
+    type Step = { node: number; next: number; added: string[]; contents: number };
+    const path: Step[] = [{ node: 0, next: -1, added: [], contents: 0 }];
     while (path.length > 0) {
       const top = path[path.length - 1]!;
       if (top.next === -1) {
@@ -44,10 +62,11 @@ class Numbering {
       }
       const child = this.dominators.children[top.node]![top.next++];
       if (child !== undefined) {
-        path.push({ node: child, next: -1, added: [] });
+        path.push({ node: child, next: -1, added: [], contents: this.contents.length });
         continue;
       }
       for (const key of top.added) this.table.delete(key);
+      this.contents.length = top.contents;
       path.pop();
     }
     replaceValues(this.func, this.replacements);
@@ -91,10 +110,13 @@ class Numbering {
       mapOperands(inst, map);
       if (inst.kind === 'load' && !inst.volatile) {
         this.reuse(this.loadKey(inst, inst.type as ScalarType, versions), inst, added);
+        this.know(inst, resolve(this.replacements, inst), versions);
       } else {
         const key = this.key(inst, node);
         if (key !== undefined) this.reuse(key, inst, added);
+        const before = inst.kind === 'store' ? versions.slice() : versions;
         this.touch(inst, versions);
+        if (inst.kind === 'store') this.carry(inst, before, versions, added);
         if (inst.kind === 'store' && !inst.volatile) this.remember(inst, versions, added);
       }
     }
@@ -116,6 +138,29 @@ class Numbering {
     const key = this.loadKey(inst, typeOf(inst.value) as ScalarType, versions);
     this.table.set(key, inst.value);
     added.push(key);
+    this.know(inst, inst.value, versions);
+  }
+
+  private know(access: LoadInst | StoreInst, value: Value, versions: Int32Array): void {
+    const memory = this.memory.classOf(access.address);
+    this.contents.push({ access, value, memory, version: versions[memory]! });
+  }
+
+  /** What lies apart from what is stored is as it was. */
+  private carry(store: StoreInst, before: Int32Array, after: Int32Array, added: string[]): void {
+    const { contents } = this;
+    const end = contents.length;
+    for (let i = Math.max(0, end - MAX_CARRIED); i < end; i++) {
+      const { access, value, memory, version } = contents[i]!;
+      if (version !== before[memory] || version === after[memory] || !areApart(access, store)) continue;
+      const type = (access.kind === 'load' ? access.type : typeOf(access.value)) as ScalarType;
+      const key = this.loadKey(access, type, after);
+      if (!this.table.has(key)) {
+        this.table.set(key, value);
+        added.push(key);
+      }
+      contents.push({ access, value, memory, version: after[memory]! });
+    }
   }
 
   private loadKey(inst: LoadInst | StoreInst, type: ScalarType, versions: Int32Array): string {
@@ -161,9 +206,17 @@ class Numbering {
     if (value.kind === 'undef') return `${value.type}:undef`;
     let number = this.numbers.get(value);
     if (number === undefined) {
-      number = this.numbers.size;
+      const key = this.remadeKey(value);
+      number = key === undefined ? this.next++ : (this.remade.get(key) ?? this.next++);
+      if (key !== undefined) this.remade.set(key, number);
       this.numbers.set(value, number);
     }
     return number;
+  }
+
+  private remadeKey(value: Value): string | undefined {
+    if (value.kind === 'core') return `core ${value.relocation} ${value.root} ${value.access}`;
+    if (value.kind !== 'ptradd' || (value.offset.kind !== 'const' && value.offset.kind !== 'core')) return undefined;
+    return `${this.number(value.base)} ${this.number(value.offset)}`;
   }
 }

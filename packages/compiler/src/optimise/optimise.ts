@@ -1,6 +1,7 @@
 import type { Diagnostic } from '@skep/base';
 import { removeUnreachable } from '../ir/graph.ts';
 import type { Func, Module } from '../ir/ir.ts';
+import { sizeOfBlock } from '../ir/uses.ts';
 import { assertValid, verifyFunction } from '../ir/verify.ts';
 import { simplifyControlFlow } from './cfg.ts';
 import { eliminateDeadCode } from './dce.ts';
@@ -86,6 +87,15 @@ const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
 /** Rounds of the pipeline; real functions settle after three or four. */
 const ROUNDS = 6;
 
+/** Instructions from which on another round has to be worth it. */
+const LARGE = 4000;
+
+function sizeOf(func: Func): number {
+  let size = 0;
+  for (const block of func.blocks) size += sizeOfBlock(block);
+  return size;
+}
+
 function optimiseFunction(func: Func, options: OptimiseOptions): void {
   run(func, ENTER, options);
   if (options.level === 0) {
@@ -105,7 +115,13 @@ function hasNarrowCompares(cpu: OptimiseOptions['cpu']): boolean {
 }
 
 function settle(func: Func, passes: readonly Pass[], rounds: number, options: OptimiseOptions): void {
-  for (let round = 0; round < rounds; round++) if (!run(func, passes, options)) break;
+  for (let round = 0, size = sizeOf(func); round < rounds; round++) {
+    if (!run(func, passes, options)) break;
+    const now = sizeOf(func);
+    // Of a large function the first round does nearly all, and each takes as long.
+    if (size > LARGE && now > size * 0.98) break;
+    size = now;
+  }
 }
 
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {

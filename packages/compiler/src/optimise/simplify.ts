@@ -254,7 +254,9 @@ export class Simplifier {
       const never =
         a.kind === 'alloca' ||
         ((a.kind === 'global' || a.kind === 'func') && a.linkage !== 'extern' && a.linkage !== 'weak');
-      if (never && (op === 'eq' || op === 'ne')) return op === 'ne' ? TRUE : FALSE;
+      // Neither is what lies behind something else: a pointer to a member, or to the next element.
+      const behind = a.kind === 'ptradd' && a.offset.kind === 'const' && a.offset.value > 0n;
+      if ((never || behind) && (op === 'eq' || op === 'ne')) return op === 'ne' ? TRUE : FALSE;
     }
     if (type === 'i1' && (op === 'eq' || op === 'ne')) {
       return (op === 'eq') === (b.value === 1n) ? a : this.binaryOf('xor', a, TRUE);

@@ -31,8 +31,10 @@ export function splitAllocas(func: Func): boolean {
 const ROUNDS = 12;
 /** Bytes that only copies touch become scalars up to this many in a row, and stay in memory beyond. */
 const MAX_GAP = 32;
-/** More pieces than this are an array, which is cheaper in memory. */
+/** More pieces than this are an array, which is cheaper in memory, unless it would fill the stack. */
 const MAX_PIECES = 64;
+const MOST_PIECES = 1024;
+const MUCH_STACK = 256;
 
 type Access = LoadInst | StoreInst | MemCopyInst | MemSetInst;
 interface Slice {
@@ -190,7 +192,7 @@ function cut(alloca: AllocaInst, slices: readonly Slice[]): Piece[] | undefined 
     }
     at = range.end;
   }
-  if (pieces.length > MAX_PIECES || !gain) return undefined;
+  if (pieces.length > (alloca.size > MUCH_STACK ? MOST_PIECES : MAX_PIECES) || !gain) return undefined;
   const only = pieces.length === 1 ? pieces[0]! : undefined;
   const settled =
     only !== undefined &&
