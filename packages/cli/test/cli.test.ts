@@ -190,6 +190,17 @@ describe('build', () => {
     expect(cli.run(['disasm', object]).out).toContain('r0 = 17');
   });
 
+  it('reads a program from standard input, as clang does', () => {
+    const object = join(folder, 'piped.o');
+    const line = ['build', '-target', 'bpf', '-O2', '-x', 'c', '-c', '-', '-o', object];
+    const { status, err } = cli.run(line, { input: `${PASS}SEC("xdp") int f(void *ctx) { return 7; }\n${LICENSE}` });
+    expect([status, err]).toEqual([0, '']);
+    expect(cli.run(['disasm', object]).out).toContain('r0 = 7');
+    // How makefiles ask for the directories of headers.
+    expect(cli.run(['build', '-v', '-E', '-'], { input: '' })).toEqual({ status: 0, out: '\n', err: '' });
+    expect(cli.run(['build', '-c', '-', '-o', object], { input: 'int x = ;' }).err).toContain('--> -:1:9');
+  });
+
   it('writes dependencies and preprocessed text', () => {
     const header = file('dep.h', '#define VALUE 5\n');
     const source = file('dep.bpf.c', `#include "dep.h"\nint value = VALUE;\n`);

@@ -139,7 +139,7 @@ function warningsOf({ options }: Call): string[] {
 }
 
 function objectName(path: string): string {
-  return `${path.replace(/\.[cso]$/, '')}.o`;
+  return `${path === '-' ? 'stdin' : path.replace(/\.[cso]$/, '')}.o`;
 }
 
 function readText(path: string): string | undefined {
