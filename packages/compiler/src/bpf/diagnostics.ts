@@ -53,6 +53,21 @@ export const stackOfChainTooLarge = (
     'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',
     notes,
   );
+export const contextFieldChosen = (span: Span | undefined, taken: Span | undefined): Diagnostic => ({
+  code: 'W1380',
+  severity: 'warning',
+  message: 'the field of the context that is accessed here is chosen while the program runs: the verifier will refuse it',
+  span,
+  ...(taken && { notes: [{ message: 'its address is taken here', span: taken }] }),
+  help: 'read each field by its name in a branch of its own, and choose between the values',
+});
+export const contextFieldVaries = (span: Span | undefined): Diagnostic => ({
+  code: 'W1381',
+  severity: 'warning',
+  message: 'this accesses the context at a distance that is not constant: the verifier will refuse it',
+  span,
+  help: 'name the fields, or let a loop over them be unrolled with `#pragma unroll`',
+});
 export const callChainTooDeep = (chain: string, span: Span | undefined) =>
   error('E1311', `the calls ${chain} are more than 8 deep`, span, 'make some of these functions __always_inline');
 export const needsMoreRegisters = (name: string, span: Span | undefined) =>
