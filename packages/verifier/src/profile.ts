@@ -32,6 +32,8 @@ export interface KernelProfile {
    * are kept in spills, prototypes have no tags, results of LSM programs are free (Linux before 6.8; measured on 6.1).
    */
   readonly early: boolean;
+  /** Functions of tracing programs have stacks of their own (Linux 6.13, x86-64 and arm64). */
+  readonly privateStack: boolean;
 }
 
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
@@ -51,6 +53,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     fastcall: false,
     staticLiveness: false,
     early: true,
+    privateStack: false,
   },
   '6.12': {
     version: '6.12',
@@ -68,6 +71,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     fastcall: true,
     staticLiveness: false,
     early: false,
+    privateStack: false,
   },
   '6.18': {
     version: '6.18',
@@ -85,5 +89,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     fastcall: true,
     staticLiveness: true,
     early: false,
+    privateStack: true,
   },
 };

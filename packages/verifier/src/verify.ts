@@ -1,7 +1,7 @@
 /** The verdict on a program. */
 import { ATTACH_TYPES, hasSince, PROG_TYPES } from '@skep/abi';
 import type { Btf } from '@skep/object';
-import { contextTable } from './check/context.ts';
+import { contextTable, type MeasuredTables } from './check/context.ts';
 import { setUpArguments } from './check/global-function.ts';
 import { changesPacket, helperMightSleep } from './check/helpers.ts';
 import { kfuncMightSleep } from './check/kfuncs.ts';
@@ -26,6 +26,8 @@ export interface VerifyInput extends ProgramInput {
   /** False: as for a user without CAP_BPF and CAP_PERFMON. */
   readonly privileged?: boolean;
   readonly budget?: Budget;
+  /** Of a kernel that was asked itself, in place of those that are built in for {@link kernel}. */
+  readonly tables?: MeasuredTables | undefined;
   /**
    * Keep the path to a refusal, for {@link Verdict.path}. The program is followed a second time for it when it is
    * refused; accepted ones cost nothing.
@@ -113,6 +115,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
       input.type,
       input.attachTarget !== undefined && input.type === 17 ? 23 : (input.attachType ?? 0),
       kernel.version,
+      input.tables,
     );
     explorer = new Explorer(program, kernel, {
       privileged,
@@ -135,7 +138,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     });
     exploreGlobals(explorer);
     if (kernel.fastcall) removeFastcalls(program);
-    checkStackDepth(program, kernel.compareRanges);
+    checkStackDepth(program, kernel);
     checkLeftovers(explorer);
   }
 }

@@ -1,4 +1,5 @@
 /** How much stack the chains of calls need. */
+import type { KernelProfile } from '../profile.ts';
 import { Refusal } from '../refusal.ts';
 import type { Program, Subprogram } from './program.ts';
 
@@ -13,17 +14,34 @@ export function stackDepths(program: Program): number[] {
 /** What a frame costs, in units of the machine's stack; before Linux 6.8 in those of the kernel's interpreter, and at least one. */
 const roundUp = (depth: number, fine: boolean): number => (fine ? (depth + 15) & -16 : (Math.max(depth, 1) + 31) & -32);
 
-/** `fine`: {@link roundUp} of Linux 6.8 and later. */
-export function checkStackDepth(program: Program, fine: boolean): void {
+/** From this many bytes on a function gets a stack of its own, where there are such. */
+const PRIVATE_FROM = 64;
+/** Types of programs that never run twice at a time on a processor: kprobe, tracepoint, perf event, raw tracepoint. */
+const PRIVATE_TYPES = new Set([2, 5, 7, 17]);
+/** Tracing and LSM: at functions of the kernel, where a trampoline sees to it. */
+const TRAMPOLINES = new Set([26, 29]);
+const BPF_TRACE_ITER = 28;
+
+export function checkStackDepth(program: Program, kernel: Pick<KernelProfile, 'early' | 'privateStack'>): void {
+  const { type, attachType } = program.input;
+  const apart =
+    kernel.privateStack &&
+    !program.subprograms.some((sub) => sub.hasTailCall) &&
+    (PRIVATE_TYPES.has(type) || (TRAMPOLINES.has(type) && attachType !== BPF_TRACE_ITER));
+  /** Functions that callbacks run at another time share the kernel's stack. */
+  const shared = new Set<Subprogram>();
   for (let i = program.subprograms.length - 1; i >= 0; i--) {
     const sub = program.subprograms[i]!;
-    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback) walk(program, sub, fine);
+    if (i === 0 || sub.isAsyncCallback || sub.isExceptionCallback)
+      walk(program, sub, !kernel.early, i === 0 && apart, shared);
   }
 }
 
-function walk(program: Program, root: Subprogram, fine: boolean): void {
+function walk(program: Program, root: Subprogram, fine: boolean, apart: boolean, shared: Set<Subprogram>): void {
   const path: { readonly sub: Subprogram; next: number }[] = [];
   let depth = 0;
+  const isPrivate = (sub: Subprogram): boolean =>
+    apart && !shared.has(sub) && roundUp(sub.stackDepth, fine) >= PRIVATE_FROM;
   const enter = (sub: Subprogram): void => {
     if (sub.index !== 0 && sub.hasTailCall && depth >= 256)
       throw new Refusal(
@@ -31,7 +49,13 @@ function walk(program: Program, root: Subprogram, fine: boolean): void {
         sub.start,
       );
     path.push({ sub, next: sub.start });
-    depth += roundUp(sub.stackDepth, fine);
+    if (!apart) shared.add(sub);
+    const own = roundUp(sub.stackDepth, fine);
+    if (isPrivate(sub)) {
+      if (own > MOST) throw new Refusal(`stack size of subprog ${sub.index} is ${own}. Too large`, sub.start);
+      return;
+    }
+    depth += own;
     if (depth > MOST)
       throw new Refusal(`combined stack size of ${path.length} calls is ${depth}. Too large`, sub.start);
   };
@@ -50,7 +74,7 @@ function walk(program: Program, root: Subprogram, fine: boolean): void {
       called = target;
     }
     if (called === undefined) {
-      depth -= roundUp(top.sub.stackDepth, fine);
+      if (!isPrivate(top.sub)) depth -= roundUp(top.sub.stackDepth, fine);
       path.pop();
       continue;
     }
