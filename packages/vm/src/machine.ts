@@ -15,6 +15,7 @@ import { Cpumasks } from './kfuncs/cpumask.ts';
 import { Graphs } from './kfuncs/graphs.ts';
 import { Heap } from './kfuncs/heap.ts';
 import { FIRST_KFUNC, kfuncs } from './kfuncs/index.ts';
+import { ArenaMap } from './maps/arena.ts';
 import { createMap } from './maps/create.ts';
 import type { SpecialField, VmMap } from './maps/map.ts';
 import { CELLS, Memory, SCRATCH } from './memory.ts';
@@ -101,6 +102,9 @@ export class Machine {
   /** Who watches the programs; the interpreter runs them then, instruction by instruction. */
   observer: Observer | undefined;
   private readonly registers: Int32Array[] = [];
+  private readonly arenas = new Set<ArenaMap>();
+  /** Two pages in which nothing stays; see {@link castKern}. */
+  private nowhere: number | undefined;
 
   constructor(options: MachineOptions = {}) {
     this.cpus = options.cpus ?? 1;
@@ -117,11 +121,13 @@ export class Machine {
     this.mapsByAddress.set(map.address, map);
     this.objects.add({ kind: 'map', map });
     if (special.length > 0) map.onFree = (value) => this.heap.release(value, special);
+    if (map instanceof ArenaMap) this.arenas.add(map);
     return map;
   }
 
   removeMap(map: VmMap): void {
     this.mapsByAddress.delete(map.address);
+    if (map instanceof ArenaMap) this.arenas.delete(map);
     this.objects.remove(map);
     this.timers.forget(map);
   }
@@ -131,6 +137,22 @@ export class Machine {
     const program = loadProgram(this, spec, maps, types);
     this.objects.add({ kind: 'program', program });
     return program;
+  }
+
+  /**
+   * The address that a program uses for one of an arena: the low half, but in pages that nobody allocated one of a page
+   * that is zero whenever it is asked for.
+   */
+  castKern(low: number): number {
+    for (const arena of this.arenas) {
+      const state = arena.stateOf(low >>> 0);
+      if (state === 'used') return low;
+      if (state === 'elsewhere') continue;
+      this.nowhere ??= this.memory.allocate(2 * PAGE);
+      this.memory.bytes.fill(0, this.nowhere, this.nowhere + 2 * PAGE);
+      return this.nowhere + (low & (PAGE - 1));
+    }
+    return low;
   }
 
   /** A socket that programs can find or be run for. */
@@ -325,6 +347,8 @@ const callable: readonly (Helper | undefined)[] = Object.assign(
 
 /** Compiling takes about as long as interpreting so many instructions. */
 const COMPILE_AFTER = 20_000;
+/** Bytes of a page of an arena. */
+const PAGE = 4096;
 /** And for each instruction of the program so many. */
 const RUNS_TO_PAY = 50;
 

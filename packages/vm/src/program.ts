@@ -27,6 +27,8 @@ export interface VmProgram {
   readonly exceptionCallback: number | undefined;
   /** It has loops that end by `may_goto`. */
   readonly bounded: boolean;
+  /** It has pointers into an arena. */
+  readonly arena: boolean;
 }
 
 /** High half of a callback's "address": no memory is there, so that a program can only pass it on. */
@@ -47,7 +49,8 @@ export function loadProgram(
   const code = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
   for (const reference of spec.references) fill(machine, code, spec, reference, maps);
   const { exceptionCallback } = spec;
-  return { spec, code, compiled: undefined, heat: 0, types, exceptionCallback, bounded };
+  const arena = spec.references.some((one) => 'map' in one && maps.get(one.map) instanceof ArenaMap);
+  return { spec, code, compiled: undefined, heat: 0, types, exceptionCallback, bounded, arena };
 }
 
 /** Whether there is a `may_goto` in it. */

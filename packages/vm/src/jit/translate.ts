@@ -38,6 +38,8 @@ export interface Shared {
   readonly wild: number;
   /** `packetLoad(opcode, offset, packet, slot)`: 0 beyond the packet's end, else the bytes are in the cell of r0. */
   readonly packetLoad: number;
+  /** `castKern(address)`: see {@link Machine.castKern}. */
+  readonly castKern: number;
   /** Global with the turns left that `may_goto` lets loops make. */
   readonly turns: number;
   /** Loads may be of the recorded kernel's memory, whose addresses have high halves. */
@@ -723,6 +725,7 @@ class Translator {
     }
     this.get32(s);
     if (imm === CAST_KERN) {
+      code.op1(w.CALL, this.shared.castKern);
       this.set32(d);
       return;
     }

@@ -9,8 +9,9 @@ const BPF_F_NO_USER_CONV = 1 << 18;
 /**
  * `BPF_MAP_TYPE_ARENA` (kernel/bpf/arena.c): pages that programs and user space share by address. They lie in one piece
  * of the machine's memory, whose offsets are the low halves of their addresses; where user space wants the arena to lie
- * (`map_extra`) makes no difference. At most {@link MOST_PAGES} pages can be in use. A page that was not allocated reads
- * as zeroes until somebody writes there: programs are not stopped, as they are not in the kernel.
+ * (`map_extra`) makes no difference. At most {@link MOST_PAGES} pages can be in use. Pages that were not allocated read as
+ * zeroes and forget what is written, as in the kernel ({@link Machine.castKern}); but not where an instruction gets there
+ * by an offset from a page that was.
  */
 export class ArenaMap extends PlainMap {
   /** Offset of the first page. */
@@ -83,6 +84,13 @@ export class ArenaMap extends PlainMap {
     return this.memory.bytes.subarray(at, at + size);
   }
 
+  /** Whether an offset of memory lies in a page of the arena, and whether programs have that page. */
+  stateOf(at: number): 'elsewhere' | 'used' | 'free' {
+    const page = (at - this.start) >> 12;
+    if (at < this.start || page >= this.pages) return 'elsewhere';
+    return this.state[page] === USED ? 'used' : 'free';
+  }
+
   /** Pages that programs have. */
   get used(): number {
     return this.state.reduce((sum, one) => sum + (one === USED ? 1 : 0), 0);
@@ -117,7 +125,7 @@ export class ArenaMap extends PlainMap {
 
 const PAGE = 4096;
 /** 256 MiB. */
-export const MOST_PAGES = 65536;
+const MOST_PAGES = 65536;
 const FREE = 0;
 const USED = 1;
 const RESERVED = 2;
