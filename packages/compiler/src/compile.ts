@@ -1,6 +1,7 @@
 import { type Diagnostic, type DiagnosticNote, Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
 import type { Btf, VariableRange } from '@skep/object';
 import { emitObject } from './bpf/backend.ts';
+import { findContextAccess } from './bpf/context-access.ts';
 import type { TranslationUnit } from './c/ast.ts';
 import { lower } from './c/lower.ts';
 import { parseC } from './c/parse/parse.ts';
@@ -27,8 +28,8 @@ export interface CompileOptions {
   readonly vmlinux?: Btf | (() => Btf);
   /** The instruction set. v3 is understood by every kernel since 5.12, v1 by all. Default `v3`. */
   readonly cpu?: Cpu;
-  /** 0: only what loading needs; 1: registers, constants, dead code; 2: inlining and all. Default 2. */
-  readonly optimise?: 0 | 1 | 2;
+  /** 0: only what loading needs; 1: registers, constants, dead code; 2: inlining and all; `s`: as 2, for small objects. Default 2. */
+  readonly optimise?: 0 | 1 | 2 | 's';
   /**
    * As after `-W`, by clang's names, the later ones winning: `all`, `extra`, `shadow`, `no-format`, `error`,
    * `error=unused-variable`; `no-everything` is `-w`. Names that skep does not have mean nothing.
@@ -187,10 +188,16 @@ class Compilation {
     const { source, options, diagnostics } = this;
     const module = this.timed('lower', () => lower(tree, source.name, diagnostics, options));
     diagnostics.check();
+    const level = options.optimise ?? 2;
     const found = this.timed('optimise', () =>
-      optimise(module, { level: options.optimise ?? 2, cpu: options.cpu ?? 'v3', debug: options.debug ?? false }),
+      optimise(module, {
+        level: level === 's' ? 2 : level,
+        small: level === 's',
+        cpu: options.cpu ?? 'v3',
+        debug: options.debug ?? false,
+      }),
     );
-    for (const one of found) diagnostics.add(one);
+    for (const one of [...found, ...findContextAccess(module)]) diagnostics.add(one);
     diagnostics.check();
     return module;
   }
