@@ -11,8 +11,6 @@ export interface KernelProfile {
   readonly acquireRelease: boolean;
   /** A lookup in an array with a constant key inside of it is never null (Linux 6.15). */
   readonly arrayLookupNotNull: boolean;
-  /** Comparisons of two numbers neither of which is constant tell something of both (Linux 6.8). */
-  readonly compareRanges: boolean;
   /** What goes wrong only where a processor guesses is fenced off, not refused (Linux 6.17). */
   readonly barriers: boolean;
   /** Memory that a helper only reads stays as it was, and texts say which of both it is (Linux 6.14). */
@@ -44,7 +42,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: true,
     acquireRelease: false,
     arrayLookupNotNull: false,
-    compareRanges: false,
     barriers: false,
     helperReads: false,
     negation: false,
@@ -62,7 +59,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: true,
     acquireRelease: false,
     arrayLookupNotNull: false,
-    compareRanges: true,
     barriers: false,
     helperReads: false,
     negation: false,
@@ -80,7 +76,6 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     uninitStack: true,
     acquireRelease: true,
     arrayLookupNotNull: true,
-    compareRanges: true,
     barriers: true,
     helperReads: true,
     negation: true,

@@ -7,7 +7,7 @@ import { changesPacket, helperMightSleep } from './check/helpers.ts';
 import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
-import { type Budget, Explorer } from './explore/explorer.ts';
+import { type Budget, Explorer, type Observe } from './explore/explorer.ts';
 import { useEarlyRanges } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
@@ -35,6 +35,11 @@ export interface VerifyInput extends ProgramInput {
   readonly path?: boolean;
   /** Called with each line of the log that the kernel prints at level 2, but for the lines about precision. */
   readonly trace?: (line: string) => void;
+  /**
+   * Called with what is known before every instruction of every path, for checks against runs. Pruning compares all
+   * registers then, so that more paths are followed than the kernel follows.
+   */
+  readonly observe?: Observe;
 }
 
 export interface Verdict {
@@ -126,6 +131,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
       budget: input.budget ?? {},
       recordPath,
       trace,
+      observe: input.observe,
     });
     findCallers(
       program,

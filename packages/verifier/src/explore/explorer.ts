@@ -16,6 +16,7 @@ import type { Program } from '../program/program.ts';
 import { isSyncCallbackHelper, type Points } from '../program/structure.ts';
 import { PathStep } from '../record/path.ts';
 import { Trace } from '../record/trace.ts';
+import { type RegisterView, viewOf } from '../record/view.ts';
 import { Refusal } from '../refusal.ts';
 import { Frame, Slot } from '../state/frame.ts';
 import { NOT_INIT, PTR_TO_STACK, SCALAR, STACK_SPILL } from '../state/kinds.ts';
@@ -33,6 +34,9 @@ export interface Budget {
   /** States that are kept at the same time. */
   readonly states?: number;
 }
+
+/** Told what is known before every instruction of every path: the registers of the function that runs. */
+export type Observe = (insn: number, frame: number, registers: readonly (RegisterView | undefined)[]) => void;
 
 interface Pending {
   readonly state: State;
@@ -83,6 +87,7 @@ export class Explorer {
   readonly statesKept: Uint32Array;
   /** Writes the kernel's log of level 2. */
   readonly trace: Trace | undefined;
+  readonly observe: Observe | undefined;
   /** The path so far; recorded when it is asked for. */
   trail: PathStep | undefined;
   /** Functions that may move the packet, by number. */
@@ -109,6 +114,7 @@ export class Explorer {
       /** Keep the path, for {@link trail}. */
       readonly recordPath?: boolean;
       readonly trace?: ((line: string) => void) | undefined;
+      readonly observe?: Observe | undefined;
     },
   ) {
     this.program = program;
@@ -130,6 +136,7 @@ export class Explorer {
     this.visits = new Uint32Array(program.length);
     this.statesKept = new Uint32Array(program.length);
     this.recordPath = options.recordPath ?? false;
+    this.observe = options.observe;
     this.trace = options.trace && new Trace(this, options.trace);
     this.deadline = performance.now() + (options.budget.time ?? 20000);
     this.mostKept = options.budget.states ?? 400000;
@@ -351,6 +358,14 @@ export class Explorer {
     }
     if (this.jumpPoint[insn]) this.recordStep(0, undefined);
     this.trace?.enter(this, this.previous);
+    if (this.observe !== undefined) {
+      const { number, regs } = this.frame;
+      this.observe(
+        insn,
+        number,
+        regs.map((reg) => viewOf(reg, number)),
+      );
+    }
     if (this.recordPath) this.trail = new PathStep(insn, this.trail, this.state);
     this.visits[insn]! += 1;
     const code = program.code[insn]!;

@@ -36,7 +36,7 @@ export function visited(x: Explorer): boolean {
   const forced = x.testStateFreq || x.forceCheckpoint[insn] === 1 || state.steps.length > 40;
   let add = forced || (x.jumps - x.jumpsAtState >= 2 && x.processed - x.processedAtState >= 8);
   const list = x.statesAt(insn);
-  cleanLive(x, list, state);
+  if (x.observe === undefined) cleanLive(x, list, state);
   let count = 0;
   let at = 0;
   while (at < list.length) {
@@ -78,7 +78,7 @@ export function visited(x: Explorer): boolean {
     } else {
       const entry = loopEntryOf(old);
       const force = entry !== undefined && entry.branches > 0;
-      if (statesEqual(x, old, state, force ? 'within' : 'prune')) {
+      if (statesEqual(x, old, state, force || x.observe !== undefined ? 'within' : 'prune')) {
         if (force) updateLoopEntry(state, entry);
         hit = true;
       }
@@ -233,7 +233,7 @@ function statesEqual(x: Explorer, old: State, cur: State, exact: Exactness): boo
     const a = old.frames[f]!;
     const b = cur.frames[f]!;
     if (a.callsite !== b.callsite || a.callbackDepth > b.callbackDepth) return false;
-    const live = x.live === undefined ? -1 : x.live[insnOf(old, a)]!;
+    const live = x.live === undefined || x.observe !== undefined ? -1 : x.live[insnOf(old, a)]!;
     const read = x.live === undefined ? a.read : -1;
     for (let r = 0; r < 11; r++) {
       const bit = 1 << r;
