@@ -69,6 +69,7 @@ export {
   loadProgram,
   Program,
   type ProgramOptions,
+  probeProgram,
   type TestRunOptions,
   type TestRunResult,
 } from './program.ts';

@@ -175,6 +175,14 @@ export function loadProgram(options: ProgramOptions): Program {
   throw tooOld ?? programRefused(options.name, -result, log);
 }
 
+/** Asks whether the kernel would take a program, which is closed at once: 0, or the error number. The log is written to `log`. */
+export function probeProgram(options: ProgramOptions, log?: Uint8Array): number {
+  const result = attempt(options, log === undefined ? 0 : (options.logLevel ?? 1), log);
+  if (result < 0) return -result;
+  new Handle(result, `program ${options.name}`).close();
+  return 0;
+}
+
 const EMPTY = new Uint8Array();
 const LOG_START = 1 << 20;
 /** What BPF_PROG_LOAD takes at most is UINT_MAX >> 2; more than this nobody reads. */

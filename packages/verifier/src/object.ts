@@ -1,6 +1,7 @@
 /** The programs of an object, each with its verdict. */
 import { ATTACH_TYPES, PROG_TYPES } from '@skep/abi';
 import { applyCore, type Btf, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
+import type { MeasuredTables } from './check/context.ts';
 import type { Budget } from './explore/explorer.ts';
 import type { KernelProfile } from './profile.ts';
 import { BPF_F_RDONLY_PROG, type MapInfo } from './program/maps.ts';
@@ -13,6 +14,8 @@ export interface ObjectOptions {
   readonly kernelBtf: Btf;
   readonly privileged?: boolean;
   readonly budget?: Budget;
+  /** Of a kernel that was asked itself ({@link VerifyInput.tables}). */
+  readonly tables?: MeasuredTables | undefined;
   /** Keep the path to a refusal ({@link Verdict.path}). */
   readonly path?: boolean;
   /** The kernel's log of level 2, line by line, with the program that it is about. */
@@ -116,6 +119,7 @@ function inputOf(
     kernelBtf: options.kernelBtf,
     ...(options.privileged !== undefined && { privileged: options.privileged }),
     ...(options.budget !== undefined && { budget: options.budget }),
+    ...(options.tables !== undefined && { tables: options.tables }),
     ...(options.path !== undefined && { path: options.path }),
     ...(trace !== undefined && { trace: (line: string) => trace(line, program) }),
   };
@@ -161,6 +165,8 @@ function undecided(what: string): Verdict {
     stackDepth: [],
     visits: new Uint32Array(0),
     statesKept: new Uint32Array(0),
+    needs: { helpers: [], kfuncs: [], features: [], since: undefined },
+    limits: [],
   };
 }
 

@@ -7,14 +7,15 @@ import { changesPacket, helperMightSleep } from './check/helpers.ts';
 import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
-import { type Budget, Explorer, type Observe } from './explore/explorer.ts';
+import { type Budget, Explorer, MOST_INSNS, type Observe } from './explore/explorer.ts';
 import { useEarlyRanges } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
 import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
-import { checkStructure, markPoints, resolveImmediates } from './program/structure.ts';
+import { checkStructure, MOST_SUBPROGRAMS, markPoints, resolveImmediates } from './program/structure.ts';
 import { type PathStep, pathTo } from './record/path.ts';
+import { type Limit, type Needs, needsOf } from './record/report.ts';
 import { Refusal } from './refusal.ts';
 import { PTR_TO_CTX } from './state/kinds.ts';
 import { pointer } from './state/reg.ts';
@@ -65,6 +66,10 @@ export interface Verdict {
   /** By slot: how often the verifier went through the instruction, and how many states it kept there. */
   readonly visits: Uint32Array;
   readonly statesKept: Uint32Array;
+  /** What the program asks of a kernel. */
+  readonly needs: Needs;
+  /** How near its limits the program came. */
+  readonly limits: readonly Limit[];
   /**
    * From the first instruction to the one that was refused, when it was asked for ({@link VerifyInput.path}). Empty
    * where the program was refused before any path was followed.
@@ -91,6 +96,8 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     stackDepth: program.subprograms.length > 0 ? stackDepths(program) : [],
     visits: explorer?.visits ?? new Uint32Array(program.length),
     statesKept: explorer?.statesKept ?? new Uint32Array(program.length),
+    needs: needsOf(input),
+    limits: limitsOf(program, explorer?.processed ?? 0),
   });
   try {
     explore();
@@ -147,6 +154,15 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     checkStackDepth(program, kernel);
     checkLeftovers(explorer);
   }
+}
+
+function limitsOf(program: Program, processed: number): Limit[] {
+  return [
+    { name: 'processed instructions', used: processed, most: MOST_INSNS },
+    { name: 'stack bytes', used: Math.max(0, ...program.subprograms.map((sub) => sub.stackDepth)), most: 512 },
+    { name: 'functions', used: program.subprograms.length, most: MOST_SUBPROGRAMS },
+    { name: 'maps', used: new Set(program.input.mapAt?.values()).size, most: 64 },
+  ];
 }
 
 /** Global functions that something calls are checked by themselves, until no new ones appear. */

@@ -9,12 +9,13 @@ import {
   compileTypes,
   explainKernelLogOf,
   type KernelName,
+  type MeasuredKernel,
   readBytes,
   renderFix,
 } from 'skep';
 import type { Call } from '../command.ts';
 import { noSuchKernel, noSuchProgramHere, nothingToCheck } from '../diagnostics.ts';
-import { closestKernel, KERNELS } from '../kernels.ts';
+import { closestKernel, KERNELS, readProfile } from '../kernels.ts';
 import { showStory } from '../refusal.ts';
 import { compileOptions, readBtf } from './shared.ts';
 
@@ -24,11 +25,13 @@ export async function execute(call: Call): Promise<number> {
   const log = call.options.text('kernelLog');
   if (log !== undefined) return explainLog(call, log, format.kind === 'json' || format.kind === 'jsonl');
   if (call.args.length === 0) throw new SkepError(nothingToCheck(), EXIT.usage);
-  const kernels = kernelsOf(call.options.text('kernel'));
+  const profile = profileOf(call);
+  const kernels = profile ? [closestKernel(profile.release).kernel] : kernelsOf(call.options.text('kernel'));
   const programs = call.options.list('program');
   const trace = call.options.flag('trace');
   const report = checkFile(call.args[0]!, {
     kernels,
+    tables: profile,
     types: typesOf(call),
     compile: compileOptions(call),
     programs,
@@ -73,7 +76,7 @@ export function executeQuietly(call: Call): number {
 
 /** `skep check --kernel-log FILE [prog]`: 3 when it holds a refusal. */
 function explainLog(call: Call, path: string, json: boolean): number {
-  const { kernel, release } = closestKernel(call.options.text('kernel'));
+  const { kernel, release } = closestKernel(profileOf(call)?.release ?? call.options.text('kernel'));
   const [program] = call.options.list('program');
   const story = explainKernelLogOf(call.args[0], utf8Text(readBytes(path)), {
     release,
@@ -106,6 +109,12 @@ function kernelsOf(text: string | undefined): readonly KernelName[] {
     if (found === undefined) throw new SkepError(noSuchKernel(one, KERNELS), EXIT.usage);
     return found;
   });
+}
+
+/** `--kernel my-kernel.json` */
+function profileOf(call: Call): MeasuredKernel | undefined {
+  const text = call.options.text('kernel');
+  return text?.endsWith('.json') ? readProfile(text) : undefined;
 }
 
 /** Types of the kernel that programs are fitted to: a file's, the running kernel's, or the bundled ones. */

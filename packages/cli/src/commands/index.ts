@@ -35,7 +35,7 @@ const compiling: readonly Option[] = [
     choices: ['v1', 'v2', 'v3', 'v4'],
     fallback: 'v3',
   },
-  { flags: '-O, --optimise', value: 'level', summary: 'how much to optimise', choices: ['0', '1', '2'], fallback: '2' },
+  { flags: '-O, --optimise', value: 'level', summary: 'how much to optimise', choices: ['0', '1', '2', 's'], fallback: '2' },
 ];
 
 /** All commands, in the order of the help. */
@@ -218,7 +218,8 @@ export const COMMANDS: readonly Command[] = [
       {
         flags: '--kernel',
         value: 'versions',
-        summary: 'as these kernels would: 6.1,6.12,6.18 (default: like the running one)',
+        summary:
+          'as these kernels would: 6.1,6.12,6.18, running, or a profile of `skep probe-kernel` (default: running)',
       },
       { flags: '--program', value: 'name', summary: 'only this program', many: true },
       {
@@ -249,6 +250,15 @@ export const COMMANDS: readonly Command[] = [
       { line: 'skep explain E2103', does: 'what it means, why the kernel insists, and what to write instead' },
     ],
     load: () => import('./explain.ts'),
+  },
+  {
+    name: 'probe-kernel',
+    summary: 'Ask the running kernel what it allows each type of program, for `skep check --kernel FILE` anywhere',
+    description:
+      'Loads some forty thousand tiny programs, each of which does one thing, and closes them at once; nothing is attached.',
+    options: [{ flags: '-o, --output', value: 'file', summary: 'the profile (default: stdout)' }],
+    examples: [{ line: 'skep probe-kernel -o my-kernel.json', does: 'contexts, helpers and results of this kernel' }],
+    load: () => import('./probe-kernel.ts'),
   },
   {
     name: 'test-run',

@@ -15,9 +15,13 @@ export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
     defines: options.list('define'),
     undefines: options.list('undefine'),
     cpu: options.text('cpu') as 'v1' | 'v2' | 'v3' | 'v4',
-    optimise: Number(options.text('optimise')) as 0 | 1 | 2,
+    optimise: levelOf(options.text('optimise')),
     ...(btf !== undefined && { btf: readBtf(btf) }),
   };
+}
+
+function levelOf(text: string): 0 | 1 | 2 | 's' {
+  return text === 's' ? 's' : (Number(text) as 0 | 1 | 2);
 }
 
 /** Opens what the user named, and prints warnings. */

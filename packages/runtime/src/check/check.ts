@@ -14,6 +14,7 @@ import {
   type Explanation,
   explainProgram,
   type KernelProfile,
+  type MeasuredTables,
   type Naming,
   type Place,
   type ProgramVerdict,
@@ -32,6 +33,8 @@ export interface CheckOptions {
   readonly kernels: readonly KernelName[];
   /** Types of the kernel, to which programs are fitted. */
   readonly types: Btf;
+  /** Of a kernel that was asked itself (`skep probe-kernel`). */
+  readonly tables?: MeasuredTables | undefined;
   /** Only these; all without. */
   readonly programs?: readonly string[];
   readonly compile?: CompileOptions;
@@ -81,17 +84,31 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
   const programs = kernels.flatMap((kernel) =>
     verifyObject(
       object,
-      { kernel, kernelBtf: types, ...(trace && { trace: (line, program) => trace(line, program.name) }) },
+      {
+        kernel,
+        kernelBtf: types,
+        tables: options.tables,
+        ...(trace && { trace: (line, program) => trace(line, program.name) }),
+      },
       options.programs,
     ).map((short): Checked => {
-      const verdict = short.accepted ? short : withPath(object, short, kernel, types);
+      const verdict = short.accepted
+        ? short
+        : withPath(object, short, { kernel, kernelBtf: types, tables: options.tables });
       const cost = costOf(verdict);
       if (verdict.accepted) return { kernel, verdict, explanation: undefined, diagnostic: undefined, fixes: [], cost };
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
       const explanation = verdict.decided ? withCost(explainProgram(verdict, kernel, naming), cost) : undefined;
       const wanted = options.fixes !== false && built !== undefined && explanation !== undefined;
       const fixes = wanted
-        ? tryFixes(built, verdict, { compile: options.compile ?? {}, kernel, kernels, types, time: options.fixTime })
+        ? tryFixes(built, verdict, {
+            compile: options.compile ?? {},
+            kernel,
+            kernels,
+            types,
+            tables: options.tables,
+            time: options.fixTime,
+          })
         : [];
       return {
         kernel,

@@ -100,14 +100,14 @@ function sameRefusal(
   object: ObjectSpec,
   log: KernelLog,
   wanted: string | undefined,
-  { kernel, types }: LogOptions,
+  { kernel, types, tables }: LogOptions,
 ): ProgramVerdict | undefined {
   const known = wanted !== undefined && object.programs.some((one) => one.name === wanted);
-  const verdicts = verifyObject(object, { kernel, kernelBtf: types }, known ? [wanted] : undefined);
+  const verdicts = verifyObject(object, { kernel, kernelBtf: types, tables }, known ? [wanted] : undefined);
   const refused = verdicts.filter((one) => !one.accepted && one.decided);
   const same =
     refused.find((one) => one.insn === log.insn && log.messages.includes(one.kernelMessage ?? '')) ??
     refused.find((one) => one.insn === log.insn) ??
     (known ? refused[0] : undefined);
-  return same && withPath(object, same, kernel, types);
+  return same && withPath(object, same, { kernel, kernelBtf: types, tables });
 }

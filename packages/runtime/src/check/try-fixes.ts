@@ -5,7 +5,13 @@ import type { Compiled } from '@skep/compiler';
 import { type CompileOptions, compile, compileToTree } from '@skep/compiler';
 import type { Btf, ObjectSpec } from '@skep/object';
 import { openObject } from '@skep/object';
-import { explainProgram, type KernelProfile, type ProgramVerdict, verifyObject } from '@skep/verifier';
+import {
+  explainProgram,
+  type KernelProfile,
+  type MeasuredTables,
+  type ProgramVerdict,
+  verifyObject,
+} from '@skep/verifier';
 import { type Edit, Editing } from './fixes/editing.ts';
 import { scratchMap } from './fixes/program.ts';
 import { propose } from './fixes/propose.ts';
@@ -40,6 +46,7 @@ export interface TryOptions {
   /** Kernels for which a fix is verified besides. */
   readonly kernels: readonly Version[];
   readonly types: Btf;
+  readonly tables?: MeasuredTables | undefined;
   /** Fixes that are looked for. Default 2. */
   readonly most?: number;
   /** Milliseconds for all of them. Default 4000. */
@@ -89,9 +96,12 @@ export function tryStackFixes(
         }
         const object = openObject(compiled.object, { name: source.name });
         const verifiedOn = options.kernels.filter((kernel) =>
-          verifyObject(object, { kernel, kernelBtf: options.types, budget: { time: VERDICT_TIME } }).every(
-            (one) => one.accepted,
-          ),
+          verifyObject(object, {
+            kernel,
+            kernelBtf: options.types,
+            tables: options.tables,
+            budget: { time: VERDICT_TIME },
+          }).every((one) => one.accepted),
         );
         const [first, ...also] = [...titles, title];
         if (verifiedOn.length > 0)
@@ -128,7 +138,13 @@ class Search {
 
   /** Tries what may mend this refusal; where another one comes behind it, what may mend that as well. */
   from(built: Built, refused: ProgramVerdict, titles: readonly string[], depth: number): void {
-    const verdict = refused.path ? refused : withPath(built.object, refused, this.options.kernel, this.options.types);
+    const verdict = refused.path
+      ? refused
+      : withPath(built.object, refused, {
+          kernel: this.options.kernel,
+          kernelBtf: this.options.types,
+          tables: this.options.tables,
+        });
     const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
     const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
     const explanation = explainProgram(verdict, this.options.kernel, naming);
@@ -179,7 +195,8 @@ class Search {
   private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
     try {
       const time = Math.max(VERDICT_TIME, (this.options.time ?? DEFAULT_TIME) / 4);
-      const options = { kernel, kernelBtf: this.options.types, budget: { time } };
+      const { types, tables } = this.options;
+      const options = { kernel, kernelBtf: types, tables, budget: { time } };
       return verifyObject(built.object, options, [this.program])[0];
     } catch {
       // Types that cannot be fitted: whoever asked has said so already.

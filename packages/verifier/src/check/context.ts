@@ -1,5 +1,5 @@
 /** What a program may read and write of its context, and which helpers and results it may use. */
-import { CONTEXT_TABLES, HELPER_TABLES, PROGRAM_TABLES } from '../generated/contexts.ts';
+import { CONTEXT_TABLES, HELPER_TABLES, PROGRAM_TABLES, type ProgramTable } from '../generated/contexts.ts';
 import type { KernelProfile } from '../profile.ts';
 import {
   MAYBE_NULL,
@@ -45,15 +45,34 @@ const POINTERS: Readonly<Record<string, number>> = {
   tp_buffer: PTR_TO_TP_BUFFER,
 };
 
+/** What a kernel answered about its types of programs ({@link PROGRAM_TABLES} for one kernel that is not built in). */
+export interface MeasuredTables {
+  readonly contexts: readonly string[];
+  readonly helpers: readonly string[];
+  readonly programs: readonly ProgramTable[];
+}
+
 const tables = new Map<string, ContextTable>();
+const measuredTables = new WeakMap<MeasuredTables, Map<string, ContextTable>>();
 
 /** Where the attach type makes no difference, any row of the program type serves. */
-export function contextTable(type: number, attach: number, kernel: KernelProfile['version']): ContextTable {
+export function contextTable(
+  type: number,
+  attach: number,
+  kernel: KernelProfile['version'],
+  measured?: MeasuredTables,
+): ContextTable {
+  let known = measured === undefined ? tables : measuredTables.get(measured);
+  if (known === undefined) {
+    known = new Map();
+    measuredTables.set(measured!, known);
+  }
   const key = `${kernel}/${type}/${attach}`;
-  let table = tables.get(key);
+  let table = known.get(key);
   if (table === undefined) {
-    table = build(type, attach, kernel);
-    tables.set(key, table);
+    const isMeasured = measured?.programs.some((row) => row.type === type) ?? false;
+    table = build(type, attach, isMeasured ? measured! : builtIn(kernel));
+    known.set(key, table);
   }
   return table;
 }
@@ -77,12 +96,18 @@ const UNIX_ATTACH: Readonly<Record<string, { readonly like: number; readonly res
   '18/53': { like: 49, result: [1, 1] },
 };
 
-function build(type: number, attach: number, kernel: KernelProfile['version']): ContextTable {
-  const rows = PROGRAM_TABLES[kernel].filter((row) => row.type === type);
+const builtIn = (kernel: KernelProfile['version']): MeasuredTables => ({
+  contexts: CONTEXT_TABLES,
+  helpers: HELPER_TABLES,
+  programs: PROGRAM_TABLES[kernel],
+});
+
+function build(type: number, attach: number, from: MeasuredTables): ContextTable {
+  const rows = from.programs.filter((row) => row.type === type);
   const row = rows.find((one) => one.attach === (UNIX_ATTACH[`${type}/${attach}`]?.like ?? attach)) ?? rows[0];
   if (row === undefined) return { access: () => undefined, helpers: undefined, result: undefined, measured: false };
   const entries = new Map<number, ContextAccess>();
-  for (const text of CONTEXT_TABLES[row.context]!.split(' ')) {
+  for (const text of from.contexts[row.context]!.split(' ')) {
     const found = /^(\d+)\.(\d)\.(\d)(.*)$/.exec(text);
     if (found === null) continue;
     const pointer = found[4]!;
@@ -103,7 +128,7 @@ function build(type: number, attach: number, kernel: KernelProfile['version']): 
   };
   return {
     access,
-    helpers: numbers(HELPER_TABLES[row.helpers]!),
+    helpers: numbers(from.helpers[row.helpers]!),
     result: UNIX_ATTACH[`${type}/${attach}`]?.result ?? row.result,
     measured: true,
   };
