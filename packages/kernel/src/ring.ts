@@ -76,7 +76,7 @@ export class RingBuffer {
       // Some at a time, so that their headers are still in the processor's cache when they are handed over.
       for (let left = max; left > 0; ) {
         const before = this.position;
-        const taken = this.drainSome(take, Math.min(left, CHUNK));
+        const taken = this.drainSome(take, Math.min(left, CHUNK) | 0);
         count += taken;
         left -= taken;
         if (this.closed || this.position === before) break;
@@ -134,31 +134,20 @@ export class RingBuffer {
     this.close();
   }
 
-  /**
-   * A look at the headers, then a fence, then the records. Only behind the fence are their bytes what the producer wrote. It
-   * is a read-modify-write on our own page, since an atomic load from a read-only mapping is one that some JavaScript
-   * engines compile to a write. Positions have 64 bits; what lies in the ring is counted in 32, which is what costs least.
-   */
+  /** Positions have 64 bits; what lies in the ring is counted in 32, which is what costs least. */
   private drainSome(take: (data: ReadOnlyView, offset: number, length: number) => void, max: number): number {
     const { headers, data } = this;
     const mask = this.size - 1;
     const start = this.position & mask;
-    const waiting = this.producerPosition() - this.position;
-    Atomics.add(this.fence, 0, 0);
-    let bytes = 0;
-    for (let count = 0; bytes < waiting && count < max; ) {
-      const header = headers[((start + bytes) & mask) >> 2]!;
-      if (header < 0) break; // BUSY is the sign bit: reserved, and not yet submitted
-      if ((header & DISCARDED) === 0) count++;
-      bytes += ((header & LENGTH) + HEADER + 7) & ~7;
-    }
-    Atomics.add(this.fence, 0, 0);
+    const waiting = (this.producerPosition() - this.position) | 0;
+    const end = IN_ORDER ? waiting : this.committed(start, waiting, max);
     let done = 0;
     let count = 0;
     try {
-      while (done < bytes) {
+      while (done < end && count < max) {
         const offset = (start + done) & mask;
         const header = headers[offset >> 2]!;
+        if (header < 0) break; // BUSY is the sign bit: reserved, and not yet submitted
         const length = header & LENGTH;
         done += (length + HEADER + 7) & ~7;
         if ((header & DISCARDED) === 0) {
@@ -171,6 +160,26 @@ export class RingBuffer {
       this.position += done;
     }
     return count;
+  }
+
+  /**
+   * How many bytes of records may be read, where loads may overtake each other: a look at the headers, then a fence. Only
+   * behind it are the records' bytes what the producer wrote. The fence is a read-modify-write on our own page, since an
+   * atomic load from a read-only mapping is one that some JavaScript engines compile to a write.
+   */
+  private committed(start: number, waiting: number, max: number): number {
+    const { headers } = this;
+    const mask = this.size - 1;
+    Atomics.add(this.fence, 0, 0);
+    let bytes = 0;
+    for (let count = 0; bytes < waiting && count < max; ) {
+      const header = headers[((start + bytes) & mask) >> 2]!;
+      if (header < 0) break;
+      if ((header & DISCARDED) === 0) count++;
+      bytes += ((header & LENGTH) + HEADER + 7) & ~7;
+    }
+    Atomics.add(this.fence, 0, 0);
+    return bytes;
   }
 
   /** 64 bits from two plain loads: once more when the upper half moved in between. Exact to 2^53. */
@@ -198,8 +207,10 @@ export function copyRecord(data: ReadOnlyView, offset: number, length: number): 
   return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice();
 }
 
-/** Records that are looked at before the first of them is handed over. */
+/** Records that are looked at, where that is needed, before the first of them is handed over. */
 const CHUNK = 512;
+/** x86-64 does loads in their order, and so do compilers of JavaScript: a header is read before its record. */
+const IN_ORDER = process.arch === 'x64';
 /** BPF_RINGBUF_HDR_SZ, BPF_RINGBUF_DISCARD_BIT; BPF_RINGBUF_BUSY_BIT is bit 31. */
 const HEADER = 8;
 const DISCARDED = 1 << 30;
