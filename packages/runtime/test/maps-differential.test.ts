@@ -554,7 +554,7 @@ describe.skipIf(skip !== undefined)(`maps of both homes${skip ? ` (skipped: ${sk
             kernelMap.close();
           }
         }),
-        { numRuns: 25 },
+        { numRuns: 15 },
       );
     });
   }
