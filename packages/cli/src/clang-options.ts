@@ -96,7 +96,7 @@ function cpu(name: string): string[] {
 
 /** clang has more names than levels that differ for BPF. */
 function level(name: string): string {
-  return { '3': '2', s: '2', z: '2', fast: '2', '4': '2', g: '1' }[name] ?? name;
+  return { '3': '2', z: 's', fast: '2', '4': '2', g: '1' }[name] ?? name;
 }
 
 function checkTarget(name: string): void {

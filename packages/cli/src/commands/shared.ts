@@ -20,7 +20,7 @@ export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
   };
 }
 
-function levelOf(text: string): 0 | 1 | 2 | 's' {
+function levelOf(text: string | undefined): 0 | 1 | 2 | 's' {
   return text === 's' ? 's' : (Number(text) as 0 | 1 | 2);
 }
 

@@ -15,8 +15,8 @@ import {
 import { inlineTooLarge, mustBeInlined, recursiveInline } from './diagnostics.ts';
 
 export interface InlineOptions {
-  /** Also what nobody asked to inline: functions that are called once, and small ones. */
-  readonly heuristics: boolean;
+  /** What is inlined that nobody asked for: functions that are called once, and small ones; `small`: only where that saves code. */
+  readonly heuristics: 'none' | 'small' | 'fast';
   /** Called for each function once its callees are in it, before it is put into its callers. */
   readonly finish: (func: Func) => void;
   readonly report: (diagnostic: Diagnostic) => void;
@@ -28,6 +28,8 @@ const MAX_INSTRUCTIONS = 1_000_000;
 const SMALL = 45;
 /** A larger one is inlined where its caller calls it once only: the program that it is part of gets smaller. */
 const MEDIUM = 90;
+/** About what a call of it takes. */
+const TINY = 8;
 /** A call also makes registers be saved. */
 const CALL_WEIGHT = 5;
 /** Bytes of stack that a function may come to have by inlining what need not be inlined; the kernel grants 512. */
@@ -211,10 +213,11 @@ function shouldInline(callee: Func, call: CallInst, frame: number, onlyCall: boo
   const size = sizes.get(callee);
   if (size === undefined) return false;
   if (must) return true;
-  if (callee.inline === 'never' || callee.linkage === 'weak' || !options.heuristics) return false;
+  if (callee.inline === 'never' || callee.linkage === 'weak' || options.heuristics === 'none') return false;
   if (callee.section !== undefined) return false;
   const once = callee.linkage === 'static' && state.calls.get(callee) === 1;
-  return (once || size.weight <= (onlyCall ? MEDIUM : SMALL)) && frame + size.frame <= MAX_FRAME;
+  const most = options.heuristics === 'small' ? TINY : onlyCall ? MEDIUM : SMALL;
+  return (once || size.weight <= most) && frame + size.frame <= MAX_FRAME;
 }
 
 /** Calls through declarations without a prototype may be of anything. */

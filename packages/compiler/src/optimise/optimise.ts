@@ -28,6 +28,8 @@ export interface OptimiseOptions {
    * 2: also inlining by size, and until nothing changes any more.
    */
   readonly level: 0 | 1 | 2;
+  /** Prefers calls to copies of functions: the object counts, not each program in it. */
+  readonly small?: boolean;
   /** The instruction set that the back end writes. */
   readonly cpu: 'v1' | 'v2' | 'v3' | 'v4';
   /** Checks the module after every pass, and throws with the name of the pass that broke it. */
@@ -44,7 +46,11 @@ export function optimise(module: Module, options: OptimiseOptions): Diagnostic[]
   const finish = (func: Func) => {
     if (func.blocks.length > 0) optimiseFunction(func, options);
   };
-  inlineFunctions(module, { heuristics: options.level >= 2, finish, report });
+  inlineFunctions(module, {
+    heuristics: options.level < 2 ? 'none' : options.small ? 'small' : 'fast',
+    finish,
+    report,
+  });
   removeUnusedFunctions(module);
   // Constants that reached their places by inlining make loads of globals and pointers of calls known.
   if (foldGlobals(module)) for (const func of module.functions) finish(func);
