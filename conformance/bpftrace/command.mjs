@@ -51,6 +51,7 @@ export async function bpftrace(argv, io) {
     else if (name === '--include') call.includes.push(value());
     else if (name === '-I') value();
     else if (name === '--dry-run') call['dryRun'] = true;
+    else if (name === '--probe-filter') call['only'] = value();
     else if (name === '--mode') call['mode'] = value();
     else if (name === '--test' || name === '--bench') call['mode'] = name.slice(2);
     else if (/^-[lvedq]+$/.test(name)) {

@@ -111,10 +111,17 @@ async function inProcess(test, argv, after) {
   let plain = '';
   const stop = new AbortController();
   let timedOut = false;
-  const timer = setTimeout(() => {
+  // The time counts from when the probes are attached; compiling may be slow in a guest.
+  const expire = () => {
     timedOut = true;
     stop.abort();
-  }, Math.max(test.timeout, home === 'vm' ? 2 : 5) * 1000);
+  };
+  let timer = setTimeout(expire, 60_000);
+  const attached = () => {
+    clearTimeout(timer);
+    timer = setTimeout(expire, Math.max(test.timeout, home === 'vm' ? 2 : 5) * 1000);
+    after();
+  };
   let code = 1;
   try {
     const environment = { ...process.env, ...test.env };
@@ -131,7 +138,7 @@ async function inProcess(test, argv, after) {
       environment,
       comm: 'bpftrace',
       ...(home === 'vm' && { clock: virtualClock() }),
-      attached: after,
+      attached,
     });
   } catch (error) {
     output += `\nINTERNAL ${error instanceof Error ? error.stack : String(error)}`;

@@ -2,7 +2,7 @@
 /**
  * Reads bpftrace's runtime tests (tests/runtime of its repository) from a directory that the user names; nothing of them is kept here.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -105,6 +105,7 @@ export function needs(test) {
 export function scriptOf(test) {
   if (test.prog !== '') return test.prog;
   const found = [...test.run.matchAll(/-e\s+(?:'((?:[^']|'[^ ]*')*)'|"((?:[^"\\]|\\.)*)")/gs)].map((one) => one[1] ?? one[2] ?? '');
+  for (const one of test.run.matchAll(/runtime\/scripts\/\S+\.bt/g)) if (existsSync(one[0])) found.push(readFileSync(one[0], 'utf8').replace(/\/\/.*$/gm, ''));
   return found.join('\n');
 }
 

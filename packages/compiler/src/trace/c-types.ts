@@ -2,7 +2,7 @@ import { SkepError, type SourceFile, type Span } from '@skep/base';
 import type { VariableDecl } from '../c/ast.ts';
 import { constantOf } from '../c/constant.ts';
 import type { CType, EnumType, RecordType } from '../c/ctype.ts';
-import { complete, sizeOf, strip } from '../c/types.ts';
+import { complete, isCharacter, sizeOf, strip } from '../c/types.ts';
 import { compileToTree } from '../compile.ts';
 import { cDefinitions } from './diagnostics.ts';
 import type { TraceTarget } from './target.ts';
@@ -84,7 +84,16 @@ export class CTypes {
       }
       return type;
     }
-    return undefined;
+    const btf = this.target.btf?.();
+    const found = btf?.enumerator(name);
+    if (!btf || !found) return undefined;
+    const known = this.enums.get(String(found.enum));
+    if (known) return known;
+    const own = btf.type(found.enum);
+    if (own.kind !== 'enum' && own.kind !== 'enum64') return undefined;
+    const made: TraceType = { ...int(8, false), names: { tag: own.name || undefined, values: new Map(own.values.map((one) => [one.value, one.name])) } };
+    this.enums.set(String(found.enum), made);
+    return made;
   }
   private readonly enums = new Map<string, TraceType>();
 
@@ -126,7 +135,9 @@ export class CTypes {
         const of = this.convert(bare.of, space);
         const count = bare.count ?? 0;
         const element = strip(bare.of);
-        return element.kind === 'int' && element.name === 'char' && count > 0 ? string(count) : { kind: 'array', of, count };
+        // The kernel's `char` comes as one without a sign.
+        const character = element.kind === 'int' && (element.name === 'char' || (this.inKernel && bare.of.kind !== 'typedef' && isCharacter(bare.of)));
+        return character && count > 0 ? string(count) : { kind: 'array', of, count };
       }
       case 'record':
         return this.recordType(bare, space);
@@ -169,8 +180,10 @@ export class CTypes {
     return self;
   }
 
+  private inKernel = false;
   private fieldsOf(record: RecordType, base: number, space: AddressSpace): StructField[] {
     const found: StructField[] = [];
+    this.inKernel = record.span === undefined;
     for (const field of complete(record)?.fields ?? []) {
       const bare = strip(field.type);
       const at = base + Math.floor(field.bitOffset / 8);
@@ -178,6 +191,7 @@ export class CTypes {
         if (bare.kind === 'record') found.push(...this.fieldsOf(bare, at, space));
         continue;
       }
+      this.inKernel = record.span === undefined;
       const type = this.convert(field.type, space);
       if (field.bitWidth === undefined) found.push({ name: field.name, type, offset: at });
       else {

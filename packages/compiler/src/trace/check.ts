@@ -809,6 +809,8 @@ export class Checker {
       case 'ustack_t':
         return { kind: 'special', name: base === 'kstack_t' ? 'kstack' : 'ustack' };
     }
+    const constant = /^\w+$/.test(base) && !FUNCTIONS.has(base) && this.options.types.type(base) === undefined ? this.options.types.constant(base) : undefined;
+    if (constant?.kind === 'int') return constant.type;
     return this.options.types.type(base) ?? (/^(struct|union|enum) /.test(base) ? undefined : (this.options.types.type(`struct ${base}`) ?? this.builtInType(base)));
   }
 

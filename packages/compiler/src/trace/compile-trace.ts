@@ -4,7 +4,7 @@ import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
 import { contextOf } from './context.ts';
-import { badProbe, importFailed, noProbes, warning } from './diagnostics.ts';
+import { badProbe, importFailed, noProbes, nothingToAttach, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import { Macros } from './macros.ts';
 import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
@@ -33,6 +33,8 @@ export interface TraceOptions {
   readonly bootOffset?: bigint;
   /** `test` and `bench` probes instead of all others. */
   readonly mode?: 'test' | 'bench' | undefined;
+  /** Only probes whose name it matches, and begin and end. */
+  readonly only?: RegExp | undefined;
 }
 
 /**
@@ -59,11 +61,13 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     for (const probe of probesOf(node, config.missing_probes, options.target, warnings)) {
       if ((probe.kind === 'test' || probe.kind === 'bench') !== (options.mode !== undefined) && (options.mode === undefined || (probe.kind !== 'begin' && probe.kind !== 'end'))) continue;
       if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end') continue;
+      if (options.only && probe.kind !== 'begin' && probe.kind !== 'end' && !options.only.test(probe.name)) continue;
       if (units.length >= config.max_probes)
         throw new SkepError(badProbe(`Can't attach to ${units.length + 1} probes because it exceeds the current limit of ${config.max_probes} probes.`, node.span, 'raise max_probes, or narrow the wildcard'));
       units.push(unitOf(node, probe, macros, types, options.target, units.length));
     }
   }
+  if (units.length === 0 || (options.only && units.every((one) => one.probe.kind === 'begin' || one.probe.kind === 'end'))) throw new SkepError(nothingToAttach(probes[0]!.span));
   checker.check(units);
   const clockMap = options.environment?.['BPFTRACE_DUMMY_TS_MAP'];
   const out = new Output(options.target.cpus, config, options.helperErrors ?? false, clockMap, options.bootOffset ?? 0n);

@@ -2,7 +2,7 @@ import type { Btf, BtfType } from '@skep/object';
 import type { CTypes } from './c-types.ts';
 import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
-import { type AddressSpace, INT32, INT64, int, type IntType, NONE, pointer, string, type StructField, type StructType, type TraceType, UINT64 } from './type.ts';
+import { type AddressSpace, INT64, int, type IntType, NONE, pointer, string, type StructField, type StructType, type TraceType, UINT64 } from './type.ts';
 
 /** What a probe gives its program. */
 export interface ProbeContext {
@@ -99,7 +99,7 @@ function fieldType(written: string, size: number, signed: boolean, types: CTypes
   const array = /\[(\w*)\]$/.exec(written);
   const base = written.replace(/\[\w*\]$/, '').replace(/\bconst\b/g, '').replace(/\s+/g, ' ').trim();
   if (array) {
-    if (base === 'char' || base === 'unsigned char' && false) return string(size);
+    if (base === 'char') return string(size);
     const element = types.type(base);
     const each = element && element.kind === 'int' ? element : (int(1, signed) as IntType);
     return { kind: 'array', of: each, count: Math.floor(size / (each.kind === 'int' ? each.size : 1)) };
@@ -150,10 +150,12 @@ function typeOfBtf(text: string, types: CTypes, space: AddressSpace = 'kernel'):
   const plain = text.replace(/\b(const|volatile)\b/g, '').replace(/\s+/g, ' ').trim();
   if (plain === 'void') return NONE;
   if (plain.endsWith('*')) {
-    const to = typeOfBtf(plain.slice(0, -1), types, space);
-    return pointer(to, space);
+    const to = plain.slice(0, -1).trim();
+    const inner = to.endsWith('*') ? typeOfBtf(to, types, space) : to === 'void' ? NONE : (types.type(to) ?? NONE);
+    return pointer(inner, space);
   }
   const found = types.type(plain);
+  // Larger structs are passed by pieces.
   if (found?.kind === 'struct') return found.size <= 8 ? found : INT64;
   return found ?? INT64;
 }
@@ -209,7 +211,3 @@ export function cName(btf: Btf, id: number): string {
       return 'void';
   }
 }
-
-/** The type of a result that nothing is known about. */
-export const ANY_RESULT: TraceType = INT64;
-export { INT32 };

@@ -243,3 +243,12 @@ export function importFailed(path: string, why: string, span: Span): Diagnostic 
 export function warning(message: string, span: Span, help?: string): Diagnostic {
   return { code: 'W1590', severity: 'warning', message, span, help };
 }
+
+/** A value on the command line; the script is not to blame. */
+export function badOption(name: string, wanted: string, value: string): Diagnostic {
+  return error('E1553', `program command line option --${name} invalid ${wanted} (value: ${value})`, undefined, 'give it a value of the kind that its default in the script has');
+}
+
+export function nothingToAttach(span: Span): Diagnostic {
+  return error('E1543', 'No probes to attach', span, '`test` and `bench` probes want --mode; a filter must leave some');
+}

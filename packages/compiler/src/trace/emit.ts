@@ -740,7 +740,7 @@ export class Emitter {
       const size = field.bits.offset + field.bits.width > type.size * 8 ? 8 : type.size;
       const unit = this.load({ at: place.at, space: place.space }, int(size, false), span);
       const shiftUp = 64 - field.bits.offset - field.bits.width;
-      return this.keep(type, `(${cType(type)})((${type.signed ? 's64' : 'u64'})((u64)${unit} << ${shiftUp}) >> ${64 - field.bits.width})`);
+      return this.keep(type, `(${cType(type)})(((u64)${unit} << ${shiftUp}) >> ${64 - field.bits.width})`);
     }
     if (place.space === 'here') return this.keep(type, `*(${cType(type)} *)(${place.at})`);
     if (place.space === 'context') return this.keep(type, `*(${cType(type)} *)(${place.at})`);

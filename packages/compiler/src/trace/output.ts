@@ -19,7 +19,7 @@ export class Output {
   stacks = false;
   elapsed = false;
   /** Variables of the kernel that programs name. */
-  readonly externs = new Set<string>();
+  readonly externs = new Map<string, string>();
   usdt = false;
   /** A map that scripts under test set the time with, in place of the clock. */
   readonly clockMap: string | undefined;
@@ -76,7 +76,7 @@ export class Output {
       `u64 ${LOST};`,
       'struct skep_loop { void *ctx; };',
       ...(this.elapsed ? ['const volatile u64 skep_started;'] : []),
-      ...[...this.externs].map((one) => `extern typeof(${one}) ${one} __ksym;`),
+      ...[...this.externs].map(([name, type]) => `extern const ${type} ${name} __ksym;`),
       ...maps.map((map) => `struct { __uint(type, BPF_MAP_TYPE_${map.type}); __uint(max_entries, ${map.entries}); __uint(key_size, ${map.keySize}); __uint(value_size, ${map.valueSize}); } ${map.symbol} SEC(".maps");`),
       ...(this.stacks ? ['struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, 1016); } skep_stacks SEC(".maps");'] : []),
       ...this.texts,

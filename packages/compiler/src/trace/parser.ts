@@ -511,7 +511,6 @@ class Parser {
   }
 
   private postfix(): Expression {
-    const { start } = this.token;
     let value = this.primary();
     for (;;) {
       const { token } = this;
@@ -527,20 +526,20 @@ class Parser {
             base: value,
             name: part,
             nameSpan: this.span(name.start + i, name.end),
-            span: this.from(start),
+            span: this.from(value.span.start),
           };
         }
       } else if (token.text === '[') {
         this.advance();
         const items = this.list(']');
         this.mark(']');
-        const span = this.from(start);
+        const span = this.from(value.span.start);
         const key: Expression = items.length === 1 ? items[0]! : { kind: 'tuple', items, span };
         if (value.kind === 'map') value = { kind: 'element', map: value, key, span };
         else value = { kind: 'index', base: value, index: key, span };
       } else if (token.text === '++' || token.text === '--') {
         this.advance();
-        value = { kind: 'step', op: token.text, prefix: false, operand: value, span: this.from(start) };
+        value = { kind: 'step', op: token.text, prefix: false, operand: value, span: this.from(value.span.start) };
       } else return value;
     }
   }
@@ -760,7 +759,7 @@ class Parser {
         if (!comma) break;
       }
       this.mark(')');
-      if (items.length === 1 && !comma) result = { ...items[0]!, span: this.from(start) };
+      if (items.length === 1 && !comma) result = items[0]!;
       else result = { kind: 'tuple', items, span: this.from(start) };
     }
     this.inPredicate = predicate;

@@ -21,3 +21,7 @@ export function unexpectedOptions(names: readonly string[], known: readonly { re
   const message = names.includes('help') ? 'the options of this script' : `unexpected program command line options: ${names.map((one) => `--${one}`).join(', ')}`;
   return error('E8182', message, `expected program options: ${list.length === 1 ? list[0] : `\n${list.join('\n')}`}`);
 }
+
+export function badPattern(why: string): Diagnostic {
+  return error('E8183', `Invalid --probe-filter regex: ${why}`, 'write a regular expression, such as sys_enter_open');
+}

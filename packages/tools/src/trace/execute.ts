@@ -1,8 +1,8 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type Diagnostic, EXIT, SkepError, type SourceFile } from '@skep/base';
-import { compile, compileTrace } from '@skep/compiler';
+import { compileTrace } from '@skep/compiler';
 import { HeldCommand, readRecording } from 'skep';
-import { badPid, noScript, unexpectedOptions } from './diagnostics.ts';
+import { badPattern, badPid, noScript, unexpectedOptions } from './diagnostics.ts';
 import { listProbes } from './list.ts';
 import { compileScript, runTrace } from './run-trace.ts';
 import { machineTarget } from './target.ts';
@@ -35,6 +35,8 @@ export interface TraceCall {
   readonly command?: string | undefined;
   readonly includes: readonly string[];
   readonly mode?: 'test' | 'bench' | undefined;
+  /** A regular expression: only probes whose name it matches. */
+  readonly only?: string | undefined;
 }
 
 export interface TraceIo {
@@ -85,6 +87,7 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
       pid,
       command: held,
       mode: call.mode,
+      only: call.only === undefined ? undefined : patternOf(call.only),
       signal: io.signal,
       out: file === undefined ? (text) => io.out(text) : (text) => writeSync(file, text),
       err: (text) => io.err(text),
@@ -118,6 +121,14 @@ function tryRead(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
+  }
+}
+
+function patternOf(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new SkepError(badPattern(error instanceof Error ? error.message : String(error)), EXIT.usage);
   }
 }
 
@@ -167,4 +178,3 @@ export function words(line: string): string[] {
   }
   return found;
 }
-void compile;

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { globTest, type TraceConfig } from '@skep/compiler';
-import { KernelSymbols, ProcessSymbols } from '@skep/kernel';
+import { Executable, type Found, KernelSymbols, ProcessSymbols, SymbolTable } from '@skep/kernel';
 import type { TypedMap } from 'skep';
 import type { Meanings } from './values.ts';
 import type { Clock } from './world.ts';
 
 /** Names of this machine: symbols, users, cgroups. Each is looked up when it is first printed. */
-export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () => TypedMap | undefined, dummyClock: boolean): Meanings {
+export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () => TypedMap | undefined, dummyClock: boolean, binaries: readonly string[]): Meanings {
   let kernel: KernelSymbols | undefined;
   let users: Map<number, string> | undefined;
   const processes = new Map<number, ProcessSymbols>();
@@ -28,7 +28,7 @@ export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () =>
         symbols = new ProcessSymbols(pid);
         processes.set(pid, symbols);
       }
-      const found = symbols.find(address);
+      const found = symbols.find(address) ?? fixedSymbol(binaries, address);
       if (!found) return `0x${address.toString(16)}`;
       return offset ? `${found.name}+${found.offset}` : found.name;
     },
@@ -59,6 +59,21 @@ export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () =>
       return offset + nanoseconds;
     },
   };
+}
+
+/** Of a process that has ended, when the programs that are traced lie where their files say. */
+function fixedSymbol(binaries: readonly string[], address: bigint): Found | undefined {
+  for (const path of binaries) {
+    try {
+      using file = new Executable(path);
+      if (!file.fixed) continue;
+      const found = new SymbolTable(file.functionRanges()).find(address);
+      if (found) return found;
+    } catch {
+      // It is gone.
+    }
+  }
+  return undefined;
 }
 
 function readUsers(): Map<number, string> {

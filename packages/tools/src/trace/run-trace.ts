@@ -1,4 +1,4 @@
-import { type Diagnostic, SkepError, type SourceFile } from '@skep/base';
+import type { Diagnostic, SourceFile } from '@skep/base';
 import { type CompiledTrace, compile, compileTrace, type TraceTarget } from '@skep/compiler';
 import { permitted, possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
@@ -9,7 +9,7 @@ import { machineMeanings } from './meanings.ts';
 import { Printer } from './printer.ts';
 import { runSession } from './session.ts';
 import { machineTarget } from './target.ts';
-import { bootTime, type Clock, ProcessWorld, realClock } from './world.ts';
+import { type Clock, ProcessWorld, realClock } from './world.ts';
 
 export interface TraceRun {
   readonly source: SourceFile;
@@ -27,6 +27,7 @@ export interface TraceRun {
   readonly pid?: number | undefined;
   readonly command?: HeldLike | undefined;
   readonly mode?: 'test' | 'bench' | undefined;
+  readonly only?: RegExp | undefined;
   readonly dryRun?: boolean;
   readonly signal: AbortSignal;
   readonly out: (text: string) => void;
@@ -64,7 +65,7 @@ export async function runTrace(run: TraceRun): Promise<number> {
   }
 }
 
-export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'named' | 'environment' | 'unsafe' | 'helperErrors' | 'command' | 'includes' | 'mode'>, target: TraceTarget, clock: Clock): CompiledTrace {
+export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'named' | 'environment' | 'unsafe' | 'helperErrors' | 'command' | 'includes' | 'mode' | 'only'>, target: TraceTarget, clock: Clock): CompiledTrace {
   return compileTrace(run.source, {
     target,
     positional: run.positional ?? [],
@@ -76,13 +77,14 @@ export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'nam
     includes: run.includes ?? [],
     bootOffset: clock.wall() - clock.now(),
     mode: run.mode,
+    only: run.only,
   });
 }
 
 /** The object of a compiled script. What is wrong with it is a mistake of ours. */
 export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readonly object: Uint8Array } {
   const btf = target.btf?.();
-  const result = compile({ name: 'script.c', text: compiled.c }, btf ? { vmlinux: btf } : {});
+  const result = compile({ name: 'script.c', text: compiled.c }, { defines: ['__TARGET_ARCH_x86'], ...(btf && { vmlinux: btf }) });
   if (!result.ok) throw new Error(`the program that was made of the script does not compile: ${result.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}\n${compiled.c}`);
   return { object: result.object };
 }
@@ -105,7 +107,7 @@ async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: C
   const loaded = spec.load(host);
   try {
     const dummy = run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined;
-    const meanings = machineMeanings(compiled.config, clock, () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)), dummy);
+    const meanings = machineMeanings(compiled.config, clock, () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)), dummy, binariesOf(compiled));
     const actions = new Actions(compiled, loaded.maps, printer, meanings, run.helperErrors ?? false);
     const code = await runSession({
       compiled,
@@ -118,6 +120,7 @@ async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: C
       attachable: host.kind === 'kernel',
       pid: run.pid,
       ended: run.command?.ended,
+      mode: run.mode,
       attached: (count) => {
         if (!run.quiet) printer.attached(count);
         run.attached?.();
@@ -132,4 +135,7 @@ async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: C
     run.command?.kill();
   }
 }
-export { bootTime, SkepError };
+
+function binariesOf(compiled: CompiledTrace): string[] {
+  return [...new Set(compiled.programs.flatMap(({ probe }) => ('binary' in probe ? [probe.binary] : [])))];
+}

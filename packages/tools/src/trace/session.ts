@@ -19,6 +19,7 @@ export interface SessionOptions {
   readonly attached: (count: number) => void;
   /** Resolves when there is a command and it ended. */
   readonly ended: Promise<unknown> | undefined;
+  readonly mode?: 'test' | 'bench' | undefined;
   /** Where the world must be told before a program runs by itself. */
   readonly before?: (() => void) | undefined;
 }
@@ -51,6 +52,8 @@ class Session {
     signal.addEventListener('abort', stop);
     options.attached(this.attach());
     this.trigger('begin');
+    if (options.mode === 'bench') this.measure();
+    if (options.mode === 'test') this.test();
     const own = this.programs('interval').length > 0;
     const waits = this.links.length > 0 || own || this.programs('self').length > 0;
     const quit = options.ended?.then(stop);
@@ -80,7 +83,9 @@ class Session {
   /** Everything that something else runs. Gives how many probes there are. */
   private attach(): number {
     const { compiled, loaded, attachable, pid } = this.options;
-    for (const one of compiled.programs) {
+    // Of several probes at one place of a program the kernel runs the newest first.
+    const user = compiled.programs.filter((one) => one.probe.kind === 'uprobe' || one.probe.kind === 'uretprobe');
+    for (const one of [...compiled.programs.filter((each) => !user.includes(each)), ...user.reverse()]) {
       if (OWN.has(one.probe.kind)) continue;
       const program = loaded.programs.get(one.name)!;
       if (attachable || this.options.host.replay) this.links.push(this.attachOne(one, program, pid));
@@ -107,6 +112,45 @@ class Session {
     const { retval } = this.options.loaded.programs.get(one.name)!.run({ context: CONTEXT });
     this.drain();
     return retval;
+  }
+
+  /** Runs every `bench` program for about half a second. */
+  private measure(): void {
+    const { printer, loaded } = this.options;
+    const rows: string[] = [];
+    if (!printer.json) rows.push(`\n${'Benchmark'.padEnd(41)}${'Time(ns)'.padEnd(15)}Iterations\n${'-'.repeat(66)}\n`);
+    for (const one of this.programs('bench')) {
+      if (one.probe.kind !== 'bench') continue;
+      const program = loaded.programs.get(one.name)!;
+      let rounds = 1;
+      let average = 0;
+      const until = Date.now() + 500;
+      for (;;) {
+        const { nsPerRun } = program.run({ context: CONTEXT, ...(this.options.host.kind === 'vm' && { repeat: rounds }) });
+        average = Math.max(1, Math.round(nsPerRun));
+        if (Date.now() > until || rounds >= 1_000_000) break;
+        rounds *= this.options.host.kind === 'vm' ? 4 : 2;
+        this.drain();
+      }
+      this.drain();
+      rows.push(printer.json ? `{"type": "benchmark_result", "data": {${JSON.stringify(one.probe.label)}: {"average": ${average}, "iters": ${rounds}}}}\n` : `${one.probe.label.padEnd(41)}${String(average).padEnd(15)}${rounds}\n`);
+    }
+    printer.raw(rows.join(''));
+  }
+
+  /** Runs every `test` program; what it returns says whether it passes. */
+  private test(): void {
+    const { actions, printer } = this.options;
+    let failed = 0;
+    for (const one of this.programs('test')) {
+      if (one.probe.kind !== 'test') continue;
+      const before = actions.errors;
+      const returned = this.runOnce(one);
+      const ok = returned === 0 && actions.errors === before && (actions.exitCode ?? 0) === 0;
+      if (!ok) failed += 1;
+      printer.note(`${ok ? 'ok    ' : 'FAILED'} ${one.probe.label}`);
+    }
+    if (failed > 0) actions.exitCode ??= 1;
   }
 
   private drain(): void {

@@ -143,7 +143,7 @@ function fieldsAt(type: StructType, data: DataView, at: number, show: (type: Tra
     const bytes = new DataView(new ArrayBuffer(8));
     for (let i = 0; i < 8 && at + field.offset + i < data.byteLength; i++) bytes.setUint8(i, data.getUint8(at + field.offset + i));
     const whole = bytes.getBigUint64(0, true) >> BigInt(field.bits.offset);
-    const value = field.type.signed ? BigInt.asIntN(field.bits.width, whole) : BigInt.asUintN(field.bits.width, whole);
+    const value = BigInt.asUintN(field.bits.width, whole);
     bytes.setBigInt64(0, value, true);
     return [field.name, show(field.type, { data: bytes, at: 0 })];
   });

@@ -1,4 +1,4 @@
-import { badCall, notConstant, unsafe } from '../diagnostics.ts';
+import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
 import type { Checker } from '../check.ts';
 import { literal } from '../emit.ts';
 import { BOOL, literalType, NONE, pointer, sizeOf, string, type TraceType, UINT64 } from '../type.ts';
@@ -18,7 +18,7 @@ export const META: readonly FunctionSpec[] = [
       if (name === undefined) return checker.report(notConstant('the name of an option', call.span));
       checker.namedOptions.set(name, { summary: call.args[2] && checker.textOf(call.args[2]) });
       const value = optionOf(checker, call);
-      if (value === undefined) return checker.report(badCall(`program command line option --${name} invalid ${call.args[1]?.kind === 'bool' ? 'bool' : 'integer'} (value: ${checker.options.named.get(name)})`, call.span, 'give it a value of the kind that its default has'));
+      if (value === undefined) return checker.report(badOption(name, call.args[1] === undefined || call.args[1].kind === 'bool' ? 'bool' : 'integer', checker.options.named.get(name) ?? ''));
       return typeof value === 'string' ? string(value.length + 1) : typeof value === 'boolean' ? BOOL : literalType(value);
     },
     constant(checker, call) {

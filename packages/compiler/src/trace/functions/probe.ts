@@ -1,5 +1,6 @@
 import { PT_REGS } from '@skep/abi';
 import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
+import { cName } from '../context.ts';
 import { type Emitter, plus } from '../emit.ts';
 import { asNumber, BOOL, INT64, int, NONE, pointer, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -213,7 +214,7 @@ export const PROBE: readonly FunctionSpec[] = [
     },
     emit(e, call) {
       const name = e.checker.textOf(call.args[0]!)!;
-      e.out.externs.add(name);
+      e.out.externs.set(name, variableType(e, name));
       e.out.vmlinux = true;
       if (call.args[1]) return e.keep(UINT64, `(u64)bpf_per_cpu_ptr(&${name}, (u32)(${e.value(call.args[1])}))`);
       return e.keep(UINT64, `(u64)bpf_this_cpu_ptr(&${name})`);
@@ -306,6 +307,13 @@ export const PROBE: readonly FunctionSpec[] = [
     emit: (e, call) => e.keep(BOOL, `(u64)(${e.value(call.args[0]!)}) >= (u64)-4095`),
   },
 ];
+
+/** As C names the type of a variable of the kernel. */
+function variableType(e: Emitter, name: string): string {
+  const btf = e.checker.options.target.btf!()!;
+  const variable = btf.type(btf.find(name, 'var')!);
+  return variable.kind === 'var' ? cName(btf, variable.type) : 'int';
+}
 
 function addressArgument(call: Call, type: TraceType | undefined): TraceType | undefined {
   void call;

@@ -18,7 +18,7 @@ export const STRINGS: readonly FunctionSpec[] = [
     check(checker, call) {
       const [value, length] = call.args;
       const text = parameterText(checker, value!);
-      const type = checker.rvalue(value!);
+      const type = text === undefined ? checker.rvalue(value!) : NONE;
       const size = length && checker.rvalue(length);
       if (size && size.kind !== 'int') return checker.report(badCall('str() expects an integer length', length!.span));
       if (text !== undefined) {
