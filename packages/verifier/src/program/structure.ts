@@ -17,7 +17,7 @@ export interface Points {
 
 const HELPER_SYNC_CALLBACKS = new Set([164, 180, 181, 209]);
 const HELPER_TIMER_SET_CALLBACK = 170;
-const MAX_SUBPROGRAMS = 256;
+export const MOST_SUBPROGRAMS = 256;
 
 export const isSyncCallbackHelper = (id: number): boolean => HELPER_SYNC_CALLBACKS.has(id);
 
@@ -49,7 +49,7 @@ function findSubprograms(program: Program, privileged: boolean): void {
     const target = i + program.imm[i]! + 1;
     if (target < 0 || target >= program.length) throw new Refusal('call to invalid destination', i);
     starts.add(target);
-    if (starts.size > MAX_SUBPROGRAMS) throw new Refusal('too many subprograms', i);
+    if (starts.size > MOST_SUBPROGRAMS) throw new Refusal('too many subprograms', i);
   }
   const exception = exceptionCallback(program);
   if (exception !== undefined) starts.add(exception);
