@@ -35,7 +35,7 @@ export const KERNELS = {
 };
 
 /** Modules that the guest loads before it mounts the host's root, and those that network tests want. */
-const MODULES = ['virtio_pci', 'virtiofs', 'overlay', 'veth', 'sch_ingress', 'cls_bpf', 'act_bpf'];
+const MODULES = ['virtio_pci', 'virtiofs', 'overlay', 'veth', 'sch_ingress', 'cls_bpf', 'act_bpf', 'null_blk'];
 
 export function cacheDir() {
   return join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'vmtest');
@@ -49,7 +49,11 @@ export function fetchKernel(series, say = () => {}) {
   }
   const home = join(cacheDir(), 'kernels', series);
   const meta = join(home, 'kernel.json');
-  if (existsSync(meta)) return JSON.parse(readFileSync(meta, 'utf8'));
+  if (existsSync(meta)) {
+    const { wanted, ...kernel } = JSON.parse(readFileSync(meta, 'utf8'));
+    // One that was unpacked when fewer modules were asked for is fetched again.
+    if (String(wanted) === String(MODULES)) return kernel;
+  }
 
   for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) findTool(tool, 'apt');
   const apt = privateApt(series, row);
@@ -77,7 +81,7 @@ export function fetchKernel(series, say = () => {}) {
     rmSync(join(work, 'root'), { recursive: true });
     const moved = (/** @type {string} */ path) => join(home, path.slice(work.length + 1));
     const final = { ...kernel, image: moved(kernel.image), modules: kernel.modules.map(moved) };
-    writeFileSync(join(work, 'kernel.json'), `${JSON.stringify(final, null, 2)}\n`);
+    writeFileSync(join(work, 'kernel.json'), `${JSON.stringify({ ...final, wanted: MODULES }, null, 2)}\n`);
     rmSync(home, { recursive: true, force: true });
     renameSync(work, home);
     return final;

@@ -58,7 +58,163 @@ const server = net.createServer({ allowHalfOpen: true }, (socket) => {
   client.on("data", () => {});
 });'`;
 
+/** A disk that takes 50 ms for every request, and keeps nothing. */
+const SLOW_DISK =
+  'mount -t configfs configfs /sys/kernel/config 2> /dev/null; slow=/sys/kernel/config/nullb/skep; ' +
+  'test -d $slow || { mkdir $slow; echo 2 > $slow/irqmode; echo 50000000 > $slow/completion_nsec; echo 100 > $slow/size; ' +
+  'echo 1 > $slow/power; }; disk=/dev/$(ls /sys/block | grep -E "^(skep|nullb1)$")';
+/** Eight reads of 4 KiB, past the page cache. */
+const READ_SLOWLY = `${SLOW_DISK}; dd if=$disk of=/dev/null bs=4096 count=8 iflag=direct 2> /dev/null`;
+
 export const TRUTHS: readonly Truth[] = [
+  {
+    tool: 'biolatency',
+    args: [],
+    command: READ_SLOWLY,
+    wrong: (document) => {
+      const slow = buckets(document).filter((one) => one.to >= 50_000);
+      const count = slow.reduce((sum, one) => sum + one.count, 0);
+      return count >= 8 ? undefined : `only ${count} requests took 50 ms`;
+    },
+  },
+  {
+    tool: 'biosnoop',
+    args: [],
+    command: READ_SLOWLY,
+    wrong: (document) => {
+      const reads = events(document).filter((row) => row['comm'] === 'dd' && row['type'] === 'R');
+      const slow = reads.filter((row) => Number(row['took']) >= 50e6);
+      return first(
+        exactly(8, reads.filter((row) => row['bytes'] === 4096).length, 'reads of 4 KiB'),
+        exactly(reads.length, slow.length, 'slow reads'),
+      );
+    },
+  },
+  {
+    tool: 'biotop',
+    args: ['-C'],
+    command: READ_SLOWLY,
+    wrong: (document) => {
+      const row = rows(document).find((one) => one['comm'] === 'dd' && one['type'] === 'R');
+      return first(
+        exactly(8, Number(row?.['count']), 'reads'),
+        exactly(32, Number(row?.['kb']), 'KiB'),
+        Number(row?.['average']) >= 50 ? undefined : `${row?.['average']} ms on average`,
+      );
+    },
+  },
+  {
+    tool: 'filetop',
+    args: ['-C'],
+    command: 'head -c 100000 /dev/zero > /tmp/written; exec cat /tmp/written > /dev/null',
+    wrong: (document) => {
+      const written = rows(document).find((row) => row['comm'] === 'head' && row['file'] === 'written');
+      const read = rows(document).find((row) => row['comm'] === 'cat' && row['file'] === 'written');
+      return first(
+        exactly(100_000, Number(written?.['w_bytes']), 'bytes written'),
+        exactly(100_000, Number(read?.['r_bytes']), 'bytes read'),
+      );
+    },
+  },
+  {
+    tool: 'fileslower',
+    args: ['0'],
+    command: 'head -c 5000 /dev/zero > /tmp/slower; exec cat /tmp/slower > /dev/null',
+    wrong: (document) => {
+      const read = events(document).filter((row) => row['file'] === 'slower' && row['type'] === 'R');
+      return exactly(
+        5000,
+        read.reduce((sum, row) => sum + Number(row['bytes']), 0),
+        'bytes read',
+      );
+    },
+  },
+  {
+    tool: 'fsslower',
+    args: ['0'],
+    command: 'echo hello > /tmp/slower; sync /tmp/slower; exec cat /tmp/slower > /dev/null',
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { file: 'slower', type: 'F' }), 'syncs'),
+        exactly(1, count(events(document), { file: 'slower', type: 'R', bytes: 6 }), 'reads of 6 bytes'),
+      ),
+  },
+  {
+    tool: 'fsdist',
+    args: [],
+    command: 'for i in 1 2 3 4; do echo $i > /tmp/dist; sync /tmp/dist; done',
+    wrong: (document) => {
+      const syncs = (document.intervals ?? []).flatMap((one) => one.histograms ?? []);
+      const found = syncs.find((one) => one.label === 'operation = fsync');
+      return exactly(
+        4,
+        (found?.buckets ?? []).reduce((sum, one) => sum + one.count, 0),
+        'syncs',
+      );
+    },
+  },
+  {
+    tool: 'cachestat',
+    args: [],
+    command: 'cat /usr/bin/env > /dev/null; cat /usr/bin/env > /dev/null',
+    wrong: (document) => (Number(rows(document)[0]?.['hits']) > 0 ? undefined : 'nothing was in the cache'),
+  },
+  {
+    tool: 'gethostlatency',
+    args: [],
+    command: 'getent ahosts localhost > /dev/null',
+    wrong: (document) =>
+      count(events(document), { comm: 'getent', host: 'localhost' }) > 0 ? undefined : 'nobody asked for localhost',
+  },
+  {
+    tool: 'sslsniff',
+    args: [],
+    // A server and a client in one process of Python, which has OpenSSL as a library.
+    command: `python3 -c '
+import ssl, socket, threading, subprocess
+subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /tmp/k.pem -out /tmp/c.pem -days 1 -subj /CN=localhost".split(), check=True, stderr=subprocess.DEVNULL)
+a, b = socket.socketpair()
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); server.load_cert_chain("/tmp/c.pem", "/tmp/k.pem")
+client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT); client.check_hostname = False; client.verify_mode = ssl.CERT_NONE
+def serve():
+    s = server.wrap_socket(a, server_side=True); s.recv(100); s.sendall(b"clear answer"); s.close()
+t = threading.Thread(target=serve); t.start()
+c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.join()'`,
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { func: 'WRITE/SEND', data: 'clear question' }), 'questions sent'),
+        exactly(1, count(events(document), { func: 'READ/RECV', data: 'clear question' }), 'questions received'),
+        exactly(1, count(events(document), { func: 'READ/RECV', data: 'clear answer' }), 'answers received'),
+      ),
+  },
+  {
+    tool: 'memleak',
+    args: ['--older', '0'],
+    command: "exec python3 -c 'import ctypes; keep = [ctypes.CDLL(None).malloc(123456) for i in range(10)]'",
+    wrong: (document) => {
+      const largest = stacks(document).find((one) => one.value === 10 * 123456);
+      return largest ? undefined : `no stack holds ten times 123456 bytes: ${stacks(document).map((one) => one.value)}`;
+    },
+  },
+  {
+    tool: 'oomkill',
+    args: [],
+    command:
+      'echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir -p /sys/fs/cgroup/skep-oom && echo 30000000 > /sys/fs/cgroup/skep-oom/memory.max && ' +
+      'echo 0 > /sys/fs/cgroup/skep-oom/memory.swap.max 2> /dev/null; ' +
+      "sh -c 'echo $$ > /sys/fs/cgroup/skep-oom/cgroup.procs; exec tail /dev/zero' 2> /dev/null; sleep 0.2",
+    wrong: (document) => exactly(1, count(events(document), { comm: 'tail' }), 'processes killed for want of memory'),
+  },
+  {
+    tool: 'tcpdrop',
+    args: [],
+    // Nobody listens there, and the answer to a segment that belongs to no connection is dropped after it is answered.
+    command: `node -e 'require("node:net").connect(5999, "127.0.0.1").on("error", () => {})'`,
+    wrong: (document) =>
+      count(events(document), { dport: 5999, reason: 'NO_SOCKET' }) > 0
+        ? undefined
+        : 'no segment was dropped for want of a socket',
+  },
   {
     tool: 'opensnoop',
     args: [],
