@@ -270,7 +270,8 @@ function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs:
     checkVariables(p, decl);
     checkValues(p, decl.body);
   }
-  if (!isVoid(type.result) && decl.name !== 'main' && !decl.attributes.noreturn && canFallThrough(decl.body)) {
+  const { noreturn, naked } = decl.attributes;
+  if (!isVoid(type.result) && decl.name !== 'main' && !noreturn && !naked && canFallThrough(decl.body)) {
     const end = decl.body.span;
     p.report(missingReturn({ file: end.file, start: Math.max(end.start, end.end - 1), end: end.end }, decl.name));
   }
