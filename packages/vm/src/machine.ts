@@ -150,6 +150,7 @@ export class Machine {
       if (state === 'elsewhere') continue;
       this.nowhere ??= this.memory.allocate(2 * PAGE);
       this.memory.bytes.fill(0, this.nowhere, this.nowhere + 2 * PAGE);
+      this.memory.work += 2 * PAGE;
       return this.nowhere + (low & (PAGE - 1));
     }
     return low;

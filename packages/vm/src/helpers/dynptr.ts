@@ -245,7 +245,7 @@ function place(machine: Machine, low: number, high: number): number {
   return machine.memory.check(low, high, 16, 'a dynptr');
 }
 
-export function readDynptr(machine: Machine, low: number, high: number): Dynptr {
+function readDynptr(machine: Machine, low: number, high: number): Dynptr {
   const at = place(machine, low, high);
   const { view } = machine.memory;
   const word = view.getUint32(at + 8, true);

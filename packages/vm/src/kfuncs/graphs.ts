@@ -27,6 +27,7 @@ export class Graphs {
 
   insert(root: number, node: number, index: number): void {
     const list = this.members.get(root);
+    this.machine.memory.work += 8 * (list?.length ?? 0);
     if (list) list.splice(index, 0, node);
     else this.members.set(root, [node]);
     this.owners.set(node, root);
@@ -34,6 +35,7 @@ export class Graphs {
 
   remove(root: number, index: number): number {
     const list = this.members.get(root)!;
+    this.machine.memory.work += 8 * list.length;
     const [node] = list.splice(index, 1);
     if (list.length === 0) this.members.delete(root);
     this.owners.delete(node!);

@@ -67,10 +67,6 @@ export class Heap {
     this.machine.memory.release(at, size);
   }
 
-  has(at: number): boolean {
-    return this.objects.has(at);
-  }
-
   /** Where a CPU's copy of a per-CPU object lies; undefined when it is none. */
   ofCpu(at: number, cpu: number): number | undefined {
     const object = this.objects.get(at);

@@ -194,6 +194,7 @@ function nothing(): void {}
 
 function tasksOf(machine: Machine, flags: number, task: bigint): readonly SimulatedTask[] {
   const tasks = machine.world.tasks ?? [];
+  machine.memory.work += 64 * tasks.length;
   if (flags === TASK_ITER_ALL_THREADS) return tasks;
   if (flags !== TASK_ITER_PROC_THREADS) return tasks.filter((one) => one.pid === one.tgid);
   const own = tasks.find((one) => one.address === task);
@@ -203,6 +204,7 @@ function tasksOf(machine: Machine, flags: number, task: bigint): readonly Simula
 /** Parents before children (pre), children before parents (post), or the way up; children in the order of the list. */
 function cgroupsFrom(machine: Machine, order: number, start: bigint): readonly SimulatedCgroup[] {
   const tree = machine.world.cgroupTree ?? [];
+  machine.memory.work += 64 * tree.length ** 2;
   const first = tree.find((one) => one.address === start);
   if (first === undefined) return [];
   const found: SimulatedCgroup[] = [];

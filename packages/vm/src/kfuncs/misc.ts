@@ -6,7 +6,7 @@ import { tracingHelpers } from '../helpers/tracing.ts';
 import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
 import { EDEADLK, EINVAL, EOPNOTSUPP } from '../maps/map.ts';
-import { ARENA_HIGH } from '../memory.ts';
+import { ARENA_HIGH, RECORDED } from '../memory.ts';
 
 /** Kernel functions of no family: exceptions, work queues, arenas, locks, casts, what drivers tell of packets. */
 export const miscKfuncs: Record<string, Helper> = {
@@ -55,7 +55,12 @@ export const miscKfuncs: Record<string, Helper> = {
   bpf_arena_free_pages: (machine, r) => arenaOf(machine, r).free(r[4]! >>> 0, r[6]! >>> 0),
   bpf_arena_reserve_pages: (machine, r) => give(r, arenaOf(machine, r).reserve(r[4]! >>> 0, r[6]! >>> 0)),
 
-  bpf_map_sum_elem_count: (machine, r) => give64(r, BigInt(mapOf(machine, r, 1).keys().length)),
+  bpf_map_sum_elem_count: (machine, r) => {
+    const map = mapOf(machine, r, 1);
+    const { length } = map.keys();
+    machine.memory.work += length * (map.spec.keySize + 64);
+    give64(r, BigInt(length));
+  },
 
   // What the kernel has behind a context: a test says where, in its types; the contexts of tracing are the kernel's own.
   bpf_cast_to_kern_ctx: (machine, r) => {
@@ -110,6 +115,7 @@ export const miscKfuncs: Record<string, Helper> = {
     const object = r[3] === 0 ? machine.objects.get(machine.objects.numberOf(r[2]! >>> 0)) : undefined;
     if (object?.kind !== 'socket') give(r, EOPNOTSUPP);
     else {
+      machine.memory.work += RECORDED;
       machine.outcome.destroyed ??= [];
       machine.outcome.destroyed.push(object.socket);
       give(r, 0);

@@ -63,6 +63,7 @@ function text(machine: Machine, r: Int32Array, n: number, most = MOST): Uint8Arr
     if (bytes === undefined) return EFAULT;
   }
   const end = bytes.indexOf(0);
+  memory.work += end < 0 ? bytes.length : end;
   if (end >= 0) return bytes.subarray(0, end);
   return most === MOST ? E2BIG : bytes;
 }
@@ -127,13 +128,23 @@ function search(machine: Machine, r: Int32Array, most: number, key: (byte: numbe
     give(r, typeof subject === 'number' ? subject : (wanted as number));
     return;
   }
-  for (let at = 0; at + wanted.length <= subject.length; at++) {
-    let i = 0;
-    while (i < wanted.length && key(subject[at + i]!) === key(wanted[i]!)) i += 1;
-    if (i === wanted.length) {
-      give(r, at);
-      return;
-    }
+  if (wanted.length === 0) {
+    give(r, 0);
+    return;
+  }
+  // Knuth, Morris and Pratt's way: as long as both texts together, whatever they are.
+  const back = new Int32Array(wanted.length);
+  for (let i = 1, matched = 0; i < wanted.length; i++) {
+    while (matched > 0 && key(wanted[i]!) !== key(wanted[matched]!)) matched = back[matched - 1]!;
+    if (key(wanted[i]!) === key(wanted[matched]!)) matched += 1;
+    back[i] = matched;
+  }
+  for (let at = 0, matched = 0; at < subject.length; at++) {
+    while (matched > 0 && key(subject[at]!) !== key(wanted[matched]!)) matched = back[matched - 1]!;
+    if (key(subject[at]!) === key(wanted[matched]!)) matched += 1;
+    if (matched < wanted.length) continue;
+    give(r, at + 1 - matched);
+    return;
   }
   give(r, ENOENT);
 }

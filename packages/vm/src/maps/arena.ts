@@ -50,6 +50,7 @@ export class ArenaMap extends PlainMap {
     if (first < 0 || first + count > this.pages) return 0;
     for (let page = first; page < first + count; page++) if (this.state[page] !== FREE) return 0;
     this.state.fill(USED, first, first + count);
+    this.memory.work += this.pages + count * PAGE;
     const at = this.start + first * PAGE;
     this.memory.bytes.fill(0, at, at + count * PAGE);
     return at;
@@ -59,6 +60,7 @@ export class ArenaMap extends PlainMap {
     const first = this.pageOf(at);
     if (first < 0) return;
     const end = Math.min(first + count, this.pages);
+    this.memory.work += (end - first) * PAGE;
     for (let page = first; page < end; page++) {
       if (this.state[page] !== USED) continue;
       this.state[page] = FREE;
