@@ -17,7 +17,7 @@ export class KnownHelpers {
     const span: Span = { file, start: 0, end: 0 };
     const params = helper.params.map((param) => ({
       name: param.name,
-      type: decayed(typeFromText(p, spelled(param.type))),
+      type: decayed(typeFromText(p, OVERLOADED.has(name) ? anyStruct(param.type) : spelled(param.type))),
     }));
     const decl: FunctionDecl = {
       kind: 'function',
@@ -55,6 +55,13 @@ const SPELLED: Record<string, string | undefined> = {
   sk_msg_buff: 'struct sk_msg_md',
   xdp_buff: 'struct xdp_md',
 };
+
+/** Two helpers of one name and number: which struct they take depends on the type of the program. */
+const OVERLOADED: ReadonlySet<string> = new Set(['bpf_get_socket_cookie', 'bpf_sk_assign']);
+
+function anyStruct(type: string): string {
+  return type.replace(/\bstruct \w+/, 'void');
+}
 
 function decayed(type: CType): CType {
   return strip(type).kind === 'function' ? pointerTo(type) : type;
