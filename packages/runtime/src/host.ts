@@ -62,6 +62,8 @@ export interface HostMap {
   /** False when there was no such entry. */
   delete(key: Uint8Array): boolean;
   entries(): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** The same, many behind each other, in buffers that the next step overwrites; where that costs less. */
+  batches?(): Iterable<{ readonly keys: Uint8Array; readonly values: Uint8Array; readonly count: number }>;
   /** The key after `key`, or the first; undefined after the last. Hash maps start over when `key` is gone. */
   nextKey(key?: Uint8Array): Uint8Array | undefined;
   /** Many entries at once, keys and values behind each other. */

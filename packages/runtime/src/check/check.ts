@@ -114,7 +114,7 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
         kernel,
         verdict,
         explanation,
-        diagnostic: diagnosticOf(verdict, kernel, explanation, sourcesOf(built, options.readFile)),
+        diagnostic: diagnosticOf(verdict, kernel, explanation, sourcesOf(built, options.readFile), fixes.length > 0),
         fixes,
         cost,
       };
@@ -172,6 +172,7 @@ export function diagnosticOf(
   kernel: string,
   explanation: Explanation | undefined,
   files: Sources,
+  mended = false,
 ): Diagnostic {
   const place = explanation?.source ?? verdict.source;
   const span = place && spanOf(place, files);
@@ -194,7 +195,8 @@ export function diagnosticOf(
     message: `program \`${verdict.program.name}\`: ${explanation?.message ?? verdict.message ?? ''}`,
     ...(span && { span }),
     notes,
-    help: explanation?.help ?? verdict.help,
+    // A change that was tried says more.
+    ...(!mended && { help: explanation?.help ?? verdict.help }),
   };
 }
 

@@ -91,6 +91,7 @@ export function explainKernelLog(
     options.release,
     explanation,
     sourcesOf(built, options.readFile),
+    fixes.length > 0,
   );
   return { log, explanation, diagnostic, fixes, built };
 }

@@ -29,6 +29,7 @@ export class SourceNaming implements Naming {
           text: short(this.tree.text(bare(index.subscript))),
           count: index.ofArray ? asArray(index.base.type)?.count : undefined,
           size: index.scale,
+          start: startOf(index),
         },
       }),
     };
@@ -129,6 +130,13 @@ export function pointerOf(place: Expr): Expr | undefined {
         return undefined;
     }
   }
+}
+
+/** Bytes from where the pointer points (or the variable begins) to the first element. */
+function startOf(index: Expr & { kind: 'index' }): number {
+  let bits = 0;
+  for (let at: Expr = index.base; at.kind === 'member' && index.ofArray; at = at.place) bits += at.field.bitOffset;
+  return bits >> 3;
 }
 
 /** The outermost element of an array on the way. */

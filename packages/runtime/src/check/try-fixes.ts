@@ -138,17 +138,7 @@ class Search {
 
   /** Tries what may mend this refusal; where another one comes behind it, what may mend that as well. */
   from(built: Built, refused: ProgramVerdict, titles: readonly string[], depth: number): void {
-    const verdict = refused.path
-      ? refused
-      : withPath(built.object, refused, {
-          kernel: this.options.kernel,
-          kernelBtf: this.options.types,
-          tables: this.options.tables,
-        });
-    const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
-    const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
-    const explanation = explainProgram(verdict, this.options.kernel, naming);
-    const site = new Site(tree, naming, verdict.program, built.object, explanation);
+    const { site, explanation, verdict } = this.explain(built, refused);
     const further: { built: Built; verdict: ProgramVerdict; title: string }[] = [];
     for (const group of propose(site)) {
       for (const { title, edits } of group) {
@@ -160,24 +150,42 @@ class Search {
         const result = next && this.verdict(next, this.options.kernel);
         if (next === undefined || result === undefined || !result.decided) continue;
         if (result.accepted) this.take(next, [...titles, title]);
-        else if (isElsewhere(verdict, result)) further.push({ built: next, verdict: result, title });
+        else if (this.isElsewhere(explanation, next, result)) further.push({ built: next, verdict: result, title });
         if (depth > 0 && this.found.length > 0) return;
       }
       if (this.found.length > 0) return;
     }
     if (depth + 1 >= MOST_DEPTH) return;
-    for (const one of further) {
+    // More of the same first: a change that brings up something new often asked for too much.
+    const same = (one: { verdict: ProgramVerdict }) => (one.verdict.code === verdict.code ? 0 : 1);
+    for (const one of further.sort((a, b) => same(a) - same(b))) {
       if (this.over) return;
       this.from(one.built, one.verdict, [...titles, one.title], depth + 1);
       if (this.found.length > 0) return;
     }
   }
 
+  private explain(built: Built, refused: ProgramVerdict) {
+    const { kernel, types, tables } = this.options;
+    const verdict = refused.path ? refused : withPath(built.object, refused, { kernel, kernelBtf: types, tables });
+    const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
+    const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
+    const explanation = explainProgram(verdict, kernel, naming);
+    return { verdict, explanation, site: new Site(tree, naming, verdict.program, built.object, explanation) };
+  }
+
+  /** The refusal behind a change is another one: of another kind, or at another line. */
+  private isElsewhere(before: Explanation, built: Built, after: ProgramVerdict): boolean {
+    if (before.code !== after.code) return true;
+    const now = this.explain(built, after).explanation;
+    return now.source?.text.trim() !== before.source?.text.trim();
+  }
+
   private take(built: Built, [title, ...also]: readonly string[]): void {
     if (title === undefined || this.found.some((one) => one.title === title)) return;
     this.found.push({
       title,
-      also,
+      also: [...new Set(also)].filter((one) => one !== title),
       edits: difference(this.original, built.text),
       verifiedOn: this.options.kernels.filter(
         (one) => one === this.options.kernel || this.verdict(built, one)?.accepted === true,
@@ -203,13 +211,6 @@ class Search {
       return undefined;
     }
   }
-}
-
-/** The refusal behind a change is another one: further on, or of another kind. */
-function isElsewhere(before: ProgramVerdict, after: ProgramVerdict): boolean {
-  if (before.kernelMessage === undefined || after.kernelMessage === undefined) return false;
-  const line = (one: ProgramVerdict) => one.source?.text.trim();
-  return before.code !== after.code || line(before) !== line(after);
 }
 
 export function apply(text: string, edits: readonly Edit[]): string {

@@ -433,6 +433,15 @@ class KernelHostMap implements HostMap {
   entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
     return this.map.entries();
   }
+  *batches(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
+    let isEmpty = true;
+    for (const batch of this.map.batches()) {
+      isEmpty = false;
+      yield batch;
+    }
+    // Or without batches for this type of map.
+    if (isEmpty) for (const [keys, values] of this.map.entries()) yield { keys, values, count: 1 };
+  }
   nextKey(key?: Uint8Array): Uint8Array | undefined {
     return this.map.nextKey(key);
   }

@@ -70,7 +70,18 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
   }
 
   *[Symbol.iterator](): Iterator<readonly [Value, Value]> {
-    for (const [key, value] of this.host.entries()) yield [this.key.decode(view(key), 0), this.decodeValue(value)];
+    if (!this.host.batches) {
+      for (const [key, value] of this.host.entries()) yield [this.key.decode(view(key), 0), this.decodeValue(value)];
+      return;
+    }
+    const { keySize } = this.spec;
+    const valueBytes = this.host.valueBytes;
+    for (const { keys, values, count } of this.host.batches()) {
+      const keyView = view(keys);
+      const valueView = view(values);
+      for (let i = 0; i < count; i++)
+        yield [this.key.decode(keyView, i * keySize), this.decodeAt(valueView, i * valueBytes, valueBytes)];
+    }
   }
 
   entries(): (readonly [Value, Value])[] {
@@ -78,10 +89,13 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
   }
 
   private decodeValue(bytes: Uint8Array): Value {
-    const data = view(bytes);
-    if (!this.perCpu) return this.value.decode(data, 0);
+    return this.decodeAt(view(bytes), 0, bytes.length);
+  }
+
+  private decodeAt(data: DataView, at: number, length: number): Value {
+    if (!this.perCpu) return this.value.decode(data, at);
     const stride = (this.spec.valueSize + 7) & ~7;
-    return Array.from({ length: bytes.length / stride }, (_, cpu) => this.value.decode(data, cpu * stride));
+    return Array.from({ length: length / stride }, (_, cpu) => this.value.decode(data, at + cpu * stride));
   }
 
   private encodeValue(value: Encodable): Uint8Array {
@@ -111,7 +125,23 @@ function codec(btf: Btf | undefined, type: BtfId, size: number, what: string): C
       },
     };
   }
-  return { decode: decoderFor(btf, type), encode: (value) => encode(btf, type, value, what) };
+  const slow = (value: Encodable): Uint8Array => encode(btf, type, value, what);
+  return { decode: decoderFor(btf, type), encode: smallIntegers(btf, type, slow) };
+}
+
+/** Most keys are numbers of at most 32 bits: those that fit need no walk over types. */
+function smallIntegers(btf: Btf, type: BtfId, slow: Codec['encode']): Codec['encode'] {
+  const int = btf.type(btf.resolve(type));
+  if (int.kind !== 'int' || int.size > 4 || int.bits !== int.size * 8 || int.bool || int.char) return slow;
+  const { size, bits } = int;
+  const least = int.signed ? -(2 ** (bits - 1)) : 0;
+  const most = int.signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
+  return (value) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) return slow(value);
+    const bytes = new Uint8Array(size);
+    for (let i = 0; i < size; i++) bytes[i] = value >> (8 * i);
+    return bytes;
+  };
 }
 
 function view(bytes: Uint8Array): DataView {

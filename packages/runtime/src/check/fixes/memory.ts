@@ -149,7 +149,9 @@ export function* probeRead(site: Site): Generator<Proposal> {
     site.tree
       .startingAt(refused.span.start)
       .map(({ it }) => it)
-      .find((it) => 'type' in it && isPlace(it) && memberChain(site, it) !== undefined) ?? refused;
+      .find(
+        (it) => 'type' in it && isPlace(it) && it.span.end >= refused.span.end && memberChain(site, it) !== undefined,
+      ) ?? refused;
   if (!('type' in place) || !isPlace(place)) return;
   const user = /^(tracepoint\/syscalls|tp\/syscalls|ksyscall|kretsyscall|uprobe|uretprobe|usdt)/.test(
     site.program.section,
@@ -235,11 +237,19 @@ export function* limitIndex(site: Site): Generator<Proposal> {
       title: 'mask the index',
       edits: [site.replace(subscript, `${parenthesised(text)} & ${count - 1}`)],
     };
-  if (site.isVariable(text) && !signed)
-    yield {
-      title: `keep the compiler from using another copy of \`${text}\` than was checked`,
-      edits: site.before(statement, [`barrier_var(${text});`, ...site.leaveIf(beyond(text), statement.fn)]),
-    };
+}
+
+/** The same, where the compiler compares one copy of a variable and uses another. */
+export function* limitCopy(site: Site): Generator<Proposal> {
+  const { statement } = site;
+  const found = indexAt(site);
+  const text = found && site.source(found.subscript);
+  if (statement === undefined || found === undefined || text === undefined || !site.isVariable(text)) return;
+  const beyond = `${site.isSigned(found.subscript) ? `${text} < 0 || ` : ''}${text} >= ${found.count}`;
+  yield {
+    title: `keep the compiler from using another copy of \`${text}\` than was checked`,
+    edits: site.before(statement, [`barrier_var(${text});`, ...site.leaveIf(beyond, statement.fn)]),
+  };
 }
 
 interface Index {

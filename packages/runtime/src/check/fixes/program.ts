@@ -420,11 +420,15 @@ export function* leaveSection(site: Site): Generator<Proposal> {
 /** E2120 */
 export function* allowedReturn(site: Site): Generator<Proposal> {
   const { allowed } = site.explanation.subject;
-  const fn = site.tree.functions.find((one) => one.name === site.program.name);
-  if (allowed === undefined || fn === undefined) return;
+  // BPF_PROG and its kin put the body into a function of their own.
+  const names = [site.program.name, `____${site.program.name}`];
+  const fns = site.tree.functions.filter((one) => names.includes(one.name));
+  if (allowed === undefined) return;
   const [least, most] = allowed;
   const { offset } = site;
-  const returns = site.tree.nodes.filter((one) => one.it.kind === 'return' && one.fn === fn && site.isWritten(one.it));
+  const returns = site.tree.nodes.filter(
+    (one) => one.it.kind === 'return' && fns.includes(one.fn) && site.isWritten(one.it),
+  );
   const here = returns.filter(({ it }) => offset !== undefined && it.span.start <= offset && offset < it.span.end);
   const usual = least <= 0n && most >= 0n ? 0n : least;
   for (const node of [...here, ...returns.filter((one) => !here.includes(one))]) {
