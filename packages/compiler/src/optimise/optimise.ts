@@ -86,6 +86,7 @@ const COMMON: readonly Pass[] = [
 ];
 const SHARED: readonly Pass[] = [
   ['gvn', numberValues],
+  ['ranges', applyRanges],
   ['dce', eliminateDeadCode],
 ];
 const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];

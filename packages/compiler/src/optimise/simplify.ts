@@ -271,6 +271,12 @@ export class Simplifier {
       if (narrow !== 'i1')
         return fitting.value === b.value ? this.compareOf(op, a.value, fitting) : op === 'eq' ? FALSE : TRUE;
     }
+    if (a.kind === 'cast' && a.op === 'sext' && UNSIGNED_ORDER.has(op) && b.value >= 0n) {
+      // What is negative is above every such number, extended or not.
+      const narrow = typeOf(a.value) as ScalarType;
+      const fitting = constant(narrow, b.value);
+      if (narrow !== 'i1' && fitting.value === b.value) return this.compareOf(op, a.value, fitting);
+    }
     if (a.kind === 'cast' && a.op === 'ptrtoint' && (op === 'eq' || op === 'ne') && b.value === 0n) {
       return this.compareOf(op, a.value, constant('ptr', 0));
     }
@@ -364,6 +370,7 @@ const SHIFTS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['shl', 'lshr', 'ashr'])
 const DIVISIONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['udiv', 'sdiv', 'urem', 'srem']);
 const REFLEXIVE: ReadonlySet<CompareOp> = new Set<CompareOp>(['eq', 'ule', 'uge', 'sle', 'sge']);
 const SIGNED: ReadonlySet<CompareOp> = new Set<CompareOp>(['slt', 'sle', 'sgt', 'sge']);
+const UNSIGNED_ORDER: ReadonlySet<CompareOp> = new Set<CompareOp>(['ult', 'ule', 'ugt', 'uge']);
 const UNSIGNED: Partial<Record<CompareOp, CompareOp>> = { slt: 'ult', sle: 'ule', sgt: 'ugt', sge: 'uge' };
 
 function isFixed(value: Value): boolean {
