@@ -86,6 +86,8 @@ describe.skipIf(chromium === undefined)(
       expect(outcome.packets['jit']!.counters).toContain('[17,[{"packets":"3","bytes":"1580"}]]');
       expect(outcome.packets['interpreter']).toEqual(outcome.packets['jit']);
       expect(outcome.records.length).toBeGreaterThan(10);
+      expect(outcome.refusal.slice(0, 2)).toEqual(['E2107', '`table[data[2]]` may lie outside of its 16 elements']);
+      expect(outcome.refusal[3]).not.toHaveLength(0);
     });
 
     for (const place of ['page', 'worker']) {

@@ -1,6 +1,6 @@
 import { decodeRecording, gunzip, readPackets } from '@skep/capture';
 import { Btf } from '@skep/object';
-import { open, type Value, vm } from 'skep';
+import { check, open, type Value, vm } from 'skep';
 
 /** Everything that the work needs, as bytes, by name. */
 export interface Inputs {
@@ -17,6 +17,8 @@ export interface Outcome {
   /** The verdict of each packet, and what was counted, by engine. */
   readonly packets: { readonly [engine: string]: { readonly verdicts: readonly number[]; readonly counters: string } };
   readonly records: readonly string[];
+  /** What the verifier says of a wrong program, and what mends it. */
+  readonly refusal: readonly unknown[];
 }
 
 /** The same work everywhere: in Node, in a page, in a worker. Compiles two programs and runs them. */
@@ -49,7 +51,39 @@ export async function work(inputs: Inputs): Promise<Outcome> {
     objects: { xdp: await digest(xdp.compiled!.object), opens: await digest(opens.compiled!.object) },
     packets: { jit: byEngine('jit'), interpreter: byEngine('interpreter') },
     records,
+    refusal: refusalOf(vmlinux),
   };
+}
+
+const WRONG = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+int table[16];
+
+SEC("xdp")
+int wrong(struct xdp_md *ctx)
+{
+	unsigned char *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+
+	if ((void *)(data + 4) > end)
+		return XDP_PASS;
+	return table[data[2]];
+}
+
+char LICENSE[] SEC("license") = "GPL";
+`;
+
+function refusalOf(vmlinux: Btf): readonly unknown[] {
+  const options = { kernels: ['6.12'] as const, types: vmlinux, compile: { vmlinux }, fixTime: 60_000 };
+  const [program] = check('wrong.bpf.c', new TextEncoder().encode(WRONG), options).programs;
+  const { explanation, fixes } = program!;
+  return [
+    explanation?.code,
+    explanation?.message,
+    explanation?.known,
+    fixes.map(({ title, edits }) => ({ title, edits })),
+  ];
 }
 
 function toText(value: unknown): string {

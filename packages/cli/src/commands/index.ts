@@ -1,6 +1,7 @@
 import type { Command, Option } from '../command.ts';
 import type { LoadedKind } from './loaded.ts';
 import { TOOL_COMMANDS } from './tools.ts';
+import { TRACE_COMMAND } from './trace-table.ts';
 
 const output: Option = {
   flags: '-o, --output',
@@ -35,7 +36,13 @@ const compiling: readonly Option[] = [
     choices: ['v1', 'v2', 'v3', 'v4'],
     fallback: 'v3',
   },
-  { flags: '-O, --optimise', value: 'level', summary: 'how much to optimise', choices: ['0', '1', '2', 's'], fallback: '2' },
+  {
+    flags: '-O, --optimise',
+    value: 'level',
+    summary: 'how much to optimise',
+    choices: ['0', '1', '2', 's'],
+    fallback: '2',
+  },
 ];
 
 /** All commands, in the order of the help. */
@@ -318,6 +325,7 @@ export const COMMANDS: readonly Command[] = [
   loaded('map', 'maps', 'entries, typed where the map has types', 'skep map dump 7 -o json'),
   loaded('links', 'links: which program runs where', undefined, undefined),
   loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
+  TRACE_COMMAND,
   ...TOOL_COMMANDS,
 ];
 

@@ -5,7 +5,11 @@ import type { Call } from '../command.ts';
 /** `skep trace 'SCRIPT' | FILE.bt [parameters] [-- --option=value]` */
 export async function execute(call: Call): Promise<number> {
   const { options, io } = call;
-  const mode = options.flag('test') ? 'test' : options.flag('bench') ? 'bench' : (options.text('mode') as 'test' | 'bench' | undefined);
+  const mode = options.flag('test')
+    ? 'test'
+    : options.flag('bench')
+      ? 'bench'
+      : (options.text('mode') as 'test' | 'bench' | undefined);
   return executeTrace(
     {
       expressions: options.list('expression'),

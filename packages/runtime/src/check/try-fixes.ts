@@ -6,6 +6,7 @@ import { type CompileOptions, compile, compileToTree } from '@skep/compiler';
 import type { Btf, ObjectSpec } from '@skep/object';
 import { openObject } from '@skep/object';
 import {
+  type Explanation,
   explainProgram,
   type KernelProfile,
   type MeasuredTables,

@@ -57,7 +57,13 @@ export interface AccessName {
   /** What it goes through: `ip`. */
   readonly pointer: string | undefined;
   /** Of an element: the C text of its index, how many there are, and the bytes of one. */
-  readonly index?: { readonly text: string; readonly count: number | undefined; readonly size: number };
+  readonly index?: {
+    readonly text: string;
+    readonly count: number | undefined;
+    readonly size: number;
+    /** Bytes from where the pointer points to the first element. */
+    readonly start: number;
+  };
 }
 
 /** A line of the source, as people and tools read it. */

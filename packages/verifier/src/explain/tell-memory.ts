@@ -1,6 +1,7 @@
 /** Refusals of accesses to memory: the packet, null, numbers in place of pointers, bounds, alignment, the stack. */
 import type { RegisterView } from '../record/view.ts';
 import { type Case, mapWords, objectWords, type Remark } from './case.ts';
+import type { AccessName } from './evidence.ts';
 import type { Subject, Telling } from './model.ts';
 import { bytes, kindWords, rangeOf, rangeWords } from './words.ts';
 
@@ -213,7 +214,7 @@ export function bounds(c: Case, register: number): Telling {
   const index = access?.index;
   const number = moved(c, register);
   if (index !== undefined) {
-    const range = indexRange(view, index.size);
+    const range = indexRange(view, index, offsetOf(c));
     const count = index.count ?? (object === undefined ? undefined : Math.floor(object / index.size));
     return {
       message: `\`${access!.text}\` may lie outside of ${index.count === undefined ? objectWords(view) : `its ${index.count} elements`}`,
@@ -239,12 +240,13 @@ export function bounds(c: Case, register: number): Telling {
   };
 }
 
-/** What was added, in elements. */
-function indexRange(view: RegisterView, size: number) {
+/** What was added, in elements; a constant part stands in the pointer's offset. */
+function indexRange(view: RegisterView, index: NonNullable<AccessName['index']>, off: number, onStack = false) {
   const range = rangeOf(view);
   if (range === undefined) return undefined;
-  const per = BigInt(Math.max(1, size));
-  return { least: range.least / per, most: range.most / per };
+  const per = BigInt(Math.max(1, index.size));
+  const fixed = onStack ? 0n : BigInt(view.offset + off - index.start);
+  return { least: (range.least + fixed) / per, most: (range.most + fixed) / per };
 }
 
 function sourceOfIndex(c: Case, register: number): string {
@@ -385,7 +387,7 @@ export function stackBounds(c: Case, register: number | undefined): Telling {
   const view = register === undefined ? undefined : c.register(register);
   const index = c.access?.index;
   if (register !== undefined && index !== undefined && view !== undefined) {
-    const range = indexRange({ ...view, umin: view.umin, umax: view.umax }, index.size);
+    const range = indexRange(view, index, 0, true);
     return {
       message: `\`${c.access!.text}\` may lie outside of ${index.count === undefined ? 'the stack' : `its ${index.count} elements`}`,
       needed:
