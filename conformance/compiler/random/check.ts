@@ -9,11 +9,11 @@ import { bpfSource, nativeSource, type Program } from './program.ts';
 
 /** One way to compile a program with skep. */
 export interface Setting {
-  readonly level: 0 | 1 | 2;
+  readonly level: 0 | 1 | 2 | 's';
   readonly cpu: Cpu;
 }
 
-export const SETTINGS: readonly Setting[] = ([0, 1, 2] as const).flatMap((level) =>
+export const SETTINGS: readonly Setting[] = ([0, 1, 2, 's'] as const).flatMap((level) =>
   (['v1', 'v2', 'v3', 'v4'] as const).map((cpu) => ({ level, cpu })),
 );
 
