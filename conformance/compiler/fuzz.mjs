@@ -6,7 +6,7 @@
  * programs and the features beside this file, with --examples from the examples too, and from the C files of a folder.
  * A text has a number: `--from N --count 1` repeats it. Ends with 1 where anything went wrong.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -61,6 +61,7 @@ async function main() {
     console.log(`fuzz: ${done} texts, ${compiled} compiled, ${problems.size} problems, ${seconds} s`);
   }
   for (const problem of problems) console.log(problem);
+  rmSync(fileURLToPath(compiler));
   process.exitCode = problems.size === 0 ? 0 : 1;
 }
 

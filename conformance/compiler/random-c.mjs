@@ -5,7 +5,7 @@
  * Random C programs: what skep makes of them against what gcc -O0 makes of them. The compiler is bundled from its
  * sources first, so that a change during the run does not matter. Ends with 1 where anything differed.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -36,6 +36,7 @@ await build({
   logLevel: 'error',
 });
 const { check } = await import(pathToFileURL(bundle).href);
+rmSync(bundle);
 const report = check({
   first: Number(values.seed),
   programs: Number(values.count),
