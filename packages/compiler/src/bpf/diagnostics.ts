@@ -56,7 +56,8 @@ export const stackOfChainTooLarge = (
 export const contextFieldChosen = (span: Span | undefined, taken: Span | undefined): Diagnostic => ({
   code: 'W1380',
   severity: 'warning',
-  message: 'the field of the context that is accessed here is chosen while the program runs: the verifier will refuse it',
+  message:
+    'the field of the context that is accessed here is chosen while the program runs: the verifier will refuse it',
   span,
   ...(taken && { notes: [{ message: 'its address is taken here', span: taken }] }),
   help: 'read each field by its name in a branch of its own, and choose between the values',
