@@ -12,7 +12,7 @@ export interface ObjectOptions {
   readonly kernel: KernelProfile['version'];
   /** Types of that kernel, to which the programs are fitted. */
   readonly kernelBtf: Btf;
-  readonly privileged?: boolean;
+  readonly privileged?: boolean | undefined;
   readonly budget?: Budget;
   /** Of a kernel that was asked itself ({@link VerifyInput.tables}). */
   readonly tables?: MeasuredTables | undefined;

@@ -32,6 +32,7 @@ export async function execute(call: Call): Promise<number> {
   const report = checkFile(call.args[0]!, {
     kernels,
     tables: profile,
+    privileged: !call.options.flag('unprivileged'),
     types: typesOf(call),
     compile: compileOptions(call),
     programs,

@@ -234,6 +234,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'file',
         summary: "explain what a real kernel said (of bpftool, libbpf or skep); with the file in its author's names",
       },
+      { flags: '--unprivileged', summary: 'as for users without CAP_BPF and CAP_PERFMON' },
       { flags: '--no-fixes', summary: 'do not look for changes that mend what is refused' },
       { flags: '--trace', summary: 'print what is known at each instruction, as the log of the kernel does' },
       { ...output, summary: 'table or json' },

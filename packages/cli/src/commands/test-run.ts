@@ -3,10 +3,15 @@ import { duration, parseFormat, SCHEMA, toJson } from '@skep/view';
 import { type HomeName, testRun, type Value } from 'skep';
 import type { Call } from '../command.ts';
 import { chooseProgram } from '../diagnostics.ts';
+import { explained } from '../refusal.ts';
 import { dataOf, globalsOf, openArgument } from './shared.ts';
 
 /** `skep test-run FILE --program NAME` */
 export async function execute(call: Call): Promise<number> {
+  return explained(call, () => runOnce(call));
+}
+
+async function runOnce(call: Call): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
   const { spec } = openArgument(call);

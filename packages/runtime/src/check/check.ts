@@ -35,6 +35,8 @@ export interface CheckOptions {
   readonly types: Btf;
   /** Of a kernel that was asked itself (`skep probe-kernel`). */
   readonly tables?: MeasuredTables | undefined;
+  /** False: as for users without CAP_BPF and CAP_PERFMON. */
+  readonly privileged?: boolean | undefined;
   /** Only these; all without. */
   readonly programs?: readonly string[];
   readonly compile?: CompileOptions;
@@ -88,13 +90,14 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
         kernel,
         kernelBtf: types,
         tables: options.tables,
+        privileged: options.privileged,
         ...(trace && { trace: (line, program) => trace(line, program.name) }),
       },
       options.programs,
     ).map((short): Checked => {
       const verdict = short.accepted
         ? short
-        : withPath(object, short, { kernel, kernelBtf: types, tables: options.tables });
+        : withPath(object, short, { kernel, kernelBtf: types, tables: options.tables, privileged: options.privileged });
       const cost = costOf(verdict);
       if (verdict.accepted) return { kernel, verdict, explanation: undefined, diagnostic: undefined, fixes: [], cost };
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
@@ -107,6 +110,7 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
             kernels,
             types,
             tables: options.tables,
+            privileged: options.privileged,
             time: options.fixTime,
           })
         : [];

@@ -48,6 +48,7 @@ export interface TryOptions {
   readonly kernels: readonly Version[];
   readonly types: Btf;
   readonly tables?: MeasuredTables | undefined;
+  readonly privileged?: boolean | undefined;
   /** Fixes that are looked for. Default 2. */
   readonly most?: number;
   /** Milliseconds for all of them. Default 4000. */
@@ -167,8 +168,10 @@ class Search {
   }
 
   private explain(built: Built, refused: ProgramVerdict) {
-    const { kernel, types, tables } = this.options;
-    const verdict = refused.path ? refused : withPath(built.object, refused, { kernel, kernelBtf: types, tables });
+    const { kernel, types, tables, privileged } = this.options;
+    const verdict = refused.path
+      ? refused
+      : withPath(built.object, refused, { kernel, kernelBtf: types, tables, privileged });
     const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
     const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
     const explanation = explainProgram(verdict, kernel, naming);
@@ -204,8 +207,8 @@ class Search {
   private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
     try {
       const time = Math.max(VERDICT_TIME, (this.options.time ?? DEFAULT_TIME) / 4);
-      const { types, tables } = this.options;
-      const options = { kernel, kernelBtf: types, tables, budget: { time } };
+      const { types, tables, privileged } = this.options;
+      const options = { kernel, kernelBtf: types, tables, privileged, budget: { time } };
       return verifyObject(built.object, options, [this.program])[0];
     } catch {
       // Types that cannot be fitted: whoever asked has said so already.

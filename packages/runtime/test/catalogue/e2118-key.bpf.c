@@ -1,5 +1,5 @@
-// E2118 6.1: `&key`
-#include "vmlinux.h"
+// E2118 unprivileged: `&key`
+#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 struct name {
@@ -13,8 +13,8 @@ struct {
 	__type(value, __u64);
 } names SEC(".maps");
 
-SEC("tracepoint/sched/sched_switch")
-int on_switch(void *ctx)
+SEC("socket")
+int named(struct __sk_buff *skb)
 {
 	struct name key;
 
