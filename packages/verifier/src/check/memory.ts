@@ -340,7 +340,7 @@ export function regionBounds(
   if (least < 0 && (least === -(2 ** 63) || off + least < 0)) return 'negative';
   const inside = (at: number): boolean => {
     const start = at | 0;
-    return (size > 0 || (size === 0 && zeroAllowed)) && start >= 0 && start + size <= region;
+    return (size > 0 || (size === 0 && zeroAllowed)) && start >= 0 && start + size <= region >>> 0;
   };
   if (!inside(p.snl + off)) return 'min';
   if (p.uxh !== 0 || p.uxl >>> 0 >= MAX_VAR_OFF) return 'unbounded';

@@ -1,0 +1,75 @@
+/** Programs of the exam, changed here and there, against the kernel that runs; a part of conformance/verifier/fuzz.mjs. */
+import { release } from 'node:os';
+import { Btf } from '@skep/object';
+import { describe, expect, it } from 'vitest';
+import { type KernelProfile, PROFILES, type VerifyInput, verify } from '../src/index.ts';
+
+interface HostVerdict {
+  readonly asked: boolean;
+  readonly accepted: boolean;
+  readonly text: string;
+}
+interface Host {
+  readonly types: Btf;
+  verdict(input: VerifyInput): HostVerdict;
+  close(): void;
+}
+const conformance = new URL('../../../conformance/verifier/', import.meta.url).href;
+const { EXAM, examIsHere, programs } = (await import(`${conformance}exam.mjs`)) as {
+  EXAM: string;
+  examIsHere(): boolean;
+  programs(
+    btf: typeof Btf,
+    options: object,
+  ): Iterable<{ id: string; wanted: { processed?: number }; input: VerifyInput }>;
+};
+const { mutate } = (await import(`${conformance}mutate.mjs`)) as {
+  mutate(input: VerifyInput, random: () => number): Uint8Array;
+};
+
+const EVERY = 30;
+const CHANGES = 12;
+/** Milliseconds. */
+const PATIENCE = 20_000;
+/** Arenas lie at the address of a mapping; types of kernel pointers were made up. */
+const NOT_HERE = /arena|map_kptr/;
+
+describe('changed programs', () => {
+  it('are never accepted when the running kernel refuses them', { timeout: 90_000 }, async (context) => {
+    const kernel = release().split('.').slice(0, 2).join('.') as KernelProfile['version'];
+    if (process.getuid?.() !== 0) context.skip('only root may load programs of every type');
+    if (!(kernel in PROFILES) || kernel === '6.1')
+      context.skip(`Linux ${kernel} is none that skep can be held against`);
+    if (!examIsHere()) context.skip(`there is no exam in ${EXAM}`);
+    const { HostVerifier } = (await import(`${conformance}host.mjs`)) as { HostVerifier: new () => Host };
+    let state = 12345;
+    const random = (): number => {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+      return state / 0x80000000;
+    };
+    const wrong: string[] = [];
+    let asked = 0;
+    let at = 0;
+    const end = performance.now() + PATIENCE;
+    const host = new HostVerifier();
+    try {
+      for (const { id, wanted, input } of programs(Btf, { unprivileged: false })) {
+        if (at++ % EVERY !== 0 || input.code.length > 1600 || (wanted.processed ?? 0) > 1000 || NOT_HERE.test(id))
+          continue;
+        for (let i = 0; i < CHANGES && performance.now() < end; i++) {
+          const changed = { ...input, code: mutate(input, random), lineInfo: [] };
+          const theirs = host.verdict(changed);
+          if (!theirs.asked) break;
+          asked++;
+          const ours = verify({ ...changed, kernel, kernelBtf: host.types, budget: { time: 2000 } });
+          if (ours.accepted && !theirs.accepted)
+            wrong.push(`${id}: ${theirs.text}: ${Buffer.from(changed.code).toString('base64')}`);
+        }
+      }
+    } finally {
+      host.close();
+    }
+    expect(wrong).toEqual([]);
+    expect(asked).toBeGreaterThan(50);
+  });
+});
