@@ -106,11 +106,11 @@ describe.skipIf(noKernel)('programs', () => {
     program.testRun({ data: new Uint8Array(14) });
     expect(number64(map.lookup(bytes32(0))!)).toBe(1234);
     const info = program.info();
-    expect(info).toMatchObject({
-      name: 'writes',
-      type: XDP,
-      mapIds: [listMaps().find((one) => one.name === 'values')!.id],
-    });
+    expect(info).toMatchObject({ name: 'writes', type: XDP });
+    // Other processes may have maps of that name.
+    const named = listMaps().filter((one) => one.name === 'values');
+    expect(named.map((one) => one.id)).toEqual(expect.arrayContaining([...info.mapIds]));
+    expect(info.mapIds).toHaveLength(1);
     expect(info.tag).toMatch(/^[0-9a-f]{16}$/);
     expect(listPrograms().map((one) => one.id)).toContain(info.id);
     program.close();
