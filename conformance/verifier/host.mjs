@@ -22,6 +22,7 @@ import { BtfBuilder, sanitizeBtf } from '@skep/object';
 const MAP = { stackTrace: 7, ringbuf: 27, userRingbuf: 31 };
 /** Storages of cgroups, sockets, inodes and tasks. */
 const WITHOUT_SIZE = new Set([19, 21, 24, 28, 29, 32]);
+const EAGAIN = 11;
 const TRACING = 26;
 const STRUCT_OPS = 27;
 const LSM = 29;
@@ -157,6 +158,8 @@ export class HostVerifier {
       return { accepted: true, asked: true, text: '', processed: processed(log), log };
     } catch (error) {
       if (!(error instanceof ProgramRefused)) return no(/** @type {Error} */ (error).message);
+      // A signal came in between: the verifier stopped without a verdict.
+      if (error.errno === EAGAIN) return no('interrupted');
       return {
         accepted: false,
         asked: true,
