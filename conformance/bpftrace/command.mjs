@@ -11,7 +11,7 @@ const USAGE = `USAGE:
 /**
  * @param {readonly string[]} argv
  * @param {{ out(text: string): void, err(text: string): void, signal: AbortSignal, clock?: import('@skep/tools').Clock, comm?: string,
- *   environment?: Record<string, string | undefined>, attached?: () => void, home: 'kernel' | 'vm' }} io
+ *   environment?: Record<string, string | undefined>, attached?: () => void, target?: import('@skep/compiler').TraceTarget, home: 'kernel' | 'vm' }} io
  * @returns {Promise<number>} exit code
  */
 export async function bpftrace(argv, io) {

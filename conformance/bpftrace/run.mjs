@@ -9,7 +9,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { virtualClock } from '@skep/tools';
+import { possibleCpus } from '@skep/kernel';
+import { machineTarget, virtualClock } from '@skep/tools';
 import { bpftrace } from './command.mjs';
 import { needs, readSuite } from './suite.mjs';
 
@@ -35,6 +36,8 @@ const executable = values.executable ?? fileURLToPath(new URL('bpftrace.mjs', im
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
 const wanted = values.needs.split(',');
 process.chdir(root);
+// Once for all tests: what there is to trace does not change meanwhile.
+const target = machineTarget(home === 'vm' ? 1 : possibleCpus(), undefined);
 process.title = 'bpftrace';
 
 /** @type {{ suite: string, name: string, needs: string, result: 'pass' | 'fail' | 'skip', why: string, output: string }[]} */
@@ -137,6 +140,7 @@ async function inProcess(test, argv, after) {
       },
       environment,
       comm: 'bpftrace',
+      target,
       ...(home === 'vm' && { clock: virtualClock() }),
       attached,
     });

@@ -359,7 +359,11 @@ export class Emitter {
       this.emit('  } else {');
       this.discard(value.otherwise);
       this.emit('  }');
-    } else if (value.kind === 'call' || value.kind === 'name') this.callFunction(value, undefined, true);
+    } else if (value.kind === 'call' || value.kind === 'name') {
+      const type = value.type && asNumber(value.type);
+      const bytes = type && type.kind !== 'none' && type.kind !== 'aggregate' && !isScalar(type);
+      this.callFunction(value, bytes ? this.room(sizeOf(type)) : undefined, true);
+    }
     else if (value.kind === 'step') this.step(value);
     else if (value.type && value.type.kind !== 'none') {
       if (isScalar(asNumber(value.type))) this.value(value);

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type Diagnostic, EXIT, SkepError, type SourceFile } from '@skep/base';
-import { compileTrace } from '@skep/compiler';
+import { compileTrace, type TraceTarget } from '@skep/compiler';
 import { HeldCommand, readRecording } from 'skep';
 import { badPattern, badPid, noScript, unexpectedOptions } from './diagnostics.ts';
 import { listProbes } from './list.ts';
@@ -50,6 +50,8 @@ export interface TraceIo {
   readonly environment?: { readonly [name: string]: string | undefined };
   /** Everything is attached. */
   readonly attached?: () => void;
+  /** The machine, where it is known already. */
+  readonly target?: TraceTarget;
   /** How the script is named in messages; `stdin` for one on the command line. */
   readonly name?: string;
 }
@@ -58,19 +60,20 @@ export interface TraceIo {
 export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number> {
   const environment = io.environment ?? process.env;
   const clock = io.clock ?? realClock();
+  const target = io.target ?? machineTarget(call.home === 'vm' ? 1 : possibleCpus(), undefined);
   const { source, rest } = scriptOf(call, io);
   if (call.list) {
-    listProbes(source, call, rest, (text) => io.out(text), environment);
+    listProbes(source, rest, (text) => io.out(text), target);
     return EXIT.ok;
   }
   if (source === undefined) throw new SkepError(noScript(), EXIT.usage);
   const pid = call.pid === undefined ? undefined : pidOf(call.pid);
   const { positional, named } = parameters([...rest, ...call.trailing]);
-  if (call.emit !== undefined || call.dryRun) return emit(call, source, positional, named, io, environment);
+  if (call.emit !== undefined || call.dryRun) return emit(call, source, positional, named, io, environment, target);
   const held = call.command === undefined ? undefined : await HeldCommand.start(words(call.command), { stdout: 'inherit' });
   const file = call.output === undefined ? undefined : openSync(call.output, 'w');
   try {
-    checkOptions(source, call, positional, named, environment, clock);
+    checkOptions(source, call, positional, named, environment, clock, target);
     return await runTrace({
       source,
       home: call.home,
@@ -93,6 +96,7 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
       err: (text) => io.err(text),
       diagnose: (list) => io.diagnose(list),
       clock,
+      target,
       ...(io.comm !== undefined && { comm: io.comm }),
       ...(io.attached && { attached: io.attached }),
     });
@@ -153,15 +157,14 @@ function parameters(list: readonly string[]): { positional: string[]; named: Map
 }
 
 /** Options that the script does not have, and `--help` for those that it has. */
-function checkOptions(source: SourceFile, call: TraceCall, positional: readonly string[], named: ReadonlyMap<string, string>, environment: { readonly [name: string]: string | undefined }, clock: Clock): void {
+function checkOptions(source: SourceFile, call: TraceCall, positional: readonly string[], named: ReadonlyMap<string, string>, environment: { readonly [name: string]: string | undefined }, clock: Clock, target: TraceTarget): void {
   if (named.size === 0) return;
-  const known = compileScript({ source, positional, named, environment, unsafe: call.unsafe, includes: call.includes, mode: call.mode }, machineTarget(possibleCpus(), undefined), clock).options;
+  const known = compileScript({ source, positional, named, environment, unsafe: call.unsafe, includes: call.includes, mode: call.mode }, target, clock).options;
   const unknown = [...named.keys()].filter((one) => !known.some(({ name }) => name === one));
   if (unknown.length > 0) throw new SkepError(unexpectedOptions(unknown, known), EXIT.usage);
 }
 
-function emit(call: TraceCall, source: SourceFile, positional: readonly string[], named: ReadonlyMap<string, string>, io: TraceIo, environment: { readonly [name: string]: string | undefined }): number {
-  const target = machineTarget(possibleCpus(), undefined);
+function emit(call: TraceCall, source: SourceFile, positional: readonly string[], named: ReadonlyMap<string, string>, io: TraceIo, environment: { readonly [name: string]: string | undefined }, target: TraceTarget): number {
   const compiled = compileTrace(source, { target, positional, named, environment, unsafe: call.unsafe, helperErrors: call.helperErrors, includes: call.includes, mode: call.mode });
   if (call.warnings && compiled.warnings.length > 0) io.diagnose(compiled.warnings);
   if (call.dryRun && call.emit === undefined) return EXIT.ok;

@@ -1,23 +1,17 @@
 import type { SourceFile } from '@skep/base';
-import { filter, kindOf, PERF_EVENTS, parseScriptProbes, PROBE_KINDS } from '@skep/compiler';
-import { possibleCpus } from '@skep/kernel';
-import type { TraceCall } from './execute.ts';
-import { machineTarget } from './target.ts';
+import { filter, kindOf, PERF_EVENTS, parseScriptProbes, PROBE_KINDS, type TraceTarget } from '@skep/compiler';
 
 /** `-l`: probes that there are, or those that a script has. */
-export function listProbes(source: SourceFile | undefined, call: TraceCall, patterns: readonly string[], out: (text: string) => void, environment: { readonly [name: string]: string | undefined }): void {
-  const target = machineTarget(possibleCpus(), undefined);
+export function listProbes(source: SourceFile | undefined, patterns: readonly string[], out: (text: string) => void, target: TraceTarget): void {
   if (source !== undefined) {
     for (const name of parseScriptProbes(source, target)) out(`${name}\n`);
     return;
   }
   const wanted = patterns.length === 0 ? ['*'] : patterns.flatMap((one) => one.split(','));
   for (const pattern of wanted) for (const name of namesOf(pattern, target)) out(`${name}\n`);
-  void call;
-  void environment;
 }
 
-function namesOf(pattern: string, target: ReturnType<typeof machineTarget>): string[] {
+function namesOf(pattern: string, target: TraceTarget): string[] {
   const [first = '', ...rest] = pattern.split(':');
   const kinds = PROBE_KINDS.filter(({ kind, short }) => (rest.length === 0 && !/^[a-z]+$/.test(first) ? true : kind === kindOf(first) || filter(first, [kind, ...short]).length > 0));
   const found: string[] = [];
@@ -29,7 +23,7 @@ function namesOf(pattern: string, target: ReturnType<typeof machineTarget>): str
   return found;
 }
 
-function everyName(kind: string, rest: readonly string[], target: ReturnType<typeof machineTarget>): string[] {
+function everyName(kind: string, rest: readonly string[], target: TraceTarget): string[] {
   switch (kind) {
     case 'tracepoint':
       return (target.tracepoints?.() ?? []).map((one) => `tracepoint:${one}`);

@@ -57,9 +57,9 @@ export async function runTrace(run: TraceRun): Promise<number> {
   const target = run.target ?? machineTarget(cpus, undefined);
   const compiled = compileScript(run, target, clock);
   if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
-  const host = homeOf(run, compiled, target, clock);
+  const host = homeOf(run, target, clock);
   try {
-    return await load(run, compiled, host, clock);
+    return await load(run, compiled, host, clock, target);
   } finally {
     host.close();
   }
@@ -89,17 +89,16 @@ export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readon
   return { object: result.object };
 }
 
-function homeOf(run: TraceRun, compiled: CompiledTrace, target: TraceTarget, clock: Clock): Host {
+function homeOf(run: TraceRun, target: TraceTarget, clock: Clock): Host {
   const wanted = run.home === 'auto' ? (run.recording ? 'vm' : permitted().ok ? 'kernel' : 'vm') : run.home;
   if (wanted === 'kernel') return kernel();
   const host = vm({ cpus: target.cpus, btf: compileTypes, recording: run.recording });
   if (!run.recording) host.machine.world = new ProcessWorld(clock, run.comm ?? 'skep');
-  void compiled;
   return host;
 }
 
-async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: Clock): Promise<number> {
-  const { object } = objectOf(compiled, run.target ?? machineTarget(host.cpus, undefined));
+async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: Clock, target: TraceTarget): Promise<number> {
+  const { object } = objectOf(compiled, target);
   let spec = new Spec(openObject(object, { name: run.source.name }));
   if (spec.globals.includes('skep_started')) spec = spec.with({ skep_started: clock.now() });
   const printer = new Printer({ json: run.json ?? false, warnings: run.warnings ?? true, write: run.out, say: run.err });
