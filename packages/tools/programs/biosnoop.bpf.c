@@ -47,6 +47,8 @@ static __always_inline int begin(struct request *request, bool issued)
 		return 0;
 	}
 	/* Whoever is current when a request is made is most often who wants it. */
+	if (!wanted())
+		return 0;
 	start.queued = issued ? 0 : now;
 	start.issued = now;
 	start.cgroup = bpf_get_current_cgroup_id();
@@ -81,10 +83,6 @@ int block_rq_complete(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!start)
 		return 0;
-	if (target_tgid && start->pid != target_tgid)
-		goto out;
-	if (target_cgroup && start->cgroup != target_cgroup)
-		goto out;
 	event = reserve(&events, struct event);
 	if (!event)
 		goto out;

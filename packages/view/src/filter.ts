@@ -153,7 +153,7 @@ function test(name: string, operator: string, value: string, fail: (why: string)
     case '==':
       return (row) => compare(row[name], value) === 0;
     case '!=':
-      return (row) => compare(row[name], value) !== 0;
+      return (row) => Math.abs(compare(row[name], value)) > 0;
     case '<':
       return (row) => compare(row[name], value) < 0;
     case '<=':

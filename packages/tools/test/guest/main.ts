@@ -7,7 +7,7 @@ import { TRUTHS } from './truths.ts';
  * took. `only` are names of tools.
  */
 export async function main(only: readonly string[]): Promise<void> {
-  for (const truth of TRUTHS) {
+  for (const [index, truth] of TRUTHS.entries()) {
     if (only.length > 0 && !only.includes(truth.tool)) continue;
     const start = performance.now();
     let out = '';
@@ -36,7 +36,7 @@ export async function main(only: readonly string[]): Promise<void> {
     }
     const { tool, args } = truth;
     const details = wrong === undefined ? {} : { wrong, out: out.slice(0, 3000) };
-    console.log(JSON.stringify({ tool, args, seconds: (performance.now() - start) / 1000, err, ...details }));
+    console.log(JSON.stringify({ index, tool, args, seconds: (performance.now() - start) / 1000, err, ...details }));
   }
 }
 

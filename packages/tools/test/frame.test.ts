@@ -1,0 +1,108 @@
+import { histogramText, linearBuckets, log2Buckets } from '@skep/view';
+import { describe, expect, it } from 'vitest';
+import { describe as describeCgroup } from '../src/frame/containers.ts';
+import { addressText } from '../src/frame/flows.ts';
+import { intervalsOf } from '../src/frame/intervals.ts';
+import { optionName, optionsOf } from '../src/frame/options.ts';
+import { compileProgram, openProgram } from '../src/frame/program.ts';
+import { requestFlags } from '../src/frame/requests.ts';
+import { TOOLS } from '../src/index.ts';
+
+describe('intervals', () => {
+  it('are seconds, and how many', () => {
+    expect(intervalsOf([])).toEqual({});
+    expect(intervalsOf(['1'])).toEqual({ interval: 1000 });
+    expect(intervalsOf(['0.5', '3'])).toEqual({ interval: 500, times: 3 });
+  });
+
+  it('as long as nobody waits mean: at the end', () => {
+    expect(intervalsOf(['99999999'])).toEqual({});
+  });
+
+  it.each([['x'], ['0'], ['-1'], ['1', 'x'], ['1', '2', '3']])('%s %s %s are refused', (...args) => {
+    expect(() => intervalsOf(args.filter((one) => one !== undefined))).toThrow(/interval/);
+  });
+});
+
+describe('options', () => {
+  it('are named as the command line has them', () => {
+    expect(optionName('-x, --max-args')).toBe('maxArgs');
+    expect(optionName('-C')).toBe('C');
+  });
+
+  it.each(TOOLS.map((tool) => [tool.name, tool] as const))('of %s have each letter once', (_, tool) => {
+    const flags = optionsOf(tool).flatMap((one) => one.flags.split(', '));
+    expect(new Set(flags).size).toBe(flags.length);
+    for (const option of optionsOf(tool)) if (option.global && option.value) expect(option.kind).toBeDefined();
+  });
+});
+
+it('cgroups tell of containers and pods', () => {
+  const id = '0123456789ab'.padEnd(64, 'c');
+  expect(describeCgroup('/system.slice/ssh.service')).toEqual({
+    path: '/system.slice/ssh.service',
+    id: undefined,
+    pod: undefined,
+  });
+  expect(
+    describeCgroup(
+      `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_0001_0002_0003_0123456789ab.slice/cri-containerd-${id}.scope`,
+    ),
+  ).toMatchObject({ id: '0123456789ab', pod: '0a1b2c3d-0001-0002-0003-0123456789ab' });
+  expect(describeCgroup(`/docker/${id}`)).toMatchObject({ id: '0123456789ab', pod: undefined });
+});
+
+it('addresses are written as RFC 5952 wants', () => {
+  const v6 = (text: string) => Uint8Array.from(text.split(' ').map((one) => Number.parseInt(one, 16)));
+  expect(addressText(Uint8Array.of(192, 0, 2, 1, 0, 0), 4)).toBe('192.0.2.1');
+  expect(addressText(v6('20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01'), 6)).toBe('2001:db8::1');
+  expect(addressText(v6('00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01'), 6)).toBe('::1');
+  expect(addressText(v6('00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00'), 6)).toBe('::');
+  expect(addressText(v6('20 01 00 00 00 00 00 01 00 00 00 00 00 00 00 01'), 6)).toBe('2001:0:0:1::1');
+  expect(addressText(v6('00 00 00 00 00 00 00 00 00 00 ff ff c0 00 02 01'), 6)).toBe('::ffff:192.0.2.1');
+});
+
+it('requests to disks have names', () => {
+  expect(requestFlags(0)).toBe('Read');
+  expect(requestFlags(1 | (1 << 11) | (1 << 12))).toBe('Sync-Metadata-Write');
+});
+
+describe('programs', () => {
+  const names = [...new Set(TOOLS.flatMap((tool) => tool.routes.map((route) => route.program)))].sort();
+  it.each(names)('%s compiles, and has what its tools name', (name) => {
+    expect(compileProgram(name).length).toBeGreaterThan(0);
+    const spec = openProgram(name);
+    for (const tool of TOOLS) {
+      for (const route of tool.routes.filter((one) => one.program === name)) {
+        const programs = typeof route.programs === 'function' ? [] : (route.programs ?? []);
+        expect(spec.programs.map((one) => one.name)).toEqual(expect.arrayContaining([...programs]));
+        for (const { global } of optionsOf(tool)) if (global) expect(spec.globals).toContain(global);
+      }
+    }
+  });
+});
+
+describe('histograms', () => {
+  it('have a bar for each power of two', () => {
+    const buckets = log2Buckets([0, 0, 3, 1, 0, 0]);
+    expect(buckets.map(({ from, to, count }) => [from, to, count])).toEqual([
+      [0n, 1n, 0],
+      [2n, 3n, 0],
+      [4n, 7n, 3],
+      [8n, 15n, 1],
+    ]);
+    const text = histogramText(buckets, 'usecs');
+    expect(text.split('\n')[0]).toBe('     usecs               : count     distribution');
+    expect(text.split('\n')[3]).toBe(`         4 -> 7          : 3        |${'*'.repeat(40)}|`);
+    expect(text.split('\n')[4]).toBe(`         8 -> 15         : 1        |${'*'.repeat(13).padEnd(40)}|`);
+  });
+
+  it('are nothing when nothing was counted', () => {
+    expect(histogramText(log2Buckets([0, 0]), 'usecs')).toBe('');
+    expect(linearBuckets([0, 0])).toEqual([]);
+  });
+
+  it('of small numbers have a bar for each', () => {
+    expect(linearBuckets([0, 2, 1]).map((one) => Number(one.from))).toEqual([1, 2]);
+  });
+});
