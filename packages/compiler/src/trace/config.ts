@@ -4,7 +4,7 @@ import { badConfig, badConfigValue } from './diagnostics.ts';
 /** Settings of a script, by their short names. */
 export type TraceConfig = { readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number ? number : (typeof DEFAULTS)[K] extends boolean ? boolean : string };
 
-const DEFAULTS = {
+export const DEFAULTS = {
   cache_user_symbols: 'PER_PID',
   cpp_demangle: true,
   lazy_symbolication: false,

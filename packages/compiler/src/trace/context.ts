@@ -161,6 +161,9 @@ function typeOfBtf(text: string, types: CTypes, space: AddressSpace = 'kernel'):
 }
 
 function tracepointParameters(btf: Btf | undefined, event: string): Parameter[] {
+  // The function that calls the programs has names for what it passes on; the type of the tracepoint has none.
+  const named = functionParameters(btf, `__traceiter_${event}`) ?? functionParameters(btf, `__probestub_${event}`);
+  if (named) return named.parameters.slice(1);
   const id = btf?.find(`btf_trace_${event}`, 'typedef');
   if (btf === undefined || id === undefined) return [];
   const typedef = btf.type(id);

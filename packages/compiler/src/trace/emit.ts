@@ -747,7 +747,13 @@ export class Emitter {
       return this.keep(type, `(${cType(type)})(((u64)${unit} << ${shiftUp}) >> ${64 - field.bits.width})`);
     }
     if (place.space === 'here') return this.keep(type, `*(${cType(type)} *)(${place.at})`);
-    if (place.space === 'context') return this.keep(type, `*(${cType(type)} *)(${place.at})`);
+    if (place.space === 'context' && (this.unit.context.shape !== 'iterator' || type.kind !== 'pointer')) return this.keep(type, `*(${cType(type)} *)(${place.at})`);
+    if (place.space === 'context') {
+      // Loaded plainly it would be a pointer that may be null, which the verifier lets nobody calculate with.
+      const pointer = this.keep(type, '0');
+      this.emit(`  bpf_probe_read_kernel(&${pointer}, 8, ${place.at});`);
+      return pointer;
+    }
     const result = this.keep(type, '0');
     this.read(place.space, `&${result}`, sizeOf(type), place.at, span);
     return result;

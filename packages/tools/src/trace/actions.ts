@@ -75,10 +75,11 @@ export class Actions {
         printer.text('time', strftime(fromBytes(action.format), BigInt(Date.now()) * 1_000_000n));
         return;
       case 'join': {
-        const { offsets, } = layoutOf(action.record);
+        const { offsets } = layoutOf(action.record);
         const items = action.record.items.slice(1).map((type, i) => valueText(type, data, offsets[i + 1]!, meanings));
         const end = items.findIndex((one) => one === '');
-        printer.text('join', `${(end < 0 ? items : items.slice(0, end)).join(fromBytes(action.separator))}\n`);
+        const joined = (end < 0 ? items : items.slice(0, end)).join(fromBytes(action.separator));
+        printer.text('join', printer.json ? joined : `${joined}\n`);
         return;
       }
       case 'cat': {

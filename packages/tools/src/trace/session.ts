@@ -58,6 +58,9 @@ class Session {
     const waits = this.links.length > 0 || own || this.programs('self').length > 0;
     const quit = options.ended?.then(stop);
     const reading = this.read();
+    // Iterators walk when they are read, once; a script of nothing else is over then.
+    for (const link of this.links) link.read?.();
+    if (options.compiled.programs.every(({ probe }) => probe.kind === 'iter' || probe.kind === 'begin' || probe.kind === 'end')) stop();
     if (options.host.replay) await this.replay();
     else if ((waits || options.ended) && !this.stop.signal.aborted) await Promise.all([this.intervals(), this.until()]);
     stop();
