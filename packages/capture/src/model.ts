@@ -23,8 +23,28 @@ export type RecordingBlock =
   | { readonly kind: 'btf'; readonly bytes: Uint8Array }
   | { readonly kind: 'hook'; readonly hook: RecordedHook }
   | { readonly kind: 'run'; readonly run: RecordedRun }
+  /** A tool; the types and hooks up to the next tool are its own. */
+  | { readonly kind: 'tool'; readonly tool: RecordedTool }
+  /** What numbers in events are called on the recorded machine: answers by question, as {@link RecordedNames} has them. */
+  | { readonly kind: 'names'; readonly names: RecordedNames }
   /** So many runs were lost here because the recorder's ring was full. */
   | { readonly kind: 'lost'; readonly count: bigint };
+
+/** What is needed to show a recorded tool again without saying anything but its name. */
+export interface RecordedTool {
+  readonly name: string;
+  readonly route: string;
+  readonly args: readonly string[];
+  /** As the command line gave them, by their names in camel case. */
+  readonly options: { readonly [name: string]: string | number | boolean | readonly string[] };
+  /** Values of global variables that its programs ran with. */
+  readonly globals: { readonly [name: string]: number };
+  /** Names of its programs, in the order of the hooks that follow. */
+  readonly programs: readonly string[];
+}
+
+/** `user 0`: `"root"`; `docs/recording.md` lists the questions. */
+export type RecordedNames = { readonly [question: string]: unknown };
 
 /** What programs were attached to; runs name it by number. */
 export interface RecordedHook {
@@ -53,6 +73,15 @@ export interface RecordedRun {
   readonly memory: readonly MemoryPiece[];
   /** Results of helpers that depend on the outside (time, random numbers, the current task), in the order of the calls. */
   readonly calls: readonly RecordedCall[];
+  /** Stacks that the program asked for, in the order of asking; not given when there are none. */
+  readonly stacks?: readonly RecordedStack[];
+}
+
+export interface RecordedStack {
+  /** The process's, not the kernel's. */
+  readonly user: boolean;
+  /** Innermost first; empty when there was none. */
+  readonly addresses: readonly bigint[];
 }
 
 export interface MemoryPiece {

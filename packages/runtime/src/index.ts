@@ -16,6 +16,7 @@ export {
 export { chooseHome, HOMES, type Home, type HomeName } from './node/home.ts';
 export { bundledBtf, bundledTypes, compileTypes } from './node/kernel-types.ts';
 export { type MeasuredKernel, probeKernel } from './node/probe-kernel.ts';
-export { type RunObserver, type RunOptions, type RunSummary, run } from './node/run.ts';
+export { type RecordInto, type RunObserver, type RunOptions, type RunSummary, run } from './node/run.ts';
 export { isZero, type TestRunReport, type TestRunRequest, testRun } from './node/test-run.ts';
-export { Recorder, type RecordingSink } from './record/recorder.ts';
+export { Recorder } from './record/recorder.ts';
+export { type AboutRecording, RecordingFile } from './record/recording-file.ts';

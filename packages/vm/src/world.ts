@@ -240,6 +240,13 @@ export class RecordedWorld implements World {
   random(): number {
     return Number(BigInt.asUintN(32, this.call(7) ?? 4n));
   }
+  stack(user: boolean): readonly bigint[] | undefined {
+    const stacks = this.run.stacks?.filter((one) => one.user === user) ?? [];
+    const key = user ? USER_STACKS : KERNEL_STACKS;
+    const at = this.next.get(key) ?? 0;
+    this.next.set(key, at + 1);
+    return stacks[Math.min(at, stacks.length - 1)]?.addresses;
+  }
   read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
     return readPieces(this.run.memory, address, size, space);
   }
@@ -263,6 +270,9 @@ export class RecordedWorld implements World {
     return last;
   }
 }
+
+/** Beside the numbers of helpers: how many stacks of each side were asked for. */
+const [USER_STACKS, KERNEL_STACKS] = [-1, -2];
 
 type Piece = Pick<MemoryPiece, 'address' | 'space' | 'bytes'>;
 

@@ -1,6 +1,15 @@
 import { ByteReader, type Diagnostic, equalBytes, OutOfBounds, SkepError, utf8Text } from '@skep/base';
 import { badHeader, badRecording, truncatedRecording } from '../diagnostics.ts';
-import type { MemoryPiece, RecordedCall, RecordedRun, RecordingBlock, RecordingHeader } from '../model.ts';
+import type {
+  MemoryPiece,
+  RecordedCall,
+  RecordedNames,
+  RecordedRun,
+  RecordedStack,
+  RecordedTool,
+  RecordingBlock,
+  RecordingHeader,
+} from '../model.ts';
 import { BLOCK, MAGIC, MAX_BLOCK, SPACE, VERSION } from './format.ts';
 
 export interface Recording {
@@ -59,6 +68,10 @@ function decodeBlock(type: number, payload: Uint8Array, name: string, at: number
         return { kind: 'run', run: run(reader) };
       case BLOCK.lost:
         return { kind: 'lost', count: reader.u64() };
+      case BLOCK.tool:
+        return { kind: 'tool', tool: tool(JSON.parse(utf8Text(payload))) };
+      case BLOCK.names:
+        return { kind: 'names', names: record(JSON.parse(utf8Text(payload)), 'the names') as RecordedNames };
       default:
         return undefined;
     }
@@ -82,11 +95,6 @@ function header(json: unknown): RecordingHeader {
     if (!/^\d{1,20}$/.test(value)) throw new TypeError(`the header's ${key} is no number`);
     return BigInt(value);
   };
-  const globals: { [name: string]: number } = {};
-  for (const [key, value] of Object.entries((from?.['globals'] ?? {}) as object)) {
-    if (typeof value !== 'number') throw new TypeError(`the header's value of ${key} is no number`);
-    globals[key] = value;
-  }
   const command = from?.['command'];
   return {
     release: string('release'),
@@ -94,9 +102,41 @@ function header(json: unknown): RecordingHeader {
     cpus: Math.min(4096, Math.max(1, Number(from?.['cpus']) || 1)),
     startRealtime: clock('startRealtime'),
     startMonotonic: clock('startMonotonic'),
-    globals,
+    globals: numbers(from['globals'] ?? {}, 'the header'),
     command: Array.isArray(command) ? command.map(String) : [],
   };
+}
+
+function tool(json: unknown): RecordedTool {
+  const from = record(json, 'the tool');
+  const { name, route, args, programs } = from;
+  if (typeof name !== 'string' || typeof route !== 'string') throw new TypeError('the tool has no name or no route');
+  const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+  const options = Object.entries(record(from['options'] ?? {}, "the tool's options")).filter(
+    ([, value]) => ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value),
+  );
+  return {
+    name,
+    route,
+    args: texts(args),
+    options: Object.fromEntries(options) as RecordedTool['options'],
+    globals: numbers(from['globals'] ?? {}, 'the tool'),
+    programs: texts(programs),
+  };
+}
+
+function record(json: unknown, what: string): { readonly [name: string]: unknown } {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new TypeError(`${what} are no object`);
+  return json as { [name: string]: unknown };
+}
+
+function numbers(json: unknown, whose: string): { [name: string]: number } {
+  const found: { [name: string]: number } = {};
+  for (const [key, value] of Object.entries(record(json, `${whose}'s variables`))) {
+    if (typeof value !== 'number') throw new TypeError(`${whose}'s value of ${key} is no number`);
+    found[key] = value;
+  }
+  return found;
 }
 
 function run(reader: ByteReader): RecordedRun {
@@ -110,6 +150,7 @@ function run(reader: ByteReader): RecordedRun {
     context: bytes(reader),
     memory: list(reader, 20, piece),
     calls: list(reader, 12, call),
+    ...(reader.remaining > 0 && { stacks: list(reader, 8, stack) }),
   };
 }
 
@@ -122,6 +163,10 @@ function piece(reader: ByteReader): MemoryPiece {
 
 function call(reader: ByteReader): RecordedCall {
   return { helper: reader.u32(), result: reader.u64() };
+}
+
+function stack(reader: ByteReader): RecordedStack {
+  return { user: reader.u32() === 1, addresses: list(reader, 8, (from) => from.u64()) };
 }
 
 /** `least` is the size of the smallest element: a count that cannot be true is refused before memory is made for it. */

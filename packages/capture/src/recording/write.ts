@@ -26,6 +26,12 @@ export function encodeBlock(block: RecordingBlock): Uint8Array {
     case 'run':
       run(writer, block.run);
       break;
+    case 'tool':
+      writer.raw(utf8Bytes(JSON.stringify(block.tool)));
+      break;
+    case 'names':
+      writer.raw(utf8Bytes(JSON.stringify(block.names)));
+      break;
     case 'lost':
       writer.u64(block.count);
   }
@@ -62,6 +68,12 @@ function run(writer: ByteWriter, one: RecordedRun): void {
   }
   writer.u32(one.calls.length);
   for (const call of one.calls) writer.u32(call.helper).u64(call.result);
+  if (one.stacks === undefined || one.stacks.length === 0) return;
+  writer.u32(one.stacks.length);
+  for (const { user, addresses } of one.stacks) {
+    writer.u32(user ? 1 : 0).u32(addresses.length);
+    for (const address of addresses) writer.u64(address);
+  }
 }
 
 function text(writer: ByteWriter, value: string): void {

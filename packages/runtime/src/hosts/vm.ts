@@ -82,7 +82,7 @@ export class VmHost implements Host {
   }
 
   prepare(object: ObjectSpec): HostObject {
-    return new VmObject(this, this.attachments, object.btf);
+    return new VmObject(this, this.attachments, object);
   }
 
   get replay(): (() => Generator<number, void, void>) | undefined {
@@ -110,20 +110,22 @@ class VmObject implements HostObject {
   private readonly attachments: Set<Attachment>;
   private readonly programs = new Map<string, VmProgram>();
   private readonly maps = new Map<string, VmMap>();
+  private readonly object: ObjectSpec;
   private readonly btf: Btf | undefined;
 
-  constructor(host: VmHost, attachments: Set<Attachment>, btf: Btf | undefined) {
+  constructor(host: VmHost, attachments: Set<Attachment>, object: ObjectSpec) {
     this.host = host;
     this.machine = host.machine;
     this.attachments = attachments;
-    this.btf = btf;
+    this.object = object;
+    this.btf = object.btf;
   }
 
   createMap(spec: MapSpec): HostMap {
     // A perf event array of no size gets a slot for each CPU, as with libbpf.
     const sized =
       spec.maxEntries === 0 && spec.type === PERF_EVENT_ARRAY ? { ...spec, maxEntries: this.machine.cpus } : spec;
-    const map = this.machine.createMap(sized, specialFields(this.btf, spec.valueType));
+    const map = this.machine.createMap(this.configured(sized), specialFields(this.btf, spec.valueType));
     this.maps.set(spec.name, map);
     for (const [slot, name] of spec.initialSlots) {
       const inner = this.maps.get(name);
@@ -146,6 +148,17 @@ class VmObject implements HostObject {
   close(): void {
     for (const name of this.maps.keys()) this.host.structOps.delete(name);
     for (const map of this.maps.values()) this.machine.removeMap(map);
+  }
+
+  /** `LINUX_KERNEL_VERSION` is that of the recorded kernel; other settings are 0. */
+  private configured(spec: MapSpec): MapSpec {
+    const [, major, minor, patch] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(this.host.release) ?? [];
+    const version = this.object.globals.find((one) => one.map === spec.name && one.name === 'LINUX_KERNEL_VERSION');
+    if (spec.data !== 'kconfig' || version === undefined || major === undefined) return spec;
+    const initialValue = spec.initialValue?.slice() ?? new Uint8Array(spec.valueSize);
+    const code = (Number(major) << 16) | (Number(minor) << 8) | Math.min(255, Number(patch ?? 0));
+    new DataView(initialValue.buffer).setUint32(version.offset, code, true);
+    return { ...spec, initialValue };
   }
 
   /** A structure of functions, with those of its programs that are loaded. */

@@ -1,13 +1,12 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { machine as machineName, release } from 'node:os';
 import { SkepError } from '@skep/base';
-import type { CapturedPacket, PacketCapture } from '@skep/capture';
+import type { CapturedPacket, PacketCapture, RecordedTool } from '@skep/capture';
 import { noPrograms } from '../diagnostics.ts';
 import type { AttachOptions, Host } from '../host.ts';
 import { Attached, type Loaded } from '../loaded.ts';
 import { type PacketTotals, playPackets } from '../packets.ts';
 import { RING_MAP } from '../record/layout.ts';
 import { Recorder } from '../record/recorder.ts';
+import { RecordingFile } from '../record/recording-file.ts';
 import type { Spec } from '../spec.ts';
 import type { Value } from '../typed/decode.ts';
 import type { RecordType } from '../typed/records.ts';
@@ -23,8 +22,10 @@ export interface RunOptions extends AttachOptions {
   /** Packets that the programs are run on, instead of attaching them; and what becomes of those that go on. */
   readonly packets?: PacketCapture | undefined;
   readonly forward?: ((packet: CapturedPacket) => void) | undefined;
-  /** The file to record to. */
-  readonly record?: string | undefined;
+  /** The file to record to, or one that is open already and gets these runs besides others. */
+  readonly record?: string | RecordInto | undefined;
+  /** Count runs and their time, which costs some 20 ns a run, of all programs of the machine (default: yes). */
+  readonly countRuns?: boolean;
   /** Runs while the programs are attached; the run ends when it does. */
   readonly command?: readonly string[];
   /** Milliseconds. */
@@ -40,6 +41,12 @@ export interface RunOptions extends AttachOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An open recording, and the tool that these programs are of. */
+export interface RecordInto {
+  readonly file: RecordingFile;
+  readonly tool?: Pick<RecordedTool, 'name' | 'route' | 'args' | 'options'>;
+}
+
 /** What the caller is told as it happens. */
 export interface RunObserver {
   /** The home was chosen. */
@@ -51,6 +58,8 @@ export interface RunObserver {
     readonly loaded: Loaded;
     readonly ring: string | undefined;
     readonly types: readonly RecordType[];
+    /** Detaches everything, or attaches it again; the maps stay as they are. */
+    readonly control: { pause(): void; resume(): void };
   }): void;
   /** Records of one ring, in order. */
   records(batch: readonly Value[], ring: string): void;
@@ -113,9 +122,10 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
         : undefined;
     if (command) cleanup.push(() => command.kill());
     const configured = configure(spec, options, host, command);
-    const sink = options.record === undefined || host.kind !== 'kernel' ? undefined : openSync(options.record, 'w');
-    if (sink !== undefined) cleanup.push(() => closeSync(sink));
-    const recorder = sink === undefined ? undefined : new Recorder(configured.spec, (bytes) => writeSync(sink, bytes));
+    const into = host.kind === 'kernel' ? intoOf(options.record) : undefined;
+    if (into && typeof options.record === 'string') cleanup.push(() => into.file.close());
+    const wanted = options.programs ?? spec.programs.filter((one) => one.autoload).map((one) => one.name);
+    const recorder = into && new Recorder(configured.spec, into.file, wanted);
 
     const beforeLoad = performance.now();
     const counts = configured.spec.globals.includes(LOST);
@@ -123,18 +133,31 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
       programs: options.programs,
     });
     cleanup.push(() => loaded.close());
-    recorder?.start(loaded, headerOf(configured.globals, options.command ?? []), host);
+    if (into) {
+      const { globals } = configured;
+      into.file.tell({ globals, command: options.command ?? [] });
+      recorder?.start(loaded, host, into.tool && { ...into.tool, globals });
+    }
     observer.loaded?.(loaded);
     const loadMs = performance.now() - beforeLoad;
 
-    const counting = host.countRuns?.();
+    const counting = options.countRuns === false ? undefined : host.countRuns?.();
     if (counting) cleanup.push(() => counting.close());
     const rings = [...loaded.records].filter(([name]) => name !== RING_MAP);
     const beforeAttach = performance.now();
-    const attached: Attached = options.packets ? new Attached([]) : loaded.attach(options);
+    let attached: Attached = options.packets ? new Attached([]) : loaded.attach(options);
     cleanup.push(() => attached.close());
     const attachMs = performance.now() - beforeAttach;
-    observer.started?.({ loaded, ring: rings[0]?.[0], types: rings[0]?.[1].types ?? [] });
+    const control = {
+      pause: () => {
+        attached.close();
+        attached = new Attached([]);
+      },
+      resume: () => {
+        if (attached.links.length === 0) attached = loaded.attach(options);
+      },
+    };
+    observer.started?.({ loaded, ring: rings[0]?.[0], types: rings[0]?.[1].types ?? [], control });
 
     for (const { link } of attached.links) if (link.read) observer.trace?.(link.read());
 
@@ -286,16 +309,8 @@ function configure(
   return { spec: Object.keys(globals).length > 0 ? spec.with(globals) : spec, globals };
 }
 
-function headerOf(globals: { readonly [name: string]: number }, command: readonly string[]) {
-  return {
-    release: release(),
-    machine: machineName(),
-    cpus: 1,
-    startRealtime: BigInt(Date.now()) * 1_000_000n,
-    startMonotonic: process.hrtime.bigint(),
-    globals,
-    command,
-  };
+function intoOf(record: RunOptions['record']): RecordInto | undefined {
+  return typeof record === 'string' ? { file: new RecordingFile(record) } : record;
 }
 
 function summarise(

@@ -1,6 +1,6 @@
-import type { MemoryPiece, RecordedCall, RecordedRun } from '@skep/capture';
+import type { MemoryPiece, RecordedCall, RecordedRun, RecordedStack } from '@skep/capture';
 import type { RecordView } from '../host.ts';
-import { CALL, MEMORY, RECORD, START } from './layout.ts';
+import { CALL, MEMORY, RECORD, STACK, START } from './layout.ts';
 
 /** Puts the records of instrumented programs together to runs. */
 export class RunCollector {
@@ -49,6 +49,9 @@ export class RunCollector {
       case RECORD.call:
         run?.calls.push({ helper: subject, result: view.getBigUint64(at + CALL.result, true) });
         return undefined;
+      case RECORD.stack:
+        if (run) (run.stacks ??= []).push(stackOf(view, at));
+        return undefined;
       case RECORD.end:
         if (stack.length > 1) this.open.set(key, stack.slice(0, -1));
         else this.open.delete(key);
@@ -62,6 +65,7 @@ export class RunCollector {
 interface OpenRun extends RecordedRun {
   readonly memory: MemoryPiece[];
   readonly calls: RecordedCall[];
+  stacks?: RecordedStack[];
 }
 
 /** Helpers that give the length of a string, and those that read the process's memory. */
@@ -83,10 +87,26 @@ function pieceOf(view: RecordView, at: number, helper: number, size: number): Me
   };
 }
 
+function stackOf(view: RecordView, at: number): RecordedStack {
+  const count = Math.max(0, view.getInt32(at + STACK.result, true)) >> 3;
+  const addresses = Array.from({ length: count }, (_, i) => view.getBigUint64(at + STACK.bytes + 8 * i, true));
+  return { user: (view.getUint32(at + STACK.flags, true) & USER_STACK) !== 0, addresses };
+}
+
+/** BPF_F_USER_STACK */
+const USER_STACK = 1 << 8;
 const KERNEL_ONLY = new Set([113, 115]);
 
 function bytesOf(view: RecordView, at: number, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) => view.getUint8(at + i));
+  const bytes = new Uint8Array(size);
+  const words = new DataView(bytes.buffer);
+  const whole = size & ~7;
+  for (let i = 0; i < whole; i += 8) {
+    words.setUint32(i, view.getUint32(at + i));
+    words.setUint32(i + 4, view.getUint32(at + i + 4));
+  }
+  for (let i = whole; i < size; i++) bytes[i] = view.getUint8(at + i);
+  return bytes;
 }
 
 function textOf(bytes: Uint8Array): string {

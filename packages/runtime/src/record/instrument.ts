@@ -1,4 +1,4 @@
-import { MAP_TYPES } from '@skep/abi';
+import { HELPERS, MAP_TYPES, PT_REGS } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import {
   type AccessSize,
@@ -16,7 +16,7 @@ import {
 } from '@skep/object';
 import { cannotRecord } from '../diagnostics.ts';
 import { analyse, type Flow, placesOf } from './flow.ts';
-import { CALL, END, LOST_MAP, MEMORY, RECORD, RING_MAP, RING_SIZE, SIZE_CLASSES, START } from './layout.ts';
+import { CALL, END, LOST_MAP, MEMORY, RECORD, RING_MAP, RING_SIZE, SIZE_CLASSES, STACK, START } from './layout.ts';
 
 /**
  * The same object with programs that also tell what they see: their context, the memory they read, the time and other
@@ -24,12 +24,16 @@ import { CALL, END, LOST_MAP, MEMORY, RECORD, RING_MAP, RING_SIZE, SIZE_CLASSES,
  * a function behind an entry that records its context, and calls of helpers that look outside go through wrappers. So do
  * loads of programs whose pointers into the kernel have types, which need no helper (tp_btf, fentry, LSM).
  *
- * The hook of program i has the number i. Throws E8008 for programs whose view cannot be recorded this way.
+ * `hooks` are the programs that will run, by their names, and the numbers of their hooks; others stay as they are. Throws E8008
+ * for programs whose view cannot be recorded this way.
  */
-export function instrument(object: ObjectSpec): ObjectSpec {
+export function instrument(object: ObjectSpec, hooks: ReadonlyMap<string, number>): ObjectSpec {
   return {
     ...object,
-    programs: object.programs.map((program, hook) => instrumentProgram(program, hook, object.btf)),
+    programs: object.programs.map((program) => {
+      const hook = hooks.get(program.name);
+      return hook === undefined ? program : instrumentProgram(program, hook, object);
+    }),
     maps: [...object.maps, ringMap(), lostMap()],
   };
 }
@@ -39,14 +43,27 @@ export const CONTEXT_SIZES: { readonly [programType: string]: number } = {
   BPF_PROG_TYPE_TRACEPOINT: 256,
   BPF_PROG_TYPE_RAW_TRACEPOINT: 96,
   BPF_PROG_TYPE_KPROBE: 168,
+  BPF_PROG_TYPE_PERF_EVENT: PT_REGS.x86_64.size + 16,
 };
 
 /** Helpers that copy memory from outside: (target, size, address). */
 const READERS = new Set([4, 45, 112, 113, 114, 115]);
 /** Helpers without arguments whose result is a fact of the outside. */
 const SOURCES = new Set([5, 7, 35, 80, 125, 158, 160, 208]);
+/** Helpers that give stacks, with the argument that has their flags: bpf_get_stackid, bpf_get_stack. */
+const STACKS: ReadonlyMap<number, number> = new Map([
+  [27, 3],
+  [67, 4],
+]);
+/** Helpers whose answers depend on the outside in ways that are not observed. */
+const UNSEEN: ReadonlyMap<number, string> = new Map(
+  HELPERS.filter((one) => [22, 55, 56, 119, 120, 123, 141, 147, 176].includes(one.id)).map((one) => [one.id, one.name]),
+);
+/** Settings of the kernel that the virtual machine knows from the recording. */
+const KNOWN_SETTINGS = new Set(['LINUX_KERNEL_VERSION']);
 
-function instrumentProgram(program: ProgramSpec, hook: number, types: Btf | undefined): ProgramSpec {
+function instrumentProgram(program: ProgramSpec, hook: number, object: ObjectSpec): ProgramSpec {
+  const types = object.btf;
   const contextSize = contextSizeOf(program);
   if (contextSize === undefined) {
     throw new SkepError(
@@ -57,6 +74,17 @@ function instrumentProgram(program: ProgramSpec, hook: number, types: Btf | unde
     throw new SkepError(cannotRecord(program.name, 'it uses callbacks'));
   }
   const body = decode(program.code);
+  const unseen = body.find(
+    (insn) => insn.kind === 'call' && insn.target.kind === 'helper' && UNSEEN.has(insn.target.id),
+  );
+  if (unseen?.kind === 'call' && unseen.target.kind === 'helper') {
+    const name = UNSEEN.get(unseen.target.id)!;
+    throw new SkepError(cannotRecord(program.name, `the answers of ${name} are not observed`));
+  }
+  const settings = new Set(object.maps.filter((one) => one.data === 'kconfig').map((one) => one.name));
+  const setting = object.globals.find((one) => settings.has(one.map) && !KNOWN_SETTINGS.has(one.name));
+  if (setting)
+    throw new SkepError(cannotRecord(program.name, `it asks for \`${setting.name}\` of the kernel's configuration`));
   const places = placesOf(body);
   const typed = READS_TYPED.has(program.hook!.programType);
   const flow = typed ? analyse(program, body, places, types) : undefined;
@@ -66,9 +94,9 @@ function instrumentProgram(program: ProgramSpec, hook: number, types: Btf | unde
     return insn.kind === 'load' && flow && !flow.readsOwn(index) ? insn.size : undefined;
   };
   const sizes = [...new Set(body.flatMap((_, index) => observed(index) ?? []))];
-  const front = piece(entry(hook, contextSize));
+  const front = piece(entry(hook, contextSize, copyContext(program, contextSize)));
   const wrappers = [
-    ...helpers.map((id) => ({ key: `helper ${id}`, piece: piece(READERS.has(id) ? reader(id) : source(id)) })),
+    ...helpers.map((id) => ({ key: `helper ${id}`, piece: piece(wrapperOf(id)) })),
     ...sizes.map((size) => ({ key: `load ${size}`, piece: piece(load(size)) })),
   ];
 
@@ -190,7 +218,7 @@ function isRecorded(insn: Insn): insn is Insn & { kind: 'call'; target: { kind: 
   return (
     insn.kind === 'call' &&
     insn.target.kind === 'helper' &&
-    (READERS.has(insn.target.id) || SOURCES.has(insn.target.id))
+    (READERS.has(insn.target.id) || SOURCES.has(insn.target.id) || STACKS.has(insn.target.id))
   );
 }
 
@@ -199,7 +227,7 @@ const RING = 0x5ec0_0001;
 const LOST = 0x5ec0_0002;
 
 /** In front of the program: it ends by jumping over nothing into a call of what follows it. */
-function entry(hook: number, contextSize: number): string {
+function entry(hook: number, contextSize: number, copy: string): string {
   return `
     r6 = r1
     r1 = ${RING} ll
@@ -217,11 +245,7 @@ function entry(hook: number, contextSize: number): string {
     r1 += ${START.comm}
     r2 = 16
     call 16
-    r1 = r7
-    r1 += ${START.bytes}
-    r2 = ${contextSize}
-    r3 = r6
-    call 113
+    ${copy}
     r1 = r7
     r2 = 0
     call 132
@@ -248,6 +272,71 @@ function entry(hook: number, contextSize: number): string {
   body_follows:
   `;
 }
+
+/**
+ * From r6 to the record at r7. What programs of perf events see is not what lies there: the kernel rewrites each of their
+ * loads, so it is loaded as they would.
+ */
+function copyContext({ hook }: ProgramSpec, size: number): string {
+  if (hook?.programType === 'BPF_PROG_TYPE_PERF_EVENT') {
+    return Array.from({ length: size / 8 }, (_, i) => {
+      return `r1 = *(u64 *)(r6 +${8 * i})\n    *(u64 *)(r7 +${START.bytes + 8 * i}) = r1`;
+    }).join('\n    ');
+  }
+  return `
+    r1 = r7
+    r1 += ${START.bytes}
+    r2 = ${size}
+    r3 = r6
+    call 113`;
+}
+
+function wrapperOf(id: number): string {
+  const flags = STACKS.get(id);
+  if (flags !== undefined) return stack(id, flags);
+  return READERS.has(id) ? reader(id) : source(id);
+}
+
+/**
+ * (context, …, flags): calls the helper, then asks for the whole stack once more and sends that. The number that
+ * `bpf_get_stackid` gives means something only to its map; the virtual machine finds one of its own.
+ */
+function stack(id: number, flags: number): string {
+  return `
+    r6 = r1
+    r8 = r${flags}
+    call ${id}
+    r9 = r0
+    r1 = ${RING} ll
+    r2 = ${STACK.size}
+    r3 = 0
+    call 131
+    if r0 == 0 goto lost
+    r7 = r0
+    r8 &= ${USER_STACK}
+    *(u64 *)(r7 +${STACK.flags}) = r8
+    r1 = r6
+    r2 = r7
+    r2 += ${STACK.bytes}
+    r3 = ${STACK.size - STACK.bytes}
+    r4 = r8
+    call 67
+    *(u64 *)(r7 +${STACK.result}) = r0
+    ${head(RECORD.stack, id, 0)}
+    r1 = r7
+    r2 = 0
+    call 132
+    goto out
+  lost:
+    ${countLost}
+  out:
+    r0 = r9
+    exit
+  `;
+}
+
+/** BPF_F_USER_STACK */
+const USER_STACK = 1 << 8;
 
 /** (target, size, address): calls the helper, then sends what it read. */
 function reader(id: number): string {

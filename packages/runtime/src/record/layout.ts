@@ -5,7 +5,7 @@
  *
  * and goes on as below. Runs of one thread on one CPU nest properly: what comes between a start and its end belongs to it.
  */
-export const RECORD = { start: 1, memory: 2, call: 3, end: 4 } as const;
+export const RECORD = { start: 1, memory: 2, call: 3, end: 4, stack: 5 } as const;
 export const HEAD = 24;
 
 /** start: u64 time, u64 uid_gid, char comm[16], context */
@@ -14,6 +14,8 @@ export const START = { time: 24, uidGid: 32, comm: 40, bytes: 56 } as const;
 export const MEMORY = { result: 24, address: 32, bytes: 40 } as const;
 /** call: u64 result */
 export const CALL = { result: 24, size: 32 } as const;
+/** stack: s64 result of bpf_get_stack, u64 flags, addresses */
+export const STACK = { result: 24, flags: 32, bytes: 40, size: 40 + 127 * 8 } as const;
 export const END = { size: 24 } as const;
 
 /** Names of the maps that instrumentation adds. */

@@ -1,5 +1,4 @@
-import type { RecordingBlock, RecordingHeader } from '@skep/capture';
-import { encodeBlock, recordingStart } from '@skep/capture';
+import type { RecordedTool } from '@skep/capture';
 import type { Host } from '../host.ts';
 import type { Loaded } from '../loaded.ts';
 import { Spec } from '../spec.ts';
@@ -7,44 +6,44 @@ import { RunCollector } from './collect.ts';
 import { instrument } from './instrument.ts';
 import { LOST_MAP, RING_MAP } from './layout.ts';
 import { pruneBtf } from './prune-btf.ts';
-
-/** Where a recording goes, piece by piece. */
-export type RecordingSink = (bytes: Uint8Array) => void;
+import type { RecordingFile } from './recording-file.ts';
 
 /**
  * Records what programs see while they run in the kernel. Load {@link spec} instead of the program's own, call
- * {@link start} once it is loaded, {@link drain} now and then, and {@link finish} at the end.
+ * {@link start} once it is loaded, {@link drain} now and then, and {@link finish} at the end. Several may write to one file.
  */
 export class Recorder {
   readonly spec: Spec;
   private readonly original: Spec;
+  private readonly hooks: ReadonlyMap<string, number>;
   private readonly collector: RunCollector;
-  private readonly sink: RecordingSink;
+  private readonly file: RecordingFile;
   private loaded: Loaded | undefined;
   /** Runs written so far. */
   runs = 0;
 
-  constructor(spec: Spec, sink: RecordingSink) {
+  /** `programs`: those that will be loaded. Throws E8008 when one of them cannot be recorded. */
+  constructor(spec: Spec, file: RecordingFile, programs: readonly string[]) {
     this.original = spec;
-    this.spec = new Spec(instrument(spec.object));
-    this.sink = sink;
-    const tracepoints = spec.programs.flatMap((one, i) =>
-      one.hook?.programType === 'BPF_PROG_TYPE_TRACEPOINT' ? [i] : [],
-    );
-    this.collector = new RunCollector(new Set(tracepoints));
+    this.file = file;
+    this.hooks = new Map(programs.map((name) => [name, file.newHook()]));
+    this.spec = new Spec(instrument(spec.object, this.hooks));
+    const tracepoints = this.recorded().filter(([one]) => one.hook?.programType === 'BPF_PROG_TYPE_TRACEPOINT');
+    this.collector = new RunCollector(new Set(tracepoints.map(([, hook]) => hook)));
   }
 
-  start(loaded: Loaded, header: RecordingHeader, host: Host): void {
+  /** `tool`: what these programs belong to, when it is to be shown again by its name. */
+  start(loaded: Loaded, host: Host, tool?: Omit<RecordedTool, 'programs'>): void {
     this.loaded = loaded;
-    this.sink(recordingStart());
-    this.write({ kind: 'header', header });
+    const recorded = this.recorded();
+    if (tool) this.file.write({ kind: 'tool', tool: { ...tool, programs: recorded.map(([one]) => one.name) } });
     const { btf } = this.original.object;
     const target = host.targetBtf();
-    const relocations = this.original.programs.flatMap((one) => one.core);
-    if (btf && target && relocations.length > 0) this.write({ kind: 'btf', bytes: pruneBtf(target, relocations, btf) });
-    for (const [id, program] of this.original.programs.entries()) {
-      this.write({ kind: 'hook', hook: { id, section: program.section, programType: program.hook!.programType } });
-    }
+    const relocations = recorded.flatMap(([one]) => one.core);
+    if (btf && target && relocations.length > 0)
+      this.file.write({ kind: 'btf', bytes: pruneBtf(target, relocations, btf) });
+    for (const [{ section, hook }, id] of recorded)
+      this.file.write({ kind: 'hook', hook: { id, section, programType: hook!.programType } });
   }
 
   /** Writes the runs that ended since the last time. */
@@ -53,7 +52,7 @@ export class Recorder {
       const run = this.collector.take(view, offset, length);
       if (run === undefined) return;
       this.runs += 1;
-      this.write({ kind: 'run', run });
+      this.file.write({ kind: 'run', run });
     });
   }
 
@@ -62,11 +61,13 @@ export class Recorder {
     this.drain();
     const bytes = this.loaded?.maps.get(LOST_MAP)?.get(new Uint8Array(4));
     const lost = bytes instanceof Uint8Array ? new DataView(bytes.buffer).getBigUint64(0, true) : 0n;
-    if (lost > 0n) this.write({ kind: 'lost', count: lost });
+    if (lost > 0n) this.file.write({ kind: 'lost', count: lost });
     return { runs: this.runs, lost };
   }
 
-  private write(block: RecordingBlock): void {
-    this.sink(encodeBlock(block));
+  private recorded() {
+    return this.original.programs
+      .filter((one) => this.hooks.has(one.name))
+      .map((one) => [one, this.hooks.get(one.name)!] as const);
   }
 }
