@@ -70,6 +70,7 @@ struct arphdr {
 };
 `,
   'linux/ip.h': `#include <linux/types.h>
+#include <asm/byteorder.h>
 #define IPTOS_TOS_MASK 0x1E
 #define IPTOS_TOS(tos) ((tos) & IPTOS_TOS_MASK)
 #define IPTOS_LOWDELAY 0x10
@@ -146,6 +147,7 @@ struct sockaddr_in6 {
 #define IPPROTO_MH 135
 `,
   'linux/ipv6.h': `#include <linux/types.h>
+#include <asm/byteorder.h>
 #include <linux/in6.h>
 struct ipv6_opt_hdr {
 	__u8 nexthdr;
@@ -176,6 +178,7 @@ struct ipv6hdr {
 };
 `,
   'linux/in.h': `#include <linux/types.h>
+#include <asm/byteorder.h>
 #include <linux/socket.h>
 enum {
 	IPPROTO_IP = 0,
@@ -237,6 +240,7 @@ struct sockaddr_in {
 #define _K_SS_MAXSIZE 128
 `,
   'linux/tcp.h': `#include <linux/types.h>
+#include <asm/byteorder.h>
 struct tcphdr {
 	__be16 source;
 	__be16 dest;
@@ -363,6 +367,7 @@ struct icmphdr {
 };
 `,
   'linux/icmpv6.h': `#include <linux/types.h>
+#include <asm/byteorder.h>
 #define ICMPV6_DEST_UNREACH 1
 #define ICMPV6_PKT_TOOBIG 2
 #define ICMPV6_TIME_EXCEED 3

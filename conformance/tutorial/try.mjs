@@ -1,0 +1,145 @@
+// @ts-check
+/**
+ * `node try.mjs BUNDLE JOBS HOME` says in lines of JSON what becomes of each program of some objects in one home: `vm`,
+ * `kernel`, or `attach`, the kernel with every program attached for a moment. The last is for guests that are thrown away.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+/** @typedef {{file: string, object: string, settings: import('./settings.mjs').Settings}} Job */
+
+const [bundle, jobs, home] = process.argv.slice(2);
+if (bundle === undefined || jobs === undefined || home === undefined)
+  throw new Error('usage: node try.mjs BUNDLE JOBS vm|kernel|attach');
+const skep = await import(bundle);
+
+/** Ethernet, IPv4, TCP from 10.0.0.1:1234 to 10.0.0.2:80, and some bytes of a request. */
+const SEGMENT = new Uint8Array(
+  Buffer.from(
+    `020000000002020000000001080045000038000100004006${'0000'}0a0000010a00000204d2005000000001000000005018200000000000${Buffer.from('GET / HTTP/1.1\r\n').toString('hex')}`,
+    'hex',
+  ),
+);
+
+const places = home === 'attach' ? await makePlaces() : {};
+
+for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8')))) {
+  const { spec } = skep.open(job.object, new Uint8Array(readFileSync(job.object)));
+  const ready = settle(spec, job.settings);
+  for (const { name, section } of spec.programs)
+    say({ file: job.file, program: name, section, ...attempt(ready, name, home) });
+}
+process.exit(0);
+
+/** What the lesson's own program does between opening and loading. */
+function settle(/** @type {any} */ spec, /** @type {Job['settings']} */ { globals = {}, maps = {} }) {
+  const sized = spec.object.maps.map((/** @type {any} */ map) => ({ ...map, ...maps[map.name] }));
+  return new skep.Spec({ ...spec.object, maps: sized }).with(globals);
+}
+
+function attempt(/** @type {any} */ spec, /** @type {string} */ name, /** @type {string} */ where) {
+  const host = where === 'vm' ? skep.vm({ btf: skep.bundledTypes }) : skep.kernel();
+  /** @type {any} */
+  let loaded;
+  try {
+    try {
+      loaded = standIn(spec, name).load(host, { programs: [name], pins: false });
+    } catch (error) {
+      return { loads: false, said: reason(error) };
+    }
+    if (where === 'kernel') return { loads: true };
+    try {
+      if (where === 'vm') return { loads: true, runs: true, retval: runOnce(host, loaded, name) };
+      const link = loaded.programs.get(name).attach(places);
+      const { via } = link;
+      link.close();
+      return { loads: true, attaches: true, via };
+    } catch (error) {
+      return { loads: true, said: reason(error) };
+    }
+  } finally {
+    loaded?.close();
+    host.close();
+  }
+}
+
+/** Programs whose place only the lesson's own program knows get one of the same kind that is there everywhere. */
+function standIn(/** @type {any} */ spec, /** @type {string} */ name) {
+  /** @type {Record<string, string>} */
+  const places = {
+    uprobe: '/bin/bash:readline',
+    uretprobe: '/bin/bash:readline',
+    kprobe: 'vfs_read',
+    kretprobe: 'vfs_read',
+    usdt: '/lib/x86_64-linux-gnu/libc.so.6:libc:setjmp',
+  };
+  const programs = spec.object.programs.map((/** @type {any} */ one) => {
+    const target = one.name === name && !one.hook?.target ? places[one.section] : undefined;
+    return target === undefined
+      ? one
+      : { ...one, section: `${one.section}/${target}`, hook: { ...one.hook, target } };
+  });
+  return new skep.Spec({ ...spec.object, programs });
+}
+
+/** Once, on what a quiet machine would give it: zeros, a TCP segment; of struct_ops, structures of zeros. */
+function runOnce(/** @type {any} */ host, /** @type {any} */ loaded, /** @type {string} */ name) {
+  for (const ops of host.structOps.values())
+    for (const [member, program] of ops.programs) if (program.spec.name === name) return callOnce(ops, member);
+  const program = loaded.programs.get(name);
+  const { programType, attachType } = program.spec.hook ?? {};
+  if (/XDP|SCHED_CLS|SOCKET_FILTER|SK_SKB|CGROUP_SKB/.test(programType)) return program.run({ data: SEGMENT }).retval;
+  if (attachType === 'BPF_TRACE_ITER') return program.run({ context: {} }).retval;
+  if (/TRACING|LSM|RAW_TRACEPOINT|KPROBE/.test(programType)) {
+    const args = typedArguments(host, program.spec.hook) ?? new Array(6).fill(0);
+    return program.run({ context: { args, ...(attachType === 'BPF_TRACE_FEXIT' && { ret: 0 }) } }).retval;
+  }
+  if (programType === 'BPF_PROG_TYPE_TRACEPOINT') return program.run({ context: new Uint8Array(512) }).retval;
+  return program.run({}).retval;
+}
+
+/** Of functions whose arguments the types of the kernel tell: structures of zeros where it takes pointers to such. */
+function typedArguments(/** @type {any} */ host, /** @type {any} */ { programType, attachType, target }) {
+  if (!/TRACING|LSM/.test(programType) || attachType === 'BPF_TRACE_RAW_TP') return undefined;
+  const types = skep.bundledTypes();
+  const id = types.find(programType === 'BPF_PROG_TYPE_LSM' ? `bpf_lsm_${target}` : target, 'func');
+  const params = id === undefined ? undefined : types.type(types.type(id).type).params;
+  return params?.map((/** @type {{type: number}} */ { type }) => {
+    const pointer = types.type(types.resolve(type));
+    const struct = pointer.kind === 'ptr' ? types.type(types.resolve(pointer.type)) : undefined;
+    return struct?.kind === 'struct' ? skep.kernelObject(host.machine, types, struct.name, {}) : 0;
+  });
+}
+
+/** Structures where the kernel would give structures: a call that refuses a number is tried with one. */
+function callOnce(/** @type {any} */ ops, /** @type {string} */ member) {
+  const types = ops.types;
+  const proto = ops.prototypeOf(member);
+  const args = proto.params.map((/** @type {{type: number}} */ { type }) => {
+    const pointer = types.type(types.resolve(type));
+    const target = pointer.kind === 'ptr' ? types.type(types.resolve(pointer.type)) : undefined;
+    return target?.kind === 'struct' && (target.size ?? 0) > 0 ? {} : 0;
+  });
+  return Number(ops.call(member, ...args) ?? 0);
+}
+
+/** Where programs can be attached that do not say it: in a guest of one's own. */
+async function makePlaces() {
+  const cgroup = '/sys/fs/cgroup/tutorial';
+  mkdirSync(cgroup, { recursive: true });
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', () => done(undefined)));
+  const socket = /** @type {any} */ (server)._handle.fd;
+  return { interface: 'lo', cgroup, socket, netfilter: { hook: 'output' } };
+}
+
+function reason(/** @type {any} */ error) {
+  if (!Array.isArray(error.diagnostics)) return `crash: ${String(error.stack).slice(0, 400)}`;
+  const { code, message, notes = [] } = error.diagnostics[0];
+  const log = String(error.log ?? '').trimEnd().split('\n').filter((line) => !/^(processed|verification|stack|peak)/.test(line));
+  return [`${code} ${message}`, ...notes.slice(0, 1), ...log.slice(-1)].map(String).join(' | ').slice(0, 400);
+}
+
+function say(/** @type {object} */ line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
