@@ -1,6 +1,6 @@
 // @ts-check
 /** The command line of bpftrace, as a call of `skep trace`. */
-import { positionOf, renderDiagnostics, SkepError } from '@skep/base';
+import { positionOf, SkepError } from '@skep/base';
 import { executeTrace, Printer } from '@skep/tools';
 
 const USAGE = `USAGE:
@@ -16,7 +16,21 @@ const USAGE = `USAGE:
  */
 export async function bpftrace(argv, io) {
   /** @type {{ expressions: string[], args: string[], includes: string[], [name: string]: unknown }} */
-  const call = { expressions: [], args: [], trailing: [], home: io.home, json: false, quiet: false, verbose: false, list: false, unsafe: false, helperErrors: false, warnings: true, dryRun: false, includes: [] };
+  const call = {
+    expressions: [],
+    args: [],
+    trailing: [],
+    home: io.home,
+    json: false,
+    quiet: false,
+    verbose: false,
+    list: false,
+    unsafe: false,
+    helperErrors: false,
+    warnings: true,
+    dryRun: false,
+    includes: [],
+  };
   const cut = argv.indexOf('--');
   const own = cut < 0 ? argv : argv.slice(0, cut);
   call['trailing'] = cut < 0 ? [] : argv.slice(cut + 1);
@@ -30,7 +44,10 @@ export async function bpftrace(argv, io) {
       call.args.push(word);
       continue;
     }
-    const [name, inline] = word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
+    const [name, inline] =
+      word.startsWith('--') && word.includes('=')
+        ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]
+        : [word, undefined];
     const value = () => inline ?? own[++i] ?? '';
     if (name === '-e') call.expressions.push(value());
     else if (name === '-f') {
@@ -72,7 +89,13 @@ export async function bpftrace(argv, io) {
   const diagnose = (list) => {
     for (const one of list) {
       const severity = one.severity === 'warning' ? 'WARNING' : 'ERROR';
-      if (one.span && positionOf(one.span.file, one.span.start)) printer.message(severity, one.message, one.span, (one.notes ?? []).flatMap((note) => (note.span ? [note.span] : [])));
+      if (one.span && positionOf(one.span.file, one.span.start))
+        printer.message(
+          severity,
+          one.message,
+          one.span,
+          (one.notes ?? []).flatMap((note) => (note.span ? [note.span] : [])),
+        );
       else io.err(`${severity}: ${one.message}\n`);
       if (one.help) io.err(`HINT: ${one.help}\n`);
     }
@@ -82,7 +105,6 @@ export async function bpftrace(argv, io) {
   } catch (error) {
     if (!(error instanceof SkepError)) throw error;
     diagnose(error.diagnostics);
-    void renderDiagnostics;
     return error.exitCode || 1;
   }
 }

@@ -39,6 +39,8 @@ process.chdir(root);
 // Once for all tests: what there is to trace does not change meanwhile.
 const target = machineTarget(home === 'vm' ? 1 : possibleCpus(), undefined);
 process.title = 'bpftrace';
+// Tests send it to everything of that name.
+process.on('SIGINT', () => {});
 
 /** @type {{ suite: string, name: string, needs: string, result: 'pass' | 'fail' | 'skip', why: string, output: string }[]} */
 const results = [];
@@ -52,12 +54,30 @@ for (const test of readSuite('.')) {
     continue;
   }
   const { code, output, plain, timedOut } = await perform(test);
-  const missed = test.expects.filter((one) => !matches(one, one.mode === 'file' || one.mode === 'json' ? plain : output, test.localize));
-  const badExit = test.willFail ? code === 0 && 'it ends well, and should not' : !timedOut && code !== test.code && !test.expects.some((one) => one.mode.startsWith('none')) && code !== 0 && `exit code ${code}`;
+  const missed = test.expects.filter(
+    (one) => !matches(one, one.mode === 'file' || one.mode === 'json' ? plain : output, test.localize),
+  );
+  const badExit = test.willFail
+    ? code === 0 && 'it ends well, and should not'
+    : !timedOut &&
+      code !== test.code &&
+      !test.expects.some((one) => one.mode.startsWith('none')) &&
+      code !== 0 &&
+      `exit code ${code}`;
   const why = missed.length > 0 ? `not found: ${missed[0]?.text.split('\n')[0]}` : badExit || '';
   const lost = timedOut && missed.length > 0;
-  results.push({ suite: test.suite, name: test.name, needs: kind, result: why === '' ? 'pass' : 'fail', why: lost ? `time out; ${why}` : why, output });
-  if (values.verbose || (values.failures && why !== '')) process.stdout.write(`${why === '' ? 'ok  ' : 'FAIL'} ${id}\n${why === '' ? '' : `     ${test.prog || test.run}\n     ${why}\n${output.slice(0, 1500).replace(/^/gm, '     | ')}\n`}`);
+  results.push({
+    suite: test.suite,
+    name: test.name,
+    needs: kind,
+    result: why === '' ? 'pass' : 'fail',
+    why: lost ? `time out; ${why}` : why,
+    output,
+  });
+  if (values.verbose || (values.failures && why !== ''))
+    process.stdout.write(
+      `${why === '' ? 'ok  ' : 'FAIL'} ${id}\n${why === '' ? '' : `     ${test.prog || test.run}\n     ${why}\n${output.slice(0, 1500).replace(/^/gm, '     | ')}\n`}`,
+    );
 }
 
 report();
@@ -65,12 +85,23 @@ process.exit(0);
 
 /** @param {import('./suite.mjs').Test} test */
 function reasonToSkip(test) {
-  if (test.arch.length > 0 && !test.arch.some((one) => one === 'x86_64' || one === 'le' || (one.startsWith('!') && one !== '!x86_64' && one !== '!le'))) return `for ${test.arch.join(', ')}`;
+  if (
+    test.arch.length > 0 &&
+    !test.arch.some(
+      (one) => one === 'x86_64' || one === 'le' || (one.startsWith('!') && one !== '!x86_64' && one !== '!le'),
+    )
+  )
+    return `for ${test.arch.join(', ')}`;
   if (test.pidns) return 'wants a pid namespace';
-  for (const one of test.requires) if (spawnSync('/bin/sh', ['-c', one], { stdio: 'ignore' }).status !== 0) return `needs: ${one}`;
+  for (const one of test.requires)
+    if (spawnSync('/bin/sh', ['-c', one], { stdio: 'ignore' }).status !== 0) return `needs: ${one}`;
   for (const one of test.features) {
     if (['aot', 'dwunwind', 'skboutput', 'blazesym', 'dwarf'].includes(one)) return `needs ${one}`;
-    if (one.startsWith('!') && !['!aot', '!blazesym', '!dwarf', '!kprobe_multi', '!kprobe_session', '!uprobe_multi'].includes(one)) return `needs ${one}`;
+    if (
+      one.startsWith('!') &&
+      !['!aot', '!blazesym', '!dwarf', '!kprobe_multi', '!kprobe_session', '!uprobe_multi'].includes(one)
+    )
+      return `needs ${one}`;
   }
   if (/--aot/.test(test.run)) return 'needs aot';
   return undefined;
@@ -79,7 +110,12 @@ function reasonToSkip(test) {
 /** @param {import('./suite.mjs').Test} test */
 async function perform(test) {
   const json = test.expects[0]?.mode === 'json';
-  const argv = test.prog !== '' ? [...(json ? ['-q', '-f', 'json'] : []), '-e', test.prog] : plainCall(test.run);
+  const argv =
+    test.prog !== ''
+      ? [...(json ? ['-q', '-f', 'json'] : []), '-e', test.prog]
+      : /pkill/.test(test.after)
+        ? undefined
+        : plainCall(test.run);
   if (test.setup !== '') spawnSync('/bin/sh', ['-c', test.setup], { stdio: 'ignore' });
   /** @type {import('node:child_process').ChildProcess[]} */
   const children = [];
@@ -154,7 +190,11 @@ async function inProcess(test, argv, after) {
 /** @param {import('./suite.mjs').Test} test @param {() => void} after */
 async function inShell(test, after) {
   const command = test.run.replaceAll('{{BPFTRACE}}', executable);
-  const child = spawn('/bin/bash', ['-c', command], { env: { ...process.env, ...test.env, SKEP_HOME: home, __BPFTRACE_NOTIFY_PROBES_ATTACHED: '1' }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('/bin/bash', ['-c', command], {
+    env: { ...process.env, ...test.env, SKEP_HOME: home, __BPFTRACE_NOTIFY_PROBES_ATTACHED: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let output = '';
   let started = false;
   const take = (/** @type {Buffer} */ data) => {
@@ -167,14 +207,17 @@ async function inShell(test, after) {
   child.stdout.on('data', take);
   child.stderr.on('data', take);
   let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    try {
-      if (child.pid) process.kill(-child.pid, 'SIGTERM');
-    } catch {
-      // It has ended.
-    }
-  }, (test.timeout + 5) * 1000);
+  const timer = setTimeout(
+    () => {
+      timedOut = true;
+      try {
+        if (child.pid) process.kill(-child.pid, 'SIGTERM');
+      } catch {
+        // It has ended.
+      }
+    },
+    (test.timeout + 5) * 1000,
+  );
   const code = await new Promise((resolve) => child.on('close', (status) => resolve(status ?? 1)));
   clearTimeout(timer);
   output = output.replaceAll('__BPFTRACE_NOTIFY_PROBES_ATTACHED\n', '');
@@ -212,12 +255,20 @@ function matches(expect, output, localize) {
   }
   if (mode === 'regex' || mode === 'regex_none') return regex(text).test(output) === (mode === 'regex');
   const wanted = readFileSync(text, 'utf8').trim();
-  if (mode === 'file') return output.trim() === (localize === undefined ? wanted : wanted.replaceAll('%H', String(new Date(localize * 1000).getHours()).padStart(2, '0')));
+  if (mode === 'file')
+    return (
+      output.trim() ===
+      (localize === undefined
+        ? wanted
+        : wanted.replaceAll('%H', String(new Date(localize * 1000).getHours()).padStart(2, '0')))
+    );
   try {
     const lines = output.trim().split('\n');
     if (!text.endsWith('.ndjson')) return lines.length === 1 && same(JSON.parse(lines[0] ?? ''), JSON.parse(wanted));
     const others = wanted.split('\n');
-    return lines.length === others.length && lines.every((line, i) => same(JSON.parse(line), JSON.parse(others[i] ?? '')));
+    return (
+      lines.length === others.length && lines.every((line, i) => same(JSON.parse(line), JSON.parse(others[i] ?? '')))
+    );
   } catch {
     return false;
   }
@@ -242,8 +293,14 @@ function same(a, b) {
 
 function report() {
   const suites = [...new Set(results.map((one) => one.suite))];
-  const count = (/** @type {string | undefined} */ suite, /** @type {string} */ result) => results.filter((one) => (suite === undefined || one.suite === suite) && one.result === result).length;
-  for (const suite of suites) process.stdout.write(`${suite.padEnd(16)} ${String(count(suite, 'pass')).padStart(4)} pass ${String(count(suite, 'fail')).padStart(4)} fail ${String(count(suite, 'skip')).padStart(4)} skip\n`);
-  process.stdout.write(`${'all'.padEnd(16)} ${String(count(undefined, 'pass')).padStart(4)} pass ${String(count(undefined, 'fail')).padStart(4)} fail ${String(count(undefined, 'skip')).padStart(4)} skip (${home})\n`);
+  const count = (/** @type {string | undefined} */ suite, /** @type {string} */ result) =>
+    results.filter((one) => (suite === undefined || one.suite === suite) && one.result === result).length;
+  for (const suite of suites)
+    process.stdout.write(
+      `${suite.padEnd(16)} ${String(count(suite, 'pass')).padStart(4)} pass ${String(count(suite, 'fail')).padStart(4)} fail ${String(count(suite, 'skip')).padStart(4)} skip\n`,
+    );
+  process.stdout.write(
+    `${'all'.padEnd(16)} ${String(count(undefined, 'pass')).padStart(4)} pass ${String(count(undefined, 'fail')).padStart(4)} fail ${String(count(undefined, 'skip')).padStart(4)} skip (${home})\n`,
+  );
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`);
 }

@@ -48,15 +48,64 @@ export function parseTests(suite, text) {
     column = line.length - value.length;
     last = word;
     if (word === 'NAME') {
-      test = { suite, name: value, run: '', prog: '', expects: [], timeout: 5, before: [], after: '', setup: '', cleanup: '', env: {}, arch: [], requires: [], features: [], willFail: false, code: 0, localize: undefined, pidns: false, minKernel: '', maxKernel: '' };
+      test = {
+        suite,
+        name: value,
+        run: '',
+        prog: '',
+        expects: [],
+        timeout: 5,
+        before: [],
+        after: '',
+        setup: '',
+        cleanup: '',
+        env: {},
+        arch: [],
+        requires: [],
+        features: [],
+        willFail: false,
+        code: 0,
+        localize: undefined,
+        pidns: false,
+        minKernel: '',
+        maxKernel: '',
+      };
       tests.push(test);
     } else if (test) set(test, word, value);
   }
   return tests;
 }
 
-const EXPECTS = /** @type {Record<string, Expect['mode']>} */ ({ EXPECT: 'text', EXPECT_NONE: 'text_none', EXPECT_REGEX: 'regex', EXPECT_REGEX_NONE: 'regex_none', EXPECT_FILE: 'file', EXPECT_JSON: 'json' });
-const DIRECTIVES = new Set(['NAME', 'RUN', 'PROG', 'TIMEOUT', 'BEFORE', 'AFTER', 'SETUP', 'CLEANUP', 'ENV', 'ARCH', 'REQUIRES', 'REQUIRES_FEATURE', 'WILL_FAIL', 'NEW_PIDNS', 'SKIP_IF_ENV_HAS', 'RETURN_CODE', 'LOCALIZE_TIMESTAMPS', 'MIN_KERNEL', 'MAX_KERNEL', ...Object.keys(EXPECTS)]);
+const EXPECTS = /** @type {Record<string, Expect['mode']>} */ ({
+  EXPECT: 'text',
+  EXPECT_NONE: 'text_none',
+  EXPECT_REGEX: 'regex',
+  EXPECT_REGEX_NONE: 'regex_none',
+  EXPECT_FILE: 'file',
+  EXPECT_JSON: 'json',
+});
+const DIRECTIVES = new Set([
+  'NAME',
+  'RUN',
+  'PROG',
+  'TIMEOUT',
+  'BEFORE',
+  'AFTER',
+  'SETUP',
+  'CLEANUP',
+  'ENV',
+  'ARCH',
+  'REQUIRES',
+  'REQUIRES_FEATURE',
+  'WILL_FAIL',
+  'NEW_PIDNS',
+  'SKIP_IF_ENV_HAS',
+  'RETURN_CODE',
+  'LOCALIZE_TIMESTAMPS',
+  'MIN_KERNEL',
+  'MAX_KERNEL',
+  ...Object.keys(EXPECTS),
+]);
 
 /** @param {Test} test @param {string} word @param {string} value */
 function set(test, word, value) {
@@ -69,7 +118,8 @@ function set(test, word, value) {
   else if (word === 'AFTER') test.after = value;
   else if (word === 'SETUP') test.setup = value;
   else if (word === 'CLEANUP') test.cleanup = value;
-  else if (word === 'ENV') for (const one of value.split(/\s+/)) test.env[one.split('=')[0] ?? ''] = one.slice(one.indexOf('=') + 1);
+  else if (word === 'ENV')
+    for (const one of value.split(/\s+/)) test.env[one.split('=')[0] ?? ''] = one.slice(one.indexOf('=') + 1);
   else if (word === 'ARCH') test.arch = value.split('|').map((one) => one.trim());
   else if (word === 'REQUIRES') test.requires.push(value);
   else if (word === 'REQUIRES_FEATURE') test.features.push(...value.split(/\s+/));
@@ -94,18 +144,37 @@ function append(test, word, line) {
 /** What a test asks of the machine. @param {Test} test @returns {'pure' | 'user' | 'kernel' | 'kprobe'} */
 export function needs(test) {
   const text = scriptOf(test);
-  if (/\b(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|watchpoint|w|asyncwatchpoint|aw|hardware|h)(:|\*:)/.test(probesOnly(text)) || /kprobe|fentry|watchpoint|hardware/.test(test.run.replace(/'[^']*'/gs, ''))) return 'kprobe';
-  const own = probesOnly(text).split('\n').filter((one) => one !== '').every((one) => /^(begin|end|BEGIN|END|interval|i|self|test|bench|BEG\$1|\$1)\b/.test(one));
+  if (
+    /\b(kprobe|kretprobe|k|kr|fentry|fexit|f|fr|kfunc|kretfunc|watchpoint|w|asyncwatchpoint|aw|hardware|h)(:|\*:)/.test(
+      probesOnly(text),
+    ) ||
+    /kprobe|fentry|watchpoint|hardware/.test(test.run.replace(/'[^']*'/gs, ''))
+  )
+    return 'kprobe';
+  const own = probesOnly(text)
+    .split('\n')
+    .filter((one) => one !== '')
+    .every((one) => /^(begin|end|BEGIN|END|interval|i|self|test|bench|BEG\$1|\$1)\b/.test(one));
   const pure = own && test.before.length === 0 && test.after === '' && test.setup === '' && !test.pidns && text !== '';
-  if (pure && !/\b(curtask|ppid|pcomm|leader_|task_struct|percpu_kaddr|kaddr|struct rq)\b/.test(text) && !/\s-(c|p|l|lv)\s|--cmd|--pid|--info|--aot|--list/.test(test.run.replace(/-e\s+'[^']*'/gs, ''))) return 'pure';
-  return /\b(tracepoint|t|rawtracepoint|rt|profile|p|software|s|iter|it)(:|\*:)/.test(probesOnly(text)) ? 'kernel' : 'user';
+  if (
+    pure &&
+    !/\b(curtask|ppid|pcomm|leader_|task_struct|percpu_kaddr|kaddr|struct rq)\b/.test(text) &&
+    !/\s-(c|p|l|lv)\s|--cmd|--pid|--info|--aot|--list/.test(test.run.replace(/-e\s+'[^']*'/gs, ''))
+  )
+    return 'pure';
+  return /\b(tracepoint|t|rawtracepoint|rt|profile|p|software|s|iter|it)(:|\*:)/.test(probesOnly(text))
+    ? 'kernel'
+    : 'user';
 }
 
 /** The text of the script. @param {Test} test */
 export function scriptOf(test) {
   if (test.prog !== '') return test.prog;
-  const found = [...test.run.matchAll(/-e\s+(?:'((?:[^']|'[^ ]*')*)'|"((?:[^"\\]|\\.)*)")/gs)].map((one) => one[1] ?? one[2] ?? '');
-  for (const one of test.run.matchAll(/runtime\/scripts\/\S+\.bt/g)) if (existsSync(one[0])) found.push(readFileSync(one[0], 'utf8').replace(/\/\/.*$/gm, ''));
+  const found = [...test.run.matchAll(/-e\s+(?:'((?:[^']|'[^ ]*')*)'|"((?:[^"\\]|\\.)*)")/gs)].map(
+    (one) => one[1] ?? one[2] ?? '',
+  );
+  for (const one of test.run.matchAll(/runtime\/scripts\/\S+\.bt/g))
+    if (existsSync(one[0])) found.push(readFileSync(one[0], 'utf8').replace(/\/\/.*$/gm, ''));
   return found.join('\n');
 }
 
@@ -113,7 +182,10 @@ export function scriptOf(test) {
 function probesOnly(script) {
   let depth = 0;
   let text = '';
-  const plain = script.replace(/"(?:[^"\\]|\\.)*"/g, '""').replace(/\/\*.*?\*\//gs, '').replace(/^\s*#.*$/gm, '');
+  const plain = script
+    .replace(/"(?:[^"\\]|\\.)*"/g, '""')
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/^\s*#.*$/gm, '');
   for (const c of plain) {
     if (c === '{') depth++;
     if (depth === 0) text += c;

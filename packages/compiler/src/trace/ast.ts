@@ -30,7 +30,7 @@ export type Expression = (
       readonly kind: 'conditional';
       readonly condition: Expression;
       /** Undefined in `a ?: b`. */
-      readonly then: Expression | undefined;
+      readonly consequent: Expression | undefined;
       readonly otherwise: Expression;
     }
   | { readonly kind: 'cast'; readonly to: TypeName; readonly operand: Expression }
@@ -40,7 +40,7 @@ export type Expression = (
   | {
       readonly kind: 'ifElse';
       readonly condition: Expression;
-      readonly then: BlockNode & Node;
+      readonly consequent: BlockNode & Node;
       readonly otherwise: Expression | undefined;
     }
   | { readonly kind: 'sizeof'; readonly of: TypeName | Expression }

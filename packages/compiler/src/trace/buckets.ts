@@ -1,7 +1,10 @@
 import type { AggregateType } from './type.ts';
 
 /** The values that a bucket of a histogram stands for: `low <= n < high`; undefined where there is no end. */
-export function bucketRange(type: AggregateType, bucket: bigint): { readonly low: bigint | undefined; readonly high: bigint | undefined } {
+export function bucketRange(
+  type: AggregateType,
+  bucket: bigint,
+): { readonly low: bigint | undefined; readonly high: bigint | undefined } {
   if (type.name === 'lhist') {
     const [min, max, step] = type.args as [bigint, bigint, bigint];
     if (bucket === 0n) return { low: undefined, high: min };

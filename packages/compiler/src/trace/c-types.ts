@@ -6,10 +6,22 @@ import { complete, isCharacter, sizeOf, strip } from '../c/types.ts';
 import { compileToTree } from '../compile.ts';
 import { cDefinitions } from './diagnostics.ts';
 import type { TraceTarget } from './target.ts';
-import { type AddressSpace, BOOL, int, literalType, NONE, pointer, string, type StructField, type TraceType } from './type.ts';
+import {
+  type AddressSpace,
+  BOOL,
+  int,
+  literalType,
+  NONE,
+  pointer,
+  type StructField,
+  string,
+  type TraceType,
+} from './type.ts';
 
 /** A constant of C: of an enumeration, or a macro. */
-export type CConstant = { readonly kind: 'int'; readonly value: bigint; readonly type: TraceType } | { readonly kind: 'string'; readonly value: string };
+export type CConstant =
+  | { readonly kind: 'int'; readonly value: bigint; readonly type: TraceType }
+  | { readonly kind: 'string'; readonly value: string };
 
 /**
  * The C types and constants that a script can name: those defined in front of its probes, of headers that it includes,
@@ -24,15 +36,28 @@ export class CTypes {
   private made = 0;
 
   /** Throws E1517 when the definitions are no C. */
-  constructor(definitions: readonly { readonly text: string; readonly span: Span }[], includes: readonly string[], target: TraceTarget) {
+  constructor(
+    definitions: readonly { readonly text: string; readonly span: Span }[],
+    includes: readonly string[],
+    target: TraceTarget,
+  ) {
     this.target = target;
-    this.definitions = [...includes.map((one) => `#include "${one}"`), ...definitions.map((one) => tolerant(one.text))].join('\n');
+    this.definitions = [
+      ...includes.map((one) => `#include "${one}"`),
+      ...definitions.map((one) => tolerant(one.text)),
+    ].join('\n');
     if (this.definitions === '') return;
     const result = this.compile('');
     if (!result.ok) {
       const first = result.diagnostics[0]!;
       const header = /`?([^`'" ]+\.h)`?/.exec(first.message)?.[1];
-      throw new SkepError(cDefinitions(first.message, definitions.find((one) => header !== undefined && one.text.includes(header))?.span ?? definitions[0]?.span, first.help));
+      throw new SkepError(
+        cDefinitions(
+          first.message,
+          definitions.find((one) => header !== undefined && one.text.includes(header))?.span ?? definitions[0]?.span,
+          first.help,
+        ),
+      );
     }
     // Constants without a name that asks for them: enumerators, so that they print by name.
     for (const match of this.definitions.matchAll(/\benum\b[^{;]*\{([^}]*)\}/g)) {
@@ -54,14 +79,24 @@ export class CTypes {
   constant(name: string): CConstant | undefined {
     if (this.constants.has(name)) return this.constants.get(name);
     let constant: CConstant | undefined;
-    const enumerated = this.variable(`typeof(${name}) skep_type; static const long skep_value = (long)(${name});`, 'skep_type', 'skep_value');
+    const enumerated = this.variable(
+      `typeof(${name}) skep_type; static const long skep_value = (long)(${name});`,
+      'skep_type',
+      'skep_value',
+    );
     if (enumerated) {
       const value = firstConstant(enumerated);
-      if (value?.kind === 'int') constant = { kind: 'int', value: value.value, type: this.enumOf(name, value.value) ?? literalType(value.value) };
+      if (value?.kind === 'int')
+        constant = {
+          kind: 'int',
+          value: value.value,
+          type: this.enumOf(name, value.value) ?? literalType(value.value),
+        };
     } else {
       const text = this.variable(`static const char skep_value[] = ${name};`, 'skep_value');
       const value = text?.init?.parts[0]?.value;
-      if (value?.kind === 'string') constant = { kind: 'string', value: String.fromCharCode(...value.bytes).replace(/\0+$/, '') };
+      if (value?.kind === 'string')
+        constant = { kind: 'string', value: String.fromCharCode(...value.bytes).replace(/\0+$/, '') };
     }
     this.constants.set(name, constant);
     return constant;
@@ -69,7 +104,9 @@ export class CTypes {
 
   /** Which enumeration an enumerator belongs to, so that its values print as names. */
   private enumOf(name: string, value: bigint): TraceType | undefined {
-    const body = [...this.definitions.matchAll(/\benum\s*(\w*)\s*\{([^}]*)\}/g)].find((one) => new RegExp(`(^|[,\\s])${name}\\s*(=|,|$)`).test(one[2]!));
+    const body = [...this.definitions.matchAll(/\benum\s*(\w*)\s*\{([^}]*)\}/g)].find((one) =>
+      new RegExp(`(^|[,\\s])${name}\\s*(=|,|$)`).test(one[2]!),
+    );
     if (body) {
       const tag = body[1]!;
       const cached = this.enums.get(body[2]!);
@@ -91,7 +128,10 @@ export class CTypes {
     if (known) return known;
     const own = btf.type(found.enum);
     if (own.kind !== 'enum' && own.kind !== 'enum64') return undefined;
-    const made: TraceType = { ...int(8, false), names: { tag: own.name || undefined, values: new Map(own.values.map((one) => [one.value, one.name])) } };
+    const made: TraceType = {
+      ...int(8, false),
+      names: { tag: own.name || undefined, values: new Map(own.values.map((one) => [one.value, one.name])) },
+    };
     this.enums.set(String(found.enum), made);
     return made;
   }
@@ -105,8 +145,14 @@ export class CTypes {
 
   private compile(text: string) {
     const { target } = this;
-    const source: SourceFile = { name: 'definitions.h', text: `#define BPFTRACE_HAVE_BTF 1\n#include "vmlinux.h"\n${this.definitions}\n${text}\n` };
-    const plain: SourceFile = { name: 'definitions.h', text: `#include <linux/types.h>\n${this.definitions}\n${text}\n` };
+    const source: SourceFile = {
+      name: 'definitions.h',
+      text: `#define BPFTRACE_HAVE_BTF 1\n#include "vmlinux.h"\n${this.definitions}\n${text}\n`,
+    };
+    const plain: SourceFile = {
+      name: 'definitions.h',
+      text: `#include <linux/types.h>\n${this.definitions}\n${text}\n`,
+    };
     const btf = target.btf?.();
     return compileToTree(btf ? source : plain, {
       ...(btf && { vmlinux: btf }),
@@ -126,7 +172,11 @@ export class CTypes {
     const bare = strip(type);
     switch (bare.kind) {
       case 'int':
-        return bare.bool ? BOOL : bare.size === 16 ? { kind: 'array', of: int(8, bare.signed), count: 2 } : int(bare.size, bare.signed);
+        return bare.bool
+          ? BOOL
+          : bare.size === 16
+            ? { kind: 'array', of: int(8, bare.signed), count: 2 }
+            : int(bare.size, bare.signed);
       case 'enum':
         return this.enumType(bare);
       case 'pointer':
@@ -136,7 +186,9 @@ export class CTypes {
         const count = bare.count ?? 0;
         const element = strip(bare.of);
         // The kernel's `char` comes as one without a sign.
-        const character = element.kind === 'int' && (element.name === 'char' || (this.inKernel && bare.of.kind !== 'typedef' && isCharacter(bare.of)));
+        const character =
+          element.kind === 'int' &&
+          (element.name === 'char' || (this.inKernel && bare.of.kind !== 'typedef' && isCharacter(bare.of)));
         return character && count > 0 ? string(count) : { kind: 'array', of, count };
       }
       case 'record':
@@ -218,7 +270,12 @@ function firstConstant(variable: VariableDecl): ReturnType<typeof constantOf> {
 function tolerant(text: string): string {
   if (text.startsWith('#')) return text;
   const isEnum = /^enum\b/.test(text);
-  const closed = isEnum ? text : text.replace(/([^;{}\s])(\s*)\}/g, '$1;$2}').replace(/\}(\s*)\}/g, '};$1}').replace(/(\}\s*\w+(?:\[\d+\])?)(\s*)\}/g, '$1;$2}');
+  const closed = isEnum
+    ? text
+    : text
+        .replace(/([^;{}\s])(\s*)\}/g, '$1;$2}')
+        .replace(/\}(\s*)\}/g, '};$1}')
+        .replace(/(\}\s*\w+(?:\[\d+\])?)(\s*)\}/g, '$1;$2}');
   return /;\s*$/.test(closed) ? closed : `${closed};`;
 }
 

@@ -1,7 +1,8 @@
 import { type Diagnostic, Diagnostics, SkepError, type Span, suggest } from '@skep/base';
 import type { BlockNode, Expression, MapDeclaration, Statement, TypeName, VariableSymbol } from './ast.ts';
-import { CTypes } from './c-types.ts';
+import type { CTypes } from './c-types.ts';
 import type { TraceConfig } from './config.ts';
+import { contextOf, type ProbeContext } from './context.ts';
 import {
   badAssignment,
   badCall,
@@ -21,7 +22,6 @@ import {
   unresolved,
   warning,
 } from './diagnostics.ts';
-import { contextOf, type ProbeContext } from './context.ts';
 import { FUNCTIONS, functionNames } from './functions/index.ts';
 import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
@@ -37,11 +37,11 @@ import {
   NONE,
   pointer,
   promote,
+  type StructType,
   sameType,
   showType,
   sizeOf,
   string,
-  type StructType,
   type TraceType,
   UINT64,
 } from './type.ts';
@@ -97,8 +97,22 @@ export class Checker {
     this.options = options;
     for (const declaration of declarations) {
       if (!MAP_TYPES.includes(declaration.mapType))
-        throw new SkepError(badCall(`Invalid bpf map type: ${declaration.mapType}`, declaration.span, `choose one of ${MAP_TYPES.join(', ')}`));
-      this.maps.set(declaration.name, { name: declaration.name, key: undefined, scalar: undefined, value: undefined, span: declaration.span, declaration, used: false });
+        throw new SkepError(
+          badCall(
+            `Invalid bpf map type: ${declaration.mapType}`,
+            declaration.span,
+            `choose one of ${MAP_TYPES.join(', ')}`,
+          ),
+        );
+      this.maps.set(declaration.name, {
+        name: declaration.name,
+        key: undefined,
+        scalar: undefined,
+        value: undefined,
+        span: declaration.span,
+        declaration,
+        used: false,
+      });
     }
   }
 
@@ -145,7 +159,11 @@ export class Checker {
   private block(block: BlockNode, statement: boolean): TraceType {
     for (const [i, one] of block.statements.entries()) {
       this.statement(one);
-      const ends = one.kind === 'return' || one.kind === 'break' || one.kind === 'continue' || (one.kind === 'expression' && isExit(one.value));
+      const ends =
+        one.kind === 'return' ||
+        one.kind === 'break' ||
+        one.kind === 'continue' ||
+        (one.kind === 'expression' && isExit(one.value));
       const next = block.statements[i + 1] ?? block.value;
       if (ends && next) this.warn('Unreachable statement', next.span, 'remove it');
     }
@@ -163,7 +181,8 @@ export class Checker {
         return;
       }
       case 'assign':
-        return this.assign(one);
+        this.assign(one);
+        return;
       case 'let': {
         const { symbol } = one.variable;
         if (!symbol) return;
@@ -201,15 +220,38 @@ export class Checker {
         if (over.kind === 'range') {
           const from = this.rvalue(over.from);
           const to = this.rvalue(over.to);
-          for (const [side, bound] of [[over.from, from], [over.to, to]] as const)
-            if (bound && bound.kind !== 'int') this.report(mismatch(`Loop range requires an integer for the start and end values, got ${showType(bound)}`, side.span));
+          for (const [side, bound] of [
+            [over.from, from],
+            [over.to, to],
+          ] as const)
+            if (bound && bound.kind !== 'int')
+              this.report(
+                mismatch(
+                  `Loop range requires an integer for the start and end values, got ${showType(bound)}`,
+                  side.span,
+                ),
+              );
           type = INT64;
         } else if (over.map.kind === 'map') {
           const map = this.mapOf(over.map);
-          if (map.scalar) this.report(mapScalar(`${map.name} has no explicit keys (scalar map), and cannot be used for iteration`, over.map.span));
-          if (map.value?.kind === 'aggregate' && !isCastable(map.value)) this.report(mapScalar(`Loop expression does not support type: ${showType(map.value)}`, over.map.span));
+          if (map.scalar)
+            this.report(
+              mapScalar(
+                `${map.name} has no explicit keys (scalar map), and cannot be used for iteration`,
+                over.map.span,
+              ),
+            );
+          if (map.value?.kind === 'aggregate' && !isCastable(map.value))
+            this.report(mapScalar(`Loop expression does not support type: ${showType(map.value)}`, over.map.span));
           if (map.key && map.value) type = { kind: 'tuple', items: [map.key, asNumber(map.value)] };
-        } else this.report(badCall('a loop goes over a map or a range', over.map.span, 'write `for ($kv : @map)` or `for ($i : 0..10)`'));
+        } else
+          this.report(
+            badCall(
+              'a loop goes over a map or a range',
+              over.map.span,
+              'write `for ($kv : @map)` or `for ($i : 0..10)`',
+            ),
+          );
         if (type && one.variable.symbol) this.setVariable(one.variable.symbol, type, one.variable.span);
         one.variable.type = one.variable.symbol?.type;
         this.block(one.body, true);
@@ -256,16 +298,28 @@ export class Checker {
     }
     const map = this.access(target);
     const call = aggregateCall(one.value);
-    let type = one.op ? this.combined(one.op, target, one.value, one.span) : call ? this.visit(one.value) : this.rvalue(one.value);
+    let type = one.op
+      ? this.combined(one.op, target, one.value, one.span)
+      : call
+        ? this.visit(one.value)
+        : this.rvalue(one.value);
     if (!map || !type) return;
-    if (call && type.kind === 'aggregate' && one.op) this.report(badAssignment(`${showType(type)} can only be assigned`, one.span));
+    if (call && type.kind === 'aggregate' && one.op)
+      this.report(badAssignment(`${showType(type)} can only be assigned`, one.span));
     if (type.kind === 'none') {
       this.report(badAssignment(`Value '${describe(one.value)}' cannot be assigned to a map.`, one.span));
       return;
     }
-    if (type.kind === 'special' && (type.name === 'timestamp_mode' || type.name === 'stack_mode')) this.report(badAssignment(`${type.mode ?? showType(type)} cannot be assigned`, one.value.span));
+    if (type.kind === 'special' && (type.name === 'timestamp_mode' || type.name === 'stack_mode'))
+      this.report(badAssignment(`${type.mode ?? showType(type)} cannot be assigned`, one.value.span));
     if (map.value && isCastable(map.value) && type.kind !== 'aggregate') {
-      this.report(mismatch(`Type mismatch for ${map.name}: trying to assign value of type '${showType(type)}' when map already has a type '${showType(map.value)}'`, one.span, 'a map holds one kind of values'));
+      this.report(
+        mismatch(
+          `Type mismatch for ${map.name}: trying to assign value of type '${showType(type)}' when map already has a type '${showType(map.value)}'`,
+          one.span,
+          'a map holds one kind of values',
+        ),
+      );
       return;
     }
     if (type.kind === 'int' && type.flexible && !map.value) type = { ...type };
@@ -273,7 +327,12 @@ export class Checker {
     target.type = map.value;
   }
 
-  private combined(op: import('./ast.ts').BinaryOperator, target: Expression, value: Expression, span: Span): TraceType | undefined {
+  private combined(
+    op: import('./ast.ts').BinaryOperator,
+    target: Expression,
+    value: Expression,
+    span: Span,
+  ): TraceType | undefined {
     const left = this.rvalue(target) ?? (target.kind !== 'variable' ? INT64 : undefined);
     const right = this.rvalue(value);
     if (!left || !right) return undefined;
@@ -290,8 +349,20 @@ export class Checker {
       const { declared } = symbol;
       const literal = this.constant(value);
       if (declared.kind === 'int' && literal !== undefined && value.kind !== 'cast' && !fits(literal, declared))
-        this.report(mismatch(`Type mismatch for ${symbol.name}: trying to assign value ${literal} to variable of type '${showType(declared)}'`, span, `cast it: (${showType(declared)})`));
-      if (!assignable(declared, type)) this.report(mismatch(`Type mismatch for ${shown(symbol.name)}: trying to assign value of type '${showType(type)}' when variable already has a type '${showType(declared)}'`, span));
+        this.report(
+          mismatch(
+            `Type mismatch for ${symbol.name}: trying to assign value ${literal} to variable of type '${showType(declared)}'`,
+            span,
+            `cast it: (${showType(declared)})`,
+          ),
+        );
+      if (!assignable(declared, type))
+        this.report(
+          mismatch(
+            `Type mismatch for ${shown(symbol.name)}: trying to assign value of type '${showType(type)}' when variable already has a type '${showType(declared)}'`,
+            span,
+          ),
+        );
       return;
     }
     this.setVariable(symbol, type, span);
@@ -301,7 +372,13 @@ export class Checker {
     const before = symbol.type;
     const next = before === undefined ? type : promote(before, type);
     if (next === undefined) {
-      this.report(mismatch(`Type mismatch for ${shown(symbol.name)}: trying to assign value of type '${showType(type)}' when variable already has a type '${showType(before!)}'`, span, 'use another variable'));
+      this.report(
+        mismatch(
+          `Type mismatch for ${shown(symbol.name)}: trying to assign value of type '${showType(type)}' when variable already has a type '${showType(before!)}'`,
+          span,
+          'use another variable',
+        ),
+      );
       return;
     }
     if (before === undefined || !sameType(before, next)) {
@@ -314,7 +391,13 @@ export class Checker {
     const before = map.value;
     const next = before === undefined ? type : promote(before, type);
     if (next === undefined) {
-      this.report(mismatch(`Type mismatch for ${map.name}: trying to assign value of type '${showType(type)}' when map already has a type '${showType(before!)}'`, span, 'a map holds one kind of values'));
+      this.report(
+        mismatch(
+          `Type mismatch for ${map.name}: trying to assign value of type '${showType(type)}' when map already has a type '${showType(before!)}'`,
+          span,
+          'a map holds one kind of values',
+        ),
+      );
       return;
     }
     if (before === undefined || !sameType(before, next)) {
@@ -328,7 +411,15 @@ export class Checker {
   mapOf(node: Expression & { kind: 'map' }): MapInfo {
     let map = this.maps.get(node.name);
     if (map === undefined) {
-      map = { name: node.name, key: undefined, scalar: undefined, value: undefined, span: node.span, declaration: undefined, used: true };
+      map = {
+        name: node.name,
+        key: undefined,
+        scalar: undefined,
+        value: undefined,
+        span: node.span,
+        declaration: undefined,
+        used: true,
+      };
       this.maps.set(node.name, map);
     }
     map.used = true;
@@ -340,7 +431,12 @@ export class Checker {
     const map = this.mapOf(node.kind === 'map' ? node : node.map);
     if (node.kind === 'map') {
       if (map.scalar === false) {
-        this.report(mapScalar(`${map.name} used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)`, node.span));
+        this.report(
+          mapScalar(
+            `${map.name} used as a map without an explicit key (scalar map), previously used with an explicit key (non-scalar map)`,
+            node.span,
+          ),
+        );
         return undefined;
       }
       if (map.scalar === undefined) {
@@ -350,7 +446,12 @@ export class Checker {
       return map;
     }
     if (map.scalar === true) {
-      this.report(mapScalar(`${map.name} used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)`, node.span));
+      this.report(
+        mapScalar(
+          `${map.name} used as a map with an explicit key (non-scalar map), previously used without an explicit key (scalar map)`,
+          node.span,
+        ),
+      );
       return undefined;
     }
     if (map.scalar === undefined) {
@@ -363,7 +464,10 @@ export class Checker {
   }
 
   noteKey(map: MapInfo, key: TraceType, span: Span): void {
-    if (key.kind === 'none' || (key.kind === 'special' && (key.name === 'timestamp_mode' || key.name === 'stack_mode'))) {
+    if (
+      key.kind === 'none' ||
+      (key.kind === 'special' && (key.name === 'timestamp_mode' || key.name === 'stack_mode'))
+    ) {
       this.report(mismatch(`${showType(key)} cannot be used as a map key`, span));
       return;
     }
@@ -417,7 +521,8 @@ export class Checker {
         return literalType(BigInt(this.options.positional.length));
       case 'variable': {
         if (node.symbol === undefined) return undefined;
-        if (node.symbol.type === undefined && this.final) return this.report(undefinedVariable(shown(node.name), node.span));
+        if (node.symbol.type === undefined && this.final)
+          return this.report(undefinedVariable(shown(node.name), node.span));
         return node.symbol.type;
       }
       case 'map':
@@ -443,42 +548,72 @@ export class Checker {
         const right = this.rvalue(node.right);
         if (!left || !right) return undefined;
         const value = this.constant(node);
-        if (value !== undefined && left.kind === 'int' && right.kind === 'int' && !COMPARES.has(node.op) && isLiteral(node.left) && isLiteral(node.right)) return literalType(value);
+        if (
+          value !== undefined &&
+          left.kind === 'int' &&
+          right.kind === 'int' &&
+          !COMPARES.has(node.op) &&
+          isLiteral(node.left) &&
+          isLiteral(node.right)
+        )
+          return literalType(value);
         return this.binary(node.op, left, right, node.span);
       }
       case 'conditional': {
         this.condition(node.condition);
-        const then = node.then ? this.rvalue(node.then) : node.condition.type && asNumber(node.condition.type);
+        const then = node.consequent
+          ? this.rvalue(node.consequent)
+          : node.condition.type && asNumber(node.condition.type);
         const otherwise = this.rvalue(node.otherwise);
         if (!then || !otherwise) return then ?? otherwise;
         if (then.kind === 'none' && otherwise.kind === 'none') return NONE;
-        return promote(then, otherwise) ?? this.report(mismatch(`Branches must return the same type or compatible types: have '${showType(then)}' and '${showType(otherwise)}'`, node.span));
+        return (
+          promote(then, otherwise) ??
+          this.report(
+            mismatch(
+              `Branches must return the same type or compatible types: have '${showType(then)}' and '${showType(otherwise)}'`,
+              node.span,
+            ),
+          )
+        );
       }
       case 'cast':
         return this.cast(node);
       case 'tuple': {
         const items = node.items.map((one) => this.rvalue(one));
-        for (const [i, item] of items.entries()) if (item?.kind === 'none') this.report(mismatch('Map type none cannot exist inside a tuple.', node.items[i]!.span));
+        for (const [i, item] of items.entries())
+          if (item?.kind === 'none')
+            this.report(mismatch('Map type none cannot exist inside a tuple.', node.items[i]!.span));
         return items.includes(undefined) ? undefined : { kind: 'tuple', items: items as TraceType[] };
       }
       case 'record': {
         const fields = node.fields.map((one) => ({ name: one.name, type: this.rvalue(one.value) }));
-        return fields.some((one) => one.type === undefined) ? undefined : { kind: 'record', fields: fields as { name: string; type: TraceType }[] };
+        return fields.some((one) => one.type === undefined)
+          ? undefined
+          : { kind: 'record', fields: fields as { name: string; type: TraceType }[] };
       }
       case 'block':
         return this.block(node, statement);
       case 'ifElse': {
         const known = node.condition.kind === 'comptime' ? this.comptime(node.condition) : undefined;
         if (known !== undefined) {
-          if (known) return this.block(node.then, statement);
+          if (known) return this.block(node.consequent, statement);
           return node.otherwise ? this.visit(node.otherwise, statement) : NONE;
         }
         this.condition(node.condition);
-        const then = this.block(node.then, statement);
+        const then = this.block(node.consequent, statement);
         const otherwise = node.otherwise ? this.visit(node.otherwise, statement) : NONE;
         if (statement || !otherwise) return statement ? NONE : undefined;
         if (then.kind === 'none' || otherwise.kind === 'none') return NONE;
-        return promote(then, otherwise) ?? this.report(mismatch(`Branches must return the same type or compatible types: have '${showType(then)}' and '${showType(otherwise)}'`, node.span));
+        return (
+          promote(then, otherwise) ??
+          this.report(
+            mismatch(
+              `Branches must return the same type or compatible types: have '${showType(then)}' and '${showType(otherwise)}'`,
+              node.span,
+            ),
+          )
+        );
       }
       case 'sizeof': {
         const type = this.typeOrExpression(node.of);
@@ -490,13 +625,28 @@ export class Checker {
       }
       case 'typeinfo': {
         const type = this.typeOrExpression(node.of);
-        return type && { kind: 'record', fields: [{ name: 'btf_id', type: literalType(0n) }, { name: 'base_type', type: string(baseName(type).length + 1) }, { name: 'full_type', type: string(showType(type).length + 1) }] };
+        return (
+          type && {
+            kind: 'record',
+            fields: [
+              { name: 'btf_id', type: literalType(0n) },
+              { name: 'base_type', type: string(baseName(type).length + 1) },
+              { name: 'full_type', type: string(showType(type).length + 1) },
+            ],
+          }
+        );
       }
       case 'typeof':
         return this.typeNamed(node.of, false);
       case 'comptime': {
         const type = this.rvalue(node.operand);
-        if (this.final && this.constant(node.operand) === undefined && node.operand.kind !== 'string' && this.textOf(node.operand) === undefined) this.report(notConstant('what stands behind comptime', node.operand.span));
+        if (
+          this.final &&
+          this.constant(node.operand) === undefined &&
+          node.operand.kind !== 'string' &&
+          this.textOf(node.operand) === undefined
+        )
+          this.report(notConstant('what stands behind comptime', node.operand.span));
         return type;
       }
     }
@@ -535,8 +685,19 @@ export class Checker {
     }
     const [least, most] = found.arity;
     if (node.args.length < least || node.args.length > most) {
-      const wanted = least === most ? `${least} argument${least === 1 ? '' : 's'}` : node.args.length < least ? `at least ${least} argument${least === 1 ? '' : 's'}` : `up to ${most} argument${most === 1 ? '' : 's'}`;
-      return this.report(badCall(`${node.name}() requires ${wanted} (${node.args.length} provided)`, node.span, `it is called as ${found.signature}`));
+      const wanted =
+        least === most
+          ? `${least} argument${least === 1 ? '' : 's'}`
+          : node.args.length < least
+            ? `at least ${least} argument${least === 1 ? '' : 's'}`
+            : `up to ${most} argument${most === 1 ? '' : 's'}`;
+      return this.report(
+        badCall(
+          `${node.name}() requires ${wanted} (${node.args.length} provided)`,
+          node.span,
+          `it is called as ${found.signature}`,
+        ),
+      );
     }
     return found.check(this, node);
   }
@@ -548,12 +709,28 @@ export class Checker {
     const { name } = node;
     if (type.kind === 'tuple') {
       const item = type.items[Number(name)];
-      if (item === undefined) return this.report(badIndex(`Invalid tuple index: ${name}. Found ${type.items.length} elements in tuple.`, node.span));
+      if (item === undefined)
+        return this.report(
+          badIndex(`Invalid tuple index: ${name}. Found ${type.items.length} elements in tuple.`, node.span),
+        );
       return item;
     }
     if (type.kind === 'record') {
       const field = type.fields.find((one) => one.name === name);
-      return field?.type ?? this.report(unknownField('the record', name, node.nameSpan, suggest(name, type.fields.map((one) => one.name))));
+      return (
+        field?.type ??
+        this.report(
+          unknownField(
+            'the record',
+            name,
+            node.nameSpan,
+            suggest(
+              name,
+              type.fields.map((one) => one.name),
+            ),
+          ),
+        )
+      );
     }
     if (type.kind === 'struct') {
       const field = type.fields().find((one) => one.name === name);
@@ -562,7 +739,13 @@ export class Checker {
       if (names.length === 0) return this.report(unknownType(type.name, node.span));
       return this.report(unknownField(type.name, name, node.nameSpan, suggest(name, names)));
     }
-    return this.report(mismatch(`Can not access field '${name}' on expression of type '${showType(type)}'`, node.span, 'cast it to a pointer to the struct that it is'));
+    return this.report(
+      mismatch(
+        `Can not access field '${name}' on expression of type '${showType(type)}'`,
+        node.span,
+        'cast it to a pointer to the struct that it is',
+      ),
+    );
   }
 
   /** Pointers in kernel memory point to kernel memory, unless they say otherwise. */
@@ -584,25 +767,41 @@ export class Checker {
     const base = this.rvalue(node.base);
     const index = this.rvalue(node.index);
     if (!base || !index) return undefined;
-    if (index.kind !== 'int') return this.report(badIndex(`The array index operator [] accepts positive (castable) integer indices only. Got type ${showType(index)}.`, node.index.span));
+    if (index.kind !== 'int')
+      return this.report(
+        badIndex(
+          `The array index operator [] accepts positive (castable) integer indices only. Got type ${showType(index)}.`,
+          node.index.span,
+        ),
+      );
     const at = this.constant(node.index);
-    if (at !== undefined && at < 0n) return this.report(badIndex(`The array index operator [] accepts positive integer indices. Got ${at}.`, node.index.span));
+    if (at !== undefined && at < 0n)
+      return this.report(
+        badIndex(`The array index operator [] accepts positive integer indices. Got ${at}.`, node.index.span),
+      );
     switch (base.kind) {
       case 'pointer':
-        if (base.to.kind === 'none') return this.report(badOperand('[]', `'${showType(base)}'`, node.span, 'cast it to a pointer to something'));
+        if (base.to.kind === 'none')
+          return this.report(badOperand('[]', `'${showType(base)}'`, node.span, 'cast it to a pointer to something'));
         return this.withSpace(base.to, base, node);
       case 'array':
-        if (at !== undefined && at >= BigInt(base.count) && base.count > 0) return this.report(badIndex(`the index ${at} is out of bounds for array of size ${base.count}`, node.span));
+        if (at !== undefined && at >= BigInt(base.count) && base.count > 0)
+          return this.report(badIndex(`the index ${at} is out of bounds for array of size ${base.count}`, node.span));
         return this.withSpace(base.of, base, node);
       case 'string':
       case 'buffer':
         return base.kind === 'string' ? int(1, true) : int(1, false);
       case 'tuple': {
         if (at === undefined) return this.report(notConstant('the index of a tuple', node.index.span));
-        return base.items[Number(at)] ?? this.report(badIndex(`Invalid tuple index: ${at}. Found ${base.items.length} elements in tuple.`, node.span));
+        return (
+          base.items[Number(at)] ??
+          this.report(badIndex(`Invalid tuple index: ${at}. Found ${base.items.length} elements in tuple.`, node.span))
+        );
       }
       default:
-        return this.report(badOperand('[]', `'${showType(base)}'`, node.span, 'it works on arrays, pointers, strings and tuples'));
+        return this.report(
+          badOperand('[]', `'${showType(base)}'`, node.span, 'it works on arrays, pointers, strings and tuples'),
+        );
     }
   }
 
@@ -619,15 +818,22 @@ export class Checker {
         return type && pointer(asNumber(type), 'bpf');
       }
       const type = this.visit(operand);
-      if (type && (operand.kind === 'member' || operand.kind === 'index' || (operand.kind === 'unary' && operand.op === '*'))) return pointer(type, this.spaceOf(NONE, operand));
-      return this.report(badOperand('&', `'${type ? showType(type) : '?'}'`, node.span, 'take the address of a variable or a map'));
+      if (
+        type &&
+        (operand.kind === 'member' || operand.kind === 'index' || (operand.kind === 'unary' && operand.op === '*'))
+      )
+        return pointer(type, this.spaceOf(NONE, operand));
+      return this.report(
+        badOperand('&', `'${type ? showType(type) : '?'}'`, node.span, 'take the address of a variable or a map'),
+      );
     }
     const type = this.rvalue(operand);
     if (!type) return undefined;
     switch (op) {
       case '*':
         if (type.kind === 'pointer') {
-          if (type.to.kind === 'none') return this.report(badOperand('*', `'${showType(type)}'`, node.span, 'cast it to a pointer to something'));
+          if (type.to.kind === 'none')
+            return this.report(badOperand('*', `'${showType(type)}'`, node.span, 'cast it to a pointer to something'));
           return this.withSpace(type.to, type, node);
         }
         if (type.kind === 'int') return UINT64;
@@ -679,13 +885,15 @@ export class Checker {
     const bad = () => this.report(badOperand(op, `'${showType(left)}', '${showType(right)}'`, span));
     const logical = op === '&&' || op === '||';
     const equality = op === '==' || op === '!=';
-    if (left.kind === 'bool' && right.kind === 'bool') return logical || COMPARES.has(op) || op === '&' || op === '|' || op === '^' ? BOOL : INT64;
+    if (left.kind === 'bool' && right.kind === 'bool')
+      return logical || COMPARES.has(op) || op === '&' || op === '|' || op === '^' ? BOOL : INT64;
     if (left.kind === 'pointer' || right.kind === 'pointer') {
       const [first, other] = left.kind === 'pointer' ? [left, right] : [right as TraceType & { kind: 'pointer' }, left];
       if (other.kind === 'pointer') {
         if (logical) return BOOL;
         if (!COMPARES.has(op)) return bad();
-        if (left.kind === 'pointer' && right.kind === 'pointer' && !sameType(left.to, right.to)) this.warn(`comparison of distinct pointer types: ${showType(left.to)}, ${showType(right.to)}`, span);
+        if (left.kind === 'pointer' && right.kind === 'pointer' && !sameType(left.to, right.to))
+          this.warn(`comparison of distinct pointer types: ${showType(left.to)}, ${showType(right.to)}`, span);
         return BOOL;
       }
       if (other.kind !== 'int' && other.kind !== 'bool') return bad();
@@ -699,7 +907,10 @@ export class Checker {
       const l = left.kind === 'bool' ? UINT64 : (left as IntType);
       const r = right.kind === 'bool' ? UINT64 : (right as IntType);
       if ((op === '/' || op === '%') && ((l.signed && !l.flexible) || (r.signed && !r.flexible)))
-        this.warn(`signed operands for '${op}' can lead to undefined behavior (cast to unsigned to silence warning)`, span);
+        this.warn(
+          `signed operands for '${op}' can lead to undefined behavior (cast to unsigned to silence warning)`,
+          span,
+        );
       if (op === '<<' || op === '>>') return l.signed ? INT64 : UINT64;
       if (op === '-') return INT64;
       return signOf(l, r) ? INT64 : UINT64;
@@ -708,12 +919,19 @@ export class Checker {
       if (left.kind === 'string' && right.kind === 'string') return BOOL;
       if (left.kind === 'buffer' && right.kind === 'buffer') return BOOL;
       if (left.kind === 'array' && right.kind === 'array' && sizeOf(left) === sizeOf(right)) return BOOL;
-      if (isCompound(left) && isCompound(right)) return promote(left, right) ? BOOL : this.report(mismatch(`Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`, span));
+      if (isCompound(left) && isCompound(right))
+        return promote(left, right)
+          ? BOOL
+          : this.report(
+              mismatch(`Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`, span),
+            );
       if (left.kind === 'special' && right.kind === 'special' && left.name === right.name) return BOOL;
       if (left.kind === 'special' && right.kind === 'string' && left.name === 'inet') return BOOL;
     }
     if (left.kind === 'string' || right.kind === 'string')
-      return this.report(mismatch(`Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`, span));
+      return this.report(
+        mismatch(`Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`, span),
+      );
     return bad();
   }
 
@@ -725,34 +943,57 @@ export class Checker {
     switch (to.kind) {
       case 'int':
         if (from.kind === 'int' || from.kind === 'bool' || from.kind === 'pointer') return to;
-        if (from.kind === 'array' || from.kind === 'string') return sizeOf(from) <= 8 && [1, 2, 4, 8].includes(sizeOf(from)) ? to : bad();
-        if (from.kind === 'special' && (from.name === 'ksym' || from.name === 'usym' || from.name === 'username')) return to;
+        if (from.kind === 'array' || from.kind === 'string')
+          return sizeOf(from) <= 8 && [1, 2, 4, 8].includes(sizeOf(from)) ? to : bad();
+        if (from.kind === 'special' && (from.name === 'ksym' || from.name === 'usym' || from.name === 'username'))
+          return to;
         if (from.kind === 'special' && from.name === 'inet') return to;
         return bad();
       case 'bool':
-        return from.kind === 'int' || from.kind === 'bool' || from.kind === 'pointer' ? to : from.kind === 'string' ? to : bad();
+        return from.kind === 'int' || from.kind === 'bool' || from.kind === 'pointer'
+          ? to
+          : from.kind === 'string'
+            ? to
+            : bad();
       case 'pointer':
-        if (from.kind === 'int' || from.kind === 'bool') return pointer(to.to, to.space === 'none' ? this.unit.context.space : to.space);
+        if (from.kind === 'int' || from.kind === 'bool')
+          return pointer(to.to, to.space === 'none' ? this.unit.context.space : to.space);
         if (from.kind === 'pointer') return pointer(to.to, from.space);
         if (from.kind === 'array' || from.kind === 'special') return pointer(to.to, this.unit.context.space);
         return bad();
       case 'array':
-        if (from.kind === 'int' || from.kind === 'bool') return sizeOf(to) === sizeOf(from) || isLiteral(node.operand) && sizeOf(to) >= sizeOf(from) ? to : this.report(mismatch(`Cannot cast from "${showType(from)}" to "${showType(to)}"`, node.span, 'both have the same number of bytes'));
+        if (from.kind === 'int' || from.kind === 'bool')
+          return sizeOf(to) === sizeOf(from) || (isLiteral(node.operand) && sizeOf(to) >= sizeOf(from))
+            ? to
+            : this.report(
+                mismatch(
+                  `Cannot cast from "${showType(from)}" to "${showType(to)}"`,
+                  node.span,
+                  'both have the same number of bytes',
+                ),
+              );
         if (from.kind === 'string' || from.kind === 'array' || from.kind === 'special') return to;
         return bad();
       case 'string':
         if (from.kind === 'string' || from.kind === 'array') return to.size === 0 ? string(sizeOf(from)) : to;
-        if (from.kind === 'pointer' || from.kind === 'int') return to.size === 0 ? string(this.options.config.max_strlen) : to;
+        if (from.kind === 'pointer' || from.kind === 'int')
+          return to.size === 0 ? string(this.options.config.max_strlen) : to;
         return bad();
       case 'buffer':
         return to;
       case 'struct':
         if (from.kind === 'struct' && from.name === to.name) return to;
-        return this.report(mismatch(`Cannot cast to struct/union type: "${to.name}". ${from.kind === 'pointer' ? `Try a pointer: (${to.name} *)` : ''}`.trim(), node.span, 'cast to a pointer and follow it'));
+        return this.report(
+          mismatch(
+            `Cannot cast to struct/union type: "${to.name}". ${from.kind === 'pointer' ? `Try a pointer: (${to.name} *)` : ''}`.trim(),
+            node.span,
+            'cast to a pointer and follow it',
+          ),
+        );
       case 'special':
         return from.kind === 'int' || from.kind === 'special' ? to : bad();
       default:
-        return sameType(from, to) ? to : (promote(from, to) && isCompound(to)) ? to : bad();
+        return sameType(from, to) ? to : promote(from, to) && isCompound(to) ? to : bad();
     }
   }
 
@@ -809,15 +1050,25 @@ export class Checker {
       case 'ustack_t':
         return { kind: 'special', name: base === 'kstack_t' ? 'kstack' : 'ustack' };
     }
-    const constant = /^\w+$/.test(base) && !FUNCTIONS.has(base) && this.options.types.type(base) === undefined ? this.options.types.constant(base) : undefined;
+    const constant =
+      /^\w+$/.test(base) && !FUNCTIONS.has(base) && this.options.types.type(base) === undefined
+        ? this.options.types.constant(base)
+        : undefined;
     if (constant?.kind === 'int') return constant.type;
-    return this.options.types.type(base) ?? (/^(struct|union|enum) /.test(base) ? undefined : (this.options.types.type(`struct ${base}`) ?? this.builtInType(base)));
+    return (
+      this.options.types.type(base) ??
+      (/^(struct|union|enum) /.test(base)
+        ? undefined
+        : (this.options.types.type(`struct ${base}`) ?? this.builtInType(base)))
+    );
   }
 
   /** A name that is no type but a builtin: its type. */
   private builtInType(base: string): TraceType | undefined {
     const found = FUNCTIONS.get(base);
-    return found && !found.onlyCalled ? found.check(this, { kind: 'call', name: base, args: [], span: this.unit.body.span }) : undefined;
+    return found && !found.onlyCalled
+      ? found.check(this, { kind: 'call', name: base, args: [], span: this.unit.body.span })
+      : undefined;
   }
 
   typeOrExpression(of: TypeName | Expression): TraceType | undefined {
@@ -838,7 +1089,18 @@ export class Checker {
       if (type.kind !== 'struct') return this.report(mismatch(`'${showType(type)}' is not a C type.`, node.span));
       const fields: ReturnType<StructType['fields']> = type.fields();
       const field = fields.find((one) => one.name === name);
-      if (!field) return this.report(unknownField(`'${type.name}'`, name, node.span, suggest(name, fields.map((one) => one.name))));
+      if (!field)
+        return this.report(
+          unknownField(
+            `'${type.name}'`,
+            name,
+            node.span,
+            suggest(
+              name,
+              fields.map((one) => one.name),
+            ),
+          ),
+        );
       at += field.offset;
       type = field.type;
     }
@@ -861,7 +1123,8 @@ export class Checker {
       case 'positionalCount':
         return BigInt(this.options.positional.length);
       case 'name': {
-        if (FUNCTIONS.has(node.name)) return FUNCTIONS.get(node.name)!.constant?.(this, { ...node, kind: 'call', args: [] });
+        if (FUNCTIONS.has(node.name))
+          return FUNCTIONS.get(node.name)!.constant?.(this, { ...node, kind: 'call', args: [] });
         const constant = /^s?arg\d+$/.test(node.name) ? undefined : this.options.types.constant(node.name);
         return constant?.kind === 'int' ? constant.value : undefined;
       }
@@ -896,13 +1159,18 @@ export class Checker {
       case 'conditional': {
         const condition = this.constant(node.condition);
         if (condition === undefined) return undefined;
-        return condition !== 0n ? (node.then ? this.constant(node.then) : condition) : this.constant(node.otherwise);
+        return condition !== 0n
+          ? node.consequent
+            ? this.constant(node.consequent)
+            : condition
+          : this.constant(node.otherwise);
       }
       case 'binary': {
         const left = this.constant(node.left);
         const right = this.constant(node.right);
         if (left !== undefined && right !== undefined) return fold(node.op, left, right);
-        if (left !== undefined && ((node.op === '&&' && left === 0n) || (node.op === '||' && left !== 0n))) return node.op === '||' ? 1n : 0n;
+        if (left !== undefined && ((node.op === '&&' && left === 0n) || (node.op === '||' && left !== 0n)))
+          return node.op === '||' ? 1n : 0n;
         if (node.op === '==' || node.op === '!=') {
           const [a, b] = [this.textOf(node.left), this.textOf(node.right)];
           if (a !== undefined && b !== undefined) return (a === b) === (node.op === '==') ? 1n : 0n;
@@ -931,7 +1199,8 @@ export class Checker {
       case 'comptime':
         return this.textOf(node.operand);
       case 'name': {
-        if (FUNCTIONS.has(node.name)) return FUNCTIONS.get(node.name)!.text?.(this, { ...node, kind: 'call', args: [] });
+        if (FUNCTIONS.has(node.name))
+          return FUNCTIONS.get(node.name)!.text?.(this, { ...node, kind: 'call', args: [] });
         const constant = /^s?arg\d+$/.test(node.name) ? undefined : this.options.types.constant(node.name);
         return constant?.kind === 'string' ? constant.value : undefined;
       }
@@ -942,12 +1211,19 @@ export class Checker {
       case 'conditional': {
         const condition = this.constant(node.condition);
         if (condition === undefined) return undefined;
-        return condition !== 0n ? node.then && this.textOf(node.then) : this.textOf(node.otherwise);
+        return condition !== 0n ? node.consequent && this.textOf(node.consequent) : this.textOf(node.otherwise);
       }
       case 'member': {
         if (node.base.kind !== 'typeinfo') return undefined;
         const type = this.typeOrExpression(node.base.of);
-        return type && (node.name === 'base_type' || node.name === 'base_ty' ? baseName(type) : node.name === 'full_type' || node.name === 'full_ty' ? showType(type) : undefined);
+        return (
+          type &&
+          (node.name === 'base_type' || node.name === 'base_ty'
+            ? baseName(type)
+            : node.name === 'full_type' || node.name === 'full_ty'
+              ? showType(type)
+              : undefined)
+        );
       }
       default:
         return undefined;
@@ -1070,7 +1346,7 @@ class Scopes {
         return;
       case 'conditional':
         this.expression(node.condition);
-        if (node.then) this.expression(node.then);
+        if (node.consequent) this.expression(node.consequent);
         this.expression(node.otherwise);
         return;
       case 'cast':
@@ -1088,7 +1364,7 @@ class Scopes {
         return;
       case 'ifElse':
         this.expression(node.condition);
-        this.block(node.then);
+        this.block(node.consequent);
         if (node.otherwise) this.expression(node.otherwise);
         return;
       case 'sizeof':
@@ -1116,7 +1392,16 @@ class Scopes {
   }
 
   private declare(name: string, span: Span): VariableSymbol {
-    const symbol: VariableSymbol = { name, span, declared: undefined, type: undefined, home: this.home, shared: false, id: this.nextId(), addressed: false };
+    const symbol: VariableSymbol = {
+      name,
+      span,
+      declared: undefined,
+      type: undefined,
+      home: this.home,
+      shared: false,
+      id: this.nextId(),
+      addressed: false,
+    };
     this.scopes.at(-1)!.set(name, symbol);
     return symbol;
   }
@@ -1166,7 +1451,10 @@ export function positionalNumber(text: string): bigint | undefined {
 }
 
 function isExit(value: Expression): boolean {
-  return (value.kind === 'call' && value.name === 'exit') || (value.kind === 'block' && value.value !== undefined && isExit(value.value));
+  return (
+    (value.kind === 'call' && value.name === 'exit') ||
+    (value.kind === 'block' && value.value !== undefined && isExit(value.value))
+  );
 }
 
 function keyText(type: TraceType): string {
@@ -1205,7 +1493,8 @@ function assignable(to: TraceType, from: TraceType): boolean {
   return promote(to, from) !== undefined;
 }
 
-function baseName(type: TraceType): string {
+/** Which kind of type it is, as scripts compare it. */
+export function baseName(type: TraceType): string {
   return type.kind === 'special' ? type.name : type.kind;
 }
 

@@ -46,31 +46,65 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
   const scripts = withImports(parseScript(source, { positional }), options);
   const [root] = scripts as [Script];
   const config = configOf(root.config, options.environment ?? {});
-  const types = new CTypes(scripts.flatMap((one) => one.definitions), options.includes ?? [], options.target);
+  const types = new CTypes(
+    scripts.flatMap((one) => one.definitions),
+    options.includes ?? [],
+    options.target,
+  );
   const macros = new Macros(scripts);
   const warnings: Diagnostic[] = [];
   const checker = new Checker(
-    { target: options.target, types, config, positional, named: options.named ?? new Map(), unsafe: options.unsafe ?? false, childPid: options.childPid ?? 0 },
+    {
+      target: options.target,
+      types,
+      config,
+      positional,
+      named: options.named ?? new Map(),
+      unsafe: options.unsafe ?? false,
+      childPid: options.childPid ?? 0,
+    },
     scripts.flatMap((one) => one.maps),
   );
   // What was imported comes first.
   const probes = [...scripts].reverse().flatMap((one) => one.probes);
-  if (probes.length === 0) throw new SkepError(noProbes({ file: source, start: 0, end: Math.min(1, source.text.length) }));
+  if (probes.length === 0)
+    throw new SkepError(noProbes({ file: source, start: 0, end: Math.min(1, source.text.length) }));
   const units: ProgramUnit[] = [];
   for (const node of probes) {
     for (const probe of probesOf(node, config.missing_probes, options.target, warnings)) {
-      if ((probe.kind === 'test' || probe.kind === 'bench') !== (options.mode !== undefined) && (options.mode === undefined || (probe.kind !== 'begin' && probe.kind !== 'end'))) continue;
-      if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end') continue;
+      if (
+        (probe.kind === 'test' || probe.kind === 'bench') !== (options.mode !== undefined) &&
+        (options.mode === undefined || (probe.kind !== 'begin' && probe.kind !== 'end'))
+      )
+        continue;
+      if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end')
+        continue;
       if (options.only && probe.kind !== 'begin' && probe.kind !== 'end' && !options.only.test(probe.name)) continue;
       if (units.length >= config.max_probes)
-        throw new SkepError(badProbe(`Can't attach to ${units.length + 1} probes because it exceeds the current limit of ${config.max_probes} probes.`, node.span, 'raise max_probes, or narrow the wildcard'));
+        throw new SkepError(
+          badProbe(
+            `Can't attach to ${units.length + 1} probes because it exceeds the current limit of ${config.max_probes} probes.`,
+            node.span,
+            'raise max_probes, or narrow the wildcard',
+          ),
+        );
       units.push(unitOf(node, probe, macros, types, options.target, units.length));
     }
   }
-  if (units.length === 0 || (options.only && units.every((one) => one.probe.kind === 'begin' || one.probe.kind === 'end'))) throw new SkepError(nothingToAttach(probes[0]!.span));
+  if (
+    units.length === 0 ||
+    (options.only && units.every((one) => one.probe.kind === 'begin' || one.probe.kind === 'end'))
+  )
+    throw new SkepError(nothingToAttach(probes[0]!.span));
   checker.check(units);
   const clockMap = options.environment?.['BPFTRACE_DUMMY_TS_MAP'];
-  const out = new Output(options.target.cpus, config, options.helperErrors ?? false, clockMap, options.bootOffset ?? 0n);
+  const out = new Output(
+    options.target.cpus,
+    config,
+    options.helperErrors ?? false,
+    clockMap,
+    options.bootOffset ?? 0n,
+  );
   for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
   const programs: TraceProgram[] = [];
   const texts: string[] = [];
@@ -79,7 +113,9 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     texts.push(new Emitter(checker, unit, out).program());
     programs.push({ name: unit.name, probe: unit.probe, section: unit.context.section });
   }
-  const maps = [...checker.maps.values()].filter((one) => one.used && one.value).map((one) => mapOf(one, checker, out, config.max_map_keys));
+  const maps = [...checker.maps.values()]
+    .filter((one) => one.used && one.value)
+    .map((one) => mapOf(one, checker, out, config.max_map_keys));
   return {
     c: out.source(texts, maps),
     programs,
@@ -110,10 +146,24 @@ function probesOf(node: ProbeNode, missing: string, target: TraceTarget, warning
   return found;
 }
 
-function unitOf(node: ProbeNode, probe: Probe, macros: Macros, types: CTypes, target: TraceTarget, index: number): ProgramUnit {
+function unitOf(
+  node: ProbeNode,
+  probe: Probe,
+  macros: Macros,
+  types: CTypes,
+  target: TraceTarget,
+  index: number,
+): ProgramUnit {
   const body = macros.expandBlock(node.body);
   const predicate = node.predicate && macros.expandExpression(node.predicate);
-  return { probe, context: contextOf(probe, types, target), predicate, body, name: `${probe.kind}_${index + 1}`, measuresStacks: asksForLength(body) };
+  return {
+    probe,
+    context: contextOf(probe, types, target),
+    predicate,
+    body,
+    name: `${probe.kind}_${index + 1}`,
+    measuresStacks: asksForLength(body),
+  };
 }
 
 /** Whether `len()` is called: only then do stacks carry how long they are. */
@@ -122,10 +172,17 @@ function asksForLength(node: unknown): boolean {
   if (typeof node !== 'object' || node === null) return false;
   const { kind, name } = node as { kind?: string; name?: string };
   if (kind === 'call' && name === 'len') return true;
-  return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'expandedAt' && key !== 'nameSpan' && asksForLength(value));
+  return Object.entries(node).some(
+    ([key, value]) => key !== 'span' && key !== 'expandedAt' && key !== 'nameSpan' && asksForLength(value),
+  );
 }
 
-function mapOf(map: MapInfo, checker: Checker, out: Output, standard: number): TraceMap & { type: string; entries: number; valueSize: number } {
+function mapOf(
+  map: MapInfo,
+  checker: Checker,
+  out: Output,
+  standard: number,
+): TraceMap & { type: string; entries: number; valueSize: number } {
   const value = map.value!;
   const bucketed = value.kind === 'aggregate' && BUCKETED.has(value.name);
   const key: TraceType = map.key ?? INT64;
@@ -137,7 +194,15 @@ function mapOf(map: MapInfo, checker: Checker, out: Output, standard: number): T
   const wanted = declaration ? Number(checker.constant(declaration.entries) ?? 1n) : scalar && !bucketed ? 1 : standard;
   const perCpu = value.kind === 'aggregate';
   const declared = declaration?.mapType;
-  const type = declared?.includes('lru') ? (perCpu ? 'LRU_PERCPU_HASH' : 'LRU_HASH') : perCpu ? 'PERCPU_HASH' : declared === 'percpuhash' ? 'PERCPU_HASH' : 'HASH';
+  const type = declared?.includes('lru')
+    ? perCpu
+      ? 'LRU_PERCPU_HASH'
+      : 'LRU_HASH'
+    : perCpu
+      ? 'PERCPU_HASH'
+      : declared === 'percpuhash'
+        ? 'PERCPU_HASH'
+        : 'HASH';
   return {
     name: map.name,
     symbol: out.mapSymbol(map.name),
@@ -183,7 +248,8 @@ function withImports(root: Script, options: TraceOptions): Script[] {
     else if (whole.endsWith('.h')) scripts.push({ ...EMPTY, definitions: [{ text: `${file.text}\n`, span }] });
     else if (whole.endsWith('.bt')) {
       const imported = parseScript(file, { positional: options.positional ?? [] });
-      if (imported.config.length > 0) throw new SkepError(importFailed(path, 'a config block belongs to the main script', span));
+      if (imported.config.length > 0)
+        throw new SkepError(importFailed(path, 'a config block belongs to the main script', span));
       scripts.push(imported);
       for (const one of imported.imports) load(imported, one.path, one.span, directoryOf(whole));
     } else throw new SkepError(importFailed(path, 'it is no .bt, .h or .bpf.c', span));
@@ -197,11 +263,14 @@ const EMPTY: Script = { definitions: [], config: [], imports: [], macros: [], ma
 function directoryOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
 }
+
 export type { Expression };
 
 /** The names of all probes that a script means, without compiling it. */
 export function parseScriptProbes(source: SourceFile, target: TraceTarget): string[] {
-  return parseScript(source, { positional: [] }).probes.flatMap((node) => node.attachPoints.flatMap(({ text, span }) => expandProbe(text, span, target).map(listName)));
+  return parseScript(source, { positional: [] }).probes.flatMap((node) =>
+    node.attachPoints.flatMap(({ text, span }) => expandProbe(text, span, target).map(listName)),
+  );
 }
 
 function listName(probe: Probe): string {

@@ -2,7 +2,13 @@ import { SkepError, type Span, suggest } from '@skep/base';
 import { badConfig, badConfigValue } from './diagnostics.ts';
 
 /** Settings of a script, by their short names. */
-export type TraceConfig = { readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number ? number : (typeof DEFAULTS)[K] extends boolean ? boolean : string };
+export type TraceConfig = {
+  readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number
+    ? number
+    : (typeof DEFAULTS)[K] extends boolean
+      ? boolean
+      : string;
+};
 
 export const DEFAULTS = {
   cache_user_symbols: 'PER_PID',
@@ -48,22 +54,23 @@ export function configOf(
   for (const { name, value, span } of written) {
     const short = name.toLowerCase().replace(/^bpftrace_/, '');
     if (!(short in DEFAULTS)) throw new SkepError(badConfig(name, span, suggest(short, CONFIG_NAMES)));
-    config[short] = valueOf(short, value, span);
+    config[short] = settingOf(short, value, span);
   }
   for (const name of CONFIG_NAMES) {
     const value = environment[`BPFTRACE_${name.toUpperCase()}`];
-    if (value !== undefined) config[name] = valueOf(name, value, undefined);
+    if (value !== undefined) config[name] = settingOf(name, value, undefined);
   }
   return config as unknown as TraceConfig;
 }
 
-function valueOf(name: string, value: string, span: Span | undefined): string | number | boolean {
+function settingOf(name: string, value: string, span: Span | undefined): string | number | boolean {
   const standard = DEFAULTS[name as keyof typeof DEFAULTS];
   const bad = (valid: string): never => {
     throw new SkepError(badConfigValue(name, value, valid, span as Span));
   };
   if (typeof standard === 'number') return /^\d+$/.test(value) ? Number(value) : bad('a whole number');
-  if (typeof standard === 'boolean') return /^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : bad('true, false, 1, 0');
+  if (typeof standard === 'boolean')
+    return /^(1|true)$/.test(value) ? true : /^(0|false)$/.test(value) ? false : bad('true, false, 1, 0');
   const choices = CHOICES[name] ?? (name.startsWith('unstable_') ? ['error', 'warn', 'enable'] : undefined);
   if (choices && !choices.includes(value)) bad(choices.join(', '));
   return value;

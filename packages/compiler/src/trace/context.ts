@@ -2,7 +2,19 @@ import type { Btf, BtfType } from '@skep/object';
 import type { CTypes } from './c-types.ts';
 import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
-import { type AddressSpace, INT64, int, type IntType, NONE, pointer, string, type StructField, type StructType, type TraceType, UINT64 } from './type.ts';
+import {
+  type AddressSpace,
+  INT64,
+  type IntType,
+  int,
+  NONE,
+  pointer,
+  type StructField,
+  type StructType,
+  string,
+  type TraceType,
+  UINT64,
+} from './type.ts';
 
 /** What a probe gives its program. */
 export interface ProbeContext {
@@ -44,11 +56,23 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
     }
     case 'rawtracepoint': {
       const parameters = tracepointParameters(target.btf?.(), probe.event);
-      return { ...base, space: 'kernel', section: `raw_tp/${probe.event}`, shape: 'slots', args: slots(`${probe.event}_args`, parameters, types) };
+      return {
+        ...base,
+        space: 'kernel',
+        section: `raw_tp/${probe.event}`,
+        shape: 'slots',
+        args: slots(`${probe.event}_args`, parameters, types),
+      };
     }
     case 'kprobe':
     case 'kretprobe':
-      return { ...base, space: 'kernel', section: `${probe.kind}/${probe.function}${probe.offset ? `+${probe.offset}` : ''}`, shape: 'registers', retval: probe.kind === 'kretprobe' ? UINT64 : undefined };
+      return {
+        ...base,
+        space: 'kernel',
+        section: `${probe.kind}/${probe.function}${probe.offset ? `+${probe.offset}` : ''}`,
+        shape: 'registers',
+        retval: probe.kind === 'kretprobe' ? UINT64 : undefined,
+      };
     case 'fentry':
     case 'fexit': {
       const found = functionParameters(target.btf?.(), probe.function);
@@ -58,16 +82,39 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
     }
     case 'uprobe':
     case 'uretprobe': {
-      const place = /^(0x)?[0-9a-fA-F]+$/.test(probe.function) && /^(0x|\d)/.test(probe.function) ? hex(probe.function) : probe.function;
+      const place =
+        /^(0x)?[0-9a-fA-F]+$/.test(probe.function) && /^(0x|\d)/.test(probe.function)
+          ? hex(probe.function)
+          : probe.function;
       const parameters = target.executable?.(probe.binary)?.parameters?.(probe.function);
       const args = parameters && registersOf(`${probe.function}_args`, parameters, types);
-      return { ...base, space: 'user', section: `${probe.kind}/${probe.binary}:${place}${probe.offset ? `+${probe.offset}` : ''}`, shape: 'registers', retval: probe.kind === 'uretprobe' ? UINT64 : undefined, user: true, args };
+      return {
+        ...base,
+        space: 'user',
+        section: `${probe.kind}/${probe.binary}:${place}${probe.offset ? `+${probe.offset}` : ''}`,
+        shape: 'registers',
+        retval: probe.kind === 'uretprobe' ? UINT64 : undefined,
+        user: true,
+        args,
+      };
     }
     case 'usdt':
-      return { ...base, space: 'user', section: `usdt/${probe.binary}:${probe.provider}:${probe.event}`, shape: 'usdt', user: true };
+      return {
+        ...base,
+        space: 'user',
+        section: `usdt/${probe.binary}:${probe.provider}:${probe.event}`,
+        shape: 'usdt',
+        user: true,
+      };
     case 'iter': {
       const context = types.type(`struct bpf_iter__${probe.over}`);
-      return { ...base, space: 'kernel', section: `iter/${probe.over}`, shape: 'iterator', args: context?.kind === 'struct' ? context : undefined };
+      return {
+        ...base,
+        space: 'kernel',
+        section: `iter/${probe.over}`,
+        shape: 'iterator',
+        args: context?.kind === 'struct' ? context : undefined,
+      };
     }
   }
 }
@@ -77,10 +124,17 @@ function hex(text: string): string {
 }
 
 /** The fields of a tracepoint, as its format file tells them; those that all tracepoints have are left out. */
-function recordOf(probe: Probe & { kind: 'tracepoint' }, format: string, types: CTypes, space: AddressSpace): StructType {
+function recordOf(
+  probe: Probe & { kind: 'tracepoint' },
+  format: string,
+  types: CTypes,
+  space: AddressSpace,
+): StructType {
   const fields: StructField[] = [];
   let size = 8;
-  for (const [, declaration = '', offset, bytes, signed] of format.matchAll(/field:([^;]+);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d)/g)) {
+  for (const [, declaration = '', offset, bytes, signed] of format.matchAll(
+    /field:([^;]+);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d)/g,
+  )) {
     const array = /\[[^\]]*\]$/.exec(declaration)?.[0] ?? '';
     const plain = declaration.slice(0, declaration.length - array.length);
     const name = /\w+$/.exec(plain)?.[0] ?? plain;
@@ -91,13 +145,24 @@ function recordOf(probe: Probe & { kind: 'tracepoint' }, format: string, types: 
     const type = fieldType(written, Number(bytes), signed === '1', types, space);
     fields.push({ name, type, offset: at, ...(written.startsWith('__data_loc') && { dataLocation: true }) });
   }
-  return { kind: 'struct', name: `struct _tracepoint_${probe.category}_${probe.event}`, anonymous: true, size, fields: () => fields, kernel: false };
+  return {
+    kind: 'struct',
+    name: `struct _tracepoint_${probe.category}_${probe.event}`,
+    anonymous: true,
+    size,
+    fields: () => fields,
+    kernel: false,
+  };
 }
 
 function fieldType(written: string, size: number, signed: boolean, types: CTypes, space: AddressSpace): TraceType {
   if (written.startsWith('__data_loc')) return pointer(/\bchar\b/.test(written) ? int(1, true) : NONE, 'kernel');
   const array = /\[(\w*)\]$/.exec(written);
-  const base = written.replace(/\[\w*\]$/, '').replace(/\bconst\b/g, '').replace(/\s+/g, ' ').trim();
+  const base = written
+    .replace(/\[\w*\]$/, '')
+    .replace(/\bconst\b/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   if (array) {
     if (base === 'char') return string(size);
     const element = types.type(base);
@@ -110,7 +175,8 @@ function fieldType(written: string, size: number, signed: boolean, types: CTypes
     return pointer(to, space);
   }
   if (base.startsWith('enum ')) return types.type(base) ?? int(size, signed);
-  if (base.startsWith('struct ') || base.startsWith('union ')) return types.type(base) ?? { kind: 'array', of: int(1, false), count: size };
+  if (base.startsWith('struct ') || base.startsWith('union '))
+    return types.type(base) ?? { kind: 'array', of: int(1, false), count: size };
   if (base === 'bool') return { kind: 'bool' };
   return [1, 2, 4, 8].includes(size) ? int(size, signed) : { kind: 'array', of: int(1, false), count: size };
 }
@@ -130,8 +196,17 @@ interface Parameter {
 
 /** Parameters in slots of eight bytes, as BTF programs get them. */
 function slots(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
-  const fields = parameters.map((one, i): StructField => ({ name: one.name, type: typeOfBtf(one.type, types), offset: 8 * i }));
-  return { kind: 'struct', name: `struct ${name}`, anonymous: true, size: Math.max(8, 8 * parameters.length), fields: () => fields, kernel: false };
+  const fields = parameters.map(
+    (one, i): StructField => ({ name: one.name, type: typeOfBtf(one.type, types), offset: 8 * i }),
+  );
+  return {
+    kind: 'struct',
+    name: `struct ${name}`,
+    anonymous: true,
+    size: Math.max(8, 8 * parameters.length),
+    fields: () => fields,
+    kernel: false,
+  };
 }
 
 function registersOf(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
@@ -142,12 +217,22 @@ function registersOf(name: string, parameters: readonly Parameter[], types: CTyp
     at += 8;
     return { name: one.name, type, offset };
   });
-  return { kind: 'struct', name: `struct ${name}`, anonymous: true, size: Math.max(8, at), fields: () => fields, kernel: false };
+  return {
+    kind: 'struct',
+    name: `struct ${name}`,
+    anonymous: true,
+    size: Math.max(8, at),
+    fields: () => fields,
+    kernel: false,
+  };
 }
 
 /** A type as C writes it; only what pointers and integers need. */
 function typeOfBtf(text: string, types: CTypes, space: AddressSpace = 'kernel'): TraceType {
-  const plain = text.replace(/\b(const|volatile)\b/g, '').replace(/\s+/g, ' ').trim();
+  const plain = text
+    .replace(/\b(const|volatile)\b/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   if (plain === 'void') return NONE;
   if (plain.endsWith('*')) {
     const to = plain.slice(0, -1).trim();
@@ -173,7 +258,10 @@ function tracepointParameters(btf: Btf | undefined, event: string): Parameter[] 
   return proto?.kind === 'func_proto' ? parametersOf(btf, proto).slice(1) : [];
 }
 
-function functionParameters(btf: Btf | undefined, name: string): { parameters: Parameter[]; result: string } | undefined {
+function functionParameters(
+  btf: Btf | undefined,
+  name: string,
+): { parameters: Parameter[]; result: string } | undefined {
   const id = btf?.find(name, 'func');
   if (btf === undefined || id === undefined) return undefined;
   const func = btf.type(id);

@@ -246,7 +246,12 @@ export function warning(message: string, span: Span, help?: string): Diagnostic 
 
 /** A value on the command line; the script is not to blame. */
 export function badOption(name: string, wanted: string, value: string): Diagnostic {
-  return error('E1553', `program command line option --${name} invalid ${wanted} (value: ${value})`, undefined, 'give it a value of the kind that its default in the script has');
+  return error(
+    'E1553',
+    `program command line option --${name} invalid ${wanted} (value: ${value})`,
+    undefined,
+    'give it a value of the kind that its default in the script has',
+  );
 }
 
 export function nothingToAttach(span: Span): Diagnostic {

@@ -1,26 +1,35 @@
-import { lineStartsOf, positionOf, type Span } from '@skep/base';
+import { positionOf, type Span } from '@skep/base';
 import type { BinaryOperator, BlockNode, Expression, Statement, VariableSymbol } from './ast.ts';
-import { aggregateCall, type Checker, COMPARES, isCallback, type MapInfo, type ProgramUnit } from './check.ts';
+import {
+  aggregateCall,
+  baseName,
+  type Checker,
+  COMPARES,
+  isCallback,
+  type MapInfo,
+  type ProgramUnit,
+} from './check.ts';
+import { storeAggregate } from './functions/aggregates.ts';
 import { FUNCTIONS } from './functions/index.ts';
 import type { Action } from './model.ts';
-import { storeAggregate } from './functions/aggregates.ts';
 import type { Output } from './output.ts';
 import {
   type AddressSpace,
   type AggregateType,
   asNumber,
-  int,
   INT64,
   type IntType,
+  int,
   isCastable,
   isCompound,
   isScalar,
   layoutOf,
   partsOf,
   promote,
-  sameType,
-  sizeOf,
   type StructField,
+  sameType,
+  showType,
+  sizeOf,
   type TraceType,
   UINT64,
 } from './type.ts';
@@ -85,7 +94,11 @@ export class Emitter {
       this.emit(`if (!(${this.truth(unit.predicate)})) return 0;`);
     }
     this.block(unit.body, undefined);
-    this.functions.push({ head: `SEC("${unit.context.section}") int ${unit.name}(void *ctx)`, fn: main, callback: false });
+    this.functions.push({
+      head: `SEC("${unit.context.section}") int ${unit.name}(void *ctx)`,
+      fn: main,
+      callback: false,
+    });
     return this.finish();
   }
 
@@ -97,7 +110,9 @@ export class Emitter {
     for (const { fn } of this.functions) {
       const bytes = fn.locals.filter((one) => one.scalar === undefined).reduce((sum, one) => sum + one.size, 0);
       const limit = several ? 96 : 224;
-      for (const local of fn.locals) if (local.shared || (local.scalar === undefined && (bytes > limit ? local.size > 16 : false))) scratch.push(local);
+      for (const local of fn.locals)
+        if (local.shared || (local.scalar === undefined && (bytes > limit ? local.size > 16 : false)))
+          scratch.push(local);
     }
     const inScratch = new Set(scratch);
     const resolve = (line: string) =>
@@ -109,9 +124,16 @@ export class Emitter {
     if (scratch.length > 0) {
       this.out.scratches.push(`scratch_${name}`);
       text.push(`struct scratch_${name} {`);
-      for (const one of scratch) text.push(one.scalar === undefined ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];` : `  u64 ${one.name}_pad[0]; ${one.scalar} ${one.name};`);
+      for (const one of scratch)
+        text.push(
+          one.scalar === undefined
+            ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];`
+            : `  u64 ${one.name}_pad[0]; ${one.scalar} ${one.name};`,
+        );
       text.push('};');
-      text.push(`struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, ${this.out.cpus}); __type(key, u32); __type(value, struct scratch_${name}); } scratch_${name} SEC(".maps");`);
+      text.push(
+        `struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, ${this.out.cpus}); __type(key, u32); __type(value, struct scratch_${name}); } scratch_${name} SEC(".maps");`,
+      );
     }
     for (const { head, fn, callback } of this.functions) {
       text.push(`${head} {`);
@@ -123,7 +145,11 @@ export class Emitter {
       if (callback && fn.usesContext) text.push('  void *ctx = skep_loop->ctx;');
       for (const one of fn.locals) {
         if (inScratch.has(one)) continue;
-        text.push(one.scalar === undefined ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];` : `  ${one.scalar} ${one.name} = ${one.scalar.startsWith('struct') ? '{}' : '0'};`);
+        text.push(
+          one.scalar === undefined
+            ? `  u64 ${one.name}[${Math.max(1, Math.ceil(one.size / 8))}];`
+            : `  ${one.scalar} ${one.name} = ${one.scalar.startsWith('struct') ? '{}' : '0'};`,
+        );
       }
       text.push(...fn.lines.map(resolve), '  return 0;', '}');
     }
@@ -142,7 +168,6 @@ export class Emitter {
     this.span = span;
     if (line === this.line && span.file === this.span.file) return;
     this.line = line;
-    void lineStartsOf;
     this.emit(`#line ${line} ${JSON.stringify(span.file.name)}`);
   }
 
@@ -184,7 +209,12 @@ export class Emitter {
     if (name === undefined) {
       const type = symbol.type!;
       name = `v${symbol.id}`;
-      const local: Local = { name, scalar: isScalar(type) ? cType(type) : undefined, size: sizeOf(type), shared: symbol.shared };
+      const local: Local = {
+        name,
+        scalar: isScalar(type) ? cType(type) : undefined,
+        size: sizeOf(type),
+        shared: symbol.shared,
+      };
       this.places.set(name, local);
       this.homeOf(symbol).locals.push(local);
       this.variables.set(symbol, name);
@@ -318,12 +348,18 @@ export class Emitter {
     this.loops.pop();
     this.fn = outer;
     this.line = before;
-    const head = over.kind === 'range' ? `static long ${name}(u64 skep_i, struct skep_loop *skep_loop)` : `static long ${name}(void *skep_map, char *skep_key, char *skep_value, struct skep_loop *skep_loop)`;
+    const head =
+      over.kind === 'range'
+        ? `static long ${name}(u64 skep_i, struct skep_loop *skep_loop)`
+        : `static long ${name}(void *skep_map, char *skep_key, char *skep_value, struct skep_loop *skep_loop)`;
     this.functions.push({ head, fn: body, callback: true });
     const context = `@{${this.local('struct skep_loop', 8, false)}}`;
     if (body.usesContext) this.emit(`  ${context}.ctx = ${this.context()};`);
     if (over.kind === 'range') this.emit(`  bpf_loop(${rounds}, ${name}, &${context}, 0);`);
-    else this.emit(`  bpf_for_each_map_elem(&${this.mapSymbol((over.map as Expression & { kind: 'map' }).name)}, ${name}, &${context}, 0);`);
+    else
+      this.emit(
+        `  bpf_for_each_map_elem(&${this.mapSymbol((over.map as Expression & { kind: 'map' }).name)}, ${name}, &${context}, 0);`,
+      );
     if (this.returned !== undefined) {
       this.emit(`  if (${this.returned}) {`);
       this.leave();
@@ -346,7 +382,8 @@ export class Emitter {
     if (padded) this.zero(variable, sizeOf(symbol.type));
     this.convert(`${variable} + ${offsets[0]}`, symbol.type.items[0]!, 'skep_key', map.key);
     const value = isCastable(map.value) ? this.sumUp(map.value, node.name, 'skep_key') : undefined;
-    if (value === undefined) this.convert(`${variable} + ${offsets[1]}`, symbol.type.items[1]!, 'skep_value', map.value);
+    if (value === undefined)
+      this.convert(`${variable} + ${offsets[1]}`, symbol.type.items[1]!, 'skep_value', map.value);
     else this.storeScalar(`${variable} + ${offsets[1]}`, symbol.type.items[1]!, value);
   }
 
@@ -355,7 +392,7 @@ export class Emitter {
     else if (value.kind === 'ifElse') this.ifElse(value, undefined);
     else if (value.kind === 'conditional') {
       this.emit(`  if (${this.truth(value.condition)}) {`);
-      if (value.then) this.discard(value.then);
+      if (value.consequent) this.discard(value.consequent);
       this.emit('  } else {');
       this.discard(value.otherwise);
       this.emit('  }');
@@ -363,8 +400,7 @@ export class Emitter {
       const type = value.type && asNumber(value.type);
       const bytes = type && type.kind !== 'none' && type.kind !== 'aggregate' && !isScalar(type);
       this.callFunction(value, bytes ? this.room(sizeOf(type)) : undefined, true);
-    }
-    else if (value.kind === 'step') this.step(value);
+    } else if (value.kind === 'step') this.step(value);
     else if (value.type && value.type.kind !== 'none') {
       if (isScalar(asNumber(value.type))) this.value(value);
       else if (value.type.kind !== 'aggregate' && value.kind !== 'typeof') this.ref(value);
@@ -378,11 +414,11 @@ export class Emitter {
       if (node.otherwise.kind === 'ifElse') this.ifElse(node.otherwise, result);
       else if (node.otherwise.kind === 'block') this.block(node.otherwise, result);
     };
-    if (known === true) this.block(node.then, result);
+    if (known === true) this.block(node.consequent, result);
     else if (known === false) other();
     else {
       this.emit(`  if (${this.truth(node.condition)}) {`);
-      this.block(node.then, result);
+      this.block(node.consequent, result);
       if (node.otherwise) {
         this.emit('  } else {');
         other();
@@ -435,7 +471,12 @@ export class Emitter {
   }
 
   updateMap(map: MapInfo, key: string, value: string, span: Span): void {
-    const error = this.helperError('map_update_elem', "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`", span, true);
+    const error = this.helperError(
+      'map_update_elem',
+      "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`",
+      span,
+      true,
+    );
     this.emit(`  if (bpf_map_update_elem(&${this.mapSymbol(map.name)}, ${key}, ${value}, 0)) ${error}`);
   }
 
@@ -447,7 +488,16 @@ export class Emitter {
       return;
     }
     // The value may read the variable: it is made aside first, unless it plainly does not.
-    if (value.kind === 'string' || value.kind === 'variable' || value.kind === 'element' || value.kind === 'map' || value.kind === 'call' || value.kind === 'name' || value.kind === 'unary') this.into(value, type, variable);
+    if (
+      value.kind === 'string' ||
+      value.kind === 'variable' ||
+      value.kind === 'element' ||
+      value.kind === 'map' ||
+      value.kind === 'call' ||
+      value.kind === 'name' ||
+      value.kind === 'unary'
+    )
+      this.into(value, type, variable);
     else {
       const aside = this.room(sizeOf(type));
       this.into(value, type, aside);
@@ -467,7 +517,8 @@ export class Emitter {
   }
 
   truth(node: Expression): string {
-    if ((node.kind === 'binary' && (node.op === '&&' || node.op === '||')) || isScalar(asNumber(node.type!))) return this.value(node);
+    if ((node.kind === 'binary' && (node.op === '&&' || node.op === '||')) || isScalar(asNumber(node.type!)))
+      return this.value(node);
     return '1';
   }
 
@@ -523,7 +574,9 @@ export class Emitter {
     const condition = this.value(node.condition);
     const result = this.keep(type, '0');
     this.emit(`  if (${condition}) {`);
-    this.emit(`  ${result} = ${node.then ? this.valueAs(node.then, type) : `(${cType(type)})(${condition})`};`);
+    this.emit(
+      `  ${result} = ${node.consequent ? this.valueAs(node.consequent, type) : `(${cType(type)})(${condition})`};`,
+    );
     this.emit('  } else {');
     this.emit(`  ${result} = ${this.valueAs(node.otherwise, type)};`);
     this.emit('  }');
@@ -554,7 +607,8 @@ export class Emitter {
       return;
     }
     if (type.kind === 'string') {
-      const text = this.checker.textOf(node) ?? (node.kind === 'positional' ? String(this.checker.positional(node)) : undefined);
+      const text =
+        this.checker.textOf(node) ?? (node.kind === 'positional' ? String(this.checker.positional(node)) : undefined);
       if (text !== undefined) {
         this.storeText(dest, type.size, text);
         return;
@@ -582,7 +636,7 @@ export class Emitter {
         break;
       case 'conditional':
         this.emit(`  if (${this.truth(node.condition)}) {`);
-        if (node.then) this.into(node.then, type, dest);
+        if (node.consequent) this.into(node.consequent, type, dest);
         else this.into(node.condition, type, dest);
         this.emit('  } else {');
         this.into(node.otherwise, type, dest);
@@ -629,16 +683,15 @@ export class Emitter {
       case 'cast':
         this.castInto(node, type, dest);
         return;
-      case 'typeinfo':
-        {
-          const of = this.checker.typeOrExpression(node.of)!;
-          if (type.kind !== 'record') return;
-          const { offsets } = layoutOf(type);
-          this.zero(dest, sizeOf(type));
-          void of;
-          void offsets;
-        }
+      case 'typeinfo': {
+        if (type.kind !== 'record') break;
+        const of = this.checker.typeOrExpression(node.of)!;
+        const { offsets } = layoutOf(type);
+        this.zero(dest, sizeOf(type));
+        for (const [i, text] of [baseName(of), showType(of)].entries())
+          this.storeText(plus(dest, offsets[i + 1]!), sizeOf(type.fields[i + 1]!.type), text);
         return;
+      }
     }
     throw new Error(`no bytes of ${node.kind}`);
   }
@@ -651,7 +704,10 @@ export class Emitter {
       case 'unary': {
         if (node.op !== '*') break;
         const type = asNumber(node.operand.type!);
-        return { at: this.value(node.operand), space: type.kind === 'pointer' ? this.space(type.space) : this.unit.context.space };
+        return {
+          at: this.value(node.operand),
+          space: type.kind === 'pointer' ? this.space(type.space) : this.unit.context.space,
+        };
       }
       case 'member': {
         const base = asNumber(node.base.type!);
@@ -662,30 +718,49 @@ export class Emitter {
         }
         const inner = this.place(node.base);
         if (isCompound(base)) {
-          const index = base.kind === 'tuple' ? Number(node.name) : base.fields.findIndex((one) => one.name === node.name);
+          const index =
+            base.kind === 'tuple' ? Number(node.name) : base.fields.findIndex((one) => one.name === node.name);
           return { at: plus(inner.at, layoutOf(base).offsets[index]!), space: inner.space };
         }
         const field = this.fieldOf(base, node.name);
-        if (inner.space === 'here' || inner.space === 'context') return { at: plus(inner.at, field.offset), space: inner.space, field };
+        if (inner.space === 'here' || inner.space === 'context')
+          return { at: plus(inner.at, field.offset), space: inner.space, field };
         return { at: this.memberAddress(inner.at, base, field), space: inner.space, field };
       }
       case 'index': {
         const base = asNumber(node.base.type!);
         const constant = this.checker.constant(node.index);
         const size = sizeOf(node.type!);
-        if (base.kind === 'tuple') return { at: plus(this.place(node.base).at, layoutOf(base).offsets[Number(constant)]!), space: this.place(node.base).space };
+        if (base.kind === 'tuple')
+          return {
+            at: plus(this.place(node.base).at, layoutOf(base).offsets[Number(constant)]!),
+            space: this.place(node.base).space,
+          };
         if (base.kind === 'pointer') {
           const address = this.value(node.base);
-          const at = constant === undefined ? `(${address} + (u64)(s64)${this.value(node.index)} * ${size})` : plus64(address, Number(constant) * size);
+          const at =
+            constant === undefined
+              ? `(${address} + (u64)(s64)${this.value(node.index)} * ${size})`
+              : plus64(address, Number(constant) * size);
           return { at: this.keep(UINT64, at), space: this.space(base.space) };
         }
         const inner = this.place(node.base);
         const head = base.kind === 'buffer' ? 4 : 0;
-        if (constant !== undefined) return { at: inner.space === 'here' || inner.space === 'context' ? plus(inner.at, head + Number(constant) * size) : plus64(inner.at, head + Number(constant) * size), space: inner.space };
+        if (constant !== undefined)
+          return {
+            at:
+              inner.space === 'here' || inner.space === 'context'
+                ? plus(inner.at, head + Number(constant) * size)
+                : plus64(inner.at, head + Number(constant) * size),
+            space: inner.space,
+          };
         const index = this.keep(UINT64, `(u64)(${this.value(node.index)})`);
-        const count = base.kind === 'array' ? base.count : base.kind === 'string' || base.kind === 'buffer' ? base.size : 0;
+        const count =
+          base.kind === 'array' ? base.count : base.kind === 'string' || base.kind === 'buffer' ? base.size : 0;
         if (count > 0) {
-          this.emit(`  if (${index} >= ${count}) { ${this.notice('Array access out of bounds. This can lead to unexpected results.', node.span)} ${index} = 0; }`);
+          this.emit(
+            `  if (${index} >= ${count}) { ${this.notice('Array access out of bounds. This can lead to unexpected results.', node.span)} ${index} = 0; }`,
+          );
         }
         const offset = `${index} * ${size}`;
         if (inner.space === 'here' || inner.space === 'context') {
@@ -700,7 +775,8 @@ export class Emitter {
       case 'call':
         if (node.name === 'args' || node.name === 'ctx') {
           const { shape } = this.unit.context;
-          if (shape === 'record' || shape === 'slots' || shape === 'iterator') return { at: `((char *)${this.context()})`, space: 'context' };
+          if (shape === 'record' || shape === 'slots' || shape === 'iterator')
+            return { at: `((char *)${this.context()})`, space: 'context' };
         }
         break;
       case 'cast':
@@ -747,7 +823,8 @@ export class Emitter {
       return this.keep(type, `(${cType(type)})(((u64)${unit} << ${shiftUp}) >> ${64 - field.bits.width})`);
     }
     if (place.space === 'here') return this.keep(type, `*(${cType(type)} *)(${place.at})`);
-    if (place.space === 'context' && (this.unit.context.shape !== 'iterator' || type.kind !== 'pointer')) return this.keep(type, `*(${cType(type)} *)(${place.at})`);
+    if (place.space === 'context' && (this.unit.context.shape !== 'iterator' || type.kind !== 'pointer'))
+      return this.keep(type, `*(${cType(type)} *)(${place.at})`);
     if (place.space === 'context') {
       // Loaded plainly it would be a pointer that may be null, which the verifier lets nobody calculate with.
       const pointer = this.keep(type, '0');
@@ -776,7 +853,9 @@ export class Emitter {
     const call = `bpf_probe_read_${user ? 'user' : 'kernel'}(${dest}, ${size}, (void *)(${address}))`;
     if (this.out.helperErrors) {
       const code = this.scratchVariable('s64', call);
-      this.emit(`  if (${code} < 0) ${this.helperError(user ? 'probe_read_user' : 'probe_read_kernel', 'Bad address', span, false, code)}`);
+      this.emit(
+        `  if (${code} < 0) ${this.helperError(user ? 'probe_read_user' : 'probe_read_kernel', 'Bad address', span, false, code)}`,
+      );
     } else this.emit(`  ${call};`);
   }
 
@@ -802,7 +881,8 @@ export class Emitter {
     const size = sizeOf(type);
     const bucketed = map.value?.kind === 'aggregate' && BUCKETED.has(map.value.name);
     const whole = bucketed ? Math.ceil(size / 8) * 8 + 8 : size;
-    if (!bucketed && node.kind === 'variable' && node.type && sameType(node.type, type) && !isScalar(type)) return this.variable(node.symbol!);
+    if (!bucketed && node.kind === 'variable' && node.type && sameType(node.type, type) && !isScalar(type))
+      return this.variable(node.symbol!);
     const room = this.room(whole);
     if (bucketed && size % 8 !== 0) this.zero(room, whole - 8);
     this.into(node, type, room);
@@ -815,14 +895,13 @@ export class Emitter {
     const value = map.value!;
     if (isCastable(value)) return this.sumUp(value, map.name, key);
     const type = asNumber(value);
-    const pointer = this.lookup(map, key, node.span);
+    const pointer = this.lookup(map, key);
     const result = this.keep(type, '0');
     this.emit(`  if (${pointer}) ${result} = *(${cType(type)} *)${pointer};${this.missing(node)}`);
     return result;
   }
 
-  lookup(map: MapInfo, key: string, span: Span): string {
-    void span;
+  lookup(map: MapInfo, key: string): string {
     return this.scratchVariable('char *', `bpf_map_lookup_elem(&${this.mapSymbol(map.name)}, ${key})`);
   }
 
@@ -833,7 +912,7 @@ export class Emitter {
 
   private readMapInto(node: Expression & { kind: 'map' | 'element' }, type: TraceType, dest: string): void {
     const map = this.checker.mapOf(node.kind === 'map' ? node : node.map);
-    const pointer = this.lookup(map, this.key(node, map), node.span);
+    const pointer = this.lookup(map, this.key(node, map));
     this.emit(`  if (${pointer}) {`);
     this.copy(dest, pointer, sizeOf(type));
     this.emit('  } else {');
@@ -844,7 +923,8 @@ export class Emitter {
   /** What all CPUs have of `count()` and its kind. */
   sumUp(type: AggregateType, map: string, key: string): string {
     const result = this.scratchVariable(type.signed ? 's64' : 'u64', '0');
-    const other = type.name === 'avg' || type.name === 'min' || type.name === 'max' ? this.scratchVariable('u64', '0') : '';
+    const other =
+      type.name === 'avg' || type.name === 'min' || type.name === 'max' ? this.scratchVariable('u64', '0') : '';
     const cpu = this.scratchVariable('u32', '0');
     const value = type.signed ? '(s64)' : '';
     this.emit(`  for (${cpu} = 0; ${cpu} < ${this.out.cpus}; ${cpu}++) {`);
@@ -859,11 +939,16 @@ export class Emitter {
         break;
       default: {
         const better = type.name === 'min' ? '<' : '>';
-        this.emit(`  if (skep_one && skep_one[1] && (!${other} || ${value}skep_one[0] ${better} ${result})) { ${result} = skep_one[0]; ${other} = 1; }`);
+        this.emit(
+          `  if (skep_one && skep_one[1] && (!${other} || ${value}skep_one[0] ${better} ${result})) { ${result} = skep_one[0]; ${other} = 1; }`,
+        );
       }
     }
     this.emit('  }');
-    if (type.name === 'avg') this.emit(`  if (${other}) ${result} = ${type.signed ? `skep_divide(${result}, (s64)${other})` : `${result} / ${other}`};`);
+    if (type.name === 'avg')
+      this.emit(
+        `  if (${other}) ${result} = ${type.signed ? `skep_divide(${result}, (s64)${other})` : `${result} / ${other}`};`,
+      );
     if (type.name === 'avg' && type.signed) this.out.helpers.add('divide');
     return result;
   }
@@ -893,7 +978,7 @@ export class Emitter {
     if (operand.kind === 'map' || operand.kind === 'element') {
       const map = this.checker.mapOf(operand.kind === 'map' ? operand : operand.map);
       if (operand.kind === 'map' && map.scalar === false) return `((u64)&${this.mapSymbol(map.name)})`;
-      return this.keep(UINT64, `(u64)${this.lookup(map, this.key(operand, map), operand.span)}`);
+      return this.keep(UINT64, `(u64)${this.lookup(map, this.key(operand, map))}`);
     }
     const place = this.place(operand);
     return this.keep(UINT64, `(u64)(${place.at})`);
@@ -914,10 +999,12 @@ export class Emitter {
     const map = this.checker.mapOf(operand.kind === 'map' ? operand : operand.map);
     const key = this.key(operand, map);
     const stored = map.value!;
-    const pointer = this.lookup(map, key, node.span);
+    const pointer = this.lookup(map, key);
     const before = this.keep(stored, '0');
     // In place, so that an increment costs one lookup.
-    this.emit(`  if (${pointer}) { ${before} = *(${cType(stored)} *)${pointer}; *(${cType(stored)} *)${pointer} = ${before} ${sign} ${by}; } else {`);
+    this.emit(
+      `  if (${pointer}) { ${before} = *(${cType(stored)} *)${pointer}; *(${cType(stored)} *)${pointer} = ${before} ${sign} ${by}; } else {`,
+    );
     const room = this.room(8);
     this.emit(`  *(${cType(stored)} *)${room} = (${cType(stored)})(${sign}${by});`);
     this.updateMap(map, key, room, node.span);
@@ -970,21 +1057,45 @@ export class Emitter {
     }
   }
 
-  private divide(op: '/' | '%', x: string, y: string, signed: boolean, by: bigint | undefined, span: Span, type: TraceType): string {
+  private divide(
+    op: '/' | '%',
+    x: string,
+    y: string,
+    signed: boolean,
+    by: bigint | undefined,
+    span: Span,
+    type: TraceType,
+  ): string {
     const result = this.keep(signed ? INT64 : UINT64, x);
     const divisor = this.keep(signed ? INT64 : UINT64, y);
     if (signed) this.out.helpers.add('divide');
-    const compute = signed ? (op === '/' ? `skep_divide(${result}, ${divisor})` : `skep_modulo(${result}, ${divisor})`) : `${result} ${op} ${divisor}`;
+    const compute = signed
+      ? op === '/'
+        ? `skep_divide(${result}, ${divisor})`
+        : `skep_modulo(${result}, ${divisor})`
+      : `${result} ${op} ${divisor}`;
     if (by !== undefined && by !== 0n) this.emit(`  ${result} = ${compute};`);
     else {
-      this.emit(`  if (${divisor} == 0) { ${this.notice('Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.', span)} ${result} = 1; }`);
+      this.emit(
+        `  if (${divisor} == 0) { ${this.notice('Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.', span)} ${result} = 1; }`,
+      );
       this.emit(`  else ${result} = ${compute};`);
     }
     return this.keep(type, result);
   }
 
-  private compareBytes(op: BinaryOperator, left: Expression, l: TraceType, right: Expression, r: TraceType, type: TraceType): string {
-    const equal = l.kind === 'string' && r.kind === 'string' ? this.compareStrings(left, l.size, right, r.size) : this.compareSame(left, l, right, r);
+  private compareBytes(
+    op: BinaryOperator,
+    left: Expression,
+    l: TraceType,
+    right: Expression,
+    r: TraceType,
+    type: TraceType,
+  ): string {
+    const equal =
+      l.kind === 'string' && r.kind === 'string'
+        ? this.compareStrings(left, l.size, right, r.size)
+        : this.compareSame(left, l, right, r);
     return this.keep(type, op === '==' ? equal : `!${equal}`);
   }
 
@@ -1001,14 +1112,17 @@ export class Emitter {
 
   private compareStrings(left: Expression, leftSize: number, right: Expression, rightSize: number): string {
     const literal = this.checker.textOf(left) ?? this.checker.textOf(right);
-    if (literal !== undefined && this.checker.textOf(left) !== undefined && this.checker.textOf(right) !== undefined) return this.checker.textOf(left) === this.checker.textOf(right) ? '1' : '0';
+    if (literal !== undefined && this.checker.textOf(left) !== undefined && this.checker.textOf(right) !== undefined)
+      return this.checker.textOf(left) === this.checker.textOf(right) ? '1' : '0';
     if (literal !== undefined && literal.length < 48) {
       const [node, size] = this.checker.textOf(left) !== undefined ? [right, rightSize] : [left, leftSize];
       const text = literal.replace(/\0.*$/s, '');
       const at = this.ref(node);
       const result = this.scratchVariable('u8', '1');
       const count = Math.min(text.length + 1, size);
-      this.emit(`  if (${[...Array(count).keys()].map((i) => `${at}[${i}] != ${signedByte(text.charCodeAt(i) || 0)}`).join(' || ')}) ${result} = 0;`);
+      this.emit(
+        `  if (${[...Array(count).keys()].map((i) => `${at}[${i}] != ${signedByte(text.charCodeAt(i) || 0)}`).join(' || ')}) ${result} = 0;`,
+      );
       return result;
     }
     const [a, b] = [this.ref(left), this.ref(right)];
@@ -1019,7 +1133,9 @@ export class Emitter {
   compareText(a: string, b: string, size: number): string {
     const result = this.scratchVariable('u8', '1');
     const i = this.scratchVariable('u32', '0');
-    this.emit(`  for (${i} = 0; ${i} < ${size}; ${i}++) { if (${a}[${i}] != ${b}[${i}]) { ${result} = 0; break; } if (!${a}[${i}]) break; }`);
+    this.emit(
+      `  for (${i} = 0; ${i} < ${size}; ${i}++) { if (${a}[${i}] != ${b}[${i}]) { ${result} = 0; break; } if (!${a}[${i}]) break; }`,
+    );
     return result;
   }
 
@@ -1035,8 +1151,15 @@ export class Emitter {
     const { operand } = node;
     const from = asNumber(operand.type!);
     // A small integer becomes an address without its sign.
-    if (from.kind === 'int' && to.kind === 'pointer') return this.keep(to, `(u64)(u${from.size * 8})(${this.value(operand)})`);
-    if (isScalar(from)) return this.keep(to, to.kind === 'bool' ? `((${this.value(operand)}) != 0)` : `(${cType(to)})${from.kind === 'int' ? wide(from) : ''}(${this.value(operand)})`);
+    if (from.kind === 'int' && to.kind === 'pointer')
+      return this.keep(to, `(u64)(u${from.size * 8})(${this.value(operand)})`);
+    if (isScalar(from))
+      return this.keep(
+        to,
+        to.kind === 'bool'
+          ? `((${this.value(operand)}) != 0)`
+          : `(${cType(to)})${from.kind === 'int' ? wide(from) : ''}(${this.value(operand)})`,
+      );
     const at = this.ref(operand);
     if (to.kind === 'bool') return this.keep(to, `(${at}[0] != 0)`);
     if (to.kind === 'pointer') return this.keep(to, `(u64)${at}`);
@@ -1075,7 +1198,9 @@ export class Emitter {
   /** A string of elsewhere; what is behind its end is zero. */
   readString(space: AddressSpace, dest: string, size: number | string, address: string, room = size): void {
     this.zero(dest, Number(room));
-    this.emit(`  bpf_probe_read_${this.space(space) === 'user' ? 'user' : 'kernel'}_str(${dest}, ${size}, (void *)(${address}));`);
+    this.emit(
+      `  bpf_probe_read_${this.space(space) === 'user' ? 'user' : 'kernel'}_str(${dest}, ${size}, (void *)(${address}));`,
+    );
   }
 
   callFunction(node: Expression & { kind: 'name' | 'call' }, dest: string | undefined, discarded: boolean): string {
@@ -1119,11 +1244,13 @@ export class Emitter {
     const bytes = [...text.slice(0, Math.max(0, size - 1))].map((c) => c.charCodeAt(0));
     if (size <= 64) {
       for (let at = 0; at < size; at += 8) {
-        const width = size - at >= 8 ? 8 : size - at;
+        const width = Math.min(8, size - at);
         if (width === 8) {
           let word = 0n;
           for (let i = 7; i >= 0; i--) word = (word << 8n) | BigInt(bytes[at + i] ?? 0);
-          this.emit(`  *(u64 *)(${plus(dest, at)}) = 0x${word.toString(16)}ULL;`.replace('*(u64 *)', this.alignedFor(dest, at)));
+          this.emit(
+            `  *(u64 *)(${plus(dest, at)}) = 0x${word.toString(16)}ULL;`.replace('*(u64 *)', this.alignedFor(dest, at)),
+          );
         } else for (let i = 0; i < width; i++) this.emit(`  (${dest})[${at + i}] = ${signedByte(bytes[at + i] ?? 0)};`);
       }
       return;
@@ -1174,7 +1301,10 @@ export class Emitter {
       const sources = layoutOf(from).offsets;
       if (padded) this.zero(dest, size);
       for (const [i, part] of partsOf(to).entries()) {
-        const j = to.kind === 'record' && from.kind === 'record' ? from.fields.findIndex((one) => one.name === to.fields[i]!.name) : i;
+        const j =
+          to.kind === 'record' && from.kind === 'record'
+            ? from.fields.findIndex((one) => one.name === to.fields[i]!.name)
+            : i;
         this.convert(plus(dest, offsets[i]!), part, plus(source, sources[j]!), partsOf(from)[j]!);
       }
       return;
@@ -1187,7 +1317,12 @@ export class Emitter {
   // Records for user space
 
   /** Sends the arguments of an action, each as a value of its own type. */
-  action(action: ActionOf, span: Span, args: readonly Expression[] = [], types: readonly TraceType[] = args.map((one) => asNumber(one.type!))): void {
+  action(
+    action: ActionOf,
+    span: Span,
+    args: readonly Expression[] = [],
+    types: readonly TraceType[] = args.map((one) => asNumber(one.type!)),
+  ): void {
     const made = this.out.action(action, span, this.expandedAt(span), types);
     const { size, offsets, padded } = layoutOf(made.record);
     const room = this.room(size);
@@ -1266,7 +1401,10 @@ export function sameLayout(a: TraceType, b: TraceType): boolean {
     }
     case 'record': {
       const { fields } = b as typeof a;
-      return a.fields.length === fields.length && a.fields.every((one, i) => one.name === fields[i]!.name && sameLayout(one.type, fields[i]!.type));
+      return (
+        a.fields.length === fields.length &&
+        a.fields.every((one, i) => one.name === fields[i]!.name && sameLayout(one.type, fields[i]!.type))
+      );
     }
     case 'pointer':
     case 'bool':

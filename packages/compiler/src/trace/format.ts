@@ -28,12 +28,22 @@ export function parseFormat(format: string): readonly FormatPiece[] | undefined 
       at += 2;
       continue;
     }
-    const match = /^%([-+ 0#']*)(\d*)(?:\.(\d+))?(hh|h|ll|l|j|z|t|L)?(gr|rx|rh|[a-zA-Z])/.exec(format.slice(at, at + 40));
+    const match = /^%([-+ 0#']*)(\d*)(?:\.(\d+))?(hh|h|ll|l|j|z|t|L)?(gr|rx|rh|[a-zA-Z])/.exec(
+      format.slice(at, at + 40),
+    );
     if (!match || !CONVERSIONS.has(match[5]!)) return undefined;
     if (text !== '') pieces.push({ kind: 'text', text });
     text = '';
     const [written, flags = '', width = '', precision, length = '', conversion = ''] = match;
-    pieces.push({ kind: 'place', flags, width: Number(width || 0), precision: precision === undefined ? undefined : Number(precision), length, conversion, written });
+    pieces.push({
+      kind: 'place',
+      flags,
+      width: Number(width || 0),
+      precision: precision === undefined ? undefined : Number(precision),
+      length,
+      conversion,
+      written,
+    });
     at += written.length;
   }
   if (text !== '') pieces.push({ kind: 'text', text });

@@ -100,19 +100,19 @@ export class Lexer {
         at += character.length;
         continue;
       }
-      const escape = text[at + 1];
+      const letter = text[at + 1];
       at += 2;
-      if (escape === 'x') {
+      if (letter === 'x') {
         const digits = /^[0-9a-fA-F]{1,2}/.exec(text.slice(at, at + 2))?.[0] ?? '';
         value += String.fromCharCode(Number.parseInt(digits || '0', 16));
         at += digits.length;
-      } else if (escape !== undefined && escape >= '0' && escape <= '7') {
+      } else if (letter !== undefined && letter >= '0' && letter <= '7') {
         const digits = /^[0-7]{1,3}/.exec(text.slice(at - 1, at + 2))![0];
         value += String.fromCharCode(Number.parseInt(digits, 8) & 0xff);
         at += digits.length - 1;
-      } else if (escape === '\n') {
+      } else if (letter === '\n') {
         // A string that goes on in the next line.
-      } else value += SIMPLE_ESCAPES[escape ?? ''] ?? escape ?? '';
+      } else value += SIMPLE_ESCAPES[letter ?? ''] ?? letter ?? '';
     }
     return this.token('string', value, start, at + 1);
   }

@@ -203,7 +203,7 @@ class Copy {
         return {
           ...node,
           condition: go(node.condition),
-          then: node.then && go(node.then),
+          consequent: node.consequent && go(node.consequent),
           otherwise: go(node.otherwise),
         };
       case 'cast':
@@ -218,7 +218,7 @@ class Copy {
         return {
           ...node,
           condition: go(node.condition),
-          then: this.block(node.then),
+          consequent: this.block(node.consequent),
           otherwise: node.otherwise && go(node.otherwise),
         };
       case 'sizeof':

@@ -22,10 +22,20 @@ export interface TraceMap {
  * What a program asks user space to do. It sends a record of the ring: eight bytes with the action's number, then the
  * values of `args` as a tuple with that number lies in memory.
  */
-export type Action = { readonly id: number; readonly span: Span; readonly expandedAt: readonly Span[]; readonly record: TraceType & { kind: 'tuple' } } & (
+export type Action = {
+  readonly id: number;
+  readonly span: Span;
+  readonly expandedAt: readonly Span[];
+  readonly record: TraceType & { kind: 'tuple' };
+} & (
   | { readonly kind: 'printf' | 'errorf' | 'warnf' | 'cat' | 'system'; readonly format: string }
   | { readonly kind: 'print' }
-  | { readonly kind: 'printMap'; readonly map: string; readonly top: number | undefined; readonly div: bigint | undefined }
+  | {
+      readonly kind: 'printMap';
+      readonly map: string;
+      readonly top: number | undefined;
+      readonly div: bigint | undefined;
+    }
   | { readonly kind: 'clear' | 'zero'; readonly map: string }
   | { readonly kind: 'time'; readonly format: string }
   | { readonly kind: 'join'; readonly separator: string }

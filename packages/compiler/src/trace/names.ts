@@ -172,7 +172,11 @@ const SIGNAL_ROWS: readonly (readonly [number: number, name: string, text: strin
 /** Texts of signals, as the C library has them. */
 export const SIGNALS: ReadonlyMap<number, string> = new Map(SIGNAL_ROWS.map(([number, , text]) => [number, text]));
 /** `KILL`, `TERM` … */
-export const SIGNALS_BY_NAME: ReadonlyMap<string, number> = new Map(SIGNAL_ROWS.map(([number, name]) => [name, number]));
+export const SIGNALS_BY_NAME: ReadonlyMap<string, number> = new Map(
+  SIGNAL_ROWS.map(([number, name]) => [name, number]),
+);
 
 /** System calls of x86-64. */
-export const SYSCALLS: ReadonlyMap<number, string> = new Map(Object.entries(NUMBERS.x86_64).map(([name, number]) => [number, name]));
+export const SYSCALLS: ReadonlyMap<number, string> = new Map(
+  Object.entries(NUMBERS.x86_64).map(([name, number]) => [number, name]),
+);

@@ -28,7 +28,13 @@ export class Output {
   private readonly texts: string[] = [];
   private readonly symbols = new Map<string, string>();
 
-  constructor(cpus: number, config: TraceConfig, helperErrors: boolean, clockMap: string | undefined, bootOffset: bigint) {
+  constructor(
+    cpus: number,
+    config: TraceConfig,
+    helperErrors: boolean,
+    clockMap: string | undefined,
+    bootOffset: bigint,
+  ) {
     this.clockMap = clockMap;
     this.bootOffset = bootOffset;
     this.cpus = cpus;
@@ -37,7 +43,13 @@ export class Output {
   }
 
   action(action: ActionOf, span: Span, expandedAt: readonly Span[], types: readonly TraceType[]): Action {
-    const made = { ...action, id: this.actions.length, span, expandedAt, record: { kind: 'tuple', items: [UINT64, ...types] } } as Action;
+    const made = {
+      ...action,
+      id: this.actions.length,
+      span,
+      expandedAt,
+      record: { kind: 'tuple', items: [UINT64, ...types] },
+    } as Action;
     this.actions.push(made);
     return made;
   }
@@ -63,13 +75,22 @@ export class Output {
   }
 
   /** The object's source. */
-  source(programs: readonly string[], maps: readonly (TraceMap & { readonly type: string; readonly entries: number; readonly valueSize: number })[]): string {
+  source(
+    programs: readonly string[],
+    maps: readonly (TraceMap & { readonly type: string; readonly entries: number; readonly valueSize: number })[],
+  ): string {
     const body = programs.join('\n\n');
     return [
-      this.vmlinux || this.imports.length > 0 ? '#include "vmlinux.h"' : '#include <linux/types.h>\n#include <linux/bpf.h>',
+      this.vmlinux || this.imports.length > 0
+        ? '#include "vmlinux.h"'
+        : '#include <linux/types.h>\n#include <linux/bpf.h>',
       '#include <bpf/bpf_helpers.h>',
       ...(this.usdt ? ['#include <bpf/usdt.bpf.h>'] : []),
-      ...(this.vmlinux || this.imports.length > 0 ? [] : ['typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64; typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;']),
+      ...(this.vmlinux || this.imports.length > 0
+        ? []
+        : [
+            'typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64; typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;',
+          ]),
       'typedef u64 skep_unaligned __attribute__((aligned(1)));',
       `char LICENSE[] SEC("license") = ${JSON.stringify(this.config.license)};`,
       `struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, ${ringBytes(this.config.perf_rb_pages)}); } ${RING} SEC(".maps");`,
@@ -77,8 +98,15 @@ export class Output {
       'struct skep_loop { void *ctx; };',
       ...(this.elapsed ? ['const volatile u64 skep_started;'] : []),
       ...[...this.externs].map(([name, type]) => `extern const ${type} ${name} __ksym;`),
-      ...maps.map((map) => `struct { __uint(type, BPF_MAP_TYPE_${map.type}); __uint(max_entries, ${map.entries}); __uint(key_size, ${map.keySize}); __uint(value_size, ${map.valueSize}); } ${map.symbol} SEC(".maps");`),
-      ...(this.stacks ? ['struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, 1016); } skep_stacks SEC(".maps");'] : []),
+      ...maps.map(
+        (map) =>
+          `struct { __uint(type, BPF_MAP_TYPE_${map.type}); __uint(max_entries, ${map.entries}); __uint(key_size, ${map.keySize}); __uint(value_size, ${map.valueSize}); } ${map.symbol} SEC(".maps");`,
+      ),
+      ...(this.stacks
+        ? [
+            'struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, 1016); } skep_stacks SEC(".maps");',
+          ]
+        : []),
       ...this.texts,
       SEND,
       ...(body.includes('skep_error(') ? [ERROR] : []),

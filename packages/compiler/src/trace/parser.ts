@@ -355,7 +355,7 @@ class Parser {
       result = {
         kind: 'conditional',
         condition,
-        then: undefined,
+        consequent: undefined,
         otherwise: this.expression(),
         span: this.from(start),
       };
@@ -364,14 +364,14 @@ class Parser {
         result = {
           kind: 'conditional',
           condition,
-          then: undefined,
+          consequent: undefined,
           otherwise: this.expression(),
           span: this.from(start),
         };
       else {
-        const then = this.expression();
+        const consequent = this.expression();
         this.mark(':');
-        result = { kind: 'conditional', condition, then, otherwise: this.expression(), span: this.from(start) };
+        result = { kind: 'conditional', condition, consequent, otherwise: this.expression(), span: this.from(start) };
       }
     }
     this.depth--;
@@ -646,13 +646,13 @@ class Parser {
 
   private ifExpression(start: number): Expression {
     const condition = this.expression();
-    const then = this.block();
+    const consequent = this.block();
     let otherwise: Expression | undefined;
     if (this.token.kind === 'name' && this.token.text === 'else') {
       this.advance();
       otherwise = this.otherwise();
     }
-    return { kind: 'ifElse', condition, then, otherwise, span: this.from(start) };
+    return { kind: 'ifElse', condition, consequent, otherwise, span: this.from(start) };
   }
 
   private otherwise(): Expression {

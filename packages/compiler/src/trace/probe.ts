@@ -14,7 +14,12 @@ export type Probe = { readonly name: string } & (
   | { readonly kind: 'rawtracepoint'; readonly event: string }
   | { readonly kind: 'kprobe' | 'kretprobe'; readonly function: string; readonly offset: bigint }
   | { readonly kind: 'fentry' | 'fexit'; readonly function: string; readonly module: string | undefined }
-  | { readonly kind: 'uprobe' | 'uretprobe'; readonly binary: string; readonly function: string; readonly offset: bigint }
+  | {
+      readonly kind: 'uprobe' | 'uretprobe';
+      readonly binary: string;
+      readonly function: string;
+      readonly offset: bigint;
+    }
   | { readonly kind: 'usdt'; readonly binary: string; readonly provider: string; readonly event: string }
   | { readonly kind: 'iter'; readonly over: string; readonly pin: string | undefined }
   | { readonly kind: 'software' | 'hardware'; readonly event: string; readonly count: bigint }
@@ -38,18 +43,48 @@ export const PROBE_KINDS: readonly ProbeKindInfo[] = [
   { kind: 'interval', short: ['i'], form: 'interval:UNIT:N, interval:10ms', summary: 'again and again, on one CPU' },
   { kind: 'profile', short: ['p'], form: 'profile:UNIT:N, profile:hz:99', summary: 'samples on every CPU' },
   { kind: 'tracepoint', short: ['t'], form: 'tracepoint:CATEGORY:NAME', summary: 'static tracepoints of the kernel' },
-  { kind: 'rawtracepoint', short: ['rt'], form: 'rawtracepoint:NAME', summary: 'the same with their raw arguments, typed by BTF' },
+  {
+    kind: 'rawtracepoint',
+    short: ['rt'],
+    form: 'rawtracepoint:NAME',
+    summary: 'the same with their raw arguments, typed by BTF',
+  },
   { kind: 'kprobe', short: ['k'], form: 'kprobe:FUNCTION[+OFFSET]', summary: 'entry of a function of the kernel' },
   { kind: 'kretprobe', short: ['kr'], form: 'kretprobe:FUNCTION', summary: 'return of a function of the kernel' },
-  { kind: 'fentry', short: ['f', 'kfunc'], form: 'fentry[:MODULE]:FUNCTION', summary: 'entry of a function of the kernel, arguments typed by BTF' },
-  { kind: 'fexit', short: ['fr', 'kretfunc'], form: 'fexit[:MODULE]:FUNCTION', summary: 'return of a function of the kernel, with its arguments and result' },
-  { kind: 'uprobe', short: ['u'], form: 'uprobe:BINARY:FUNCTION[+OFFSET]', summary: 'entry of a function of a program or library' },
-  { kind: 'uretprobe', short: ['ur'], form: 'uretprobe:BINARY:FUNCTION', summary: 'return of a function of a program or library' },
+  {
+    kind: 'fentry',
+    short: ['f', 'kfunc'],
+    form: 'fentry[:MODULE]:FUNCTION',
+    summary: 'entry of a function of the kernel, arguments typed by BTF',
+  },
+  {
+    kind: 'fexit',
+    short: ['fr', 'kretfunc'],
+    form: 'fexit[:MODULE]:FUNCTION',
+    summary: 'return of a function of the kernel, with its arguments and result',
+  },
+  {
+    kind: 'uprobe',
+    short: ['u'],
+    form: 'uprobe:BINARY:FUNCTION[+OFFSET]',
+    summary: 'entry of a function of a program or library',
+  },
+  {
+    kind: 'uretprobe',
+    short: ['ur'],
+    form: 'uretprobe:BINARY:FUNCTION',
+    summary: 'return of a function of a program or library',
+  },
   { kind: 'usdt', short: ['U'], form: 'usdt:BINARY:[PROVIDER:]NAME', summary: 'static probes of a program or library' },
   { kind: 'iter', short: ['it'], form: 'iter:task[:PIN]', summary: 'walks tasks, their files or their memory once' },
   { kind: 'software', short: ['s'], form: 'software:EVENT:COUNT', summary: 'events that the kernel counts' },
   { kind: 'hardware', short: ['h'], form: 'hardware:EVENT:COUNT', summary: 'events that the processor counts' },
-  { kind: 'watchpoint', short: ['w', 'asyncwatchpoint', 'aw'], form: 'watchpoint:ADDRESS:LENGTH:MODE', summary: 'accesses of memory (refused)' },
+  {
+    kind: 'watchpoint',
+    short: ['w', 'asyncwatchpoint', 'aw'],
+    form: 'watchpoint:ADDRESS:LENGTH:MODE',
+    summary: 'accesses of memory (refused)',
+  },
 ];
 
 /** Events of `software` and `hardware`, with the count that is taken when none is given. */
@@ -91,25 +126,37 @@ export function expandProbe(text: string, span: Span, target: TraceTarget): Prob
   const [first = '', ...rest] = text.split(':');
   const kind = kindOf(first);
   if (kind === undefined) {
-    const near = suggest(first, PROBE_KINDS.flatMap((one) => [one.kind, ...one.short]));
+    const near = suggest(
+      first,
+      PROBE_KINDS.flatMap((one) => [one.kind, ...one.short]),
+    );
     throw new SkepError(badProbe(`Invalid probe type: ${first}`, span, near ? `did you mean \`${near}\`?` : undefined));
   }
   const need = (count: number, form: string): void => {
     if (rest.length < count || rest.slice(0, count).some((one) => one === ''))
-      throw new SkepError(badProbe(`${kind} probe type requires ${count} argument${count === 1 ? '' : 's'}, found ${rest.filter((one) => one !== '').length}`, span, `write ${form}`));
+      throw new SkepError(
+        badProbe(
+          `${kind} probe type requires ${count} argument${count === 1 ? '' : 's'}, found ${rest.filter((one) => one !== '').length}`,
+          span,
+          `write ${form}`,
+        ),
+      );
   };
   switch (kind) {
     case 'begin':
     case 'end':
-      if (rest.length > 0) throw new SkepError(badProbe(`${kind} probe type requires 0 arguments, found ${rest.length}`, span));
+      if (rest.length > 0)
+        throw new SkepError(badProbe(`${kind} probe type requires 0 arguments, found ${rest.length}`, span));
       return [{ kind, name: first }];
     case 'test':
     case 'bench':
       need(1, `${kind}:NAME`);
       return [{ kind, label: rest.join(':'), name: text }];
     case 'self':
-      if (rest[0] !== 'signal' || !/^SIG[A-Z0-9]+$/.test(rest[1] ?? '')) throw new SkepError(badProbe(`${text} is not a supported trigger`, span, 'write self:signal:SIGUSR1'));
-      if (rest[1] !== 'SIGUSR1') throw new SkepError(badProbe(`${rest[1]} is not a supported signal`, span, 'only SIGUSR1 is free for scripts'));
+      if (rest[0] !== 'signal' || !/^SIG[A-Z0-9]+$/.test(rest[1] ?? ''))
+        throw new SkepError(badProbe(`${text} is not a supported trigger`, span, 'write self:signal:SIGUSR1'));
+      if (rest[1] !== 'SIGUSR1')
+        throw new SkepError(badProbe(`${rest[1]} is not a supported signal`, span, 'only SIGUSR1 is free for scripts'));
       return [{ kind, signal: rest[1], name: text }];
     case 'interval':
     case 'profile':
@@ -121,23 +168,39 @@ export function expandProbe(text: string, span: Span, target: TraceTarget): Prob
       const event = rest[0]!;
       if (!(event in known)) {
         const near = suggest(event, Object.keys(known));
-        throw new SkepError(badProbe(`${event} is not a ${kind} probe`, span, near ? `did you mean \`${near}\`?` : `there are ${Object.keys(known).join(', ')}`));
+        throw new SkepError(
+          badProbe(
+            `${event} is not a ${kind} probe`,
+            span,
+            near ? `did you mean \`${near}\`?` : `there are ${Object.keys(known).join(', ')}`,
+          ),
+        );
       }
       const count = rest[1] === undefined || rest[1] === '' ? known[event]! : amount(rest[1], span);
       return [{ kind, event, count, name: text }];
     }
     case 'watchpoint':
-      throw new SkepError(refusedProbe('watchpoints are not supported', span, 'no hardware breakpoints are used; trace the function that writes with uprobe or kprobe'));
+      throw new SkepError(
+        refusedProbe(
+          'watchpoints are not supported',
+          span,
+          'no hardware breakpoints are used; trace the function that writes with uprobe or kprobe',
+        ),
+      );
     case 'iter': {
       need(1, 'iter:task');
       const over = rest[0]!;
-      if (!ITERATORS.includes(over)) throw new SkepError(badProbe(`iter ${over} not available for your kernel version.`, span, `there are ${ITERATORS.join(', ')}`));
+      if (!ITERATORS.includes(over))
+        throw new SkepError(
+          badProbe(`iter ${over} not available for your kernel version.`, span, `there are ${ITERATORS.join(', ')}`),
+        );
       return [{ kind, over, pin: rest[1], name: `iter:${over}` }];
     }
     case 'tracepoint': {
       const [category, event] = rest.length === 1 ? ['*', rest[0]!] : rest;
       need(1, 'tracepoint:CATEGORY:NAME');
-      if (event === undefined || event === '') throw new SkepError(badProbe('tracepoint probe must have a target', span, 'write tracepoint:CATEGORY:NAME'));
+      if (event === undefined || event === '')
+        throw new SkepError(badProbe('tracepoint probe must have a target', span, 'write tracepoint:CATEGORY:NAME'));
       const names = select(`${category}:${event}`, target.tracepoints?.() ?? [], text, span);
       return names.map((one) => {
         const [c = '', e = ''] = one.split(':');
@@ -154,18 +217,28 @@ export function expandProbe(text: string, span: Span, target: TraceTarget): Prob
     case 'kretprobe': {
       need(1, `${kind}:FUNCTION`);
       const [, name = '', offset] = /^([^+]+)(?:\+(\w+))?$/.exec(rest.at(-1)!) ?? [];
-      if (kind === 'kretprobe' && offset !== undefined) throw new SkepError(badProbe('Offset not allowed', span, 'a return has no offset'));
+      if (kind === 'kretprobe' && offset !== undefined)
+        throw new SkepError(badProbe('Offset not allowed', span, 'a return has no offset'));
       const all = target.kernelFunctions?.() ?? [];
-      if (!/[*?[]/.test(name) && all.length === 0) return [{ kind, function: name, offset: offset ? BigInt(offset) : 0n, name: `${kind}:${name}` }];
+      if (!/[*?[]/.test(name) && all.length === 0)
+        return [{ kind, function: name, offset: offset ? BigInt(offset) : 0n, name: `${kind}:${name}` }];
       const names = select(name, all, text, span);
-      return names.map((one) => ({ kind, function: one, offset: offset ? BigInt(offset) : 0n, name: `${kind}:${one}${offset ? `+${offset}` : ''}` }));
+      return names.map((one) => ({
+        kind,
+        function: one,
+        offset: offset ? BigInt(offset) : 0n,
+        name: `${kind}:${one}${offset ? `+${offset}` : ''}`,
+      }));
     }
     case 'fentry':
     case 'fexit': {
       need(1, `${kind}:FUNCTION`);
       const name = rest.at(-1)!;
       const module = rest.length > 1 ? rest[0] : undefined;
-      if (module === 'bpf') throw new SkepError(refusedProbe(`${kind} on other BPF programs is not supported`, span, 'trace a function of the kernel'));
+      if (module === 'bpf')
+        throw new SkepError(
+          refusedProbe(`${kind} on other BPF programs is not supported`, span, 'trace a function of the kernel'),
+        );
       const all = target.kernelFunctions?.() ?? [];
       const names = !/[*?[]/.test(name) && all.length === 0 ? [name] : select(name, all, text, span);
       return names.map((one) => ({ kind, function: one, module, name: `${kind}:${module ?? 'vmlinux'}:${one}` }));
@@ -201,21 +274,42 @@ function period(kind: string, rest: readonly string[], span: Span): bigint {
 
 function amount(text: string, span: Span): bigint {
   const match = /^(\d[\d_]*)(?:e(\d+))?(ns|us|ms|s|m|h|d)?$/.exec(text);
-  if (!match && !/^0x[0-9a-fA-F]+$/.test(text)) throw new SkepError(badProbe(`Invalid rate of ${text}`, span, 'write a whole number'));
+  if (!match && !/^0x[0-9a-fA-F]+$/.test(text))
+    throw new SkepError(badProbe(`Invalid rate of ${text}`, span, 'write a whole number'));
   if (!match) return BigInt(text);
   return BigInt(match[1]!.replaceAll('_', '')) * 10n ** BigInt(match[2] ?? 0) * (match[3] ? DURATIONS[match[3]]! : 1n);
 }
 
-function userProbes(kind: 'uprobe' | 'uretprobe', rest: readonly string[], text: string, span: Span, target: TraceTarget): Probe[] {
+function userProbes(
+  kind: 'uprobe' | 'uretprobe',
+  rest: readonly string[],
+  text: string,
+  span: Span,
+  target: TraceTarget,
+): Probe[] {
   if (rest.length < 2 || rest[0] === '' || rest.at(-1) === '')
-    throw new SkepError(badProbe(`${kind} probe type requires 2 or 3 arguments, found ${rest.filter((one) => one !== '').length}`, span, `write ${kind}:BINARY:FUNCTION`));
+    throw new SkepError(
+      badProbe(
+        `${kind} probe type requires 2 or 3 arguments, found ${rest.filter((one) => one !== '').length}`,
+        span,
+        `write ${kind}:BINARY:FUNCTION`,
+      ),
+    );
   const [binary = '', ...more] = rest;
-  const [, name = '', offset] = /^(.+?)(?:\+(\w+))?$/.exec(more[0] === 'cpp' ? more.slice(1).join(':') : more.join(':'))!;
+  const [, name = '', offset] = /^(.+?)(?:\+(\w+))?$/.exec(
+    more[0] === 'cpp' ? more.slice(1).join(':') : more.join(':'),
+  )!;
   const found: Probe[] = [];
   for (const path of binaries(binary, text, span, target)) {
     const executable = target.executable?.(path);
     if (executable === undefined) continue;
-    const made = (one: string): Probe => ({ kind, binary: executable.path, function: one, offset: offset ? BigInt(offset) : 0n, name: `${kind}:${/[*?]/.test(binary) ? path : binary}:${one}${offset ? `+${offset}` : ''}` });
+    const made = (one: string): Probe => ({
+      kind,
+      binary: executable.path,
+      function: one,
+      offset: offset ? BigInt(offset) : 0n,
+      name: `${kind}:${/[*?]/.test(binary) ? path : binary}:${one}${offset ? `+${offset}` : ''}`,
+    });
     if (/^(0x)?[0-9a-fA-F]+$/.test(name) && /^0x|^\d+$/.test(name)) found.push(made(name));
     else if (/[*?[]/.test(name)) found.push(...filter(name, executable.functions()).map(made));
     else if (executable.symbol(name) !== undefined) found.push(made(name));
@@ -228,7 +322,10 @@ function userProbes(kind: 'uprobe' | 'uretprobe', rest: readonly string[], text:
 }
 
 function staticProbes(rest: readonly string[], text: string, span: Span, target: TraceTarget): Probe[] {
-  if (rest.length < 2 || rest.at(-1) === '') throw new SkepError(badProbe('usdt probe must have a target function or wildcard', span, 'write usdt:BINARY:PROVIDER:NAME'));
+  if (rest.length < 2 || rest.at(-1) === '')
+    throw new SkepError(
+      badProbe('usdt probe must have a target function or wildcard', span, 'write usdt:BINARY:PROVIDER:NAME'),
+    );
   const [binary = '', ...more] = rest;
   const wanted = more.length === 1 ? `*:${more[0]}` : more.join(':');
   const found: Probe[] = [];
@@ -236,7 +333,13 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
     const executable = target.executable?.(path);
     for (const one of new Set(filter(wanted, executable?.probes() ?? []))) {
       const [provider = '', event = ''] = one.split(':');
-      found.push({ kind: 'usdt', binary: executable!.path, provider, event, name: `usdt:${/[*?]/.test(binary) ? path : binary}:${one}` });
+      found.push({
+        kind: 'usdt',
+        binary: executable!.path,
+        provider,
+        event,
+        name: `usdt:${/[*?]/.test(binary) ? path : binary}:${one}`,
+      });
     }
   }
   if (found.length === 0) throw new SkepError(noMatch(text, span));
@@ -245,7 +348,14 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
 
 function binaries(pattern: string, text: string, span: Span, target: TraceTarget): readonly string[] {
   if (/[*?]/.test(pattern)) return target.executables?.(pattern) ?? [];
-  if (target.executable?.(pattern) === undefined) throw new SkepError(badProbe(`uprobe target file '${pattern}' does not exist or is not executable`, span, `${text}: name the binary with its path`));
+  if (target.executable?.(pattern) === undefined)
+    throw new SkepError(
+      badProbe(
+        `uprobe target file '${pattern}' does not exist or is not executable`,
+        span,
+        `${text}: name the binary with its path`,
+      ),
+    );
   return [pattern];
 }
 
@@ -262,5 +372,10 @@ export function filter(pattern: string, all: readonly string[]): string[] {
 }
 
 export function globTest(pattern: string): RegExp {
-  return new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  return new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+  );
 }

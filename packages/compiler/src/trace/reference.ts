@@ -6,14 +6,26 @@ import { PERF_EVENTS, PROBE_KINDS } from './probe.ts';
 export function traceReference(): string {
   return [
     '## Probes',
-    table(['probe', 'short', 'fires'], PROBE_KINDS.map(({ kind, short, form, summary }) => [code(form || kind), short.map(code).join(' '), summary])),
+    table(
+      ['probe', 'short', 'fires'],
+      PROBE_KINDS.map(({ kind, short, form, summary }) => [code(form || kind), short.map(code).join(' '), summary]),
+    ),
     `Events of \`software\`: ${Object.keys(PERF_EVENTS.software).join(', ')}. Of \`hardware\`: ${Object.keys(PERF_EVENTS.hardware).join(', ')}.`,
     '## Functions and builtins',
     'What takes no argument can be written without parentheses.',
-    ...FUNCTION_GROUPS.flatMap(({ title, functions }) => [`### ${title}`, table(['call', 'does'], functions.map(({ signature, summary }) => [code(signature), summary]))]),
+    ...FUNCTION_GROUPS.flatMap(({ title, functions }) => [
+      `### ${title}`,
+      table(
+        ['call', 'does'],
+        functions.map(({ signature, summary }) => [code(signature), summary]),
+      ),
+    ]),
     '## Settings',
     'In a `config = { name = value; … }` block at the top, or in the environment as `BPFTRACE_NAME`, which goes first.',
-    table(['setting', 'default'], CONFIG_NAMES.map((name) => [code(name), code(String(DEFAULTS[name]))])),
+    table(
+      ['setting', 'default'],
+      CONFIG_NAMES.map((name) => [code(name), code(String(DEFAULTS[name]))]),
+    ),
   ].join('\n\n');
 }
 

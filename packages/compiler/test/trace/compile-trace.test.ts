@@ -29,7 +29,11 @@ function refusal(text: string, options: Partial<TraceOptions> = {}): string {
   try {
     compiled(text, options);
   } catch (error) {
-    if (error instanceof SkepError) return error.diagnostics.filter((one) => one.severity === 'error').map((one) => `${one.code} ${one.message} @${one.span?.start ?? -1}`).join('\n');
+    if (error instanceof SkepError)
+      return error.diagnostics
+        .filter((one) => one.severity === 'error')
+        .map((one) => `${one.code} ${one.message} @${one.span?.start ?? -1}`)
+        .join('\n');
     throw error;
   }
   return 'accepted';
@@ -46,12 +50,27 @@ describe('scripts become C that compiles', () => {
     'macro twice(x) { x + x } begin { print(twice({ $y = 1; $y })); }',
     'struct s { int a; struct { char b:3; } c; } uprobe:/x:f { print(((struct s *)arg0).c.b); }',
     'begin { @x = kstack; @y[ustack(raw, 3)] = 1; print(strftime("%H", nsecs)); }',
-    'let @m = lruhash(5); begin { @m["k"] = 1; if (find(@m, "k", $v)) { print($v); } }'.replace('find', 'has_key').replace(', $v', '').replace('$v', '1'),
+    'let @m = lruhash(5); begin { @m["k"] = 1; if (find(@m, "k", $v)) { print($v); } }'
+      .replace('find', 'has_key')
+      .replace(', $v', '')
+      .replace('$v', '1'),
     'begin { $a = (a=1, b="x"); $a = (b="longer", a=2); print($a.b); }',
     'begin { unroll(3) { print("x"); } $i = 0; while ($i < 3) { $i++; if ($i == 2) { continue; } } }',
     'config = { max_strlen = 64 } begin { print(str(0)); }',
   ])('%s', (text) => {
-    const { c } = compiled(text, { target: { ...target, executable: () => ({ path: '/x', functions: () => ['f'], symbol: () => ({ address: 1n, size: 8 }), probes: () => [], fixed: true, inode: 1n }) } });
+    const { c } = compiled(text, {
+      target: {
+        ...target,
+        executable: () => ({
+          path: '/x',
+          functions: () => ['f'],
+          symbol: () => ({ address: 1n, size: 8 }),
+          probes: () => [],
+          fixed: true,
+          inode: 1n,
+        }),
+      },
+    });
     const result = compile({ name: 'test.c', text: c });
     expect(result.ok ? '' : result.diagnostics.map((one) => one.message).join('\n')).toBe('');
   });
@@ -66,7 +85,9 @@ describe('scripts become C that compiles', () => {
     expect(map('begin { @ = 1; }')).toMatchObject({ kind: 'int', size: 1 });
     expect(map('begin { @ = 1; @ = 300; }')).toMatchObject({ kind: 'int', size: 2 });
     expect(map('begin { @ = "a"; @ = "abc"; }')).toMatchObject({ kind: 'string', size: 4 });
-    expect(map('begin { $x = "ab"; @ = (1, $x); $x = "abcd"; }')).toMatchObject({ items: [{ kind: 'int' }, { size: 5 }] });
+    expect(map('begin { $x = "ab"; @ = (1, $x); $x = "abcd"; }')).toMatchObject({
+      items: [{ kind: 'int' }, { size: 5 }],
+    });
     expect(map('begin { @ = (int32)1; @ = (uint32)1; }')).toMatchObject({ size: 8, signed: true });
   });
 });
@@ -130,8 +151,60 @@ describe('what is wrong is said in terms of the script', () => {
 
 test('no text makes it crash', () => {
   const piece = fc.constantFrom(
-    ...['begin', '{', '}', '(', ')', ';', ',', '$x', '$x = 1;', '@a', '@a[1]', '@a[$x]', '=', '+', '==', '"s"', '1', 'print(', 'count()', 'if', 'else', 'for ($i : 0..5)', 'for ($k : @a)'],
-    ...['while (1)', 'comm', 'pid', 'nsecs', 'str(', '.', '->', '[', ']', '&', '*', '-', '(int8)', '(struct s *)', 'struct s { int a; };', 'macro m(x) { x }', 'm(1)', 'let', ':', '?', '/', 'sizeof(', 'exit()', 'hist(', 'tracepoint:sched:sched_switch', 'args', 'a=1'],
+    ...[
+      'begin',
+      '{',
+      '}',
+      '(',
+      ')',
+      ';',
+      ',',
+      '$x',
+      '$x = 1;',
+      '@a',
+      '@a[1]',
+      '@a[$x]',
+      '=',
+      '+',
+      '==',
+      '"s"',
+      '1',
+      'print(',
+      'count()',
+      'if',
+      'else',
+      'for ($i : 0..5)',
+      'for ($k : @a)',
+    ],
+    ...[
+      'while (1)',
+      'comm',
+      'pid',
+      'nsecs',
+      'str(',
+      '.',
+      '->',
+      '[',
+      ']',
+      '&',
+      '*',
+      '-',
+      '(int8)',
+      '(struct s *)',
+      'struct s { int a; };',
+      'macro m(x) { x }',
+      'm(1)',
+      'let',
+      ':',
+      '?',
+      '/',
+      'sizeof(',
+      'exit()',
+      'hist(',
+      'tracepoint:sched:sched_switch',
+      'args',
+      'a=1',
+    ],
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
@@ -139,7 +212,9 @@ test('no text makes it crash', () => {
       const result = refusal(text);
       if (result !== 'accepted') return true;
       const made = compile({ name: 'x.c', text: compiled(text).c });
-      expect(made.ok ? '' : `${text}: ${made.diagnostics.map((one) => `${one.code} ${one.message}`).join('\n')}`).toBe('');
+      expect(made.ok ? '' : `${text}: ${made.diagnostics.map((one) => `${one.code} ${one.message}`).join('\n')}`).toBe(
+        '',
+      );
       return true;
     }),
     { numRuns: Number(process.env['SKEP_FUZZ'] ?? 300) },

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { traceReference } from '../../src/index.ts';
 
 const page = new URL('../../../../docs/trace-language.md', import.meta.url);
-const BEGIN = '<!-- made from the tables of the compiler: SKEP_UPDATE=1 npx vitest run packages/compiler/test/trace/reference.test.ts -->';
+const BEGIN =
+  '<!-- made from the tables of the compiler: SKEP_UPDATE=1 npx vitest run packages/compiler/test/trace/reference.test.ts -->';
 
 test('the reference page has the tables that the compiler reads', () => {
   const text = readFileSync(page, 'utf8');

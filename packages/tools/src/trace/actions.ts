@@ -20,7 +20,13 @@ export class Actions {
   exitCode: number | undefined;
   errors = 0;
 
-  constructor(compiled: CompiledTrace, maps: ReadonlyMap<string, TypedMap>, printer: Printer, meanings: Meanings, helperErrors: boolean) {
+  constructor(
+    compiled: CompiledTrace,
+    maps: ReadonlyMap<string, TypedMap>,
+    printer: Printer,
+    meanings: Meanings,
+    helperErrors: boolean,
+  ) {
     this.compiled = compiled;
     this.maps = new Map(compiled.maps.map((map) => [map.name, { map, host: maps.get(map.symbol)! }]));
     this.printer = printer;
@@ -42,10 +48,20 @@ export class Actions {
         return;
       case 'errorf':
         this.errors += 1;
-        printer.message('ERROR', formatText(action.format, action.record, data, meanings).replace(/\n$/, ''), action.span, action.expandedAt);
+        printer.message(
+          'ERROR',
+          formatText(action.format, action.record, data, meanings).replace(/\n$/, ''),
+          action.span,
+          action.expandedAt,
+        );
         return;
       case 'warnf':
-        printer.message('WARNING', formatText(action.format, action.record, data, meanings).replace(/\n$/, ''), action.span, action.expandedAt);
+        printer.message(
+          'WARNING',
+          formatText(action.format, action.record, data, meanings).replace(/\n$/, ''),
+          action.span,
+          action.expandedAt,
+        );
         return;
       case 'print': {
         const type = asNumber(action.record.items[1]!);
@@ -58,8 +74,16 @@ export class Actions {
         if (!found) return;
         const keyed = action.record.items.length > 1;
         const at = keyed ? layoutOf(action.record).offsets[1]! : 0;
-        const key = keyed ? new Uint8Array(data.buffer, data.byteOffset + at, found.map.bucketAt === undefined ? found.map.keySize : Math.min(found.map.bucketAt, data.byteLength - at)) : undefined;
-        const text = mapText(found.map, found.host, meanings, { top: action.top, div: action.div, key, json: printer.json }) ?? (keyed ? undefined : emptyText(found.map, meanings, printer.json));
+        const key = keyed
+          ? new Uint8Array(
+              data.buffer,
+              data.byteOffset + at,
+              found.map.bucketAt === undefined ? found.map.keySize : Math.min(found.map.bucketAt, data.byteLength - at),
+            )
+          : undefined;
+        const text =
+          mapText(found.map, found.host, meanings, { top: action.top, div: action.div, key, json: printer.json }) ??
+          (keyed ? undefined : emptyText(found.map, meanings, printer.json));
         if (text !== undefined) printer.raw(text);
         return;
       }
@@ -68,7 +92,7 @@ export class Actions {
         const found = this.maps.get(action.map);
         if (!found) return;
         if (action.kind === 'clear') clearMap(found.host);
-        else zeroMap(found.map, found.host);
+        else zeroMap(found.host);
         return;
       }
       case 'time':
@@ -77,7 +101,7 @@ export class Actions {
       case 'join': {
         const { offsets } = layoutOf(action.record);
         const items = action.record.items.slice(1).map((type, i) => valueText(type, data, offsets[i + 1]!, meanings));
-        const end = items.findIndex((one) => one === '');
+        const end = items.indexOf('');
         const joined = (end < 0 ? items : items.slice(0, end)).join(fromBytes(action.separator));
         printer.text('join', printer.json ? joined : `${joined}\n`);
         return;
@@ -136,7 +160,13 @@ function readLimited(name: string, limit: number): Uint8Array | string {
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? 'No such file or directory' : code === 'EACCES' ? 'Permission denied' : code === 'EISDIR' ? 'Is a directory' : String(code);
+    return code === 'ENOENT'
+      ? 'No such file or directory'
+      : code === 'EACCES'
+        ? 'Permission denied'
+        : code === 'EISDIR'
+          ? 'Is a directory'
+          : String(code);
   }
 }
 

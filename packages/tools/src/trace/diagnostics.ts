@@ -8,17 +8,30 @@ function error(code: string, message: string, help: string): Diagnostic {
 
 export function noScript(name?: string): Diagnostic {
   return name === undefined
-    ? error('E8180', 'there is no script', `give one: skep trace 'BEGIN { printf("hello\\n"); }', or the name of a file`)
-    : error('E8180', `failed to open file '${name}': No such file or directory`, 'give a script between quotes, with -e, or the name of a file');
+    ? error(
+        'E8180',
+        'there is no script',
+        `give one: skep trace 'BEGIN { printf("hello\\n"); }', or the name of a file`,
+      )
+    : error(
+        'E8180',
+        `failed to open file '${name}': No such file or directory`,
+        'give a script between quotes, with -e, or the name of a file',
+      );
 }
 
 export function badPid(message: string): Diagnostic {
   return error('E8181', message, 'give the number of a process');
 }
 
-export function unexpectedOptions(names: readonly string[], known: readonly { readonly name: string; readonly summary: string | undefined }[]): Diagnostic {
+export function unexpectedOptions(
+  names: readonly string[],
+  known: readonly { readonly name: string; readonly summary: string | undefined }[],
+): Diagnostic {
   const list = known.map(({ name, summary }) => `--${name}${summary === undefined ? '' : `: ${summary}`}`);
-  const message = names.includes('help') ? 'the options of this script' : `unexpected program command line options: ${names.map((one) => `--${one}`).join(', ')}`;
+  const message = names.includes('help')
+    ? 'the options of this script'
+    : `unexpected program command line options: ${names.map((one) => `--${one}`).join(', ')}`;
   return error('E8182', message, `expected program options: ${list.length === 1 ? list[0] : `\n${list.join('\n')}`}`);
 }
 

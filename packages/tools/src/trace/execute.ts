@@ -1,13 +1,13 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type Diagnostic, EXIT, SkepError, type SourceFile } from '@skep/base';
 import { compileTrace, type TraceTarget } from '@skep/compiler';
+import { possibleCpus } from '@skep/kernel';
 import { HeldCommand, readRecording } from 'skep';
 import { badPattern, badPid, noScript, unexpectedOptions } from './diagnostics.ts';
 import { listProbes } from './list.ts';
 import { compileScript, runTrace } from './run-trace.ts';
 import { machineTarget } from './target.ts';
 import { type Clock, realClock } from './world.ts';
-import { possibleCpus } from '@skep/kernel';
 
 /** `skep trace` as the user called it. */
 export interface TraceCall {
@@ -70,7 +70,8 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
   const pid = call.pid === undefined ? undefined : pidOf(call.pid);
   const { positional, named } = parameters([...rest, ...call.trailing]);
   if (call.emit !== undefined || call.dryRun) return emit(call, source, positional, named, io, environment, target);
-  const held = call.command === undefined ? undefined : await HeldCommand.start(words(call.command), { stdout: 'inherit' });
+  const held =
+    call.command === undefined ? undefined : await HeldCommand.start(words(call.command), { stdout: 'inherit' });
   const file = call.output === undefined ? undefined : openSync(call.output, 'w');
   try {
     checkOptions(source, call, positional, named, environment, clock, target);
@@ -157,15 +158,44 @@ function parameters(list: readonly string[]): { positional: string[]; named: Map
 }
 
 /** Options that the script does not have, and `--help` for those that it has. */
-function checkOptions(source: SourceFile, call: TraceCall, positional: readonly string[], named: ReadonlyMap<string, string>, environment: { readonly [name: string]: string | undefined }, clock: Clock, target: TraceTarget): void {
+function checkOptions(
+  source: SourceFile,
+  call: TraceCall,
+  positional: readonly string[],
+  named: ReadonlyMap<string, string>,
+  environment: { readonly [name: string]: string | undefined },
+  clock: Clock,
+  target: TraceTarget,
+): void {
   if (named.size === 0) return;
-  const known = compileScript({ source, positional, named, environment, unsafe: call.unsafe, includes: call.includes, mode: call.mode }, target, clock).options;
+  const known = compileScript(
+    { source, positional, named, environment, unsafe: call.unsafe, includes: call.includes, mode: call.mode },
+    target,
+    clock,
+  ).options;
   const unknown = [...named.keys()].filter((one) => !known.some(({ name }) => name === one));
   if (unknown.length > 0) throw new SkepError(unexpectedOptions(unknown, known), EXIT.usage);
 }
 
-function emit(call: TraceCall, source: SourceFile, positional: readonly string[], named: ReadonlyMap<string, string>, io: TraceIo, environment: { readonly [name: string]: string | undefined }, target: TraceTarget): number {
-  const compiled = compileTrace(source, { target, positional, named, environment, unsafe: call.unsafe, helperErrors: call.helperErrors, includes: call.includes, mode: call.mode });
+function emit(
+  call: TraceCall,
+  source: SourceFile,
+  positional: readonly string[],
+  named: ReadonlyMap<string, string>,
+  io: TraceIo,
+  environment: { readonly [name: string]: string | undefined },
+  target: TraceTarget,
+): number {
+  const compiled = compileTrace(source, {
+    target,
+    positional,
+    named,
+    environment,
+    unsafe: call.unsafe,
+    helperErrors: call.helperErrors,
+    includes: call.includes,
+    mode: call.mode,
+  });
   if (call.warnings && compiled.warnings.length > 0) io.diagnose(compiled.warnings);
   if (call.dryRun && call.emit === undefined) return EXIT.ok;
   if (call.emit === 'maps') io.out(`${JSON.stringify(compiled.maps.map(({ name, symbol }) => ({ name, symbol })))}\n`);
@@ -177,7 +207,13 @@ function emit(call: TraceCall, source: SourceFile, positional: readonly string[]
 export function words(line: string): string[] {
   const found: string[] = [];
   for (const match of line.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/g)) {
-    found.push(match[0].replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g, (_, double?: string, single?: string, escaped?: string) => double?.replace(/\\(["\\$`])/g, '$1') ?? single ?? escaped ?? ''));
+    found.push(
+      match[0].replace(
+        /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g,
+        (_, double?: string, single?: string, escaped?: string) =>
+          double?.replace(/\\(["\\$`])/g, '$1') ?? single ?? escaped ?? '',
+      ),
+    );
   }
   return found;
 }

@@ -1,8 +1,13 @@
 import type { SourceFile } from '@skep/base';
-import { filter, kindOf, PERF_EVENTS, parseScriptProbes, PROBE_KINDS, type TraceTarget } from '@skep/compiler';
+import { filter, kindOf, PERF_EVENTS, PROBE_KINDS, parseScriptProbes, type TraceTarget } from '@skep/compiler';
 
 /** `-l`: probes that there are, or those that a script has. */
-export function listProbes(source: SourceFile | undefined, patterns: readonly string[], out: (text: string) => void, target: TraceTarget): void {
+export function listProbes(
+  source: SourceFile | undefined,
+  patterns: readonly string[],
+  out: (text: string) => void,
+  target: TraceTarget,
+): void {
   if (source !== undefined) {
     for (const name of parseScriptProbes(source, target)) out(`${name}\n`);
     return;
@@ -13,12 +18,19 @@ export function listProbes(source: SourceFile | undefined, patterns: readonly st
 
 function namesOf(pattern: string, target: TraceTarget): string[] {
   const [first = '', ...rest] = pattern.split(':');
-  const kinds = PROBE_KINDS.filter(({ kind, short }) => (rest.length === 0 && !/^[a-z]+$/.test(first) ? true : kind === kindOf(first) || filter(first, [kind, ...short]).length > 0));
+  const kinds = PROBE_KINDS.filter(({ kind, short }) =>
+    rest.length === 0 && !/^[a-z]+$/.test(first)
+      ? true
+      : kind === kindOf(first) || filter(first, [kind, ...short]).length > 0,
+  );
   const found: string[] = [];
   for (const { kind } of kinds) {
     const all = everyName(kind, rest, target);
-    const test = rest.length === 0 && kinds.length > 1 ? pattern : `${kind}:${rest.length === 0 ? '*' : rest.join(':')}`;
-    found.push(...(kind === 'uprobe' || kind === 'uretprobe' || kind === 'usdt' ? all : filter(test.replace(/:+$/, ':*'), all)));
+    const test =
+      rest.length === 0 && kinds.length > 1 ? pattern : `${kind}:${rest.length === 0 ? '*' : rest.join(':')}`;
+    found.push(
+      ...(kind === 'uprobe' || kind === 'uretprobe' || kind === 'usdt' ? all : filter(test.replace(/:+$/, ':*'), all)),
+    );
   }
   return found;
 }
@@ -50,13 +62,17 @@ function everyName(kind: string, rest: readonly string[], target: TraceTarget): 
     case 'uretprobe': {
       const [binary = '', name = '*'] = rest;
       if (binary === '') return [];
-      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) => filter(name || '*', target.executable?.(path)?.functions() ?? []).map((one) => `${kind}:${path}:${one}`));
+      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) =>
+        filter(name || '*', target.executable?.(path)?.functions() ?? []).map((one) => `${kind}:${path}:${one}`),
+      );
     }
     case 'usdt': {
       const [binary = '', ...more] = rest;
       if (binary === '') return [];
       const test = more.length === 0 || more[0] === '' ? '*' : more.length === 1 ? `*:${more[0]}` : more.join(':');
-      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) => filter(test, target.executable?.(path)?.probes() ?? []).map((one) => `usdt:${path}:${one}`));
+      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) =>
+        filter(test, target.executable?.(path)?.probes() ?? []).map((one) => `usdt:${path}:${one}`),
+      );
     }
     default:
       return [];

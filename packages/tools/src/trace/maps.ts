@@ -34,7 +34,13 @@ export function mapText(map: TraceMap, host: TypedMap, meanings: Meanings, optio
 /** What `print()` shows of a map without keys that nothing was stored in. */
 export function emptyText(map: TraceMap, meanings: Meanings, asJson: boolean): string | undefined {
   if (map.key !== undefined) return undefined;
-  const entry: Entry = { key: new Uint8Array(map.keySize), bytes: new Uint8Array(sizeOf(map.value)), numbers: { count: 0n, total: 0n, value: 0n }, buckets: new Map(), series: new Map() };
+  const entry: Entry = {
+    key: new Uint8Array(map.keySize),
+    bytes: new Uint8Array(sizeOf(map.value)),
+    numbers: { count: 0n, total: 0n, value: 0n },
+    buckets: new Map(),
+    series: new Map(),
+  };
   if (map.bucketAt !== undefined) return undefined;
   return asJson ? json(map, [entry], meanings, { json: true }) : text(map, [entry], meanings, { json: false });
 }
@@ -43,12 +49,12 @@ export function clearMap(host: TypedMap): void {
   for (const [key] of host.entries()) host.delete(key as never);
 }
 
-export function zeroMap(map: TraceMap, host: TypedMap): void {
+export function zeroMap(host: TypedMap): void {
   for (const [key, value] of host.entries()) {
-    const zero = (one: Value): Value => (Array.isArray(one) ? one.map(zero) : new Uint8Array((one as Uint8Array).length)) as Value;
+    const zero = (one: Value): Value =>
+      (Array.isArray(one) ? one.map(zero) : new Uint8Array((one as Uint8Array).length)) as Value;
     host.set(key as never, zero(value) as never);
   }
-  void map;
 }
 
 function readEntries(map: TraceMap, host: TypedMap): Entry[] {
@@ -70,7 +76,11 @@ function readEntries(map: TraceMap, host: TypedMap): Entry[] {
       found.set(id, entry);
     }
     if (type.name === 'tseries') addSeries(entry, type, bucket, values);
-    else if (map.bucketAt !== undefined) entry.buckets.set(bucket, (entry.buckets.get(bucket) ?? 0n) + values.reduce((sum, one) => sum + view(one).getBigUint64(0, true), 0n));
+    else if (map.bucketAt !== undefined)
+      entry.buckets.set(
+        bucket,
+        (entry.buckets.get(bucket) ?? 0n) + values.reduce((sum, one) => sum + view(one).getBigUint64(0, true), 0n),
+      );
     else found.set(id, { ...entry, numbers: together(type, values) });
   }
   return [...found.values()];
@@ -81,7 +91,10 @@ const ZERO = { count: 0n, total: 0n, value: 0n };
 function together(type: AggregateType, values: readonly Uint8Array[]): Entry['numbers'] {
   const words = values.map((one) => {
     const data = view(one);
-    return { first: type.signed ? data.getBigInt64(0, true) : data.getBigUint64(0, true), second: one.length >= 16 ? data.getBigUint64(8, true) : 0n };
+    return {
+      first: type.signed ? data.getBigInt64(0, true) : data.getBigUint64(0, true),
+      second: one.length >= 16 ? data.getBigUint64(8, true) : 0n,
+    };
   });
   const total = words.reduce((sum, one) => sum + one.first, 0n);
   const count = words.reduce((sum, one) => sum + one.second, 0n);
@@ -90,7 +103,10 @@ function together(type: AggregateType, values: readonly Uint8Array[]): Entry['nu
     case 'min':
     case 'max': {
       const set = words.filter((one) => one.second !== 0n).map((one) => one.first);
-      const value = set.reduce<bigint | undefined>((best, one) => (best === undefined || (type.name === 'min' ? one < best : one > best) ? one : best), undefined);
+      const value = set.reduce<bigint | undefined>(
+        (best, one) => (best === undefined || (type.name === 'min' ? one < best : one > best) ? one : best),
+        undefined,
+      );
       return { count, total, value: value ?? 0n };
     }
     case 'avg':
@@ -115,7 +131,12 @@ function addSeries(entry: Entry, type: AggregateType, bucket: bigint, values: re
     else if (epoch === before.epoch) {
       if (how === 'sum' || how === 'avg') before.value += value;
       if (how === 'avg') before.weight += weight;
-      if ((how === 'min' && value < before.value) || (how === 'max' && value > before.value) || (how === undefined && weight > before.weight)) before.value = value;
+      if (
+        (how === 'min' && value < before.value) ||
+        (how === 'max' && value > before.value) ||
+        (how === undefined && weight > before.weight)
+      )
+        before.value = value;
     }
   }
 }
@@ -159,7 +180,8 @@ function text(map: TraceMap, entries: readonly Entry[], meanings: Meanings, opti
       }
       if (type.name === 'tseries') return `${map.name}${key}:\n${seriesText(type, one, meanings)}\n`;
       if (map.bucketAt !== undefined) return `${map.name}${key}:\n${histogramText(type, one.buckets, div)}\n`;
-      if (type.name === 'stats') return `${map.name}${key}: { .count = ${one.numbers.count}, .average = ${one.numbers.value}, .total = ${one.numbers.total} }\n`;
+      if (type.name === 'stats')
+        return `${map.name}${key}: { .count = ${one.numbers.count}, .average = ${one.numbers.value}, .total = ${one.numbers.total} }\n`;
       return `${map.name}${key}: ${one.numbers.value / div}\n`;
     })
     .join('');
@@ -175,11 +197,24 @@ function json(map: TraceMap, entries: readonly Entry[], meanings: Meanings, opti
     }
     if (type.name === 'tseries') return seriesJson(type, one, meanings);
     if (map.bucketAt !== undefined) return histogramJson(type, one.buckets, div);
-    if (type.name === 'stats') return `{"count": ${one.numbers.count}, "average": ${one.numbers.value}, "total": ${one.numbers.total}}`;
+    if (type.name === 'stats')
+      return `{"count": ${one.numbers.count}, "average": ${one.numbers.value}, "total": ${one.numbers.total}}`;
     return String(one.numbers.value / div);
   };
-  const kind = type.kind !== 'aggregate' ? 'map' : type.name === 'tseries' ? 'tseries' : map.bucketAt !== undefined ? 'hist' : type.name === 'stats' || type.name === 'avg' ? 'stats' : 'map';
-  const inner = map.key === undefined ? value(entries[0]!) : `{${entries.map((one) => `${keyJson(map.key!, view(one.key), 0, meanings)}: ${value(one)}`).join(', ')}}`;
+  const kind =
+    type.kind !== 'aggregate'
+      ? 'map'
+      : type.name === 'tseries'
+        ? 'tseries'
+        : map.bucketAt !== undefined
+          ? 'hist'
+          : type.name === 'stats' || type.name === 'avg'
+            ? 'stats'
+            : 'map';
+  const inner =
+    map.key === undefined
+      ? value(entries[0]!)
+      : `{${entries.map((one) => `${keyJson(map.key!, view(one.key), 0, meanings)}: ${value(one)}`).join(', ')}}`;
   return `{"type": "${kind}", "data": {${JSON.stringify(map.name)}: ${inner}}}\n`;
 }
 
@@ -189,8 +224,8 @@ function json(map: TraceMap, entries: readonly Entry[], meanings: Meanings, opti
 function* filled(buckets: ReadonlyMap<bigint, bigint>): Generator<readonly [bucket: bigint, count: bigint]> {
   const used = [...buckets].filter(([, count]) => count > 0n).map(([bucket]) => bucket);
   if (used.length === 0) return;
-  const first = used.reduce((a, b) => (b < a ? b : a));
-  const last = used.reduce((a, b) => (b > a ? b : a));
+  const first = used.reduce(lesser);
+  const last = used.reduce(greater);
   for (let bucket = first; bucket <= last; bucket++) yield [bucket, buckets.get(bucket) ?? 0n];
 }
 
@@ -198,13 +233,20 @@ const BAR = 52;
 
 function histogramText(type: AggregateType, buckets: ReadonlyMap<bigint, bigint>, div: bigint): string {
   const rows = [...filled(buckets)];
-  const most = rows.reduce((max, [, count]) => (count > max ? count : max), 0n);
+  const most = rows.map(([, count]) => count).reduce(greater, 0n);
   const step = type.name === 'lhist' ? (type.args[2] as bigint) : undefined;
   return rows
     .map(([bucket, count]) => {
       const { low, high } = bucketRange(type, bucket);
       const show = (value: bigint) => label(value, step);
-      const range = low === undefined ? `(..., ${show(high!)})` : high === undefined ? `[${show(low)}, ...)` : high - low === 1n && step === undefined ? `[${show(low)}]` : `[${show(low)}, ${show(high)})`;
+      const range =
+        low === undefined
+          ? `(..., ${show(high!)})`
+          : high === undefined
+            ? `[${show(low)}, ...)`
+            : high - low === 1n && step === undefined
+              ? `[${show(low)}]`
+              : `[${show(low)}, ${show(high)})`;
       const bar = '@'.repeat(most === 0n ? 0 : Number((count * BigInt(BAR)) / most));
       return `${range.padEnd(16)}${String(count / div).padStart(8)} |${bar.padEnd(BAR)}|\n`;
     })
@@ -228,7 +270,11 @@ function label(value: bigint, step: bigint | undefined): string {
 function histogramJson(type: AggregateType, buckets: ReadonlyMap<bigint, bigint>, div: bigint): string {
   const rows = [...filled(buckets)].map(([bucket, count]) => {
     const { low, high } = bucketRange(type, bucket);
-    const parts = [...(low === undefined ? [] : [`"min": ${low}`]), ...(high === undefined ? [] : [`"max": ${high - 1n}`]), `"count": ${count / div}`];
+    const parts = [
+      ...(low === undefined ? [] : [`"min": ${low}`]),
+      ...(high === undefined ? [] : [`"max": ${high - 1n}`]),
+      `"count": ${count / div}`,
+    ];
     return `{${parts.join(', ')}}`;
   });
   return `[${rows.join(', ')}]`;
@@ -244,15 +290,16 @@ interface Point {
 /** Of the last intervals, the oldest first; those without a value are zero. */
 function points(type: AggregateType, entry: Entry, meanings: Meanings): Point[] {
   const [interval, count, how] = type.args as [bigint, bigint, string?];
-  const newest = [...entry.series.values()].reduce((max, one) => (one.epoch > max ? one.epoch : max), 0n);
+  const newest = [...entry.series.values()].map((one) => one.epoch).reduce(greater, 0n);
   const oldest = newest - count + 1n;
   const known = new Map([...entry.series.values()].filter((one) => one.epoch >= oldest).map((one) => [one.epoch, one]));
   if (known.size === 0) return [];
-  const first = [...known.keys()].reduce((min, one) => (one < min ? one : min));
+  const first = [...known.keys()].reduce(lesser);
   const found: Point[] = [];
   for (let epoch = first; epoch <= newest; epoch++) {
     const one = known.get(epoch);
-    const value = one === undefined ? 0n : how === 'avg' ? (one.weight === 0n ? 0n : one.value / one.weight) : one.value;
+    const value =
+      one === undefined ? 0n : how === 'avg' ? (one.weight === 0n ? 0n : one.value / one.weight) : one.value;
     found.push({ start: meanings.wallClock(epoch * interval, 0), value });
   }
   return found;
@@ -265,8 +312,8 @@ function seriesText(type: AggregateType, entry: Entry, meanings: Meanings): stri
   if (list.length === 0) return '';
   const interval = type.args[0] as bigint;
   const fine = interval % 1_000_000_000n !== 0n;
-  const least = list.reduce((min, one) => (one.value < min ? one.value : min), list[0]!.value);
-  const most = list.reduce((max, one) => (one.value > max ? one.value : max), list[0]!.value);
+  const least = list.map((one) => one.value).reduce(lesser);
+  const most = list.map((one) => one.value).reduce(greater);
   const [low, high] = least === most ? [least === 0n ? 0n : least - 1n, most + 1n] : [least, most];
   const [l, h] = [String(low), String(high)];
   const head = fine ? 'hh:mm:ss.ms' : 'hh:mm:ss';
@@ -305,4 +352,14 @@ function view(bytes: Uint8Array): DataView {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+function lesser(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+function greater(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
 }

@@ -7,7 +7,13 @@ import type { Meanings } from './values.ts';
 import type { Clock } from './world.ts';
 
 /** Names of this machine: symbols, users, cgroups. Each is looked up when it is first printed. */
-export function machineMeanings(config: TraceConfig, clock: Clock, stacks: () => TypedMap | undefined, dummyClock: boolean, binaries: readonly string[]): Meanings {
+export function machineMeanings(
+  config: TraceConfig,
+  clock: Clock,
+  stacks: () => TypedMap | undefined,
+  dummyClock: boolean,
+  binaries: readonly string[],
+): Meanings {
   let kernel: KernelSymbols | undefined;
   let users: Map<number, string> | undefined;
   const processes = new Map<number, ProcessSymbols>();

@@ -8,7 +8,12 @@ export class Printer {
   private readonly say: (text: string) => void;
   private readonly warnings: boolean;
 
-  constructor(options: { readonly json: boolean; readonly warnings: boolean; readonly write: (text: string) => void; readonly say: (text: string) => void }) {
+  constructor(options: {
+    readonly json: boolean;
+    readonly warnings: boolean;
+    readonly write: (text: string) => void;
+    readonly say: (text: string) => void;
+  }) {
     this.json = options.json;
     this.write = options.write;
     this.say = options.say;
@@ -40,18 +45,34 @@ export class Printer {
   }
 
   /** An error or a warning at a place of the script, with the line and where the macros were called. */
-  message(severity: 'ERROR' | 'WARNING', text: string, span: Span, expandedAt: readonly Span[] = [], more?: string): void {
+  message(
+    severity: 'ERROR' | 'WARNING',
+    text: string,
+    span: Span,
+    expandedAt: readonly Span[] = [],
+    more?: string,
+  ): void {
     if (severity === 'WARNING' && !this.warnings) return;
     this.say(`${place(span)}: ${severity}: ${text}\n${more === undefined ? '' : `${more}\n`}${excerpt(span)}`);
     for (const one of expandedAt) this.say(`${place(one)}: ${severity}: expanded from\n${excerpt(one)}`);
   }
 
   /** What a helper of the kernel answered. */
-  helperError(action: { readonly helper: string; readonly message: string; readonly span: Span; readonly expandedAt: readonly Span[] }, code: bigint): void {
+  helperError(
+    action: {
+      readonly helper: string;
+      readonly message: string;
+      readonly span: Span;
+      readonly expandedAt: readonly Span[];
+    },
+    code: bigint,
+  ): void {
     const { helper, message, span } = action;
     if (this.json) {
       const { line, column } = positionOf(span.file, span.start);
-      this.write(`{"type": "helper_error", "msg": ${JSON.stringify(message)}, "helper": "${helper}", "retcode": ${code}, "filename": ${JSON.stringify(span.file.name)}, "line": ${line}, "col": ${column}}\n`);
+      this.write(
+        `{"type": "helper_error", "msg": ${JSON.stringify(message)}, "helper": "${helper}", "retcode": ${code}, "filename": ${JSON.stringify(span.file.name)}, "line": ${line}, "col": ${column}}\n`,
+      );
       return;
     }
     const text = helper.startsWith('probe_read') ? `Failed to ${helper}: ${message} (${code})` : message;
@@ -67,7 +88,9 @@ export class Printer {
 export function place(span: Span): string {
   const from = positionOf(span.file, span.start);
   const to = positionOf(span.file, span.end);
-  return from.line === to.line ? `${span.file.name}:${from.line}:${from.column}-${to.column}` : `${span.file.name}:${from.line}-${to.line}`;
+  return from.line === to.line
+    ? `${span.file.name}:${from.line}:${from.column}-${to.column}`
+    : `${span.file.name}:${from.line}-${to.line}`;
 }
 
 function excerpt(span: Span): string {

@@ -1,8 +1,20 @@
-import { asNumber, type FormatPlace, traceLayout as layoutOf, parseFormat, traceSize as sizeOf, type TraceType } from '@skep/compiler';
+import {
+  asNumber,
+  type FormatPlace,
+  traceLayout as layoutOf,
+  parseFormat,
+  traceSize as sizeOf,
+  type TraceType,
+} from '@skep/compiler';
 import { bufferAt, bytesText, intAt, type Meanings, valueText } from './values.ts';
 
 /** The text of a format with its arguments, which lie behind each other as a tuple whose first item is the action's number. */
-export function formatText(format: string, record: TraceType & { kind: 'tuple' }, data: DataView, meanings: Meanings): string {
+export function formatText(
+  format: string,
+  record: TraceType & { kind: 'tuple' },
+  data: DataView,
+  meanings: Meanings,
+): string {
   const { offsets } = layoutOf(record);
   let text = '';
   let next = 1;
@@ -20,7 +32,8 @@ export function formatText(format: string, record: TraceType & { kind: 'tuple' }
 
 /** Formats hold a byte in each character. */
 export function fromBytes(text: string): string {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  for (let i = 0; i < text.length; i++)
+    if (text.charCodeAt(i) > 0x7f) return new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0)));
   return text;
 }
 
@@ -35,7 +48,12 @@ function placeText(place: FormatPlace, type: TraceType, data: DataView, at: numb
     case 'r':
     case 'rx':
     case 'rh':
-      text = bytesText(type.kind === 'buffer' ? bufferAt(type, data, at) : new Uint8Array(data.buffer, data.byteOffset + at, sizeOf(type)), conversion);
+      text = bytesText(
+        type.kind === 'buffer'
+          ? bufferAt(type, data, at)
+          : new Uint8Array(data.buffer, data.byteOffset + at, sizeOf(type)),
+        conversion,
+      );
       break;
     case 'c':
       text = String.fromCharCode(Number(BigInt.asUintN(8, numberAt(type, data, at))));
@@ -66,12 +84,27 @@ function integer(place: FormatPlace, value: bigint, type: TraceType): string {
   const { conversion, flags, length, precision } = place;
   const signed = conversion === 'd' || conversion === 'i';
   // Without a length it is as wide as the value is.
-  const bits = length === 'hh' ? 8 : length === 'h' ? 16 : length === '' && !signed && conversion !== 'u' ? Math.max(32, 8 * narrow(type, value, conversion)) : 64;
-  const wrapped = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(length === '' && conversion === 'u' && type.kind === 'int' ? Math.max(32, type.size * 8) : bits, value);
-  let digits = (wrapped < 0n ? -wrapped : wrapped).toString(conversion === 'o' ? 8 : conversion === 'x' || conversion === 'X' ? 16 : 10);
+  const bits =
+    length === 'hh'
+      ? 8
+      : length === 'h'
+        ? 16
+        : length === '' && !signed && conversion !== 'u'
+          ? Math.max(32, 8 * narrow(type, value, conversion))
+          : 64;
+  const wrapped = signed
+    ? BigInt.asIntN(bits, value)
+    : BigInt.asUintN(
+        length === '' && conversion === 'u' && type.kind === 'int' ? Math.max(32, type.size * 8) : bits,
+        value,
+      );
+  let digits = (wrapped < 0n ? -wrapped : wrapped).toString(
+    conversion === 'o' ? 8 : conversion === 'x' || conversion === 'X' ? 16 : 10,
+  );
   if (precision !== undefined) digits = digits.padStart(precision, '0');
   if (conversion === 'X') digits = digits.toUpperCase();
-  if (flags.includes('#') && wrapped !== 0n) digits = (conversion === 'o' ? '0' : conversion === 'x' ? '0x' : conversion === 'X' ? '0X' : '') + digits;
+  if (flags.includes('#') && wrapped !== 0n)
+    digits = (conversion === 'o' ? '0' : conversion === 'x' ? '0x' : conversion === 'X' ? '0X' : '') + digits;
   if (wrapped < 0n) return `-${digits}`;
   return signed && flags.includes('+') ? `+${digits}` : signed && flags.includes(' ') ? ` ${digits}` : digits;
 }
@@ -86,4 +119,28 @@ function allocationFlags(value: bigint): string {
   const names = GFP.filter((_, bit) => (value >> BigInt(bit)) & 1n);
   return names.length === 0 ? '0x0' : names.join('|');
 }
-const GFP = ['GFP_DMA', '__GFP_HIGHMEM', 'GFP_DMA32', '__GFP_MOVABLE', '__GFP_RECLAIMABLE', '__GFP_HIGH', '__GFP_IO', '__GFP_FS', '__GFP_ZERO', '__GFP_UNUSED', '__GFP_DIRECT_RECLAIM', '__GFP_KSWAPD_RECLAIM', '__GFP_WRITE', '__GFP_NOWARN', '__GFP_RETRY_MAYFAIL', '__GFP_NOFAIL', '__GFP_NORETRY', '__GFP_MEMALLOC', '__GFP_COMP', '__GFP_NOMEMALLOC', '__GFP_HARDWALL', '__GFP_THISNODE', '__GFP_ACCOUNT'];
+const GFP = [
+  'GFP_DMA',
+  '__GFP_HIGHMEM',
+  'GFP_DMA32',
+  '__GFP_MOVABLE',
+  '__GFP_RECLAIMABLE',
+  '__GFP_HIGH',
+  '__GFP_IO',
+  '__GFP_FS',
+  '__GFP_ZERO',
+  '__GFP_UNUSED',
+  '__GFP_DIRECT_RECLAIM',
+  '__GFP_KSWAPD_RECLAIM',
+  '__GFP_WRITE',
+  '__GFP_NOWARN',
+  '__GFP_RETRY_MAYFAIL',
+  '__GFP_NOFAIL',
+  '__GFP_NORETRY',
+  '__GFP_MEMALLOC',
+  '__GFP_COMP',
+  '__GFP_NOMEMALLOC',
+  '__GFP_HARDWALL',
+  '__GFP_THISNODE',
+  '__GFP_ACCOUNT',
+];

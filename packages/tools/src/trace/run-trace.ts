@@ -1,8 +1,8 @@
 import type { Diagnostic, SourceFile } from '@skep/base';
+import type { Recording } from '@skep/capture';
 import { type CompiledTrace, compile, compileTrace, type TraceTarget } from '@skep/compiler';
 import { permitted, possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
-import type { Recording } from '@skep/capture';
 import { compileTypes, type Host, kernel, Spec, vm } from 'skep';
 import { Actions } from './actions.ts';
 import { machineMeanings } from './meanings.ts';
@@ -65,7 +65,23 @@ export async function runTrace(run: TraceRun): Promise<number> {
   }
 }
 
-export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'named' | 'environment' | 'unsafe' | 'helperErrors' | 'command' | 'includes' | 'mode' | 'only'>, target: TraceTarget, clock: Clock): CompiledTrace {
+export function compileScript(
+  run: Pick<
+    TraceRun,
+    | 'source'
+    | 'positional'
+    | 'named'
+    | 'environment'
+    | 'unsafe'
+    | 'helperErrors'
+    | 'command'
+    | 'includes'
+    | 'mode'
+    | 'only'
+  >,
+  target: TraceTarget,
+  clock: Clock,
+): CompiledTrace {
   return compileTrace(run.source, {
     target,
     positional: run.positional ?? [],
@@ -84,8 +100,14 @@ export function compileScript(run: Pick<TraceRun, 'source' | 'positional' | 'nam
 /** The object of a compiled script. What is wrong with it is a mistake of ours. */
 export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readonly object: Uint8Array } {
   const btf = target.btf?.();
-  const result = compile({ name: 'script.c', text: compiled.c }, { defines: ['__TARGET_ARCH_x86'], ...(btf && { vmlinux: btf }) });
-  if (!result.ok) throw new Error(`the program that was made of the script does not compile: ${result.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}\n${compiled.c}`);
+  const result = compile(
+    { name: 'script.c', text: compiled.c },
+    { defines: ['__TARGET_ARCH_x86'], ...(btf && { vmlinux: btf }) },
+  );
+  if (!result.ok)
+    throw new Error(
+      `the program that was made of the script does not compile: ${result.diagnostics.map((one) => `${one.code} ${one.message}`).join('; ')}\n${compiled.c}`,
+    );
   return { object: result.object };
 }
 
@@ -97,16 +119,33 @@ function homeOf(run: TraceRun, target: TraceTarget, clock: Clock): Host {
   return host;
 }
 
-async function load(run: TraceRun, compiled: CompiledTrace, host: Host, clock: Clock, target: TraceTarget): Promise<number> {
+async function load(
+  run: TraceRun,
+  compiled: CompiledTrace,
+  host: Host,
+  clock: Clock,
+  target: TraceTarget,
+): Promise<number> {
   const { object } = objectOf(compiled, target);
   let spec = new Spec(openObject(object, { name: run.source.name }));
   if (spec.globals.includes('skep_started')) spec = spec.with({ skep_started: clock.now() });
-  const printer = new Printer({ json: run.json ?? false, warnings: run.warnings ?? true, write: run.out, say: run.err });
+  const printer = new Printer({
+    json: run.json ?? false,
+    warnings: run.warnings ?? true,
+    write: run.out,
+    say: run.err,
+  });
   if (run.dryRun) return 0;
   const loaded = spec.load(host);
   try {
     const dummy = run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined;
-    const meanings = machineMeanings(compiled.config, clock, () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)), dummy, binariesOf(compiled));
+    const meanings = machineMeanings(
+      compiled.config,
+      clock,
+      () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)),
+      dummy,
+      binariesOf(compiled),
+    );
     const actions = new Actions(compiled, loaded.maps, printer, meanings, run.helperErrors ?? false);
     const code = await runSession({
       compiled,

@@ -46,7 +46,7 @@ class Session {
 
   async run(): Promise<number> {
     const { options } = this;
-    const { printer, signal } = options;
+    const { signal } = options;
     const stop = () => this.stop.abort();
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop);
@@ -56,22 +56,25 @@ class Session {
     if (options.mode === 'test') this.test();
     const own = this.programs('interval').length > 0;
     const waits = this.links.length > 0 || own || this.programs('self').length > 0;
-    const quit = options.ended?.then(stop);
+    void options.ended?.then(stop);
     const reading = this.read();
     // Iterators walk when they are read, once; a script of nothing else is over then.
     for (const link of this.links) link.read?.();
-    if (options.compiled.programs.every(({ probe }) => probe.kind === 'iter' || probe.kind === 'begin' || probe.kind === 'end')) stop();
+    if (
+      options.compiled.programs.every(
+        ({ probe }) => probe.kind === 'iter' || probe.kind === 'begin' || probe.kind === 'end',
+      )
+    )
+      stop();
     if (options.host.replay) await this.replay();
     else if ((waits || options.ended) && !this.stop.signal.aborted) await Promise.all([this.intervals(), this.until()]);
     stop();
-    void quit;
     for (const link of this.links) link.close();
     await reading;
     this.drain();
     this.trigger('end');
     signal.removeEventListener('abort', stop);
     this.reportLost();
-    void printer;
     return options.actions.exitCode ?? 0;
   }
 
@@ -99,7 +102,11 @@ class Session {
   private attachOne(one: TraceProgram, program: LoadedProgram, pid: number | undefined): HostLink {
     const { probe } = one;
     const more: AttachOptions = {
-      ...(pid !== undefined && (probe.kind === 'uprobe' || probe.kind === 'uretprobe' || probe.kind === 'usdt' || probe.kind === 'profile') && { pid }),
+      ...(pid !== undefined &&
+        (probe.kind === 'uprobe' ||
+          probe.kind === 'uretprobe' ||
+          probe.kind === 'usdt' ||
+          probe.kind === 'profile') && { pid }),
       ...(probe.kind === 'profile' && { frequency: Math.max(1, Math.round(1e9 / Number(probe.every))) }),
     };
     return program.attach(more);
@@ -129,14 +136,21 @@ class Session {
       let average = 0;
       const until = Date.now() + 500;
       for (;;) {
-        const { nsPerRun } = program.run({ context: CONTEXT, ...(this.options.host.kind === 'vm' && { repeat: rounds }) });
+        const { nsPerRun } = program.run({
+          context: CONTEXT,
+          ...(this.options.host.kind === 'vm' && { repeat: rounds }),
+        });
         average = Math.max(1, Math.round(nsPerRun));
         if (Date.now() > until || rounds >= 1_000_000) break;
         rounds *= this.options.host.kind === 'vm' ? 4 : 2;
         this.drain();
       }
       this.drain();
-      rows.push(printer.json ? `{"type": "benchmark_result", "data": {${JSON.stringify(one.probe.label)}: {"average": ${average}, "iters": ${rounds}}}}\n` : `${one.probe.label.padEnd(41)}${String(average).padEnd(15)}${rounds}\n`);
+      rows.push(
+        printer.json
+          ? `{"type": "benchmark_result", "data": {${JSON.stringify(one.probe.label)}: {"average": ${average}, "iters": ${rounds}}}}\n`
+          : `${one.probe.label.padEnd(41)}${String(average).padEnd(15)}${rounds}\n`,
+      );
     }
     printer.raw(rows.join(''));
   }
@@ -159,7 +173,8 @@ class Session {
   private drain(): void {
     const { loaded, actions } = this.options;
     const ring = loaded.records.get(RING)!;
-    while (ring.drainRaw((view, offset, length) => actions.take(copy(view as DataView, offset, length)), 1024) > 0) if (actions.exitCode !== undefined) this.stop.abort();
+    while (ring.drainRaw((view, offset, length) => actions.take(copy(view as DataView, offset, length)), 1024) > 0)
+      if (actions.exitCode !== undefined) this.stop.abort();
     if (actions.exitCode !== undefined) this.stop.abort();
   }
 
@@ -178,7 +193,11 @@ class Session {
   private async intervals(): Promise<void> {
     const { clock } = this.options;
     const { signal } = this.stop;
-    const timers = this.programs('interval').map((one) => ({ one, every: one.probe.kind === 'interval' ? one.probe.every : 0n, next: 0n }));
+    const timers = this.programs('interval').map((one) => ({
+      one,
+      every: one.probe.kind === 'interval' ? one.probe.every : 0n,
+      next: 0n,
+    }));
     if (timers.length === 0) return;
     const start = clock.now();
     for (const timer of timers) timer.next = start + timer.every;
@@ -240,4 +259,5 @@ const CONTEXT = { args: [0n] };
 function copy(view: DataView, offset: number, length: number): Uint8Array {
   return new Uint8Array(view.buffer.slice(view.byteOffset + offset, view.byteOffset + offset + length));
 }
+
 export type { Attached };

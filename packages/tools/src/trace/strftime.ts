@@ -34,7 +34,12 @@ export function strftime(format: string, nanoseconds: bigint): string {
       case 'e':
         return two(date.getDate(), ' ');
       case 'j':
-        return String(Math.floor((Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) - Date.UTC(date.getFullYear(), 0, 1)) / 86_400_000) + 1).padStart(3, '0');
+        return String(
+          Math.floor(
+            (Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) - Date.UTC(date.getFullYear(), 0, 1)) /
+              86_400_000,
+          ) + 1,
+        ).padStart(3, '0');
       case 'a':
         return DAYS[date.getDay()]!.slice(0, 3);
       case 'A':
@@ -78,4 +83,17 @@ export function strftime(format: string, nanoseconds: bigint): string {
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];

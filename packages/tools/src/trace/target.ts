@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { TraceExecutable, TraceTarget } from '@skep/compiler';
-import { Executable, findBinary, findKernelSymbols, kernelFunctions, rawTracepointNames, tracepointFormat, tracepointNames } from '@skep/kernel';
+import {
+  Executable,
+  findBinary,
+  findKernelSymbols,
+  kernelFunctions,
+  rawTracepointNames,
+  tracepointFormat,
+  tracepointNames,
+} from '@skep/kernel';
 import type { Btf } from '@skep/object';
 import { compileTypes } from 'skep';
 
@@ -10,7 +18,10 @@ export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undef
   const binaries = new Map<string, TraceExecutable | undefined>();
   const once = <T>(make: () => T): (() => T) => {
     let value: { made: T } | undefined;
-    return () => (value ??= { made: make() }).made;
+    return () => {
+      value ??= { made: make() };
+      return value.made;
+    };
   };
   const or = <T>(make: () => T, otherwise: T): T => {
     try {
@@ -28,7 +39,11 @@ export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undef
     kernelFunctions: once(() => or(() => kernelFunctions('*'), [])),
     kernelSymbol: (name) => or(() => findKernelSymbols(name)[0]?.address, undefined),
     executable(name) {
-      if (!binaries.has(name)) binaries.set(name, or(() => openExecutable(name), undefined));
+      if (!binaries.has(name))
+        binaries.set(
+          name,
+          or(() => openExecutable(name), undefined),
+        );
       return binaries.get(name);
     },
     executables: mappedBinaries,

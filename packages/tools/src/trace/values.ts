@@ -1,4 +1,11 @@
-import { traceLayout as layoutOf, partsOf, type StructType, traceSize as sizeOf, type TraceConfig, type TraceType } from '@skep/compiler';
+import {
+  traceLayout as layoutOf,
+  partsOf,
+  type StructType,
+  traceSize as sizeOf,
+  type TraceConfig,
+  type TraceType,
+} from '@skep/compiler';
 import { strftime } from './strftime.ts';
 
 /** What values mean outside of themselves: names of addresses, users, stacks. */
@@ -30,9 +37,15 @@ export function valueText(type: TraceType, data: DataView, at: number, meanings:
     case 'buffer':
       return bytesText(bufferAt(type, data, at), 'r');
     case 'array':
-      return `[${elementsOf(type, at).map((one) => valueText(type.of, data, one, meanings)).join(',')}]`;
+      return `[${elementsOf(type, at)
+        .map((one) => valueText(type.of, data, one, meanings))
+        .join(',')}]`;
     case 'struct':
-      return `{ ${fieldsAt(type, data, at, (field, where) => (field.kind === 'none' ? '' : valueText(field, where.data, where.at, meanings))).map(([name, text]) => `.${name} = ${text}`).join(', ')} }`;
+      return `{ ${fieldsAt(type, data, at, (field, where) =>
+        field.kind === 'none' ? '' : valueText(field, where.data, where.at, meanings),
+      )
+        .map(([name, text]) => `.${name} = ${text}`)
+        .join(', ')} }`;
     case 'tuple': {
       const { offsets } = layoutOf(type);
       const items = type.items.map((one, i) => valueText(one, data, at + offsets[i]!, meanings));
@@ -59,9 +72,15 @@ export function valueJson(type: TraceType, data: DataView, at: number, meanings:
     case 'bool':
       return valueText(type, data, at, meanings);
     case 'array':
-      return `[${elementsOf(type, at).map((one) => valueJson(type.of, data, one, meanings)).join(',')}]`;
+      return `[${elementsOf(type, at)
+        .map((one) => valueJson(type.of, data, one, meanings))
+        .join(',')}]`;
     case 'struct':
-      return `{${fieldsAt(type, data, at, (field, where) => (field.kind === 'none' ? 'null' : valueJson(field, where.data, where.at, meanings))).map(([name, text]) => `${JSON.stringify(name)}: ${text}`).join(', ')}}`;
+      return `{${fieldsAt(type, data, at, (field, where) =>
+        field.kind === 'none' ? 'null' : valueJson(field, where.data, where.at, meanings),
+      )
+        .map(([name, text]) => `${JSON.stringify(name)}: ${text}`)
+        .join(', ')}}`;
     case 'tuple': {
       const { offsets } = layoutOf(type);
       return `[${type.items.map((one, i) => valueJson(one, data, at + offsets[i]!, meanings)).join(',')}]`;
@@ -86,7 +105,8 @@ export function keyText(type: TraceType, data: DataView, at: number, meanings: M
 
 /** The same as a name in JSON. */
 export function keyJson(type: TraceType, data: DataView, at: number, meanings: Meanings): string {
-  const plain = (one: TraceType, where: number): string => (one.kind === 'int' ? String(intAt(one, data, where)) : valueText(one, data, where, meanings));
+  const plain = (one: TraceType, where: number): string =>
+    one.kind === 'int' ? String(intAt(one, data, where)) : valueText(one, data, where, meanings);
   if (type.kind !== 'tuple') return JSON.stringify(plain(type, at));
   const { offsets } = layoutOf(type);
   return JSON.stringify(type.items.map((one, i) => plain(one, at + offsets[i]!)).join(','));
@@ -129,7 +149,9 @@ export function bufferAt(type: TraceType & { kind: 'buffer' }, data: DataView, a
 export function bytesText(bytes: Uint8Array, how: string): string {
   const hex = (byte: number) => byte.toString(16).padStart(2, '0');
   if (how === 'rh') return Array.from(bytes, hex).join(' ');
-  return Array.from(bytes, (byte) => (how === 'r' && byte >= 32 && byte <= 126 ? String.fromCharCode(byte) : `\\x${hex(byte)}`)).join('');
+  return Array.from(bytes, (byte) =>
+    how === 'r' && byte >= 32 && byte <= 126 ? String.fromCharCode(byte) : `\\x${hex(byte)}`,
+  ).join('');
 }
 
 function elementsOf(type: TraceType & { kind: 'array' }, at: number): number[] {
@@ -137,11 +159,18 @@ function elementsOf(type: TraceType & { kind: 'array' }, at: number): number[] {
   return Array.from({ length: type.count }, (_, i) => at + i * size);
 }
 
-function fieldsAt(type: StructType, data: DataView, at: number, show: (type: TraceType, where: { data: DataView; at: number }) => string): [string, string][] {
+function fieldsAt(
+  type: StructType,
+  data: DataView,
+  at: number,
+  show: (type: TraceType, where: { data: DataView; at: number }) => string,
+): [string, string][] {
   return type.fields().map((field) => {
-    if (!field.bits || field.type.kind !== 'int') return [field.name, show(field.type, { data, at: at + field.offset })];
+    if (!field.bits || field.type.kind !== 'int')
+      return [field.name, show(field.type, { data, at: at + field.offset })];
     const bytes = new DataView(new ArrayBuffer(8));
-    for (let i = 0; i < 8 && at + field.offset + i < data.byteLength; i++) bytes.setUint8(i, data.getUint8(at + field.offset + i));
+    for (let i = 0; i < 8 && at + field.offset + i < data.byteLength; i++)
+      bytes.setUint8(i, data.getUint8(at + field.offset + i));
     const whole = bytes.getBigUint64(0, true) >> BigInt(field.bits.offset);
     const value = BigInt.asUintN(field.bits.width, whole);
     bytes.setBigInt64(0, value, true);
@@ -160,13 +189,22 @@ function specialText(type: TraceType & { kind: 'special' }, data: DataView, at: 
       return meanings.userName(uid) ?? String(uid);
     }
     case 'timestamp':
-      return strftime(type.format ?? '%c', meanings.wallClock(data.getBigUint64(at, true), Number(data.getBigUint64(at + 8, true))));
+      return strftime(
+        type.format ?? '%c',
+        meanings.wallClock(data.getBigUint64(at, true), Number(data.getBigUint64(at + 8, true))),
+      );
     case 'cgroup_path':
       return meanings.cgroupPath(data.getBigUint64(at, true), type.format ?? '*');
     case 'inet':
       return inetText(data.getUint8(at) === 10, new Uint8Array(data.buffer, data.byteOffset + at + 1, 16));
     case 'mac':
-      return Array.from({ length: 6 }, (_, i) => data.getUint8(at + i).toString(16).padStart(2, '0').toUpperCase()).join(':');
+      return Array.from({ length: 6 }, (_, i) =>
+        data
+          .getUint8(at + i)
+          .toString(16)
+          .padStart(2, '0')
+          .toUpperCase(),
+      ).join(':');
     case 'kstack':
     case 'ustack':
       return stackText(type, data, at, meanings);
@@ -183,7 +221,8 @@ function stackText(type: TraceType & { kind: 'special' }, data: DataView, at: nu
   const lines = addresses.map((address) => {
     const hex = address.toString(16);
     if (type.mode === 'raw') return hex;
-    const name = type.name === 'kstack' ? meanings.kernelSymbol(address, true) : meanings.userSymbol(address, pid, true);
+    const name =
+      type.name === 'kstack' ? meanings.kernelSymbol(address, true) : meanings.userSymbol(address, pid, true);
     return type.mode === 'perf' ? `\t${hex} ${name}` : `        ${name}`;
   });
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;

@@ -14,13 +14,25 @@ const SUMMARIES: Readonly<Record<AggregateName, readonly [signature: string, sum
   stats: ['stats(int n)', 'count, average and total'],
   hist: ['hist(int n [, bits])', 'a histogram by powers of two; `bits` (0 to 5) divides each into 2^bits'],
   lhist: ['lhist(int n, min, max, step)', 'a histogram with steps of one size'],
-  tseries: ['tseries(int n, interval, count [, "avg"|"max"|"min"|"sum"])', 'the last `count` intervals of a value over time'],
+  tseries: [
+    'tseries(int n, interval, count [, "avg"|"max"|"min"|"sum"])',
+    'the last `count` intervals of a value over time',
+  ],
 };
 
 /** What maps are only added to: each CPU has its own value, and user space puts them together. */
 export const AGGREGATES: readonly FunctionSpec[] = (Object.keys(SUMMARIES) as AggregateName[]).map((name) => ({
   names: [name],
-  arity: name === 'count' ? [0, 0] : name === 'hist' ? [1, 2] : name === 'lhist' ? [4, 4] : name === 'tseries' ? [3, 4] : [1, 1],
+  arity:
+    name === 'count'
+      ? [0, 0]
+      : name === 'hist'
+        ? [1, 2]
+        : name === 'lhist'
+          ? [4, 4]
+          : name === 'tseries'
+            ? [3, 4]
+            : [1, 1],
   signature: SUMMARIES[name][0],
   summary: SUMMARIES[name][1],
   onlyCalled: true,
@@ -33,41 +45,71 @@ function checkAggregate(checker: Checker, call: Call, name: AggregateName): Trac
   const [value, ...rest] = call.args;
   const type = value && checker.rvalue(value);
   if (value && !type) return undefined;
-  if (type && type.kind !== 'int' && type.kind !== 'bool') return checker.report(badCall(`${name}() only supports int arguments (${type.kind} provided)`, value!.span, 'give it a number'));
-  const signed = name !== 'count' && name !== 'hist' && name !== 'lhist' && type?.kind === 'int' && (type.signed || type.flexible === true);
+  if (type && type.kind !== 'int' && type.kind !== 'bool')
+    return checker.report(
+      badCall(`${name}() only supports int arguments (${type.kind} provided)`, value!.span, 'give it a number'),
+    );
+  const signed =
+    name !== 'count' &&
+    name !== 'hist' &&
+    name !== 'lhist' &&
+    type?.kind === 'int' &&
+    (type.signed || type.flexible === true);
   const args: (bigint | string)[] = [];
   for (const one of rest) {
     checker.rvalue(one);
     const text = checker.textOf(one);
     const number = checker.constant(one);
-    if (text === undefined && number === undefined) return checker.report(notConstant(`the argument of ${name}()`, one.span));
+    if (text === undefined && number === undefined)
+      return checker.report(notConstant(`the argument of ${name}()`, one.span));
     args.push(text ?? number!);
   }
   const bad = (message: string, help: string) => checker.report(badCall(message, call.span, help));
   if (name === 'hist') {
     const bits = args[0] ?? 0n;
-    if (typeof bits !== 'bigint' || bits < 0n || bits > 5n) return bad(`hist(): bits ${bits} must be 0..5`, 'more bits make finer buckets');
+    if (typeof bits !== 'bigint' || bits < 0n || bits > 5n)
+      return bad(`hist(): bits ${bits} must be 0..5`, 'more bits make finer buckets');
     return { kind: 'aggregate', name, signed, args: [bits] };
   }
   if (name === 'lhist') {
     const [min, max, step] = args as bigint[];
     if (min! > max!) return bad(`lhist() min must be less than max (provided min ${min} and max ${max})`, 'swap them');
     if (step! <= 0n) return bad(`lhist() step must be >= 1 (${step} provided)`, 'give it a positive step');
-    if (max! - min! < step!) return bad(`lhist() step is too large for the given range (provided step ${step} for range ${max! - min!})`, 'make it smaller');
-    if ((max! - min!) / step! > 1000n) return bad(`lhist() too many buckets, must be <= 1000 (would need ${(max! - min!) / step!})`, 'make the step larger');
+    if (max! - min! < step!)
+      return bad(
+        `lhist() step is too large for the given range (provided step ${step} for range ${max! - min!})`,
+        'make it smaller',
+      );
+    if ((max! - min!) / step! > 1000n)
+      return bad(
+        `lhist() too many buckets, must be <= 1000 (would need ${(max! - min!) / step!})`,
+        'make the step larger',
+      );
   }
   if (name === 'tseries') {
     const [interval, count, how = 'none'] = args;
-    if (typeof interval !== 'bigint' || interval <= 0n) return bad('tseries() interval_ns must be >= 1 (0 provided)', 'write 100ms or 1s');
-    if (typeof count !== 'bigint' || count <= 0n) return bad('tseries() num_intervals must be >= 1 (0 provided)', 'say how many intervals are kept');
+    if (typeof interval !== 'bigint' || interval <= 0n)
+      return bad('tseries() interval_ns must be >= 1 (0 provided)', 'write 100ms or 1s');
+    if (typeof count !== 'bigint' || count <= 0n)
+      return bad('tseries() num_intervals must be >= 1 (0 provided)', 'say how many intervals are kept');
     if (count > 1_000_000n) return bad(`tseries() num_intervals must be < 1000000 (${count} provided)`, 'keep fewer');
-    if (!['none', 'avg', 'max', 'min', 'sum'].includes(String(how))) return bad(`tseries() expects one of the following aggregation functions: avg, max, min, sum ("${how}" provided)`, 'choose one');
+    if (!['none', 'avg', 'max', 'min', 'sum'].includes(String(how)))
+      return bad(
+        `tseries() expects one of the following aggregation functions: avg, max, min, sum ("${how}" provided)`,
+        'choose one',
+      );
   }
   return { kind: 'aggregate', name, signed, args };
 }
 
 /** Adds a value to an element of a map. */
-export function storeAggregate(e: Emitter, map: MapInfo, type: AggregateType, target: Expression & { kind: 'map' | 'element' }, call: Call): void {
+export function storeAggregate(
+  e: Emitter,
+  map: MapInfo,
+  type: AggregateType,
+  target: Expression & { kind: 'map' | 'element' },
+  call: Call,
+): void {
   const value = call.args[0];
   const number = value ? e.keep({ kind: 'int', size: 8, signed: true }, `(s64)(${e.value(value)})`) : '1';
   const key = e.key(target, map);
@@ -94,7 +136,12 @@ export function storeAggregate(e: Emitter, map: MapInfo, type: AggregateType, ta
     case 'min':
     case 'max': {
       const better = type.name === 'min' ? '<' : '>';
-      into([`if (!${entry}[1] || ${sign}${number} ${better} ${sign}${entry}[0]) { ${entry}[0] = ${number}; ${entry}[1] = 1; }`], [`(u64)${number}`, '1', '0']);
+      into(
+        [
+          `if (!${entry}[1] || ${sign}${number} ${better} ${sign}${entry}[0]) { ${entry}[0] = ${number}; ${entry}[1] = 1; }`,
+        ],
+        [`(u64)${number}`, '1', '0'],
+      );
       return;
     }
     case 'avg':
@@ -105,7 +152,14 @@ export function storeAggregate(e: Emitter, map: MapInfo, type: AggregateType, ta
       e.out.helpers.add('log2');
       const bits = call.args[1] ? e.checker.constant(call.args[1]) : (type.args[0] as bigint);
       const own = value?.type && asNumber(value.type);
-      const negative = own?.kind === 'int' && own.signed && !isPlainLiteral(value!) ? `${number} < 0` : value && e.checker.constant(value) !== undefined && e.checker.constant(value)! < 0n ? '1' : own?.kind === 'int' && own.signed ? `${number} < 0` : '0';
+      const negative =
+        own?.kind === 'int' && own.signed && !isPlainLiteral(value!)
+          ? `${number} < 0`
+          : value && e.checker.constant(value) !== undefined && e.checker.constant(value)! < 0n
+            ? '1'
+            : own?.kind === 'int' && own.signed
+              ? `${number} < 0`
+              : '0';
       bucket(e, map, key, `${negative} ? 0 : 1 + skep_log2((u64)${number}, ${bits ?? 0n})`, call);
       return;
     }
@@ -113,7 +167,13 @@ export function storeAggregate(e: Emitter, map: MapInfo, type: AggregateType, ta
       const [min, max, step] = type.args as bigint[];
       const own = value?.type as IntType | undefined;
       const cast = own?.signed ? '' : '(u64)';
-      bucket(e, map, key, `${cast}${number} < ${min}LL ? 0 : ${cast}${number} >= ${max}LL ? ${(max! - min!) / step! + 1n} : 1 + (u64)(${number} - ${min}LL) / ${step}ULL`, call);
+      bucket(
+        e,
+        map,
+        key,
+        `${cast}${number} < ${min}LL ? 0 : ${cast}${number} >= ${max}LL ? ${(max! - min!) / step! + 1n} : 1 + (u64)(${number} - ${min}LL) / ${step}ULL`,
+        call,
+      );
       return;
     }
     case 'tseries':
@@ -141,8 +201,6 @@ function bucket(e: Emitter, map: MapInfo, key: string, index: string, call: Call
 function series(e: Emitter, map: MapInfo, type: AggregateType, key: string, number: string, call: Call): void {
   const [interval, count, how] = type.args as [bigint, bigint, string?];
   const at = map.key ? Math.ceil(sizeOf(map.key) / 8) * 8 : 8;
-  const now = e.checker.options.config;
-  void now;
   const time = e.scratchVariable('u64', e.out.clockMap === undefined ? 'bpf_ktime_get_boot_ns()' : '0');
   if (e.out.clockMap !== undefined) {
     const clock = e.room(8);

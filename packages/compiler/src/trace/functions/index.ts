@@ -21,7 +21,9 @@ export const FUNCTION_GROUPS: readonly { readonly title: string; readonly functi
 
 /** By all their names. */
 export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
-  FUNCTION_GROUPS.flatMap(({ functions }) => functions.flatMap((one) => one.names.map((name): [string, FunctionSpec] => [name, one]))),
+  FUNCTION_GROUPS.flatMap(({ functions }) =>
+    functions.flatMap((one) => one.names.map((name): [string, FunctionSpec] => [name, one])),
+  ),
 );
 
 export function functionNames(): Iterable<string> {

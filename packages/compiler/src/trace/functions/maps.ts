@@ -2,7 +2,7 @@ import type { Expression } from '../ast.ts';
 import type { Checker, MapInfo } from '../check.ts';
 import { badCall, mapScalar } from '../diagnostics.ts';
 import type { Emitter } from '../emit.ts';
-import { asNumber, BOOL, INT64, isScalar, NONE, sizeOf, special, type TraceType } from '../type.ts';
+import { asNumber, BOOL, INT64, isScalar, NONE, type TraceType } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
 type MapNode = Expression & { kind: 'map' };
@@ -27,7 +27,13 @@ export const MAPS: readonly FunctionSpec[] = [
       const map = mapOf(checker, call);
       if (!map) return undefined;
       if (!key) {
-        if (map.scalar === false) return checker.report(mapScalar('call to delete() with a single argument expects a map without explicit keys (scalar map)', call.span));
+        if (map.scalar === false)
+          return checker.report(
+            mapScalar(
+              'call to delete() with a single argument expects a map without explicit keys (scalar map)',
+              call.span,
+            ),
+          );
         checker.access(first as MapNode);
         return BOOL;
       }
@@ -39,7 +45,10 @@ export const MAPS: readonly FunctionSpec[] = [
       const map = e.checker.mapOf(node.kind === 'map' ? node : node.map);
       const at = key ? e.keyOf(key, map) : e.key(node, map);
       const code = e.scratchVariable('s64', `bpf_map_delete_elem(&${e.mapSymbol(map.name)}, ${at})`);
-      if (discarded) e.emit(`  if (${code}) ${e.helperError('map_delete_elem', "Can't delete map element because it does not exist.", call.span, false, code)}`);
+      if (discarded)
+        e.emit(
+          `  if (${code}) ${e.helperError('map_delete_elem', "Can't delete map element because it does not exist.", call.span, false, code)}`,
+        );
       return e.keep(BOOL, `${code} == 0`);
     },
   },
@@ -67,7 +76,14 @@ export const MAPS: readonly FunctionSpec[] = [
       const map = mapOf(checker, call);
       const variable = call.args[2]!;
       if (!map) return undefined;
-      if (variable.kind !== 'variable') return checker.report(badCall('find() puts the value into a variable', variable.span, 'give it a variable: `let $v; if (find(@m, 1, $v)) …`'));
+      if (variable.kind !== 'variable')
+        return checker.report(
+          badCall(
+            'find() puts the value into a variable',
+            variable.span,
+            'give it a variable: `let $v; if (find(@m, 1, $v)) …`',
+          ),
+        );
       const result = noteKey(checker, call, map, call.args[1]!, 'find()');
       if (map.value && variable.symbol) checker.setVariable(variable.symbol, asNumber(map.value), call.span);
       variable.type = variable.symbol?.type;
@@ -80,7 +96,8 @@ export const MAPS: readonly FunctionSpec[] = [
       const variable = call.args[2]!;
       const at = e.addressable(variable);
       e.emit(`  if (${entry}) {`);
-      if (map.value!.kind === 'aggregate') e.storeScalar(at, type, e.sumUp(map.value!, map.name, e.keyOf(call.args[1]!, map)));
+      if (map.value!.kind === 'aggregate')
+        e.storeScalar(at, type, e.sumUp(map.value!, map.name, e.keyOf(call.args[1]!, map)));
       else if (isScalar(type)) e.convert(at, variable.type!, entry, type);
       else e.convert(at, variable.type!, entry, type);
       e.emit('  }');
@@ -97,12 +114,16 @@ export const MAPS: readonly FunctionSpec[] = [
       const [value] = call.args;
       if (value!.kind === 'map') {
         const map = checker.mapOf(value as MapNode);
-        if (map.scalar === true) return checker.report(mapScalar('call to len() expects a map with explicit keys (non-scalar map)', call.span));
+        if (map.scalar === true)
+          return checker.report(
+            mapScalar('call to len() expects a map with explicit keys (non-scalar map)', call.span),
+          );
         return INT64;
       }
       const type = checker.rvalue(value!);
       if (!type) return undefined;
-      if (type.kind !== 'special' || (type.name !== 'kstack' && type.name !== 'ustack')) return checker.report(badCall('call to len() expects a map, ustack, or kstack', call.span));
+      if (type.kind !== 'special' || (type.name !== 'kstack' && type.name !== 'ustack'))
+        return checker.report(badCall('call to len() expects a map, ustack, or kstack', call.span));
       return INT64;
     },
     emit(e, call) {
@@ -155,12 +176,19 @@ function mapOf(checker: Checker, call: Call): MapInfo | undefined {
   const [first] = call.args;
   if (first!.kind === 'map') return checker.mapOf(first as MapNode);
   for (const one of call.args) checker.visit(one);
-  return checker.report(badCall(`${call.name}() expects a map to be provided`, call.span, `it is called as ${call.name}(@map${call.args.length > 1 ? ', key' : ''})`));
+  return checker.report(
+    badCall(
+      `${call.name}() expects a map to be provided`,
+      call.span,
+      `it is called as ${call.name}(@map${call.args.length > 1 ? ', key' : ''})`,
+    ),
+  );
 }
 
 function noteKey(checker: Checker, call: Call, map: MapInfo, key: Expression, what: string): TraceType | undefined {
   const type = checker.rvalue(key);
-  if (map.scalar === true) return checker.report(mapScalar(`call to ${what} expects a map with explicit keys (non-scalar map)`, call.span));
+  if (map.scalar === true)
+    return checker.report(mapScalar(`call to ${what} expects a map with explicit keys (non-scalar map)`, call.span));
   if (map.scalar === undefined) map.scalar = false;
   if (type) checker.noteKey(map, type, key.span);
   return BOOL;
@@ -171,5 +199,3 @@ function found(e: Emitter, call: Call): string {
   const map = e.checker.mapOf(call.args[0] as MapNode);
   return e.scratchVariable('char *', `bpf_map_lookup_elem(&${e.mapSymbol(map.name)}, ${e.keyOf(call.args[1]!, map)})`);
 }
-void sizeOf;
-void special;

@@ -1,5 +1,5 @@
-import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
 import type { Checker } from '../check.ts';
+import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
 import { literal } from '../emit.ts';
 import { BOOL, literalType, NONE, pointer, sizeOf, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -18,8 +18,19 @@ export const META: readonly FunctionSpec[] = [
       if (name === undefined) return checker.report(notConstant('the name of an option', call.span));
       checker.namedOptions.set(name, { summary: call.args[2] && checker.textOf(call.args[2]) });
       const value = optionOf(checker, call);
-      if (value === undefined) return checker.report(badOption(name, call.args[1] === undefined || call.args[1].kind === 'bool' ? 'bool' : 'integer', checker.options.named.get(name) ?? ''));
-      return typeof value === 'string' ? string(value.length + 1) : typeof value === 'boolean' ? BOOL : literalType(value);
+      if (value === undefined)
+        return checker.report(
+          badOption(
+            name,
+            call.args[1] === undefined || call.args[1].kind === 'bool' ? 'bool' : 'integer',
+            checker.options.named.get(name) ?? '',
+          ),
+        );
+      return typeof value === 'string'
+        ? string(value.length + 1)
+        : typeof value === 'boolean'
+          ? BOOL
+          : literalType(value);
     },
     constant(checker, call) {
       const value = optionOf(checker, call);
@@ -44,7 +55,10 @@ export const META: readonly FunctionSpec[] = [
     signature: 'config',
     summary: 'the settings of the script, as a record',
     check(checker) {
-      return { kind: 'record', fields: Object.entries(checker.options.config).map(([name, value]) => ({ name, type: settingType(value) })) };
+      return {
+        kind: 'record',
+        fields: Object.entries(checker.options.config).map(([name, value]) => ({ name, type: settingType(value) })),
+      };
     },
     emit(e, call, dest) {
       const type = call.type as TraceType & { kind: 'record' };
@@ -54,7 +68,12 @@ export const META: readonly FunctionSpec[] = [
         const align = field.kind === 'int' ? 8 : 1;
         at = Math.ceil(at / align) * align;
         if (typeof value === 'string') e.storeText(at === 0 ? dest! : `(${dest} + ${at})`, sizeOf(field), value);
-        else e.storeScalar(at === 0 ? dest! : `(${dest} + ${at})`, field, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
+        else
+          e.storeScalar(
+            at === 0 ? dest! : `(${dest} + ${at})`,
+            field,
+            typeof value === 'boolean' ? (value ? '1' : '0') : String(value),
+          );
         at += sizeOf(field);
       }
       return dest;
@@ -64,7 +83,11 @@ export const META: readonly FunctionSpec[] = [
   question('is_ptr', 'whether something is a pointer', (type) => type.kind === 'pointer'),
   question('is_array', 'whether something is an array', (type) => type.kind === 'array'),
   question('is_integer', 'whether something is an integer', (type) => type.kind === 'int'),
-  question('is_unsigned_integer', 'whether something is an unsigned integer', (type) => type.kind === 'int' && !type.signed),
+  question(
+    'is_unsigned_integer',
+    'whether something is an unsigned integer',
+    (type) => type.kind === 'int' && !type.signed,
+  ),
   {
     names: ['is_literal', '__builtin_is_literal'],
     arity: [1, 1],
@@ -84,7 +107,8 @@ export const META: readonly FunctionSpec[] = [
     check(checker, call) {
       for (const arg of call.args) checker.rvalue(arg);
       const value = checker.constant(call.args[0]!);
-      if (value === 0n) return checker.report(badCall(checker.textOf(call.args[1]!) ?? 'static assertion failed', call.span));
+      if (value === 0n)
+        return checker.report(badCall(checker.textOf(call.args[1]!) ?? 'static assertion failed', call.span));
       return NONE;
     },
     emit: () => undefined,
@@ -97,7 +121,9 @@ export const META: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       checker.rvalue(call.args[0]!);
-      return checker.textOf(call.args[0]!) === undefined ? checker.report(badCall(`${call.name}() accepts a string literal only`, call.span)) : BOOL;
+      return checker.textOf(call.args[0]!) === undefined
+        ? checker.report(badCall(`${call.name}() accepts a string literal only`, call.span))
+        : BOOL;
     },
     constant(checker, call) {
       const name = checker.textOf(call.args[0]!);
@@ -116,7 +142,12 @@ export const META: readonly FunctionSpec[] = [
       const [, of, member] = call.args;
       const struct = of!.kind === 'typeof' ? checker.typeNamed(of!.of, true) : checker.visit(of!);
       if (!type || !struct) return undefined;
-      if (member!.kind !== 'name' || struct.kind !== 'struct' || !struct.fields().some((one) => one.name === member!.name)) return checker.report(badCall('container_of() wants a struct and one of its members', call.span));
+      if (
+        member!.kind !== 'name' ||
+        struct.kind !== 'struct' ||
+        !struct.fields().some((one) => one.name === member!.name)
+      )
+        return checker.report(badCall('container_of() wants a struct and one of its members', call.span));
       return pointer(struct, type.kind === 'pointer' ? type.space : 'none');
     },
     emit(e, call) {
@@ -136,12 +167,16 @@ export const META: readonly FunctionSpec[] = [
     check(checker, call) {
       for (const arg of call.args) checker.rvalue(arg);
       if (!checker.options.unsafe) return checker.report(unsafe('write_user', call.span));
-      if (checker.constant(call.args[2]!) === undefined) return checker.report(notConstant('the length of write_user()', call.args[2]!.span));
+      if (checker.constant(call.args[2]!) === undefined)
+        return checker.report(notConstant('the length of write_user()', call.args[2]!.span));
       return BOOL;
     },
     emit(e, call) {
       const count = Math.min(Number(e.checker.constant(call.args[2]!)), sizeOf(call.args[1]!.type!));
-      return e.keep(BOOL, `bpf_probe_write_user((void *)(${e.value(call.args[0]!)}), ${e.addressable(call.args[1]!)}, ${count}) == 0`);
+      return e.keep(
+        BOOL,
+        `bpf_probe_write_user((void *)(${e.value(call.args[0]!)}), ${e.addressable(call.args[1]!)}, ${count}) == 0`,
+      );
     },
   },
 ];

@@ -20,7 +20,10 @@ export const OUTPUT: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       for (const arg of call.args) checker.rvalue(arg);
-      checker.warn("The debugf() builtin is not recommended for production use. For more information see bpf_trace_printk in bpf-helpers(7).", call.span);
+      checker.warn(
+        'The debugf() builtin is not recommended for production use. For more information see bpf_trace_printk in bpf-helpers(7).',
+        call.span,
+      );
       return format(checker, call) === undefined ? undefined : NONE;
     },
     emit(e, call) {
@@ -30,7 +33,9 @@ export const OUTPUT: readonly FunctionSpec[] = [
         return type.kind === 'string' ? e.ref(one) : e.value(one);
       });
       const wide = text.replace(/%([-0 #]*\d*)(?:hh|h|ll|l)?([diuxX])/g, '%$1ll$2');
-      e.emit(`  { static const char skep_fmt[] = ${JSON.stringify(wide)}; bpf_trace_printk(skep_fmt, sizeof(skep_fmt)${args.map((one) => `, (u64)(${one})`).join('')}); }`);
+      e.emit(
+        `  { static const char skep_fmt[] = ${JSON.stringify(wide)}; bpf_trace_printk(skep_fmt, sizeof(skep_fmt)${args.map((one) => `, (u64)(${one})`).join('')}); }`,
+      );
       return undefined;
     },
   },
@@ -48,7 +53,13 @@ export const OUTPUT: readonly FunctionSpec[] = [
       });
       let at = 0;
       const message = text.replace(/%[a-z]+/g, () => values[at++] ?? '');
-      checker.report(userFailure(message, call.span, (call.expandedAt ?? []).map((span) => ({ message: 'expanded from', span }))));
+      checker.report(
+        userFailure(
+          message,
+          call.span,
+          (call.expandedAt ?? []).map((span) => ({ message: 'expanded from', span })),
+        ),
+      );
       return NONE;
     },
     emit: () => undefined,
@@ -67,8 +78,10 @@ export const OUTPUT: readonly FunctionSpec[] = [
           checker.rvalue(one);
           if (checker.constant(one) === undefined) checker.report(notConstant(`the argument of print()`, one.span));
         }
-        if (map.scalar && rest.length > 0 && map.value && map.value.kind !== 'aggregate') checker.report(mapScalar('Non-map-key print() only takes 1 argument, 2 found', call.span));
-        if (map.value?.kind === 'aggregate' && map.value.name === 'stats' && rest.length > 0) checker.warn('print()\'s top and div arguments are ignored when used on stats() maps.', call.span);
+        if (map.scalar && rest.length > 0 && map.value && map.value.kind !== 'aggregate')
+          checker.report(mapScalar('Non-map-key print() only takes 1 argument, 2 found', call.span));
+        if (map.value?.kind === 'aggregate' && map.value.name === 'stats' && rest.length > 0)
+          checker.warn("print()'s top and div arguments are ignored when used on stats() maps.", call.span);
         value!.type = map.value;
         return NONE;
       }
@@ -86,13 +99,21 @@ export const OUTPUT: readonly FunctionSpec[] = [
       e.within(call);
       if (value!.kind === 'map') {
         const number = (one: Expression | undefined) => one && e.checker.constant(one);
-        e.action({ kind: 'printMap', map: value!.name, top: top ? Number(number(top)) : undefined, div: number(div) }, call.span);
+        e.action(
+          { kind: 'printMap', map: value!.name, top: top ? Number(number(top)) : undefined, div: number(div) },
+          call.span,
+        );
         return undefined;
       }
       if (value!.kind === 'element' && value!.type?.kind === 'aggregate' && !isCastable(value!.type)) {
         // One element of a histogram: user space finds its buckets by the key.
         const map = e.checker.mapOf(value!.map);
-        e.action({ kind: 'printMap', map: map.name, top: undefined, div: undefined }, call.span, [value!.key], [map.key!]);
+        e.action(
+          { kind: 'printMap', map: map.name, top: undefined, div: undefined },
+          call.span,
+          [value!.key],
+          [map.key!],
+        );
         return undefined;
       }
       e.action({ kind: 'print' }, call.span, [value!]);
@@ -107,7 +128,8 @@ export const OUTPUT: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       if (call.args[0]) checker.rvalue(call.args[0]);
-      if (call.args[0] && checker.textOf(call.args[0]) === undefined) return checker.report(notConstant('the format of time()', call.args[0].span));
+      if (call.args[0] && checker.textOf(call.args[0]) === undefined)
+        return checker.report(notConstant('the format of time()', call.args[0].span));
       return NONE;
     },
     emit(e, call) {
@@ -125,7 +147,10 @@ export const OUTPUT: readonly FunctionSpec[] = [
       const type = checker.rvalue(call.args[0]!);
       if (call.args[1]) checker.rvalue(call.args[1]);
       if (!type) return undefined;
-      if (type.kind !== 'pointer' && type.kind !== 'int') return checker.report(badCall(`join() only supports int or pointer arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'pointer' && type.kind !== 'int')
+        return checker.report(
+          badCall(`join() only supports int or pointer arguments (${type.kind} provided)`, call.span),
+        );
       return NONE;
     },
     emit(e, call) {
@@ -142,7 +167,9 @@ export const OUTPUT: readonly FunctionSpec[] = [
       const word = space === 'user' ? 'user' : 'kernel';
       for (let i = 0; i < JOINED; i++) {
         e.emit(`  bpf_probe_read_${word}(&${item}, 8, (void *)(${at} + ${8 * i}));`);
-        e.emit(`  if (${item}) { bpf_probe_read_${word}_str(${room} + ${8 + i * JOIN_SIZE}, ${JOIN_SIZE}, (void *)${item});`);
+        e.emit(
+          `  if (${item}) { bpf_probe_read_${word}_str(${room} + ${8 + i * JOIN_SIZE}, ${JOIN_SIZE}, (void *)${item});`,
+        );
       }
       e.emit('  }'.repeat(JOINED));
       e.emit(`  *(u64 *)${room} = ${made.id};`);
@@ -158,7 +185,8 @@ export const OUTPUT: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       const type = call.args[0] && checker.rvalue(call.args[0]);
-      if (type && type.kind !== 'int') return checker.report(badCall(`exit() only supports int arguments (${type.kind} provided)`, call.span));
+      if (type && type.kind !== 'int')
+        return checker.report(badCall(`exit() only supports int arguments (${type.kind} provided)`, call.span));
       return NONE;
     },
     emit(e, call) {
@@ -218,19 +246,34 @@ function formatted(name: 'printf' | 'errorf' | 'warnf' | 'cat' | 'system', summa
 function format(checker: Checker, call: Call): true | undefined {
   const [first, ...args] = call.args;
   const text = checker.textOf(first!);
-  if (text === undefined) return first!.type === undefined ? undefined : checker.report(notConstant(`the format of ${call.name}()`, first!.span));
+  if (text === undefined)
+    return first!.type === undefined
+      ? undefined
+      : checker.report(notConstant(`the format of ${call.name}()`, first!.span));
   const pieces = parseFormat(text);
-  if (pieces === undefined) return checker.report(badFormat(`${call.name}: unknown conversion in the format`, first!.span));
+  if (pieces === undefined)
+    return checker.report(badFormat(`${call.name}: unknown conversion in the format`, first!.span));
   const places = pieces.filter((one): one is FormatPlace => one.kind === 'place');
   if (places.length !== args.length) {
     const [more, less] = places.length > args.length ? ['Not enough', places.length] : ['Too many', places.length];
-    return checker.report(badFormat(`${call.name}: ${more} arguments for format string (${args.length} supplied, ${less} expected)`, call.span));
+    return checker.report(
+      badFormat(
+        `${call.name}: ${more} arguments for format string (${args.length} supplied, ${less} expected)`,
+        call.span,
+      ),
+    );
   }
   for (const [i, place] of places.entries()) {
     const arg = args[i]!;
     if (!arg.type) return undefined;
     const type = asNumber(arg.type);
-    if (!fits(place, type)) return checker.report(badFormat(`${call.name}: %${place.conversion} specifier expects a value of type ${wanted(place)} (${type.kind === 'special' ? type.name : type.kind} supplied)`, arg.span));
+    if (!fits(place, type))
+      return checker.report(
+        badFormat(
+          `${call.name}: %${place.conversion} specifier expects a value of type ${wanted(place)} (${type.kind === 'special' ? type.name : type.kind} supplied)`,
+          arg.span,
+        ),
+      );
   }
   return true;
 }

@@ -1,9 +1,9 @@
 import { PT_REGS } from '@skep/abi';
-import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
 import { cName } from '../context.ts';
+import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
 import { type Emitter, plus } from '../emit.ts';
-import { asNumber, BOOL, INT64, int, NONE, pointer, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
-import type { Call, FunctionSpec } from './spec.ts';
+import { asNumber, BOOL, int, NONE, pointer, sizeOf, special, string, UINT64 } from '../type.ts';
+import type { FunctionSpec } from './spec.ts';
 
 /** What the probe gives: arguments, registers, results, stacks, and addresses of symbols. */
 export const PROBE: readonly FunctionSpec[] = [
@@ -15,13 +15,18 @@ export const PROBE: readonly FunctionSpec[] = [
     check(checker, call) {
       const { args } = checker.unit.context;
       if (args) return args;
-      return checker.report(notHere("The args builtin", checker.unit.probe.kind, call.span, 'use arg0, arg1 …'));
+      return checker.report(notHere('The args builtin', checker.unit.probe.kind, call.span, 'use arg0, arg1 …'));
     },
     emit(e, call, dest) {
       const { shape, args } = e.unit.context;
       if (shape === 'record' || shape === 'slots') e.read('kernel', dest!, sizeOf(args!), e.context(), call.span);
       else {
-        for (const [i, field] of args!.fields().entries()) e.storeScalar(plus(dest!, field.offset), field.type.kind === 'int' || field.type.kind === 'pointer' ? field.type : UINT64, register(e, PT_REGS.x86_64.args[i]!));
+        for (const [i, field] of args!.fields().entries())
+          e.storeScalar(
+            plus(dest!, field.offset),
+            field.type.kind === 'int' || field.type.kind === 'pointer' ? field.type : UINT64,
+            register(e, PT_REGS.x86_64.args[i]!),
+          );
       }
       return dest;
     },
@@ -48,8 +53,12 @@ export const PROBE: readonly FunctionSpec[] = [
       const match = /^(s?)arg(\d+)$/.exec(call.name)!;
       if (kind === 'usdt') return UINT64;
       if (shape === 'slots' && kind === 'rawtracepoint') return UINT64;
-      if (kind !== 'kprobe' && kind !== 'uprobe') return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, 'use args'));
-      if (match[1] === '' && Number(match[2]) >= PT_REGS.x86_64.args.length) return checker.report(badCall(`x86_64 doesn't support ${call.name}`, call.span, `further arguments are on the stack: sarg0`));
+      if (kind !== 'kprobe' && kind !== 'uprobe')
+        return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, 'use args'));
+      if (match[1] === '' && Number(match[2]) >= PT_REGS.x86_64.args.length)
+        return checker.report(
+          badCall(`x86_64 doesn't support ${call.name}`, call.span, `further arguments are on the stack: sarg0`),
+        );
       return UINT64;
     },
     emit(e, call) {
@@ -75,7 +84,12 @@ export const PROBE: readonly FunctionSpec[] = [
     summary: 'the result of the function, where it returns',
     check(checker, call) {
       const { retval } = checker.unit.context;
-      return retval ?? checker.report(notHere("The retval builtin", checker.unit.probe.kind, call.span, 'use kretprobe, uretprobe or fexit'));
+      return (
+        retval ??
+        checker.report(
+          notHere('The retval builtin', checker.unit.probe.kind, call.span, 'use kretprobe, uretprobe or fexit'),
+        )
+      );
     },
     emit(e, call) {
       const { context } = e.unit;
@@ -94,8 +108,16 @@ export const PROBE: readonly FunctionSpec[] = [
       checker.rvalue(call.args[0]!);
       const name = checker.textOf(call.args[0]!);
       if (name === undefined) return undefined;
-      if (checker.unit.context.shape !== 'registers' && checker.unit.context.shape !== 'usdt') return checker.report(notHere('reg()', checker.unit.probe.kind, call.span));
-      if (!(name in PT_REGS.x86_64.offsets)) return checker.report(badCall(`'${name}' is not a valid register on this architecture (x86_64)`, call.span, `there are ${Object.keys(PT_REGS.x86_64.offsets).join(', ')}`));
+      if (checker.unit.context.shape !== 'registers' && checker.unit.context.shape !== 'usdt')
+        return checker.report(notHere('reg()', checker.unit.probe.kind, call.span));
+      if (!(name in PT_REGS.x86_64.offsets))
+        return checker.report(
+          badCall(
+            `'${name}' is not a valid register on this architecture (x86_64)`,
+            call.span,
+            `there are ${Object.keys(PT_REGS.x86_64.offsets).join(', ')}`,
+          ),
+        );
       return UINT64;
     },
     emit: (e, call) => register(e, e.checker.textOf(call.args[0]!)!),
@@ -109,13 +131,14 @@ export const PROBE: readonly FunctionSpec[] = [
       const { kind } = checker.unit.probe;
       if (kind === 'uprobe' || kind === 'uretprobe') return special('usym');
       if (kind === 'kprobe' || kind === 'kretprobe' || kind === 'fentry' || kind === 'fexit') return special('ksym');
-      return checker.report(notHere("The func builtin", kind, call.span));
+      return checker.report(notHere('The func builtin', kind, call.span));
     },
     emit(e, _call, dest) {
       const { kind } = e.unit.probe;
       if (kind === 'uprobe') e.emit(`  *(u64 *)(${dest}) = ${register(e, 'ip')};`);
       else e.emit(`  *(u64 *)(${dest}) = bpf_get_func_ip(${e.context()});`);
-      if (kind === 'uprobe' || kind === 'uretprobe') e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      if (kind === 'uprobe' || kind === 'uretprobe')
+        e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
       return dest;
     },
   },
@@ -151,7 +174,11 @@ export const PROBE: readonly FunctionSpec[] = [
     check: () => int(1, false),
     emit(e) {
       const { context, probe } = e.unit;
-      if (context.shape === 'registers' && (probe.kind === 'profile' || probe.kind === 'software' || probe.kind === 'hardware')) return e.keep(int(1, false), `(${register(e, 'cs')} & 3) == 3`);
+      if (
+        context.shape === 'registers' &&
+        (probe.kind === 'profile' || probe.kind === 'software' || probe.kind === 'hardware')
+      )
+        return e.keep(int(1, false), `(${register(e, 'cs')} & 3) == 3`);
       return context.user ? '1' : '0';
     },
   },
@@ -163,7 +190,7 @@ export const PROBE: readonly FunctionSpec[] = [
     signature: 'ksym(address)',
     summary: 'an address of the kernel, printed as a name',
     onlyCalled: true,
-    check: (checker, call) => addressArgument(call, checker.rvalue(call.args[0]!)) && special('ksym'),
+    check: (checker, call) => checker.rvalue(call.args[0]!) && special('ksym'),
     emit(e, call, dest) {
       e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
       return dest;
@@ -175,7 +202,7 @@ export const PROBE: readonly FunctionSpec[] = [
     signature: 'usym(address)',
     summary: 'an address of the process, printed as a name',
     onlyCalled: true,
-    check: (checker, call) => addressArgument(call, checker.rvalue(call.args[0]!)) && special('usym'),
+    check: (checker, call) => checker.rvalue(call.args[0]!) && special('usym'),
     emit(e, call, dest) {
       e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
       e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
@@ -192,7 +219,14 @@ export const PROBE: readonly FunctionSpec[] = [
       checker.rvalue(call.args[0]!);
       const name = checker.textOf(call.args[0]!);
       if (name === undefined) return undefined;
-      if (checker.final && checker.options.target.kernelSymbol?.(name) === undefined) return checker.report(notFound(`Failed to resolve kernel symbol: ${name}`, call.span, '/proc/kallsyms lists them; their addresses are shown to root'));
+      if (checker.final && checker.options.target.kernelSymbol?.(name) === undefined)
+        return checker.report(
+          notFound(
+            `Failed to resolve kernel symbol: ${name}`,
+            call.span,
+            '/proc/kallsyms lists them; their addresses are shown to root',
+          ),
+        );
       return pointer(UINT64, 'kernel');
     },
     emit: (e, call) => `${e.checker.options.target.kernelSymbol!(e.checker.textOf(call.args[0]!)!)}ULL`,
@@ -209,7 +243,14 @@ export const PROBE: readonly FunctionSpec[] = [
       if (name === undefined) return undefined;
       const btf = checker.options.target.btf?.();
       const id = btf?.find(name, 'var');
-      if (id === undefined) return checker.report(notFound(`Could not resolve variable "${name}" from BTF`, call.span, 'only variables that BTF knows can be found'));
+      if (id === undefined)
+        return checker.report(
+          notFound(
+            `Could not resolve variable "${name}" from BTF`,
+            call.span,
+            'only variables that BTF knows can be found',
+          ),
+        );
       return pointer(UINT64, 'kernel');
     },
     emit(e, call) {
@@ -230,12 +271,27 @@ export const PROBE: readonly FunctionSpec[] = [
       checker.rvalue(call.args[0]!);
       const name = checker.textOf(call.args[0]!);
       const { probe } = checker.unit;
-      if (probe.kind !== 'uprobe' && probe.kind !== 'uretprobe' && probe.kind !== 'usdt') return checker.report(notHere('uaddr()', probe.kind, call.span));
+      if (probe.kind !== 'uprobe' && probe.kind !== 'uretprobe' && probe.kind !== 'usdt')
+        return checker.report(notHere('uaddr()', probe.kind, call.span));
       if (name === undefined) return undefined;
       const executable = checker.options.target.executable?.(probe.binary);
       const symbol = executable?.symbol(name);
-      if (!symbol) return checker.report(notFound(`Could not resolve symbol: ${probe.binary}:${name}`, call.span, '`nm` lists the symbols of a binary'));
-      if (!executable!.fixed) return checker.report(refusedProbe('uaddr() of a position-independent program is not supported', call.span, 'link the program with -no-pie'));
+      if (!symbol)
+        return checker.report(
+          notFound(
+            `Could not resolve symbol: ${probe.binary}:${name}`,
+            call.span,
+            '`nm` lists the symbols of a binary',
+          ),
+        );
+      if (!executable!.fixed)
+        return checker.report(
+          refusedProbe(
+            'uaddr() of a position-independent program is not supported',
+            call.span,
+            'link the program with -no-pie',
+          ),
+        );
       const size = [1, 2, 4, 8].includes(symbol.size) ? symbol.size : 8;
       return pointer(int(size, false), 'user');
     },
@@ -257,9 +313,11 @@ export const PROBE: readonly FunctionSpec[] = [
       const type = checker.rvalue(call.args[0]!);
       if (call.args[1]) checker.rvalue(call.args[1]);
       const { kind } = checker.unit.probe;
-      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'iter') return checker.report(notHere('path()', kind, call.span, 'use fentry or iter:task_file'));
+      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'iter')
+        return checker.report(notHere('path()', kind, call.span, 'use fentry or iter:task_file'));
       if (!type) return undefined;
-      if (type.kind !== 'struct' && type.kind !== 'pointer') return checker.report(badCall(`path() only supports pointer or record arguments`, call.span));
+      if (type.kind !== 'struct' && type.kind !== 'pointer')
+        return checker.report(badCall(`path() only supports pointer or record arguments`, call.span));
       const size = call.args[1] && checker.constant(call.args[1]);
       return string(size === undefined ? checker.options.config.max_strlen + 1 : Number(size));
     },
@@ -283,7 +341,8 @@ export const PROBE: readonly FunctionSpec[] = [
     check(checker, call) {
       checker.rvalue(call.args[0]!);
       const { kind } = checker.unit.probe;
-      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'rawtracepoint') return checker.report(notHere('socket_cookie()', kind, call.span));
+      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'rawtracepoint')
+        return checker.report(notHere('socket_cookie()', kind, call.span));
       return UINT64;
     },
     emit: (e, call) => e.keep(UINT64, `bpf_get_socket_cookie((void *)${e.value(call.args[0]!)})`),
@@ -294,7 +353,14 @@ export const PROBE: readonly FunctionSpec[] = [
     signature: 'skboutput(file, skb, length, offset)',
     summary: 'not supported',
     onlyCalled: true,
-    check: (checker, call) => checker.report(refusedProbe('skboutput() is not supported', call.span, 'write packets with `skep run` and an XDP or tc program')),
+    check: (checker, call) =>
+      checker.report(
+        refusedProbe(
+          'skboutput() is not supported',
+          call.span,
+          'write packets with `skep run` and an XDP or tc program',
+        ),
+      ),
     emit: () => '0',
   },
   {
@@ -315,11 +381,6 @@ function variableType(e: Emitter, name: string): string {
   return variable.kind === 'var' ? cName(btf, variable.type) : 'int';
 }
 
-function addressArgument(call: Call, type: TraceType | undefined): TraceType | undefined {
-  void call;
-  return type;
-}
-
 function address(name: 'kptr' | 'uptr', space: 'kernel' | 'user'): FunctionSpec {
   return {
     names: [name],
@@ -330,7 +391,8 @@ function address(name: 'kptr' | 'uptr', space: 'kernel' | 'user'): FunctionSpec 
     check(checker, call) {
       const type = checker.rvalue(call.args[0]!);
       if (!type) return undefined;
-      if (type.kind !== 'pointer' && type.kind !== 'int') return checker.report(badCall(`${name}() only supports pointer arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'pointer' && type.kind !== 'int')
+        return checker.report(badCall(`${name}() only supports pointer arguments (${type.kind} provided)`, call.span));
       return pointer(type.kind === 'pointer' ? type.to : UINT64, space);
     },
     emit: (e, call) => e.value(call.args[0]!),
@@ -351,25 +413,33 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
         else {
           checker.rvalue(arg);
           const value = checker.constant(arg);
-          if (value === undefined) return checker.report(badCall(`Invalid stack mode for ${name}()`, arg.span, 'modes are bpftrace, perf, raw, build_id'));
-          if (value > 127n || value < 0n) return checker.report(badCall(`${name}([int limit]): limit shouldn't exceed 127, ${value} given`, call.span));
+          if (value === undefined)
+            return checker.report(
+              badCall(`Invalid stack mode for ${name}()`, arg.span, 'modes are bpftrace, perf, raw, build_id'),
+            );
+          if (value > 127n || value < 0n)
+            return checker.report(
+              badCall(`${name}([int limit]): limit shouldn't exceed 127, ${value} given`, call.span),
+            );
           limit = Number(value);
         }
       }
-      if (mode === 'build_id' && name === 'kstack') return checker.report(badCall('stack mode build_id is only available for ustack', call.span));
+      if (mode === 'build_id' && name === 'kstack')
+        return checker.report(badCall('stack mode build_id is only available for ustack', call.span));
       return special(name, { mode, limit });
     },
     emit(e, call, dest) {
       e.out.stacks = true;
       const type = call.type as { limit?: number };
       const flags = name === 'ustack' ? '0x100' : '0';
-      const { shape } = e.unit.context;
-      void shape;
       e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &skep_stacks, ${flags});`);
       e.emit(`  *(u32 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
       if (e.unit.measuresStacks) {
         const room = e.room(127 * 8);
-        const size = e.scratchVariable('s64', `bpf_get_stack(${e.context()}, ${room}, ${8 * (type.limit ?? 127)}, ${flags})`);
+        const size = e.scratchVariable(
+          's64',
+          `bpf_get_stack(${e.context()}, ${room}, ${8 * (type.limit ?? 127)}, ${flags})`,
+        );
         e.emit(`  *(u32 *)(${dest} + 12) = ${size} > 0 ? (u32)(${size} / 8) : 0;`);
       } else e.emit(`  *(u32 *)(${dest} + 12) = 0;`);
       return dest;
@@ -378,10 +448,11 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
 }
 
 function kindName(kind: string): string {
-  return kind === 'begin' || kind === 'end' || kind === 'self' || kind === 'test' || kind === 'bench' ? 'special' : kind;
+  return kind === 'begin' || kind === 'end' || kind === 'self' || kind === 'test' || kind === 'bench'
+    ? 'special'
+    : kind;
 }
 
 function register(e: Emitter, name: string): string {
   return e.keep(UINT64, `*(u64 *)((char *)${e.context()} + ${PT_REGS.x86_64.offsets[name]})`);
 }
-void INT64;

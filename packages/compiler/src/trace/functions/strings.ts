@@ -1,9 +1,8 @@
-import { ERRNO } from '../names.ts';
 import type { Expression } from '../ast.ts';
 import { type Checker, shown } from '../check.ts';
 import { badCall, notConstant } from '../diagnostics.ts';
 import { type Emitter, plus } from '../emit.ts';
-import { SIGNALS, SYSCALLS } from '../names.ts';
+import { ERRNO, SIGNALS, SYSCALLS } from '../names.ts';
 import { asNumber, BOOL, INT64, int, NONE, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
@@ -23,12 +22,18 @@ export const STRINGS: readonly FunctionSpec[] = [
       if (size && size.kind !== 'int') return checker.report(badCall('str() expects an integer length', length!.span));
       if (text !== undefined) {
         const limit = length ? checker.constant(length) : undefined;
-        return string(Math.min(text.length + 1, limit === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Number(limit))));
+        return string(
+          Math.min(text.length + 1, limit === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Number(limit))),
+        );
       }
       if (!type) return undefined;
       const standard = checker.options.config.max_strlen + 1;
-      if (type.kind === 'string') return length ? string(Math.max(1, Math.min(type.size, sizeFor(checker, length, type.size)))) : type;
-      if (type.kind !== 'pointer' && type.kind !== 'int' && type.kind !== 'array') return checker.report(badCall(`str() expects an integer or a pointer type as first argument (${type.kind} provided)`, call.span));
+      if (type.kind === 'string')
+        return length ? string(Math.max(1, Math.min(type.size, sizeFor(checker, length, type.size)))) : type;
+      if (type.kind !== 'pointer' && type.kind !== 'int' && type.kind !== 'array')
+        return checker.report(
+          badCall(`str() expects an integer or a pointer type as first argument (${type.kind} provided)`, call.span),
+        );
       return string(length ? Math.max(1, sizeFor(checker, length, standard)) : standard);
     },
     text(checker, call) {
@@ -68,8 +73,11 @@ export const STRINGS: readonly FunctionSpec[] = [
       if (!type) return undefined;
       const limit = checker.options.config.max_strlen;
       if (!length) {
-        if (type.kind === 'array' || type.kind === 'string') return { kind: 'buffer', size: Math.min(sizeOf(type), limit) };
-        return checker.report(badCall('buf() expects a length argument for non-array type', call.span, 'write buf(pointer, 16)'));
+        if (type.kind === 'array' || type.kind === 'string')
+          return { kind: 'buffer', size: Math.min(sizeOf(type), limit) };
+        return checker.report(
+          badCall('buf() expects a length argument for non-array type', call.span, 'write buf(pointer, 16)'),
+        );
       }
       const constant = checker.constant(length);
       return { kind: 'buffer', size: constant === undefined ? limit : Math.min(Math.max(1, Number(constant)), limit) };
@@ -87,7 +95,8 @@ export const STRINGS: readonly FunctionSpec[] = [
         count = `(u32)${wanted}`;
       }
       e.emit(`  *(u32 *)(${dest}) = ${count};`);
-      if (type.kind === 'pointer' || type.kind === 'int') e.read(type.kind === 'pointer' ? type.space : 'none', plus(dest!, 4), count, e.value(value!), call.span);
+      if (type.kind === 'pointer' || type.kind === 'int')
+        e.read(type.kind === 'pointer' ? type.space : 'none', plus(dest!, 4), count, e.value(value!), call.span);
       else {
         const at = e.ref(value!);
         e.copy(plus(dest!, 4), at, Math.min(size, sizeOf(type)));
@@ -118,7 +127,7 @@ export const STRINGS: readonly FunctionSpec[] = [
     summary: 'bytes that there is room for',
     onlyCalled: true,
     check: (checker, call) => textArgument(checker, call, 0) && INT64,
-    emit: (e, call) => String(sizeOf(asNumber(call.args[0]!.type!))),
+    emit: (_, call) => String(sizeOf(asNumber(call.args[0]!.type!))),
   },
   {
     names: ['strncmp'],
@@ -168,7 +177,9 @@ export const STRINGS: readonly FunctionSpec[] = [
     check(checker, call) {
       const a = textArgument(checker, call, 0);
       const b = textArgument(checker, call, 1);
-      return a && b ? string(Math.min(sizeOf(a) + sizeOf(b) - 1, Math.max(checker.options.config.max_strlen, sizeOf(a)))) : undefined;
+      return a && b
+        ? string(Math.min(sizeOf(a) + sizeOf(b) - 1, Math.max(checker.options.config.max_strlen, sizeOf(a))))
+        : undefined;
     },
     emit(e, call, dest) {
       const size = sizeOf(call.type!);
@@ -193,13 +204,16 @@ export const STRINGS: readonly FunctionSpec[] = [
     check(checker, call) {
       const type = checker.rvalue(call.args[0]!);
       if (!type) return undefined;
-      if (type.kind !== 'int') return checker.report(badCall(`bswap() only supports int arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'int')
+        return checker.report(badCall(`bswap() only supports int arguments (${type.kind} provided)`, call.span));
       return int(type.size, false);
     },
     emit(e, call) {
       const type = call.args[0]!.type as { size: number };
       const value = e.value(call.args[0]!);
-      return type.size === 1 ? e.keep(call.type!, `(u8)(${value})`) : e.keep(call.type!, `__builtin_bswap${type.size * 8}((u${type.size * 8})(${value}))`);
+      return type.size === 1
+        ? e.keep(call.type!, `(u8)(${value})`)
+        : e.keep(call.type!, `__builtin_bswap${type.size * 8}((u${type.size * 8})(${value}))`);
     },
   },
   {
@@ -233,8 +247,12 @@ export const STRINGS: readonly FunctionSpec[] = [
       if (call.args[1]) checker.rvalue(call.args[0]!);
       const type = checker.rvalue(value);
       if (!type) return undefined;
-      const ok = type.kind === 'int' || type.kind === 'pointer' || ((type.kind === 'array' || type.kind === 'string') && (sizeOf(type) === 4 || sizeOf(type) === 16));
-      if (!ok) return checker.report(badCall(`ntop() expects an integer or array argument, got ${type.kind}`, call.span));
+      const ok =
+        type.kind === 'int' ||
+        type.kind === 'pointer' ||
+        ((type.kind === 'array' || type.kind === 'string') && (sizeOf(type) === 4 || sizeOf(type) === 16));
+      if (!ok)
+        return checker.report(badCall(`ntop() expects an integer or array argument, got ${type.kind}`, call.span));
       return special('inet');
     },
     emit(e, call, dest) {
@@ -263,11 +281,18 @@ export const STRINGS: readonly FunctionSpec[] = [
       checker.rvalue(call.args[0]!);
       const written = checker.textOf(call.args[0]!);
       const bytes = written === undefined ? undefined : addressBytes(written);
-      if (bytes === undefined) return checker.report(badCall(`pton() expects an string argument of an IPv4/IPv6 address, got ${written ?? 'something else'}`, call.span));
+      if (bytes === undefined)
+        return checker.report(
+          badCall(
+            `pton() expects an string argument of an IPv4/IPv6 address, got ${written ?? 'something else'}`,
+            call.span,
+          ),
+        );
       return { kind: 'array', of: int(1, false), count: bytes.length };
     },
     emit(e, call, dest) {
-      for (const [i, byte] of addressBytes(e.checker.textOf(call.args[0]!)!)!.entries()) e.emit(`  (${dest})[${i}] = ${byte > 127 ? byte - 256 : byte};`);
+      for (const [i, byte] of addressBytes(e.checker.textOf(call.args[0]!)!)!.entries())
+        e.emit(`  (${dest})[${i}] = ${byte > 127 ? byte - 256 : byte};`);
       return dest;
     },
   },
@@ -279,15 +304,22 @@ export const STRINGS: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       for (const arg of call.args) checker.rvalue(arg);
-      if (checker.constant(call.args[2]!) === undefined) return checker.report(notConstant('the count of memcmp()', call.args[2]!.span));
+      if (checker.constant(call.args[2]!) === undefined)
+        return checker.report(notConstant('the count of memcmp()', call.args[2]!.span));
       return int(4, true);
     },
     emit(e, call) {
-      const count = Math.min(Number(e.checker.constant(call.args[2]!)), sizeOf(asNumber(call.args[0]!.type!)), sizeOf(asNumber(call.args[1]!.type!)));
+      const count = Math.min(
+        Number(e.checker.constant(call.args[2]!)),
+        sizeOf(asNumber(call.args[0]!.type!)),
+        sizeOf(asNumber(call.args[1]!.type!)),
+      );
       const [a, b] = [e.addressable(call.args[0]!), e.addressable(call.args[1]!)];
       const result = e.scratchVariable('s32', '0');
       const i = e.scratchVariable('u32', '0');
-      e.emit(`  for (${i} = 0; ${i} < ${count}; ${i}++) if (${a}[${i}] != ${b}[${i}]) { ${result} = (u8)${a}[${i}] < (u8)${b}[${i}] ? -1 : 1; break; }`);
+      e.emit(
+        `  for (${i} = 0; ${i} < ${count}; ${i}++) if (${a}[${i}] != ${b}[${i}]) { ${result} = (u8)${a}[${i}] < (u8)${b}[${i}] ? -1 : 1; break; }`,
+      );
       return result;
     },
   },
@@ -299,7 +331,9 @@ function parameterText(checker: Checker, value: Expression): string | undefined 
   if (value.kind === 'string') return value.value;
   if (value.kind === 'binary' && value.op === '+' && value.left.kind === 'positional') {
     const from = checker.constant(value.right);
-    return from === undefined ? undefined : (checker.options.positional[value.left.index - 1] ?? '').slice(Number(from));
+    return from === undefined
+      ? undefined
+      : (checker.options.positional[value.left.index - 1] ?? '').slice(Number(from));
   }
   return value.kind === 'call' || value.kind === 'name' ? checker.textOf(value) : undefined;
 }
@@ -315,8 +349,19 @@ function textArgument(checker: Checker, call: Call, index: number): TraceType | 
   const type = checker.rvalue(arg);
   if (!type) return undefined;
   if (type.kind === 'string') return type;
-  if ((type.kind === 'array' || type.kind === 'pointer') && elementOf(type).kind === 'int' && sizeOf(elementOf(type)) === 1) return type.kind === 'array' ? type : string(checker.options.config.max_strlen + 1);
-  return checker.report(badCall(`${call.name}() expects string-like arguments: strings, arrays or pointers of characters, not ${shown(type.kind)}`, arg.span, 'wrap a pointer in str()'));
+  if (
+    (type.kind === 'array' || type.kind === 'pointer') &&
+    elementOf(type).kind === 'int' &&
+    sizeOf(elementOf(type)) === 1
+  )
+    return type.kind === 'array' ? type : string(checker.options.config.max_strlen + 1);
+  return checker.report(
+    badCall(
+      `${call.name}() expects string-like arguments: strings, arrays or pointers of characters, not ${shown(type.kind)}`,
+      arg.span,
+      'wrap a pointer in str()',
+    ),
+  );
 }
 
 function elementOf(type: TraceType): TraceType {
@@ -341,7 +386,14 @@ function find(e: Emitter, call: Call): string {
 }
 
 /** A number as a name: literal numbers at once, others from a table of the object. */
-function named(name: string, summary: string, argument: string, table: ReadonlyMap<number, string>, otherwise: (n: bigint) => string, size: number): FunctionSpec {
+function named(
+  name: string,
+  summary: string,
+  argument: string,
+  table: ReadonlyMap<number, string>,
+  otherwise: (n: bigint) => string,
+  size: number,
+): FunctionSpec {
   return {
     names: [name],
     arity: [1, 1],
@@ -351,7 +403,8 @@ function named(name: string, summary: string, argument: string, table: ReadonlyM
     check(checker, call) {
       const type = checker.rvalue(call.args[0]!);
       if (!type) return undefined;
-      if (type.kind !== 'int') return checker.report(badCall(`${name}() only supports int arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'int')
+        return checker.report(badCall(`${name}() only supports int arguments (${type.kind} provided)`, call.span));
       return string(size);
     },
     emit(e, call, dest) {
@@ -361,10 +414,14 @@ function named(name: string, summary: string, argument: string, table: ReadonlyM
         return dest;
       }
       const longest = Math.max(...table.keys()) + 1;
-      const rows = Array.from({ length: longest }, (_, i) => (table.get(i) ?? otherwise(BigInt(i))).slice(0, size - 1).padEnd(size, '\0'));
+      const rows = Array.from({ length: longest }, (_, i) =>
+        (table.get(i) ?? otherwise(BigInt(i))).slice(0, size - 1).padEnd(size, '\0'),
+      );
       const symbol = e.out.text([...rows.join('')].map((c) => c.charCodeAt(0)));
       const value = e.keep(UINT64, `(u64)(${e.value(call.args[0]!)})`);
-      e.emit(`  if (${value} < ${longest}) bpf_probe_read_kernel(${dest}, ${size}, (void *)((char *)${symbol} + ${value} * ${size}));`);
+      e.emit(
+        `  if (${value} < ${longest}) bpf_probe_read_kernel(${dest}, ${size}, (void *)((char *)${symbol} + ${value} * ${size}));`,
+      );
       e.emit('  else {');
       e.storeText(dest!, size, 'N/A');
       e.emit('  }');
@@ -391,7 +448,8 @@ function addressBytes(text: string): number[] | undefined {
         const inner = addressBytes(one);
         if (inner?.length !== 4) return undefined;
         found.push(...inner);
-      } else if (/^[0-9a-fA-F]{1,4}$/.test(one)) found.push(Number.parseInt(one, 16) >> 8, Number.parseInt(one, 16) & 0xff);
+      } else if (/^[0-9a-fA-F]{1,4}$/.test(one))
+        found.push(Number.parseInt(one, 16) >> 8, Number.parseInt(one, 16) & 0xff);
       else return undefined;
     }
     return found;

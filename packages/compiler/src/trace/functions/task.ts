@@ -1,8 +1,8 @@
-import { badCall, notFound, notHere, unsafe, warning } from '../diagnostics.ts';
 import type { Checker } from '../check.ts';
+import { badCall, notFound, notHere, unsafe, warning } from '../diagnostics.ts';
 import { type Emitter, literal } from '../emit.ts';
 import { SIGNALS_BY_NAME } from '../names.ts';
-import { asNumber, BOOL, int, INT32, INT64, NONE, pointer, special, string, type TraceType, UINT32, UINT64 } from '../type.ts';
+import { BOOL, INT32, NONE, pointer, special, string, type TraceType, UINT32, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
 /** The current task, processor and time, and what acts on them. */
@@ -70,13 +70,25 @@ export const TASK: readonly FunctionSpec[] = [
     summary: 'nanoseconds of a clock; boot when none is named',
     check(checker, call) {
       const clock = clockOf(call);
-      if (clock === undefined) return checker.report(badCall(`Invalid timestamp mode: ${call.args[0]?.kind === 'name' ? call.args[0].name : 'it must be a name'}`, call.span, 'choose monotonic, boot, tai or sw_tai'));
+      if (clock === undefined)
+        return checker.report(
+          badCall(
+            `Invalid timestamp mode: ${call.args[0]?.kind === 'name' ? call.args[0].name : 'it must be a name'}`,
+            call.span,
+            'choose monotonic, boot, tai or sw_tai',
+          ),
+        );
       if (call.args[0]) call.args[0].type = special('timestamp_mode', { mode: clock });
       return UINT64;
     },
     emit(e, call) {
       const clock = clockOf(call);
-      const helper = { monotonic: 'bpf_ktime_get_ns', boot: 'bpf_ktime_get_boot_ns', tai: 'bpf_ktime_get_tai_ns', sw_tai: 'bpf_ktime_get_boot_ns' }[clock!];
+      const helper = {
+        monotonic: 'bpf_ktime_get_ns',
+        boot: 'bpf_ktime_get_boot_ns',
+        tai: 'bpf_ktime_get_tai_ns',
+        sw_tai: 'bpf_ktime_get_boot_ns',
+      }[clock!];
       return e.keep(UINT64, clock === 'sw_tai' ? `${helper}() + ${literal(e.out.bootOffset, UINT64)}` : `${helper}()`);
     },
   },
@@ -102,14 +114,18 @@ export const TASK: readonly FunctionSpec[] = [
       const type = checker.rvalue(call.args[1]!);
       const format = checker.textOf(call.args[0]!);
       if (!type || format === undefined) return undefined;
-      if (type.kind !== 'int') return checker.report(badCall(`strftime() only supports int arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'int')
+        return checker.report(badCall(`strftime() only supports int arguments (${type.kind} provided)`, call.span));
       return special('timestamp', { format });
     },
     emit(e, call, dest) {
       const { args } = call;
       const clock = args[1]!.kind === 'call' || args[1]!.kind === 'name' ? clockOf(args[1] as Call) : undefined;
       e.storeScalar(dest!, UINT64, `(u64)(${e.value(args[1]!)})`);
-      const number = args[1]!.kind === 'name' || args[1]!.kind === 'call' ? { monotonic: 1, boot: 0, tai: 3, sw_tai: 3 }[clock ?? 'boot'] : 0;
+      const number =
+        args[1]!.kind === 'name' || args[1]!.kind === 'call'
+          ? { monotonic: 1, boot: 0, tai: 3, sw_tai: 3 }[clock ?? 'boot']
+          : 0;
       e.emit(`  *(u64 *)(${dest} + 8) = ${number};`);
       return dest;
     },
@@ -129,7 +145,8 @@ export const TASK: readonly FunctionSpec[] = [
     summary: 'process of the command that -c started',
     check: () => UINT32,
     emit(e, call) {
-      if (e.checker.options.childPid === 0 && call.name === 'cpid') e.action({ kind: 'warnf', format: 'No child command (`-c`); cpid is zero' }, call.span);
+      if (e.checker.options.childPid === 0 && call.name === 'cpid')
+        e.action({ kind: 'warnf', format: 'No child command (`-c`); cpid is zero' }, call.span);
       return String(e.checker.options.childPid);
     },
   },
@@ -151,7 +168,10 @@ export const TASK: readonly FunctionSpec[] = [
       checker.rvalue(call.args[0]!);
       const path = checker.textOf(call.args[0]!);
       if (path === undefined) return checker.report(badCall('cgroupid() wants a literal path', call.span));
-      if (checker.options.target.cgroupId?.(path) === undefined && checker.final) return checker.report(notFound(`there is no cgroup ${path}`, call.span, 'name a directory of a cgroup file system'));
+      if (checker.options.target.cgroupId?.(path) === undefined && checker.final)
+        return checker.report(
+          notFound(`there is no cgroup ${path}`, call.span, 'name a directory of a cgroup file system'),
+        );
       return UINT64;
     },
     emit: (e, call) => `${e.checker.options.target.cgroupId!(e.checker.textOf(call.args[0]!)!)}ULL`,
@@ -166,7 +186,8 @@ export const TASK: readonly FunctionSpec[] = [
       const type = checker.rvalue(call.args[0]!);
       if (call.args[1]) checker.rvalue(call.args[1]);
       if (!type) return undefined;
-      if (type.kind !== 'int') return checker.report(badCall(`cgroup_path() only supports int arguments (${type.kind} provided)`, call.span));
+      if (type.kind !== 'int')
+        return checker.report(badCall(`cgroup_path() only supports int arguments (${type.kind} provided)`, call.span));
       return special('cgroup_path', { format: (call.args[1] && checker.textOf(call.args[1])) ?? '*' });
     },
     emit(e, call, dest) {
@@ -184,7 +205,10 @@ export const TASK: readonly FunctionSpec[] = [
     onlyCalled: true,
     check(checker, call) {
       checker.rvalue(call.args[0]!);
-      if (checker.unit.probe.kind !== 'kprobe') return checker.report(notHere('override()', checker.unit.probe.kind, call.span, 'override() can only be used inside kprobes'));
+      if (checker.unit.probe.kind !== 'kprobe')
+        return checker.report(
+          notHere('override()', checker.unit.probe.kind, call.span, 'override() can only be used inside kprobes'),
+        );
       if (!checker.options.unsafe) return checker.report(unsafe('override', call.span));
       return NONE;
     },
@@ -195,7 +219,13 @@ export const TASK: readonly FunctionSpec[] = [
   },
 ];
 
-function number(name: string, type: TraceType, summary: string, c: (e: Emitter) => string, namespaced = false): FunctionSpec {
+function number(
+  name: string,
+  type: TraceType,
+  summary: string,
+  c: (e: Emitter) => string,
+  namespaced = false,
+): FunctionSpec {
   return {
     names: [name, `__builtin_${name}`],
     arity: [0, namespaced ? 1 : 0],
@@ -204,7 +234,8 @@ function number(name: string, type: TraceType, summary: string, c: (e: Emitter) 
     check(checker, call) {
       if (call.args[0]) {
         const mode = call.args[0].kind === 'name' ? call.args[0].name : '';
-        if (mode !== 'init' && mode !== 'curr_ns') return checker.report(badCall(`Invalid PID namespace mode: ${mode}`, call.span, 'write init or curr_ns'));
+        if (mode !== 'init' && mode !== 'curr_ns')
+          return checker.report(badCall(`Invalid PID namespace mode: ${mode}`, call.span, 'write init or curr_ns'));
       }
       return type;
     },
@@ -220,7 +251,14 @@ function ofTask(name: string, summary: string, type: TraceType, path: readonly [
     summary,
     check(checker, call) {
       if (call.args[0]) checker.rvalue(call.args[0]);
-      if (checker.options.types.type('struct task_struct') === undefined) return checker.report(notFound('the kernel shows no types (BTF), which this needs', call.span, 'run it on a kernel with /sys/kernel/btf/vmlinux'));
+      if (checker.options.types.type('struct task_struct') === undefined)
+        return checker.report(
+          notFound(
+            'the kernel shows no types (BTF), which this needs',
+            call.span,
+            'run it on a kernel with /sys/kernel/btf/vmlinux',
+          ),
+        );
       return type;
     },
     emit(e, call, dest) {
@@ -260,10 +298,17 @@ function sending(name: 'signal' | 'signal_thread', helper: string): FunctionSpec
       if (!SIGNALLING.has(kind)) return checker.report(notHere(`${name}()`, kind, call.span));
       if (!checker.options.unsafe) return checker.report(unsafe(name, call.span));
       const text = checker.textOf(call.args[0]!);
-      if (text !== undefined && SIGNALS_BY_NAME.get(text.replace(/^SIG/, '')) === undefined) return checker.report(badCall(`${text} is not a valid signal`, call.span, 'write its number, or SIGKILL, SIGTERM …'));
+      if (text !== undefined && SIGNALS_BY_NAME.get(text.replace(/^SIG/, '')) === undefined)
+        return checker.report(
+          badCall(`${text} is not a valid signal`, call.span, 'write its number, or SIGKILL, SIGTERM …'),
+        );
       const value = checker.constant(call.args[0]!);
-      if (value !== undefined && (value < 1n || value > 64n)) return checker.report(badCall(`${name}() accepts a string literal or an integer between 1 and 64 (inclusive)`, call.span));
-      if (type && text === undefined && type.kind !== 'int') return checker.report(badCall(`${name}() accepts a string literal or an integer`, call.span));
+      if (value !== undefined && (value < 1n || value > 64n))
+        return checker.report(
+          badCall(`${name}() accepts a string literal or an integer between 1 and 64 (inclusive)`, call.span),
+        );
+      if (type && text === undefined && type.kind !== 'int')
+        return checker.report(badCall(`${name}() accepts a string literal or an integer`, call.span));
       return NONE;
     },
     emit(e, call) {
@@ -275,11 +320,19 @@ function sending(name: 'signal' | 'signal_thread', helper: string): FunctionSpec
     },
   };
 }
-const SIGNALLING: ReadonlySet<string> = new Set(['kprobe', 'kretprobe', 'uprobe', 'uretprobe', 'usdt', 'tracepoint', 'profile', 'fentry', 'fexit', 'rawtracepoint']);
+const SIGNALLING: ReadonlySet<string> = new Set([
+  'kprobe',
+  'kretprobe',
+  'uprobe',
+  'uretprobe',
+  'usdt',
+  'tracepoint',
+  'profile',
+  'fentry',
+  'fexit',
+  'rawtracepoint',
+]);
 
 export function warnOnce(checker: Checker, message: string, call: Call): void {
   if (checker.final) checker.diagnostics.add(warning(message, call.span));
 }
-void asNumber;
-void int;
-void INT64;
