@@ -63,6 +63,55 @@ export function cannotWrite(path: string, why: string): Diagnostic {
   };
 }
 
+export function badShare(text: string): Diagnostic {
+  return {
+    code: 'E9020',
+    severity: 'error',
+    message: `\`${text}\` is no share of a processor`,
+    help: 'write it in per cent of one processor: `1%`, `0.5%`',
+  };
+}
+
+export function noSuchTool(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
+  return {
+    code: 'E9021',
+    severity: 'error',
+    message: `there is no tool \`${name}\``,
+    help: near ? `did you mean \`${near}\`?` : `there are ${names.join(', ')}`,
+  };
+}
+
+export function nothingRecorded(path: string): Diagnostic {
+  return {
+    code: 'E9022',
+    severity: 'error',
+    message: `${path} was not made by a tool`,
+    help: '`skep run FILE --replay` shows what a program of your own recorded; `skep TOOL --replay` tries it with a tool',
+  };
+}
+
+export function commandFailed(command: readonly string[], code: number): Diagnostic {
+  return {
+    code: 'E9023',
+    severity: 'error',
+    message: `\`${command.join(' ')}\` ended with exit code ${code}, so its time means nothing`,
+    help: 'give a command that succeeds',
+  };
+}
+
+export function cannotRun(command: readonly string[], why: string): Diagnostic {
+  return { code: 'E9024', severity: 'error', message: `\`${command.join(' ')}\` cannot be run: ${why}` };
+}
+
+export function noStatistics(why: string): Diagnostic {
+  return {
+    code: 'E9025',
+    severity: 'error',
+    message: `runs of programs are not counted: ${why}`,
+    help: 'it takes Linux 5.8 and CAP_SYS_ADMIN',
+  };
+}
+
 export function noDisk(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
   return {
     code: 'E9007',
@@ -87,5 +136,41 @@ export function noFileSystem(name: string, near: string | undefined, names: read
     severity: 'error',
     message: `the file system \`${name}\` is not known`,
     help: near ? `did you mean \`${near}\`?` : `choose one of ${names.join(', ')}, or leave it out`,
+  };
+}
+
+export function badPlace(pattern: string): Diagnostic {
+  return {
+    code: 'E9010',
+    severity: 'error',
+    message: `\`${pattern}\` names no place`,
+    help: 'write vfs_read, vfs_*, c:malloc, /bin/bash:readline, t:block:block_rq_issue or u:FILE:PROBE',
+  };
+}
+
+export function noPlace(pattern: string, near: string | undefined): Diagnostic {
+  return {
+    code: 'E9011',
+    severity: 'error',
+    message: `nothing matches \`${pattern}\``,
+    help: near ? `did you mean \`t:${near}\`?` : '`skep trace -l PATTERN` lists what there is',
+  };
+}
+
+export function tooManyPlaces(pattern: string, count: number, most: number): Diagnostic {
+  return {
+    code: 'E9012',
+    severity: 'error',
+    message: `${count} places match \`${pattern}\`, more than ${most}`,
+    help: 'name fewer of them',
+  };
+}
+
+export function noWay(pattern: string, remedy: string): Diagnostic {
+  return {
+    code: 'E9013',
+    severity: 'error',
+    message: `\`${pattern}\` is in the kernel, and this kernel has no probes for its functions (kprobes)`,
+    help: `${remedy}${remedy === '' ? '' : '; '}tracepoints (t:CATEGORY:NAME), libraries and programs can be watched here`,
   };
 }

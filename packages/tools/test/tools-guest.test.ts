@@ -53,7 +53,7 @@ describe.skipIf(why !== undefined)('the tools', () => {
       }
     }, 8 * MINUTES);
 
-    it.each(TRUTHS.map((one, index) => ({ ...one, index })))('$tool $args', ({ index }, ctx) => {
+    it.for(TRUTHS.map((one, index) => ({ ...one, index })))('$tool $args', ({ index }, ctx) => {
       if (unavailable !== undefined) ctx.skip(unavailable);
       const outcome = outcomes.get(index);
       expect(outcome, 'the guest did not come to it').toBeDefined();

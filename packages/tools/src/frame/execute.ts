@@ -9,7 +9,7 @@ import { cgroupId } from './containers.ts';
 import { intervalsOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
 import { COMMON, optionName } from './options.ts';
-import { openProgram } from './program.ts';
+import { openProgram, openText } from './program.ts';
 import { chooseRoute, lack, namedRoute, recordedRoute } from './route.ts';
 import { outputOf } from './show.ts';
 import type { Display, Given, Need, Route, Tool } from './tool.ts';
@@ -54,14 +54,19 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
   });
   if (route.kind === 'approximate') io.err(`${tool.name}: approximate (${route.name}): misses ${route.misses}\n`);
 
-  const { interval, times } = tool.intervals ? intervalsOf(call.args) : {};
+  const seconds = options.number('interval');
+  const { interval, times } = tool.intervals
+    ? intervalsOf(call.args)
+    : seconds === undefined
+      ? {}
+      : intervalsOf([String(seconds)]);
   let left = times ?? Number.POSITIVE_INFINITY;
   const shown = (loaded: Loaded): boolean => {
     output.interval(loaded);
     left -= 1;
     return left > 0;
   };
-  const spec = specOf(route, display);
+  const spec = specOf(tool, route, given, display);
   const summary = await run(
     spec,
     {
@@ -102,10 +107,15 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
 function routeOf(tool: Tool, wanted: string | undefined, recording: Recording | undefined): Route {
   if (wanted !== undefined) return namedRoute(tool, wanted);
   if (recording === undefined) return chooseRoute(tool, undefined);
-  const route = recordedRoute(tool, recording, (one) => openProgram(one.program).programs.map((it) => it.section));
+  const route = recordedRoute(tool, recording, sectionsOf);
   if (route !== undefined) return route;
   const sections = recording.blocks.flatMap((one) => (one.kind === 'hook' ? [one.hook.section] : []));
   throw new SkepError(notRecorded(tool.name, sections));
+}
+
+/** Of programs that are made for a command line they are not known before. */
+function sectionsOf({ program }: Route): readonly string[] {
+  return typeof program === 'string' ? openProgram(program).programs.map((one) => one.section) : [];
 }
 
 function givenOf(call: ToolCall, route: Route, names: Names, recording: Recording | undefined): Given {
@@ -156,8 +166,9 @@ function needOf(section: string): Need {
 }
 
 /** The program, with its hooks where the display wants them. */
-function specOf(route: Route, display: Display): Spec {
-  const spec = openProgram(route.program);
+function specOf(tool: Tool, route: Route, given: Given, display: Display): Spec {
+  const { program } = route;
+  const spec = typeof program === 'string' ? openProgram(program) : openText(tool.name, program(given));
   const { targets } = display;
   if (targets === undefined) return spec;
   const programs = spec.programs.map((one) =>

@@ -45,8 +45,8 @@ export interface Route {
   /** `exact`: what the tool says. `approximate`: less, or something near; `misses` says what. */
   readonly kind: 'exact' | 'approximate';
   readonly misses?: string;
-  /** The file below `programs/`, without `.bpf.c`. */
-  readonly program: string;
+  /** The file below `programs/`, without `.bpf.c`; or C text that is made for a command line. */
+  readonly program: string | ((given: Given) => string);
   /** What the kernel must have. */
   readonly needs: readonly Need[];
   /** Only these of the file's programs; a function where options or arguments decide. All when not given. */

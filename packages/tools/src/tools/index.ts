@@ -11,6 +11,8 @@ import { fileslower } from './fileslower.ts';
 import { filetop } from './filetop.ts';
 import { fsdist } from './fsdist.ts';
 import { fsslower } from './fsslower.ts';
+import { funccount } from './funccount.ts';
+import { funclatency } from './funclatency.ts';
 import { gethostlatency } from './gethostlatency.ts';
 import { hardirqs } from './hardirqs.ts';
 import { killsnoop } from './killsnoop.ts';
@@ -23,6 +25,7 @@ import { runqlat } from './runqlat.ts';
 import { runqslower } from './runqslower.ts';
 import { softirqs } from './softirqs.ts';
 import { sslsniff } from './sslsniff.ts';
+import { stackcount } from './stackcount.ts';
 import { statsnoop } from './statsnoop.ts';
 import { syncsnoop } from './syncsnoop.ts';
 import { syscount } from './syscount.ts';
@@ -50,6 +53,8 @@ export const TOOLS: readonly Tool[] = [
   filetop,
   fsdist,
   fsslower,
+  funccount,
+  funclatency,
   gethostlatency,
   hardirqs,
   killsnoop,
@@ -62,6 +67,7 @@ export const TOOLS: readonly Tool[] = [
   runqslower,
   softirqs,
   sslsniff,
+  stackcount,
   statsnoop,
   syncsnoop,
   syscount,

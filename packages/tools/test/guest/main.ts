@@ -6,7 +6,12 @@ import { TRUTHS } from './truths.ts';
  * Runs every workload under its tool, in this process, and writes a line of JSON for each: what was wrong, and how long it
  * took. `only` are names of tools.
  */
-export async function main(only: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[]): Promise<void> {
+  // For the documentation: what people see, in place of a verdict.
+  const samples = argv[0] === '--samples';
+  const only = samples ? argv.slice(1) : argv;
+  const format = samples ? [] : ['-o', 'json'];
+
   for (const [index, truth] of TRUTHS.entries()) {
     if (only.length > 0 && !only.includes(truth.tool)) continue;
     const start = performance.now();
@@ -14,7 +19,7 @@ export async function main(only: readonly string[]): Promise<void> {
     let err = '';
     let wrong: string | undefined;
     try {
-      const { args, options } = parse(truth.tool, [...truth.args, '-o', 'json', '-c', truth.command]);
+      const { args, options } = parse(truth.tool, [...truth.args, ...format, '-c', truth.command]);
       await executeTool(TOOLS.find((one) => one.name === truth.tool)!, {
         args,
         trailing: [],
@@ -30,12 +35,12 @@ export async function main(only: readonly string[]): Promise<void> {
           signal: new AbortController().signal,
         },
       });
-      wrong = truth.wrong(JSON.parse(out));
+      if (!samples) wrong = truth.wrong(JSON.parse(out));
     } catch (error) {
       wrong = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
     }
     const { tool, args } = truth;
-    const details = wrong === undefined ? {} : { wrong, out: out.slice(0, 3000) };
+    const details = samples ? { out } : wrong === undefined ? {} : { wrong, out: out.slice(0, 3000) };
     console.log(JSON.stringify({ index, tool, args, seconds: (performance.now() - start) / 1000, err, ...details }));
   }
 }

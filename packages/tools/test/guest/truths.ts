@@ -206,6 +206,55 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
     wrong: (document) => exactly(1, count(events(document), { comm: 'tail' }), 'processes killed for want of memory'),
   },
   {
+    tool: 'funccount',
+    args: ['t:sched:sched_process_e*'],
+    command: '/bin/true; /bin/true; /bin/true',
+    // The shell is one, too.
+    wrong: (document) =>
+      exactly(
+        4,
+        Number(rows(document).find((row) => row['func'] === 'sched:sched_process_exec')?.['count']),
+        'programs',
+      ),
+  },
+  {
+    tool: 'funccount',
+    args: ['vfs_fsyn*'],
+    command: 'echo x > /tmp/counted; sync /tmp/counted; sync -d /tmp/counted',
+    wrong: (document) => {
+      const count = rows(document).reduce((sum, row) => sum + Number(row['count']), 0);
+      return count >= 2 ? undefined : `${count} calls`;
+    },
+  },
+  {
+    tool: 'funccount',
+    args: ['c:umask'],
+    command: "exec node -e 'for (let i = 0; i < 123; i++) process.umask(i & 1)'",
+    wrong: (document) => exactly(123, Number(rows(document)[0]?.['count']), 'calls of umask'),
+  },
+  {
+    tool: 'stackcount',
+    args: ['ksys_sync'],
+    command: 'sync; sync',
+    wrong: (document) => {
+      const found = stacks(document).filter((one) => one.frames.at(-1) === 'ksys_sync');
+      return exactly(
+        2,
+        found.reduce((sum, one) => sum + one.value, 0),
+        'calls of sync',
+      );
+    },
+  },
+  {
+    tool: 'funclatency',
+    args: ['-m', 'c:clock_nanosleep'],
+    command: 'exec sleep 0.3',
+    wrong: (document) =>
+      buckets(document).some((one) => one.count === 1 && one.from <= 300 && one.to >= 300)
+        ? undefined
+        : 'nobody slept for 300 ms',
+  },
+  {
     tool: 'tcpdrop',
     args: [],
     // Nobody listens there, and the answer to a segment that belongs to no connection is dropped after it is answered.

@@ -1,0 +1,68 @@
+import { EXIT, SkepError } from '@skep/base';
+import { log2Buckets } from '@skep/view';
+import { badPlace } from '../diagnostics.ts';
+import { placesOf } from '../frame/places.ts';
+import type { Given, Tool } from '../frame/tool.ts';
+
+interface Entry {
+  readonly sum: bigint;
+  readonly count: bigint;
+  readonly histogram: { readonly slots: readonly number[] };
+}
+
+export const funclatency: Tool = {
+  name: 'funclatency',
+  summary: 'How long functions take, as a histogram',
+  description: 'Functions are written as for `skep funccount`.',
+  argument: { name: 'function', summary: 'which; * and ? as in file names', required: true },
+  options: [
+    { flags: '-i, --interval', value: 'seconds', kind: 'integer', summary: 'how often to print' },
+    { flags: '-u, --microseconds', summary: 'in microseconds' },
+    { flags: '-m, --milliseconds', summary: 'in milliseconds' },
+    { flags: '-F, --function', summary: 'a histogram for each function', global: 'each' },
+    { flags: '-r, --regexp', summary: 'the function is a regular expression' },
+  ],
+  routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
+  examples: [
+    {
+      line: 'skep funclatency c:getaddrinfo -m -- getent ahosts localhost',
+      does: 'how long names take in one command',
+    },
+    { line: 'skep funclatency vfs_read -u', does: 'a function of the kernel, in microseconds' },
+    { line: "skep funclatency -F 'vfs_f*' -i 5", does: 'several, apart, every five seconds' },
+  ],
+  display(given) {
+    const places = placesOf(given.args[0]!, given.flag('regexp'));
+    const [unit, size] = given.flag('milliseconds')
+      ? ['msecs', 1_000_000]
+      : given.flag('microseconds')
+        ? ['usecs', 1000]
+        : (['nsecs', 1] as const);
+    return {
+      kind: 'histograms',
+      unit: unit as string,
+      globals: { unit: size as number },
+      histograms(loaded) {
+        const map = loaded.maps.get('histograms')!;
+        return map.entries().map(([key, value]) => {
+          map.delete(key as bigint);
+          const { sum, count, histogram } = value as unknown as Entry;
+          const name = places.multi ? given.names.kernelFunction(key as bigint) : places.single[Number(key)]!.label;
+          const average = `avg = ${count === 0n ? 0n : sum / count} ${unit}, total: ${sum} ${unit}, count: ${count}`;
+          const label = given.flag('function') ? `Function = ${name}, ${average}` : average;
+          return { label, buckets: log2Buckets(histogram.slots) };
+        });
+      },
+    };
+  },
+};
+
+function programOf(given: Given): string {
+  const { single, multi } = placesOf(given.args[0]!, given.flag('regexp'));
+  const each = single.map((one, i) => {
+    if (one.exit === undefined) throw new SkepError(badPlace(given.args[0]!), EXIT.usage);
+    return `PLACE(${i}, ${JSON.stringify(one.entry)}, ${JSON.stringify(one.exit)})\n`;
+  });
+  const all = multi ? `PLACES(${JSON.stringify(multi.entry)}, ${JSON.stringify(multi.exit)})\n` : '';
+  return `#include "tool.h"\n#include "funclatency.h"\n${each.join('')}${all}`;
+}
