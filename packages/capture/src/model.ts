@@ -80,7 +80,9 @@ export interface RecordedRun {
 export interface RecordedStack {
   /** The process's, not the kernel's. */
   readonly user: boolean;
-  /** Innermost first; empty when there was none. */
+  /** What the helper gave: of `bpf_get_stackid` the stack's number, of `bpf_get_stack` bytes, or a negative error number. */
+  readonly result: number;
+  /** The whole stack, innermost first; empty when there was none. */
   readonly addresses: readonly bigint[];
 }
 

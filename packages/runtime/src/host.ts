@@ -98,11 +98,43 @@ export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 /** What can be read of a record; nothing of it is to be kept, the bytes are used again. */
 export type RecordView = Pick<DataView, Extract<keyof DataView, `get${string}`>>;
 
+/** Memory at every width, little endian; as {@link RecordView}. Where records are aligned, half as dear as a view's getters. */
+export interface RecordMemory {
+  readonly view: RecordView;
+  readonly i8: ArrayLike<number>;
+  readonly u8: ArrayLike<number>;
+  readonly i16: ArrayLike<number>;
+  readonly u16: ArrayLike<number>;
+  readonly i32: ArrayLike<number>;
+  readonly u32: ArrayLike<number>;
+  readonly i64: ArrayLike<bigint>;
+  readonly u64: ArrayLike<bigint>;
+  readonly f32: ArrayLike<number>;
+  readonly f64: ArrayLike<number>;
+}
+
+/** Records where they lie, each at a multiple of eight bytes. */
+export interface RawBatch {
+  readonly memory: RecordMemory;
+  /** Two numbers a record: where it begins in {@link memory}, and its length in bytes. */
+  readonly places: ArrayLike<number>;
+  /** Records. */
+  readonly count: number;
+  /** How many are consumed when the callback is left, however it is; {@link count} unless it says otherwise. */
+  taken: number;
+  /** The reader was closed meanwhile: no more records are wanted. */
+  readonly ended: boolean;
+}
+
 export interface HostRecords {
   /** Hands over every record that is there, oldest first, at most `max`; gives their number. */
   drain(take: (view: RecordView, offset: number, length: number) => void, max: number): number;
+  /** The same, many in one call, where records lie in one memory. */
+  drainBatches?(take: (batch: RawBatch) => void, max: number): number;
   /** Decoded records as they come, many at a time, until the signal is given. One reader. */
   batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined>;
+  /** Bytes that wait to be read, of ring buffers in the kernel. */
+  readonly pending?: number | undefined;
   /** Records that the kernel dropped because nobody read (perf buffers); ring buffers count in the program. */
   readonly lost: number;
   close(): void;
@@ -110,6 +142,8 @@ export interface HostRecords {
 
 export interface BatchOptions<T> {
   readonly decode: (view: RecordView, offset: number, length: number) => T;
+  /** What hosts with {@link HostRecords.drainBatches} use instead. */
+  readonly decodeBatch?: (batch: RawBatch, take: (record: T) => void) => void;
   readonly signal?: AbortSignal | undefined;
   readonly max?: number;
 }

@@ -1,4 +1,4 @@
-import type { MemoryPiece, RecordedRun } from '@skep/capture';
+import type { MemoryPiece, RecordedRun, RecordedStack } from '@skep/capture';
 import type { Socket } from './hooks/socket.ts';
 
 /** What helpers ask of the machine that a program runs on; everything a run depends on besides its maps and context. */
@@ -22,6 +22,8 @@ export interface World {
   /** What only simulated machines know; helpers that ask where there is no answer fail as they do in the kernel. */
   /** Addresses on the stack of the kernel or of the process, innermost first. */
   stack?(user: boolean): readonly bigint[] | undefined;
+  /** Of a recording: the stack, and what the helper gave for it. */
+  recordedStack?(user: boolean): { readonly result: number; readonly addresses: readonly bigint[] } | undefined;
   /** `bpf_kallsyms_lookup_name`. */
   symbol?(name: string): bigint | undefined;
   /** `bpf_d_path` of the `struct path` at an address. */
@@ -241,11 +243,14 @@ export class RecordedWorld implements World {
     return Number(BigInt.asUintN(32, this.call(7) ?? 4n));
   }
   stack(user: boolean): readonly bigint[] | undefined {
+    return this.recordedStack(user)?.addresses;
+  }
+  recordedStack(user: boolean): RecordedStack | undefined {
     const stacks = this.run.stacks?.filter((one) => one.user === user) ?? [];
     const key = user ? USER_STACKS : KERNEL_STACKS;
     const at = this.next.get(key) ?? 0;
     this.next.set(key, at + 1);
-    return stacks[Math.min(at, stacks.length - 1)]?.addresses;
+    return stacks[Math.min(at, stacks.length - 1)];
   }
   read(address: bigint, size: number, space: MemoryPiece['space']): Uint8Array | undefined {
     return readPieces(this.run.memory, address, size, space);

@@ -150,7 +150,7 @@ function run(reader: ByteReader): RecordedRun {
     context: bytes(reader),
     memory: list(reader, 20, piece),
     calls: list(reader, 12, call),
-    ...(reader.remaining > 0 && { stacks: list(reader, 8, stack) }),
+    ...(reader.remaining > 0 && { stacks: list(reader, 12, stack) }),
   };
 }
 
@@ -166,7 +166,7 @@ function call(reader: ByteReader): RecordedCall {
 }
 
 function stack(reader: ByteReader): RecordedStack {
-  return { user: reader.u32() === 1, addresses: list(reader, 8, (from) => from.u64()) };
+  return { user: reader.u32() === 1, result: reader.i32(), addresses: list(reader, 8, (from) => from.u64()) };
 }
 
 /** `least` is the size of the smallest element: a count that cannot be true is refused before memory is made for it. */

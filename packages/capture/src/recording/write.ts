@@ -70,8 +70,11 @@ function run(writer: ByteWriter, one: RecordedRun): void {
   for (const call of one.calls) writer.u32(call.helper).u64(call.result);
   if (one.stacks === undefined || one.stacks.length === 0) return;
   writer.u32(one.stacks.length);
-  for (const { user, addresses } of one.stacks) {
-    writer.u32(user ? 1 : 0).u32(addresses.length);
+  for (const { user, result, addresses } of one.stacks) {
+    writer
+      .u32(user ? 1 : 0)
+      .i32(result)
+      .u32(addresses.length);
     for (const address of addresses) writer.u64(address);
   }
 }

@@ -474,7 +474,11 @@ class KernelHostMap implements HostMap {
       get lost() {
         return 'lost' in ring ? ring.lost : 0;
       },
+      get pending() {
+        return 'pending' in ring ? ring.pending : undefined;
+      },
       drain: (take, max) => ring.drain(take, max),
+      ...('drainBatches' in ring ? { drainBatches: (take, max) => ring.drainBatches(take, max) } : {}),
       batches: (options) => ring.batches(options),
       close: () => ring.close(),
     };

@@ -50,7 +50,7 @@ export class RunCollector {
         run?.calls.push({ helper: subject, result: view.getBigUint64(at + CALL.result, true) });
         return undefined;
       case RECORD.stack:
-        if (run) (run.stacks ??= []).push(stackOf(view, at));
+        if (run) run.stacks = [...(run.stacks ?? []), stackOf(view, at)];
         return undefined;
       case RECORD.end:
         if (stack.length > 1) this.open.set(key, stack.slice(0, -1));
@@ -90,7 +90,8 @@ function pieceOf(view: RecordView, at: number, helper: number, size: number): Me
 function stackOf(view: RecordView, at: number): RecordedStack {
   const count = Math.max(0, view.getInt32(at + STACK.result, true)) >> 3;
   const addresses = Array.from({ length: count }, (_, i) => view.getBigUint64(at + STACK.bytes + 8 * i, true));
-  return { user: (view.getUint32(at + STACK.flags, true) & USER_STACK) !== 0, addresses };
+  const user = (view.getUint32(at + STACK.flags, true) & USER_STACK) !== 0;
+  return { user, result: view.getInt32(at + STACK.given, true), addresses };
 }
 
 /** BPF_F_USER_STACK */

@@ -3,7 +3,6 @@ import { SkepError } from '@skep/base';
 import {
   type AccessSize,
   assemble,
-  type Btf,
   type CodeReference,
   type CoreRelocation,
   decode,
@@ -298,8 +297,8 @@ function wrapperOf(id: number): string {
 }
 
 /**
- * (context, …, flags): calls the helper, then asks for the whole stack once more and sends that. The number that
- * `bpf_get_stackid` gives means something only to its map; the virtual machine finds one of its own.
+ * (context, …, flags): calls the helper, then asks for the whole stack once more and sends that. The
+ * virtual machine's map of stacks keeps it under the number that `bpf_get_stackid` gave here.
  */
 function stack(id: number, flags: number): string {
   return `
@@ -323,6 +322,7 @@ function stack(id: number, flags: number): string {
     call 67
     *(u64 *)(r7 +${STACK.result}) = r0
     ${head(RECORD.stack, id, 0)}
+    *(u32 *)(r7 +${STACK.given}) = r9
     r1 = r7
     r2 = 0
     call 132

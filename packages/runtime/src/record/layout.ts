@@ -14,8 +14,8 @@ export const START = { time: 24, uidGid: 32, comm: 40, bytes: 56 } as const;
 export const MEMORY = { result: 24, address: 32, bytes: 40 } as const;
 /** call: u64 result */
 export const CALL = { result: 24, size: 32 } as const;
-/** stack: s64 result of bpf_get_stack, u64 flags, addresses */
-export const STACK = { result: 24, flags: 32, bytes: 40, size: 40 + 127 * 8 } as const;
+/** stack: s64 bytes of the addresses, or an error; u64 flags; addresses. The size in the head is the helper's result. */
+export const STACK = { given: 12, result: 24, flags: 32, bytes: 40, size: 40 + 127 * 8 } as const;
 export const END = { size: 24 } as const;
 
 /** Names of the maps that instrumentation adds. */

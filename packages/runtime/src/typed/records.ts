@@ -1,6 +1,6 @@
 import type { Btf, BtfId } from '@skep/object';
-import type { HostRecords, RecordView } from '../host.ts';
-import { type Decoder, decoderFor, type Value } from './decode.ts';
+import type { HostRecords, RawBatch, RecordView } from '../host.ts';
+import { type BatchDecoder, batchDecoderFor, type Decoder, decoderFor, type Value } from './decode.ts';
 import { type FieldInfo, fieldsOf } from './fields.ts';
 
 export interface RecordType {
@@ -23,6 +23,8 @@ export class Records {
   private readonly counted: () => number;
   private readonly decoders: readonly { readonly size: number; readonly padded: number; readonly decode: Decoder }[];
 
+  private readonly decodeBatch: BatchDecoder;
+
   /** @param counted of the programs that count what they could not send */
   constructor(
     name: string,
@@ -41,6 +43,7 @@ export class Records {
       padded: Math.ceil((size + 4) / 8) * 8 - 4,
       decode: decoderFor(btf!, type),
     }));
+    this.decodeBatch = batchDecoderFor(btf!, this.types, (view, offset, length) => this.decode(view, offset, length));
   }
 
   /** Records that were dropped for want of room: perf buffers always, ring buffers of a {@link Spec.countingLost}. */
@@ -48,9 +51,16 @@ export class Records {
     return this.host.lost + this.counted();
   }
 
+  /** Bytes that wait to be read; undefined where the host does not tell. */
+  get pending(): number | undefined {
+    return this.host.pending;
+  }
+
   /** Calls `take` for every record that is there, at most `max`; gives their number. Does not wait. */
   drain(take: (record: Value) => void, max = 1024): number {
-    return this.host.drain((view, offset, length) => take(this.decode(view, offset, length)), max);
+    const { host, decodeBatch } = this;
+    if (host.drainBatches) return host.drainBatches((batch) => decodeBatch(batch, take), max);
+    return host.drain((view, offset, length) => take(this.decode(view, offset, length)), max);
   }
 
   /** The same without decoding; nothing of the view is to be kept. */
@@ -58,13 +68,23 @@ export class Records {
     return this.host.drain(take, max);
   }
 
+  /**
+   * The same, many at once: what costs least of all. Undefined where records do not lie in one memory: perf buffers, and
+   * the virtual machine.
+   */
+  get drainBatches(): ((take: (batch: RawBatch) => void, max?: number) => number) | undefined {
+    const { host } = this;
+    return host.drainBatches && ((take, max = Number.POSITIVE_INFINITY) => host.drainBatches!(take, max));
+  }
+
   /** Batches of at most `max` records, as they come, until the signal is given; then what is left. */
   async *batches(
     options: { readonly signal?: AbortSignal; readonly max?: number } = {},
   ): AsyncGenerator<Value[], void, undefined> {
     const { signal, max = 1024 } = options;
+    const { decodeBatch } = this;
     const decode = (view: RecordView, offset: number, length: number) => this.decode(view, offset, length);
-    yield* this.host.batches({ decode, signal, max });
+    yield* this.host.batches({ decode, decodeBatch, signal, max });
     for (;;) {
       const rest: Value[] = [];
       this.drain((record) => rest.push(record), max);

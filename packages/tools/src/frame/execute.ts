@@ -4,7 +4,12 @@ import type { Recording } from '@skep/capture';
 import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
+import { costWatch } from '../cost/watch.ts';
 import { cannotWrite, notRecorded } from '../diagnostics.ts';
+import { RecordedAnswers } from '../record/answers.ts';
+import { ordered } from '../record/ordered.ts';
+import { over, partOf, spoken } from '../record/recorded-tool.ts';
+import { RecordSession } from '../record/session.ts';
 import { cgroupId } from './containers.ts';
 import { intervalsOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
@@ -28,17 +33,46 @@ export interface ToolCall {
     /** Whether stdout is a terminal: then top views clear it. */
     readonly terminal?: boolean;
   };
+  /** What is replayed, when it is not `--replay` that says so. */
+  readonly recording?: Recording;
+  /** Several tools record together: into this, of the process with this id, and they tell when they are attached. */
+  readonly together?: { readonly session: RecordSession; readonly pid: number | undefined; started(): void };
 }
 
 /** Runs a tool until its command, duration, count, last interval or Ctrl-C ends it; gives the exit code. */
 export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
-  const { options, io } = call;
+  const path = call.options.text('record');
+  const session = call.together?.session ?? (path === undefined ? undefined : new RecordSession(path, commandOf(call)));
+  try {
+    return await show(tool, call, session);
+  } finally {
+    if (!call.together) session?.close();
+  }
+}
+
+async function show(tool: Tool, call: ToolCall, session: RecordSession | undefined): Promise<number> {
+  const { io, together } = call;
+  const replay = call.options.text('replay');
+  const whole = call.recording ?? (replay === undefined ? undefined : await readRecording(replay));
+  const part = whole && partOf(whole, tool.name, (of, program) => sectionOf(tool, of.route, program));
+  const recording = part?.recording ?? whole;
+  const options = part ? over(call.options, part.tool.options, tool) : call.options;
+  const args = part && call.args.length === 0 ? part.tool.args : call.args;
+
   const format = parseFormat(options.text('output') ?? 'table');
-  const replay = options.text('replay');
-  const recording = replay === undefined ? undefined : await readRecording(replay);
-  const route = routeOf(tool, options.text('route'), recording);
-  const names: Names = new LiveNames();
-  const given = givenOf(call, route, names, recording);
+  const route = routeOf(tool, options.text('route') ?? part?.tool.route, recording);
+  const names: Names = recording ? new RecordedAnswers(recording) : (session?.names ?? new LiveNames());
+  const boot = recording
+    ? recording.header.startRealtime - recording.header.startMonotonic
+    : (session?.boot ?? BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint());
+  const given: Given = {
+    ...{ args, route, names },
+    text: (name) => options.text(name),
+    number: (name) => options.number(name),
+    flag: (name) => options.flag(name),
+    list: (name) => options.list(name),
+    realtime: (monotonic) => boot + monotonic,
+  };
   const display = tool.display(given);
   const output = outputOf(display, {
     format,
@@ -56,31 +90,52 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
 
   const seconds = options.number('interval');
   const { interval, times } = tool.intervals
-    ? intervalsOf(call.args)
+    ? intervalsOf(args)
     : seconds === undefined
       ? {}
       : intervalsOf([String(seconds)]);
   let left = times ?? Number.POSITIVE_INFINITY;
+  const inOrder = recording || session ? ordered : (loaded: Loaded) => loaded;
   const shown = (loaded: Loaded): boolean => {
-    output.interval(loaded);
+    output.interval(inOrder(loaded));
     left -= 1;
     return left > 0;
   };
-  const spec = specOf(tool, route, given, display);
+  const cost = costWatch({
+    ...{ cost: options.flag('cost'), maxCpu: options.text('maxCpu') },
+    ...{ name: tool.name, err: io.err },
+  });
+  const poll = (loaded: Loaded): void => {
+    display.poll?.(loaded);
+    cost?.look();
+  };
+  // Recorded programs go where their sections say: the part of the recording was made for that.
+  const spec = specOf(tool, route, given, part ? undefined : display.targets);
+  const subject: { [name: string]: number } =
+    together?.pid !== undefined && spec.globals.includes('target_tgid') ? { target_tgid: together.pid } : {};
+  const globals = part
+    ? { ...display.globals, ...part.tool.globals, ...globalsOf(tool, call.options) }
+    : { ...subject, ...globalsOf(tool, given), ...display.globals };
   const summary = await run(
     spec,
     {
       home: (options.text('home') ?? 'auto') as HomeName,
       ...(recording && { recording: async () => recording, replay: true }),
-      record: options.text('record'),
-      command: commandOf(call),
+      ...(session && {
+        record: {
+          file: session.file,
+          tool: { name: tool.name, route: route.name, args, options: spoken(tool, options) },
+        },
+      }),
+      command: together ? [] : commandOf(call),
       duration: options.number('duration'),
       count: options.number('count'),
       ...(interval !== undefined && { interval }),
-      programs: programsOf(spec, route, given, recording),
-      globals: globalsOf(tool, given, display),
+      programs: part?.tool.programs ?? programsOf(spec, route, given, recording),
+      globals,
       ...(display.frequency !== undefined && { frequency: display.frequency }),
       ...(options.number('pid') !== undefined && { pid: options.number('pid')! }),
+      countRuns: cost !== undefined,
       signal: io.signal,
     },
     {
@@ -89,18 +144,25 @@ export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
         if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
       },
       loaded: (loaded) => display.prepare?.(loaded),
-      started: () => output.start(),
+      started: ({ loaded, control }) => {
+        output.start();
+        cost?.start(loaded, control);
+        together?.started();
+      },
       records: (batch, ring) => output.records(batch, ring),
-      ...(display.poll && { poll: display.poll }),
+      ...((display.poll || cost) && { poll }),
       tick: shown,
       ended: (loaded) => {
-        if (left > 0) output.interval(loaded);
-        output.end(loaded);
+        if (left > 0) output.interval(inOrder(loaded));
+        output.end(inOrder(loaded), cost?.end());
       },
     },
   );
   if (summary.lost > 0) io.err(`${tool.name}: ${summary.lost} events lost\n`);
-  if (summary.recorded) io.err(`recorded ${summary.recorded.runs} runs, ${summary.recorded.lost} lost\n`);
+  if (summary.recorded) {
+    const who = together ? `${tool.name}: ` : '';
+    io.err(`${who}recorded ${summary.recorded.runs} runs, ${summary.recorded.lost} lost\n`);
+  }
   return 0;
 }
 
@@ -118,21 +180,11 @@ function sectionsOf({ program }: Route): readonly string[] {
   return typeof program === 'string' ? openProgram(program).programs.map((one) => one.section) : [];
 }
 
-function givenOf(call: ToolCall, route: Route, names: Names, recording: Recording | undefined): Given {
-  const { options } = call;
-  const boot = recording
-    ? recording.header.startRealtime - recording.header.startMonotonic
-    : BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
-  return {
-    args: call.args,
-    text: (name) => options.text(name),
-    number: (name) => options.number(name),
-    flag: (name) => options.flag(name),
-    list: (name) => options.list(name),
-    route,
-    names,
-    realtime: (monotonic) => boot + monotonic,
-  };
+/** Where a program of a route goes when no option says otherwise; undefined when that is not known. */
+function sectionOf(tool: Tool, route: string, name: string): string | undefined {
+  const { program } = namedRoute(tool, route);
+  if (typeof program !== 'string') return undefined;
+  return openProgram(program).programs.find((one) => one.name === name)?.section;
 }
 
 /**
@@ -166,10 +218,9 @@ function needOf(section: string): Need {
 }
 
 /** The program, with its hooks where the display wants them. */
-function specOf(tool: Tool, route: Route, given: Given, display: Display): Spec {
+function specOf(tool: Tool, route: Route, given: Given, targets: Display['targets']): Spec {
   const { program } = route;
   const spec = typeof program === 'string' ? openProgram(program) : openText(tool.name, program(given));
-  const { targets } = display;
   if (targets === undefined) return spec;
   const programs = spec.programs.map((one) =>
     targets[one.name] === undefined ? one : withSection(one, targets[one.name]!),
@@ -183,8 +234,8 @@ function commandOf(call: ToolCall): readonly string[] {
   return text === undefined ? call.trailing : ['/bin/sh', '-c', text];
 }
 
-/** What options set, `-p` and `--cgroup` among them, and then what the display computed. */
-function globalsOf(tool: Tool, given: Given, display: Display): { [name: string]: number } {
+/** What options set, `-p` and `--cgroup` among them. */
+function globalsOf(tool: Tool, given: Pick<Given, 'text' | 'number' | 'flag'>): { [name: string]: number } {
   const globals: { [name: string]: number } = {};
   for (const option of [...tool.options, ...COMMON]) {
     if (option.global === undefined) continue;
@@ -198,7 +249,7 @@ function globalsOf(tool: Tool, given: Given, display: Display): { [name: string]
   }
   const cgroup = given.text('cgroup');
   if (cgroup !== undefined) globals['target_cgroup'] = cgroupId(cgroup);
-  return { ...globals, ...display.globals };
+  return globals;
 }
 
 function writeText(path: string, text: string): void {

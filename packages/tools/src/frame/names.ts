@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { syscallName } from '@skep/abi';
 import { KernelSymbols, ProcessSymbols } from '@skep/kernel';
 import { type Container, Containers } from './containers.ts';
+import { deviceName, deviceNumber } from './disks.ts';
 
 /**
  * What numbers in events are called. Asked of the machine that events come from, while they come: processes end, and
@@ -10,6 +11,10 @@ import { type Container, Containers } from './containers.ts';
 export interface Names {
   user(uid: number): string;
   syscall(number: number): string;
+  /** A block device, `major << 20 | minor`. */
+  disk(device: number): string;
+  /** The opposite. Throws E9007. */
+  diskNumber(name: string): number;
   /** `vfs_read+0x1c`, without the offset when it is not asked for; hexadecimal when it has no name. */
   kernelFunction(address: bigint, offset?: boolean): string;
   userFunction(pid: number, address: bigint, offset?: boolean): string;
@@ -17,6 +22,8 @@ export interface Names {
   meet(pid: number): void;
   /** The container, and on Kubernetes the pod, whose processes are in a cgroup. */
   container(cgroup: bigint): Container | undefined;
+  /** What else a tool reads of the machine beside its maps (`meminfo`): the text that `look` gives, or the recorded one. */
+  fact(name: string, look: () => string): string;
 }
 
 /** The names of this machine, looked up when they are first asked for. */
@@ -33,6 +40,14 @@ export class LiveNames implements Names {
 
   syscall(number: number): string {
     return syscallName(process.arch === 'arm64' ? 'arm64' : 'x86_64', number) ?? `[unknown: ${number}]`;
+  }
+
+  disk(device: number): string {
+    return deviceName(device);
+  }
+
+  diskNumber(name: string): number {
+    return deviceNumber(name);
   }
 
   kernelFunction(address: bigint, offset = false): string {
@@ -63,6 +78,10 @@ export class LiveNames implements Names {
 
   container(cgroup: bigint): Container | undefined {
     return this.containers.find(cgroup);
+  }
+
+  fact(_name: string, look: () => string): string {
+    return look();
   }
 }
 

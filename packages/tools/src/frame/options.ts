@@ -16,6 +16,12 @@ export const COMMON: readonly ToolOption[] = [
   { flags: '--count', value: 'n', kind: 'integer', summary: 'end after so many events' },
   { flags: '--record', value: 'file', summary: 'write what the programs see to this recording' },
   { flags: '--replay', value: 'file', summary: 'show a recording instead of this machine' },
+  { flags: '--cost', summary: 'say what the programs and skep itself cost (counting adds some 20 ns a run)' },
+  {
+    flags: '--max-cpu',
+    value: 'share',
+    summary: 'attach only part of the time when the programs take more of a processor than this: `1%`',
+  },
   { flags: '--route', value: 'name', summary: 'which hooks to use, when there are several ways' },
   {
     flags: '--home',

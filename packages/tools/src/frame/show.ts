@@ -36,7 +36,8 @@ export interface Output {
   records(batch: readonly Value[], ring: string): void;
   /** What has gathered in the maps since the last time, or since the start. */
   interval(loaded: Loaded): void;
-  end(loaded: Loaded): void;
+  /** `summary` is what else is told of the run, in JSON. */
+  end(loaded: Loaded, summary?: object): void;
 }
 
 export function outputOf(display: Display, options: ShowOptions): Output {
@@ -96,8 +97,8 @@ class RowOutput implements Output {
     // Rows are shown as they come.
   }
 
-  end(loaded: Loaded): void {
-    this.writer.end({ events: this.writer.count });
+  end(loaded: Loaded, summary: object = {}): void {
+    this.writer.end({ events: this.writer.count, ...summary });
     const footer = this.display.footer?.(loaded);
     if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
   }
@@ -142,8 +143,8 @@ class TableOutput implements Output {
     this.shown += 1;
   }
 
-  end(loaded: Loaded): void {
-    if (this.options.format.kind === 'json') this.options.write('\n]}\n');
+  end(loaded: Loaded, summary: object = {}): void {
+    if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
     const footer = this.display.footer?.(loaded);
     if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
   }
@@ -193,8 +194,8 @@ class HistogramOutput implements Output {
     this.shown += 1;
   }
 
-  end(loaded: Loaded): void {
-    if (this.options.format.kind === 'json') this.options.write('\n]}\n');
+  end(loaded: Loaded, summary: object = {}): void {
+    if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
     const footer = this.display.footer?.(loaded);
     if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
   }
@@ -254,9 +255,9 @@ class StackOutput implements Output {
     this.shown += 1;
   }
 
-  end(loaded: Loaded): void {
+  end(loaded: Loaded, summary: object = {}): void {
     const { display, options } = this;
-    if (options.format.kind === 'json') options.write('\n]}\n');
+    if (options.format.kind === 'json') options.write(`\n],"summary":${toJson(summary)}}\n`);
     if (display.flameGraph !== undefined) {
       options.save(display.flameGraph, flameGraph(this.all, { title: options.command, unit: display.unit }));
     }

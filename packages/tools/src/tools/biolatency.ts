@@ -1,5 +1,4 @@
 import { log2Buckets } from '@skep/view';
-import { deviceName, deviceNumber } from '../frame/disks.ts';
 import { requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -32,14 +31,14 @@ export const biolatency: Tool = {
     return {
       kind: 'histograms',
       unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
-      globals: disk === undefined ? {} : { target_device: deviceNumber(disk) },
+      globals: disk === undefined ? {} : { target_device: given.names.diskNumber(disk) },
       histograms(loaded) {
         const map = loaded.maps.get('histograms')!;
         return [...map.entries()].map(([key, value]) => {
           const { device, flags } = key as unknown as { device: number; flags: number };
           map.delete(key as never);
           const labels = [
-            ...(given.flag('disks') ? [`disk = ${deviceName(device)}`] : []),
+            ...(given.flag('disks') ? [`disk = ${given.names.disk(device)}`] : []),
             ...(given.flag('flags') ? [`flags = ${requestFlags(flags)}`] : []),
           ];
           const { slots } = value as unknown as { slots: number[] };

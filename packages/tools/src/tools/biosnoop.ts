@@ -1,5 +1,4 @@
 import { left, milliseconds, right } from '../frame/columns.ts';
-import { deviceName, deviceNumber } from '../frame/disks.ts';
 import { operationOf, requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -43,7 +42,7 @@ export const biosnoop: Tool = {
     let first: bigint | undefined;
     return {
       kind: 'rows',
-      globals: disk === undefined ? {} : { target_device: deviceNumber(disk) },
+      globals: disk === undefined ? {} : { target_device: given.names.diskNumber(disk) },
       columns: [
         right('TIME(s)', 'since', 11, (ns) => (Number(ns) / 1e9).toFixed(6)),
         left('COMM', 'comm', 14),
@@ -59,7 +58,7 @@ export const biosnoop: Tool = {
         const { time, device, flags, ...event } = record as unknown as Event;
         first ??= time;
         const type = given.flag('pattern') ? requestFlags(flags) : operationOf(flags)[0]!;
-        return { time: given.realtime(time), since: time - first, ...event, disk: deviceName(device), type };
+        return { time: given.realtime(time), since: time - first, ...event, disk: given.names.disk(device), type };
       },
     };
   },

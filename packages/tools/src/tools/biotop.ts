@@ -1,5 +1,4 @@
 import { left, right } from '../frame/columns.ts';
-import { deviceName } from '../frame/disks.ts';
 import type { Tool } from '../frame/tool.ts';
 import { loadLine, TOP } from '../frame/top.ts';
 
@@ -45,7 +44,15 @@ export const biotop: Tool = {
           const { count, bytes, time } = value as unknown as { count: bigint; bytes: bigint; time: bigint };
           const average = count === 0n ? 0 : Number(time) / Number(count) / 1e6;
           const type = write ? 'W' : 'R';
-          return { pid, comm, type, disk: deviceName(device), count: Number(count), kb: Number(bytes) / 1024, average };
+          return {
+            pid,
+            comm,
+            type,
+            disk: given.names.disk(device),
+            count: Number(count),
+            kb: Number(bytes) / 1024,
+            average,
+          };
         });
         return rows.sort((a, b) => b.kb - a.kb).slice(0, given.number('maxrows') ?? 20);
       },

@@ -73,21 +73,25 @@ export const cachestat: Tool = {
         const misses = Math.min(total, Math.max(0, lookedUp ? added : added - dirtied));
         const hits = total - misses;
         const ratio = total === 0 ? 0 : hits / total;
-        const time = BigInt(Date.now()) * 1_000_000n;
-        return [{ time, hits, misses, dirties: buffers || dirtied, ratio, ...memory() }];
+        const time = BigInt(given.names.fact('time', () => String(BigInt(Date.now()) * 1_000_000n)) || 0);
+        const pages = memory(given.names.fact('meminfo', readMemory));
+        return [{ time, hits, misses, dirties: buffers || dirtied, ratio, ...pages }];
       },
     };
   },
 };
 
-/** From /proc/meminfo, in megabytes. */
-function memory() {
-  let text = '';
+function readMemory(): string {
   try {
-    text = readFileSync('/proc/meminfo', 'utf8');
+    return readFileSync('/proc/meminfo', 'utf8');
   } catch {
     // Elsewhere than on Linux.
+    return '';
   }
+}
+
+/** From /proc/meminfo, in megabytes. */
+function memory(text: string) {
   const megabytes = (name: string) =>
     Math.round(Number(new RegExp(`^${name}: +(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024);
   return { buffers_mb: megabytes('Buffers'), cached_mb: megabytes('Cached') };

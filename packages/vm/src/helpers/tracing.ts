@@ -15,7 +15,9 @@ export const tracingHelpers: Record<number, Helper> = {
     const map = mapOf(machine, r, 2);
     if (!(map instanceof StackTraceMap)) throw new Fault('map', `${map.spec.name} is no map of stacks`);
     const flags = r[6]! >>> 0;
+    const recorded = machine.world.recordedStack?.((flags & USER_STACK) !== 0);
     if (r[7] !== 0 || (flags & ~(0xff | USER_STACK | FAST_STACK_CMP | REUSE_STACKID)) !== 0) give(r, EINVAL);
+    else if (recorded) give(r, map.keep(recorded.result, recorded.addresses, flags));
     else give(r, map.store(machine.world.stack?.((flags & USER_STACK) !== 0) ?? [], flags));
   },
   // bpf_get_stack(context, buffer, size, flags), bpf_get_task_stack(task, buffer, size, flags)

@@ -59,6 +59,13 @@ export class StackTraceMap extends PlainMap {
     return id;
   }
 
+  /** Keeps a recorded stack under the number that it had; gives that, or the error. */
+  keep(id: number, stack: readonly bigint[], flags: number): number {
+    const skip = flags & SKIP_MASK;
+    if (id >= 0) this.stacks.set(id & (this.buckets - 1), stack.slice(skip, skip + this.depth));
+    return id;
+  }
+
   override userLookup(key: number, target: Uint8Array): number {
     const stack = this.stacks.get(this.memory.view.getUint32(key, true));
     if (stack === undefined) return ENOENT;
