@@ -65,6 +65,9 @@ export function selectCast(out: Selector, inst: CastInst): VReg {
       }
       return dst;
     }
+    case 'cast_kern':
+    case 'cast_user':
+      return out.castSpace(inst.op, value);
     case 'sext':
       return signExtend(out, value, from, to);
   }

@@ -264,6 +264,9 @@ class Emitter {
       case 'movsx':
         this.push({ kind: 'movsx', width: inst.width, bits: inst.bits as 8 | 16 | 32, dst, src: inst.a }, span);
         return;
+      case 'space':
+        this.push({ kind: 'addr_space_cast', dst, src: inst.a, to: inst.imm, from: 1 - inst.imm }, span);
+        return;
       case 'set':
         this.push({ kind: 'alu', op: 'mov', width: inst.width, dst, src: imm(inst.imm) }, span);
         return;

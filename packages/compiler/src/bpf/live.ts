@@ -143,6 +143,7 @@ function isPure(inst: MachineInst): boolean {
     case 'mov':
     case 'zext':
     case 'movsx':
+    case 'space':
     case 'set':
     case 'set64':
     case 'address':

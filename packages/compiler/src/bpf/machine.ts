@@ -31,6 +31,7 @@ export function cpuOf(version: CpuVersion): Cpu {
 
 /**
  * - `mov`: dst = a · `zext`: dst = (u32)a · `movsx`: dst = (sN)a, N in `bits`
+ * - `space`: dst = a as an address in the space `imm`: 1 is the arena, 0 the kernel's
  * - `set`: dst = imm, sign-extended (`width` 32: zero-extended) · `set64`: dst = `value`
  * - `address`: dst = the symbol + imm · `frame`: dst = the slot's address + imm
  * - `alu`: dst op= a · `alui`: dst op= imm · `endian`: dst = be`bits` dst
@@ -47,6 +48,7 @@ export type MachineOp =
   | 'mov'
   | 'zext'
   | 'movsx'
+  | 'space'
   | 'set'
   | 'set64'
   | 'address'

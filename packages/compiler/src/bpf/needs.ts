@@ -135,7 +135,9 @@ function signedLoads(order: readonly Block[], patched: ReadonlySet<Inst>): Set<I
     for (const inst of block.insts) {
       if (inst.kind !== 'cast' || inst.op !== 'sext' || inst.type !== 'i64' || inst.value.kind !== 'load') continue;
       const { root, core } = addressOf(inst.value.address, patched);
-      if (core === undefined && !(root.kind === 'param' && root.origin === 'context')) found.add(inst.value);
+      // The kernel has no sign-extending loads from arenas (`convert_ctx_accesses`).
+      const arena = root.kind === 'cast' && root.op === 'cast_kern';
+      if (core === undefined && !arena && !(root.kind === 'param' && root.origin === 'context')) found.add(inst.value);
     }
   }
   if (found.size === 0) return found;

@@ -197,6 +197,15 @@ export class Selector {
     this.alui('arsh', dst, 64 - bits);
   }
 
+  castSpace(to: 'cast_kern' | 'cast_user', value: Value): VReg {
+    const a = this.reg(value);
+    const inst = this.emit(new MachineInst('space', this.span));
+    inst.dst = this.fresh();
+    inst.a = a;
+    inst.imm = to === 'cast_kern' ? 0 : 1;
+    return inst.dst;
+  }
+
   /** Clears what lies above the type's width. */
   normalise(dst: VReg, type: ScalarType): void {
     const bits = bitsOf(type);
@@ -911,6 +920,7 @@ function takesImmediateStore(root: Value): boolean {
     case 'ptradd':
       return takesImmediateStore(addressRoot(root));
     case 'cast': {
+      if (root.op === 'cast_kern') return true;
       let at: Value = root;
       while (at.kind === 'cast') at = at.value;
       return at.kind === 'load' && at.type === 'i32';

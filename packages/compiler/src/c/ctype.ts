@@ -112,6 +112,8 @@ export interface QualifiedType {
   readonly const: boolean;
   readonly volatile: boolean;
   readonly restrict: boolean;
+  /** `address_space(1)`: lies in the program's arena. */
+  readonly arena?: boolean | undefined;
 }
 /** `__attribute__((btf_type_tag("…")))` */
 export interface TaggedType {

@@ -1,4 +1,4 @@
-import type { BinaryOp, CompareOp, Const, CoreInst, ScalarType, Undef, Value } from './ir.ts';
+import type { BinaryOp, CastInst, CompareOp, Const, CoreInst, ScalarType, Undef, Value } from './ir.ts';
 
 /** How many bits a value of the type has. */
 export function bitsOf(type: ScalarType): number {
@@ -125,13 +125,13 @@ export function evaluateCompare(op: CompareOp, type: ScalarType, a: bigint, b: b
   }
 }
 
-/** `from` is the type of `value`. */
-export function evaluateCast(
-  op: 'trunc' | 'zext' | 'sext' | 'ptrtoint' | 'inttoptr',
-  from: ScalarType,
-  to: ScalarType,
-  value: bigint,
-): bigint {
+/** Of addresses, between the arena and the kernel: even of a constant, known only where the program runs. */
+export function isSpaceCast(op: CastInst['op']): op is 'cast_kern' | 'cast_user' {
+  return op === 'cast_kern' || op === 'cast_user';
+}
+
+/** `from` is the type of `value`; not for {@link isSpaceCast}. */
+export function evaluateCast(op: CastInst['op'], from: ScalarType, to: ScalarType, value: bigint): bigint {
   if (op === 'zext') return normalise(to, BigInt.asUintN(BITS[from], value));
   if (op === 'sext' && from === 'i1') return value === 0n ? 0n : normalise(to, -1n);
   return normalise(to, value);

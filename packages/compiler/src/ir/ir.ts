@@ -161,10 +161,13 @@ export interface CompareInst extends InstBase {
   b: Value;
 }
 
-/** `zext` also widens `i1`; `ptrtoint` and `inttoptr` are between `ptr` and `i64` and cost nothing. */
+/**
+ * `zext` also widens `i1`; `ptrtoint` and `inttoptr` are between `ptr` and `i64` and cost nothing. `cast_kern` makes an
+ * address that programs can access of one in an arena, as user space has it; `cast_user` the other way.
+ */
 export interface CastInst extends InstBase {
   readonly kind: 'cast';
-  readonly op: 'trunc' | 'zext' | 'sext' | 'ptrtoint' | 'inttoptr';
+  readonly op: 'trunc' | 'zext' | 'sext' | 'ptrtoint' | 'inttoptr' | 'cast_kern' | 'cast_user';
   value: Value;
 }
 

@@ -629,7 +629,15 @@ const COMPARE: ReadonlySet<string> = new Set<CompareOp>([
   'sgt',
   'sge',
 ]);
-const CAST: ReadonlySet<string> = new Set<CastInst['op']>(['trunc', 'zext', 'sext', 'ptrtoint', 'inttoptr']);
+const CAST: ReadonlySet<string> = new Set<CastInst['op']>([
+  'trunc',
+  'zext',
+  'sext',
+  'ptrtoint',
+  'inttoptr',
+  'cast_kern',
+  'cast_user',
+]);
 
 const TOKEN =
   /([A-Za-z_][\w.$]*)|%([\w.$]+)|@([^\s(),:=[\]{}]+)|(-?\d+)|("(?:[^"\\\n]|\\.)*")|([(){}[\],:=+-])|(?:\s+|#[^\n]*)/y;

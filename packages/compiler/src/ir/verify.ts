@@ -1,6 +1,6 @@
-import { bitsOf, typeOf } from './constant.ts';
+import { bitsOf, isSpaceCast, typeOf } from './constant.ts';
 import { dominatorsOf, graphOf } from './graph.ts';
-import type { Block, Func, Inst, Module, Param, Target, Terminator, Value } from './ir.ts';
+import type { Block, CastInst, Func, Inst, Module, Param, Target, Terminator, Value } from './ir.ts';
 import { forEachOperand, isLocal, targetsOf } from './uses.ts';
 
 /** What is malformed in the module, as sentences; empty when nothing is. For programmers, not for users. */
@@ -130,7 +130,8 @@ function checkInst(inst: Inst): string | undefined {
   }
 }
 
-function checkCast(op: string, from: string, to: string): string | undefined {
+function checkCast(op: CastInst['op'], from: string, to: string): string | undefined {
+  if (isSpaceCast(op)) return from === 'ptr' && to === 'ptr' ? undefined : `from ${from} to ${to}`;
   if (op === 'ptrtoint') return from === 'ptr' && to === 'i64' ? undefined : `from ${from} to ${to}`;
   if (op === 'inttoptr') return from === 'i64' && to === 'ptr' ? undefined : `from ${from} to ${to}`;
   if (from === 'ptr' || to === 'ptr' || from === 'void' || to === 'void') return `from ${from} to ${to}`;

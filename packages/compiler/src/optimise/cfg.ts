@@ -5,6 +5,7 @@ import {
   evaluateCast,
   evaluateCompare,
   FALSE,
+  isSpaceCast,
   sameValue,
   TRUE,
   typeOf,
@@ -232,7 +233,7 @@ function decided(term: Terminator, valueIn: (value: Value) => Value): Target | u
 }
 
 function evaluate(inst: Inst, valueIn: (value: Value) => Value): Const | undefined {
-  if (inst.kind === 'cast') {
+  if (inst.kind === 'cast' && !isSpaceCast(inst.op)) {
     const value = valueIn(inst.value);
     if (value.kind !== 'const') return undefined;
     return constant(inst.type as ScalarType, evaluateCast(inst.op, value.type, inst.type as ScalarType, value.value));

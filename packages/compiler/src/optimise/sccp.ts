@@ -1,4 +1,11 @@
-import { constant, evaluateBinary, evaluateByteSwap, evaluateCast, evaluateCompare } from '../ir/constant.ts';
+import {
+  constant,
+  evaluateBinary,
+  evaluateByteSwap,
+  evaluateCast,
+  evaluateCompare,
+  isSpaceCast,
+} from '../ir/constant.ts';
 import type { Block, Const, Func, Inst, Param, ScalarType, Target, Value } from '../ir/ir.ts';
 import { forEachOperand, isLocal, replaceValues, targetsOf } from '../ir/uses.ts';
 
@@ -97,6 +104,7 @@ class Propagation {
       case 'cast': {
         const value = this.of(inst.value);
         if (value === undefined || value === 'varies') return value;
+        if (isSpaceCast(inst.op)) return 'varies';
         return constant(type, evaluateCast(inst.op, value.type, type, value.value));
       }
       case 'bswap': {

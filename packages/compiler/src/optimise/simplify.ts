@@ -8,6 +8,7 @@ import {
   evaluateCompare,
   FALSE,
   INVERSE,
+  isSpaceCast,
   SWAPPED,
   sameValue,
   TRUE,
@@ -331,10 +332,24 @@ export class Simplifier {
     return whenTrue ? value : this.binaryOf('xor', value, TRUE);
   }
 
+  /** There and back is nothing; accesses to parts of one object share the cast of its address. */
+  private arenaCast(op: 'cast_kern' | 'cast_user', value: Value): Value | undefined {
+    if (value.kind === 'cast' && isSpaceCast(value.op) && value.op !== op) return value.value;
+    if (value.kind !== 'ptradd') return undefined;
+    if (op === 'cast_user') {
+      let root = value.base;
+      while (root.kind === 'ptradd') root = root.base;
+      if (root.kind !== 'cast' || root.op !== 'cast_kern') return undefined;
+    }
+    const base = this.make({ kind: 'cast', op, type: 'ptr', value: value.base, span: undefined });
+    return this.make({ kind: 'ptradd', type: 'ptr', base, offset: value.offset, span: undefined });
+  }
+
   private cast(inst: CastInst): Value | undefined {
     const { op, value } = inst;
     const type = inst.type as ScalarType;
     const from = typeOf(value) as ScalarType;
+    if (isSpaceCast(op)) return this.arenaCast(op, value);
     if (value.kind === 'const') return constant(type, evaluateCast(op, from, type, value.value));
     if (value.kind === 'undef')
       return op === 'trunc' || op === 'inttoptr' || op === 'ptrtoint' ? { kind: 'undef', type } : undefined;

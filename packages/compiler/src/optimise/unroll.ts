@@ -6,6 +6,7 @@ import {
   evaluateByteSwap,
   evaluateCast,
   evaluateCompare,
+  isSpaceCast,
   typeOf,
 } from '../ir/constant.ts';
 import { dominatorsOf, type Graph, graphOf, type Loop, loopsOf, removeUnreachable } from '../ir/graph.ts';
@@ -168,7 +169,7 @@ function isEqual(value: Value, to: Const): boolean {
 
 function evaluate(inst: Inst, known: ReadonlyMap<Value, Const>): Const | undefined {
   const type = inst.type as ScalarType;
-  if (inst.kind === 'cast') {
+  if (inst.kind === 'cast' && !isSpaceCast(inst.op)) {
     const value = constantOf(inst.value, known);
     return value && constant(type, evaluateCast(inst.op, value.type, type, value.value));
   }

@@ -2,12 +2,12 @@ import type { CoreKind } from '@skep/object';
 import { constant, FALSE, typeOf, undef } from '../../ir/constant.ts';
 import type { AtomicInst, ScalarType, Value } from '../../ir/ir.ts';
 import type { BuiltinExpr, BuiltinName, Expr } from '../ast.ts';
-import { alignOf, asEnum, pointee, sizeOf } from '../types.ts';
+import { alignOf, asEnum, inArena, pointee, sizeOf } from '../types.ts';
 import { fieldInfo, rootOf } from './core-access.ts';
 import { atomicSize, memcmpTooLong, notConstantSize, sizeTooLarge } from './diagnostics.ts';
 import { lowerDiscard, lowerValue } from './expression.ts';
 import { lowerOverflow } from './overflow.ts';
-import { addressOf, alignOfPlace, lowerPlace, pointedTo } from './place.ts';
+import { accessibleAddress, alignOfPlace, changesSpace, lowerPlace, pointedTo } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { staticNumber } from './static-value.ts';
 import { irTypeOf } from './types.ts';
@@ -154,20 +154,20 @@ function sizeArgument(fn: FunctionState, e: Expr, what: BuiltinName): number {
 /** A pointer argument with what is known of its alignment, through casts to `void *`. */
 function bytesAt(fn: FunctionState, e: Expr): { address: Value; align: number } {
   let at = e;
-  while (at.kind === 'cast' && at.op === 'pointer') at = at.operand;
+  while (at.kind === 'cast' && at.op === 'pointer' && !changesSpace(at)) at = at.operand;
   if (at.kind === 'address' || (at.kind === 'cast' && at.op === 'decay' && at.operand.kind !== 'func')) {
     const { b } = fn;
     const outer = b.span;
     b.span = at.span;
     const place = lowerPlace(fn, at.kind === 'address' ? at.place : at.operand);
-    const address = addressOf(fn, place);
+    const address = accessibleAddress(fn, place);
     b.span = outer;
     return { address, align: alignOfPlace(place) };
   }
   const target = pointee(at.type);
   if (target === undefined) return { address: lowerValue(fn, at), align: 1 };
   const place = pointedTo(fn, at, target);
-  return { address: addressOf(fn, place), align: Math.min(alignOfPlace(place), alignOf(target)) };
+  return { address: accessibleAddress(fn, place), align: Math.min(alignOfPlace(place), alignOf(target)) };
 }
 
 /**
@@ -256,7 +256,8 @@ function lowerAtomic(fn: FunctionState, e: BuiltinExpr, name: BuiltinName, used:
     return name === 'atomic_compare_exchange_bool' ? FALSE : undef(registerType(e));
   }
   const type: ScalarType = size === 4 ? 'i32' : 'i64';
-  const address = lowerValue(fn, pointer);
+  const given = lowerValue(fn, pointer);
+  const address = target !== undefined && inArena(target) ? b.convert('cast_kern', 'ptr', given) : given;
   const isPointer = target !== undefined && irTypeOf(target) === 'ptr';
   const operand = (arg: Expr): Value => {
     const value = lowerValue(fn, arg);

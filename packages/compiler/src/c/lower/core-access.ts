@@ -3,7 +3,7 @@ import { constant } from '../../ir/constant.ts';
 import type { Value } from '../../ir/ir.ts';
 import type { Expr, IndexExpr, MemberExpr } from '../ast.ts';
 import type { CType, Field, RecordType } from '../ctype.ts';
-import { alignOf, isVolatile, sizeOf, strip } from '../types.ts';
+import { alignOf, inArena, isVolatile, sizeOf, strip } from '../types.ts';
 import { memberIndex } from './btf-types.ts';
 import { relocatedBitField } from './diagnostics.ts';
 import { lowerValue } from './expression.ts';
@@ -35,14 +35,22 @@ export function relocatedPlace(fn: FunctionState, e: MemberExpr | IndexExpr): Pl
     const unit = relocatedUnit(field);
     if (unit === undefined) {
       fn.unit.diagnostics.add(relocatedBitField(field.name ?? '', e.span));
-      return { base: constant('ptr', 0), offset: 0, align: 1, bias: 0, volatile, bits };
+      return { base: constant('ptr', 0), offset: 0, align: 1, bias: 0, volatile, arena: false, bits };
     }
     offset += unit.byte - (field.bitOffset >> 3);
     bits = { unit: unit.size, shift: field.bitOffset - unit.byte * 8, width: field.bitWidth };
   }
   const base = chain.base();
   const distance = b.core('field_byte_offset', chain.root, chain.access, BigInt(offset));
-  return { base: b.advance(base, distance), offset: 0, align: alignOf(e.type), bias: 0, volatile, bits };
+  return {
+    base: b.advance(base, distance),
+    offset: 0,
+    align: alignOf(e.type),
+    bias: 0,
+    volatile,
+    arena: inArena(e.type),
+    bits,
+  };
 }
 
 /** `__builtin_preserve_field_info(place, kind)`: what is asked for, about a field that need not exist. */

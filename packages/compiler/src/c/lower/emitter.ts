@@ -7,6 +7,7 @@ import {
   evaluateCast,
   evaluateCompare,
   isConst,
+  isSpaceCast,
   typeOf,
 } from '../../ir/constant.ts';
 import type { BinaryOp, Block, CastInst, CompareOp, ScalarType, Value } from '../../ir/ir.ts';
@@ -37,7 +38,7 @@ export class Emitter extends FunctionBuilder {
   }
 
   convert(op: CastInst['op'], type: ScalarType, value: Value): Value {
-    if (isConst(value)) return constant(type, evaluateCast(op, value.type, type, value.value));
+    if (isConst(value) && !isSpaceCast(op)) return constant(type, evaluateCast(op, value.type, type, value.value));
     return this.cast(op, type, value);
   }
 

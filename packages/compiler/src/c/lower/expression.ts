@@ -2,16 +2,16 @@ import { constant, FALSE, TRUE, typeOf, undef } from '../../ir/constant.ts';
 import type { Block, ScalarType, Value } from '../../ir/ir.ts';
 import type { AssignExpr, BinaryExpr, CastExpr, Expr, StepExpr } from '../ast.ts';
 import type { CType } from '../ctype.ts';
-import { asFunction, integerOf, isConst, isVoid, isVolatile, sizeOf, strip } from '../types.ts';
+import { asFunction, inArena, integerOf, isConst, isVoid, isVolatile, pointee, sizeOf, strip } from '../types.ts';
 import { lowerBuiltin } from './builtin.ts';
 import { lowerCall } from './call.ts';
 import { writeWide } from './initialise.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
-import { addressOf, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
+import { addressOf, changesSpace, copy, load, lowerPlace, type Place, plain, store, temporary } from './place.ts';
 import { noteReserved } from './record-tags.ts';
 import type { FunctionState } from './state.ts';
 import { inScope, lowerStatement } from './statement.ts';
-import { staticValue } from './static-value.ts';
+import { staticNumber, staticValue } from './static-value.ts';
 import { irTypeOf, isAggregate, isSigned } from './types.ts';
 import { convertWide, narrowWide, outOfRegisters, refuseMemoryType, wideEquality, wideTruth } from './wide.ts';
 
@@ -479,7 +479,8 @@ function lowerCast(fn: FunctionState, e: CastExpr, used: boolean): Value {
     }
     case 'pointer':
       noteReserved(fn.unit, operand, e.type);
-      return lowerValue(fn, operand);
+      if (!changesSpace(e) || staticNumber(fn.unit, operand) === 0n) return lowerValue(fn, operand);
+      return b.convert(inArena(pointee(e.type)!) ? 'cast_user' : 'cast_kern', 'ptr', lowerValue(fn, operand));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Global, Linkage } from '../../ir/ir.ts';
 import type { InitPart, VariableDecl } from '../ast.ts';
-import { alignOf, isConst, isVolatile, sizeOf, strip } from '../types.ts';
+import { alignOf, inArena, isConst, isVolatile, sizeOf, strip } from '../types.ts';
 import { incompleteObject, notStatic, sectionMismatch, tooLarge } from './diagnostics.ts';
 import { checkMapDefinition } from './map-definition.ts';
 import { staticNumber, staticPlace, staticValue } from './static-value.ts';
@@ -30,7 +30,7 @@ export function openGlobal(unit: Unit, variable: VariableDecl, name: string): Gl
     relocations: [],
     type: map ? unit.types.mapDefinition(type) : unit.types.idOf(type),
     declTags: attributes.declTags.map((value) => ({ component: -1, value })),
-    constant: !external && !attributes.weak && isConst(type) && !isVolatile(type) && !map,
+    constant: !external && !attributes.weak && isConst(type) && !isVolatile(type) && !map && !inArena(type),
     span: variable.span,
   };
 }
@@ -155,6 +155,7 @@ export function writeInt(bytes: Uint8Array, offset: number, size: number, value:
 }
 
 function defaultSection(variable: VariableDecl): string {
+  if (inArena(variable.type)) return '.addr_space.1';
   return isConst(variable.type) && variable.storage !== 'extern' ? '.rodata' : '.data';
 }
 

@@ -3,7 +3,7 @@ import type { Initializer, InitPart } from '../ast.ts';
 import { sizeOf } from '../types.ts';
 import { lowerAggregate, lowerValue } from './expression.ts';
 import { writeInt } from './globals.ts';
-import { addressOf, alignOfPlace, bitUnit, copy, type Place, store } from './place.ts';
+import { accessibleAddress, accessibleBase, alignOfPlace, bitUnit, copy, type Place, store } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { isAggregate } from './types.ts';
 
@@ -19,7 +19,7 @@ export function initialise(fn: FunctionState, place: Place, init: Initializer): 
   b.span = init.span;
   const size = sizeOf(init.type) ?? 0;
   if (!covers(init.parts, size) && size > 0) {
-    b.memset(addressOf(fn, place), constant('i8', 0), size, alignOfPlace(place));
+    b.memset(accessibleAddress(fn, place), constant('i8', 0), size, alignOfPlace(place));
   }
   for (const part of init.parts) initialisePart(fn, place, part, size);
   b.span = outer;
@@ -66,7 +66,7 @@ function writeBytes(fn: FunctionState, place: Place, bytes: Uint8Array): void {
   const { b, unit } = fn;
   if (bytes.length > INLINE_STRING) {
     const source = unit.constantOf(`__const.${fn.decl.name}`, bytes.slice(), 8);
-    b.memcpy(addressOf(fn, place), source, bytes.length, { align: alignOfPlace(place) });
+    b.memcpy(accessibleAddress(fn, place), source, bytes.length, { align: alignOfPlace(place) });
     return;
   }
   const widest = Math.min(8, alignOfPlace(place));
@@ -76,7 +76,11 @@ function writeBytes(fn: FunctionState, place: Place, bytes: Uint8Array): void {
     let word = 0n;
     for (let i = size - 1; i >= 0; i--) word = (word << 8n) | BigInt(bytes[at + i]!);
     const type = size === 8 ? 'i64' : size === 4 ? 'i32' : size === 2 ? 'i16' : 'i8';
-    b.store(constant(type, word), place.base, { offset: place.offset + at, align: size, volatile: place.volatile });
+    b.store(constant(type, word), accessibleBase(fn, place), {
+      offset: place.offset + at,
+      align: size,
+      volatile: place.volatile,
+    });
     at += size;
   }
 }

@@ -1,8 +1,8 @@
 import { constant, NULL } from '../../ir/constant.ts';
 import type { ScalarType, Value } from '../../ir/ir.ts';
-import type { Expr, IndexExpr, MemberExpr, VariableDecl } from '../ast.ts';
+import type { CastExpr, Expr, IndexExpr, MemberExpr, VariableDecl } from '../ast.ts';
 import type { CType } from '../ctype.ts';
-import { alignOf, complete, isVolatile, pointee, sizeOf } from '../types.ts';
+import { alignOf, complete, inArena, isVolatile, pointee, sizeOf } from '../types.ts';
 import { relocatedPlace, relocates } from './core-access.ts';
 import { incompleteObject, wideInteger } from './diagnostics.ts';
 import { lowerAggregate, lowerDiscard, lowerValue } from './expression.ts';
@@ -20,6 +20,8 @@ export interface Place {
   readonly align: number;
   readonly bias: number;
   readonly volatile: boolean;
+  /** `base` is an address in the arena: to be cast before it is accessed. */
+  readonly arena: boolean;
   /** A bit-field: the place is that of its unit. */
   readonly bits: BitPlace | undefined;
 }
@@ -87,7 +89,7 @@ export function pointedTo(fn: FunctionState, pointer: Expr, type: CType): Place 
   let at = pointer;
   let offset = 0;
   for (;;) {
-    if (at.kind === 'cast' && at.op === 'pointer') at = at.operand;
+    if (at.kind === 'cast' && at.op === 'pointer' && !changesSpace(at)) at = at.operand;
     else if (at.kind === 'binary' && at.scale !== undefined && (at.op === '+' || at.op === '-')) {
       const by = irTypeOf(at.right.type) === 'ptr' ? undefined : staticNumber(fn.unit, at.right);
       const bytes = by === undefined ? undefined : Number(by) * at.scale;
@@ -104,7 +106,7 @@ export function pointedTo(fn: FunctionState, pointer: Expr, type: CType): Place 
     const place = lowerPlace(fn, at.operand);
     return claim({ ...place, offset: place.offset + offset, volatile }, align);
   }
-  return { base: lowerValue(fn, at), offset, align, bias: offset, volatile, bits: undefined };
+  return { base: lowerValue(fn, at), offset, align, bias: offset, volatile, arena: inArena(type), bits: undefined };
 }
 
 /** The place when it is read through a pointer to a type of this alignment. */
@@ -119,7 +121,7 @@ export function placeOfVariable(fn: FunctionState, variable: VariableDecl): Plac
   }
   const owner = variable.storage === 'static-local' ? fn.decl.name : undefined;
   const global = fn.unit.globalOf(variable, owner);
-  return plain(global, global.align, volatile);
+  return { ...plain(global, global.align, volatile), arena: inArena(variable.type) };
 }
 
 /** The stack memory of a local, made when it is first mentioned. */
@@ -147,7 +149,22 @@ function roomOf(size: number | undefined): number {
 }
 
 export function plain(base: Value, align: number, volatile: boolean): Place {
-  return { base, offset: 0, align, bias: 0, volatile, bits: undefined };
+  return { base, offset: 0, align, bias: 0, volatile, arena: false, bits: undefined };
+}
+
+/** A cast of a pointer between the arena and everything else. */
+export function changesSpace(e: CastExpr): boolean {
+  return inArena(pointee(e.type) ?? e.type) !== inArena(pointee(e.operand.type) ?? e.operand.type);
+}
+
+/** The base as accesses take it. */
+export function accessibleBase(fn: FunctionState, place: Place): Value {
+  return place.arena ? fn.b.convert('cast_kern', 'ptr', place.base) : place.base;
+}
+
+/** The place's address as accesses take it. */
+export function accessibleAddress(fn: FunctionState, place: Place): Value {
+  return fn.b.advance(accessibleBase(fn, place), place.offset);
 }
 
 /** The place's address as a value. */
@@ -212,13 +229,13 @@ export function load(fn: FunctionState, place: Place, type: CType): Value {
   const ir = irTypeOf(type);
   if (place.bits !== undefined) return loadBits(fn, place, place.bits, type);
   if (ir === undefined || ir === 'void') return NULL;
-  return fn.b.load(ir, place.base, accessOf(place, sizeOf(type)!));
+  return fn.b.load(ir, accessibleBase(fn, place), accessOf(place, sizeOf(type)!));
 }
 
 /** Writes a scalar of the place's type. */
 export function store(fn: FunctionState, place: Place, type: CType, value: Value): void {
   if (place.bits !== undefined) storeBits(fn, place, place.bits, value);
-  else fn.b.store(value, place.base, accessOf(place, sizeOf(type) ?? 8));
+  else fn.b.store(value, accessibleBase(fn, place), accessOf(place, sizeOf(type) ?? 8));
 }
 
 /** Copies an object that has no register type. */
@@ -226,7 +243,7 @@ export function copy(fn: FunctionState, target: Place, source: Place, type: CTyp
   const size = sizeOf(type) ?? 0;
   if (size === 0) return;
   const align = Math.min(alignOfPlace(target), alignOfPlace(source));
-  fn.b.memcpy(addressOf(fn, target), addressOf(fn, source), size, {
+  fn.b.memcpy(accessibleAddress(fn, target), accessibleAddress(fn, source), size, {
     align,
     volatile: target.volatile || source.volatile,
   });
@@ -269,12 +286,12 @@ function storeBits(fn: FunctionState, place: Place, bits: BitPlace, value: Value
   const merged = b.arithmetic('or', rest, moved);
   const whole = INT_OF_SIZE[bits.unit];
   if (whole !== undefined) {
-    b.store(merged, place.base, accessOf(place, bits.unit));
+    b.store(merged, accessibleBase(fn, place), accessOf(place, bits.unit));
     return;
   }
   for (let i = 0; i < bits.unit; i++) {
     const byte = b.resize(b.arithmetic('lshr', merged, constant('i64', i * 8)), 'i8', false);
-    b.store(byte, place.base, { offset: place.offset + i, align: 1, volatile: place.volatile });
+    b.store(byte, accessibleBase(fn, place), { offset: place.offset + i, align: 1, volatile: place.volatile });
   }
 }
 
@@ -282,11 +299,16 @@ function storeBits(fn: FunctionState, place: Place, bits: BitPlace, value: Value
 function loadUnit(fn: FunctionState, place: Place, bits: BitPlace): { value: Value; type: ScalarType } {
   const { b } = fn;
   const whole = INT_OF_SIZE[bits.unit];
-  if (whole !== undefined) return { value: b.load(whole, place.base, accessOf(place, bits.unit)), type: whole };
+  if (whole !== undefined)
+    return { value: b.load(whole, accessibleBase(fn, place), accessOf(place, bits.unit)), type: whole };
   if (bits.unit > 8) fn.unit.diagnostics.add(wideInteger('a bit-field', b.span!));
   let value: Value = constant('i64', 0);
   for (let i = 0; i < Math.min(8, bits.unit); i++) {
-    const byte = b.load('i8', place.base, { offset: place.offset + i, align: 1, volatile: place.volatile });
+    const byte = b.load('i8', accessibleBase(fn, place), {
+      offset: place.offset + i,
+      align: 1,
+      volatile: place.volatile,
+    });
     value = b.arithmetic('or', value, b.arithmetic('shl', b.resize(byte, 'i64', false), constant('i64', i * 8)));
   }
   return { value, type: 'i64' };

@@ -4,6 +4,7 @@ import type { BinaryExpr, Expr } from '../ast.ts';
 import { constantOf } from '../constant.ts';
 import { strip } from '../types.ts';
 import { BINARY_OPS, COMPARE_OPS } from './operators.ts';
+import { changesSpace } from './place.ts';
 import { irTypeOf, isSigned } from './types.ts';
 import type { Unit } from './unit.ts';
 
@@ -98,6 +99,7 @@ function staticCast(unit: Unit, e: Extract<Expr, { kind: 'cast' }>): StaticValue
   const value = staticValue(unit, e.operand);
   if (value === undefined) return undefined;
   if (e.op === 'bool') return number(e, value.symbol !== undefined || value.addend !== 0n ? 1n : 0n);
+  if (e.op === 'pointer' && changesSpace(e) && (value.symbol !== undefined || value.addend !== 0n)) return undefined;
   if (value.symbol !== undefined) return irTypeOf(e.type) === 'i64' || irTypeOf(e.type) === 'ptr' ? value : undefined;
   // Numbers are kept signed: widening an unsigned one must not spread its top bit.
   return number(e, isSigned(e.operand.type) ? value.addend : unsigned(e.operand, value.addend));

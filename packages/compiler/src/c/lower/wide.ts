@@ -5,7 +5,7 @@ import type { CType } from '../ctype.ts';
 import { strip } from '../types.ts';
 import { floatingPoint, wideInteger } from './diagnostics.ts';
 import { lowerAggregate, lowerValue } from './expression.ts';
-import { alignOfPlace, type Place, temporary } from './place.ts';
+import { accessibleBase, alignOfPlace, type Place, temporary } from './place.ts';
 import type { FunctionState } from './state.ts';
 import { irTypeOf, isAggregate, isSigned } from './types.ts';
 
@@ -14,7 +14,7 @@ import { irTypeOf, isAggregate, isSigned } from './types.ts';
 function halves(fn: FunctionState, e: Expr): [Value, Value] {
   const place = lowerAggregate(fn, e);
   const at = (offset: number) =>
-    fn.b.load('i64', place.base, {
+    fn.b.load('i64', accessibleBase(fn, place), {
       offset: place.offset + offset,
       align: Math.min(8, alignOfPlace(place)),
       volatile: place.volatile,

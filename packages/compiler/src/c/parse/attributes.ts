@@ -13,6 +13,8 @@ export interface Attributes extends DeclAttributes {
   typeTags: string[];
   /** `mode(DI)`: bytes. */
   mode: number | undefined;
+  /** `address_space(1)` */
+  arena: boolean;
   /** Anything was written at all. */
   written: boolean;
 }
@@ -58,6 +60,7 @@ export function newAttributes(): Attributes {
     preserveAccessIndex: false,
     typeTags: NO_TAGS,
     mode: undefined,
+    arena: false,
     written: false,
   };
 }
@@ -149,7 +152,7 @@ const HARMLESS = new Set(
 );
 /** What changes the meaning in ways that are not there yet. */
 const REFUSED = new Set(
-  `address_space vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
+  `vector_size ext_vector_type alias ifunc constructor destructor weakref tls_model regparm
   ms_struct ms_abi sysv_abi interrupt target_clones scalar_storage_order`.split(/\s+/),
 );
 const MODES: Record<string, number | undefined> = { QI: 1, HI: 2, SI: 4, DI: 8, TI: 16, word: 8, pointer: 8, byte: 1 };
@@ -201,6 +204,14 @@ function attribute(p: Parser, into: Attributes): void {
       if (mode === undefined) p.report(unsupportedAttribute(span, `mode(${p.text()})`));
       into.mode = mode;
       p.next();
+      p.expect(T.RParen, "')'", opened);
+      return;
+    }
+    case 'address_space': {
+      p.expect(T.LParen, "'('");
+      const space = integerConstant(constantExpression(p));
+      if (space !== 0n && space !== 1n) p.report(unsupportedAttribute(span, `address_space(${space ?? '…'})`));
+      into.arena ||= space === 1n;
       p.expect(T.RParen, "')'", opened);
       return;
     }

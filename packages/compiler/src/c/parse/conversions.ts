@@ -26,6 +26,7 @@ import {
   incompatiblePointers,
   incompleteType,
   intConversion,
+  otherSpace,
   truncatedConstant,
 } from './diagnostics.ts';
 import type { Parser } from './parser.ts';
@@ -229,6 +230,10 @@ function checkPointers(
   if (isNullConstant(value)) return;
   const have = qualifiersOf(from);
   const want = qualifiersOf(to);
+  if (!have.arena !== !want.arena) {
+    p.report(otherSpace(span, fromType, toType, doing));
+    return;
+  }
   const a = strip(from);
   const b = strip(to);
   if (a.kind !== 'void' && b.kind !== 'void' && !compatibleUnqualified(a, b) && !differsInSignOnly(a, b)) {

@@ -12,7 +12,9 @@ import {
   isInteger,
   isVoid,
   isVolatile,
+  NO_QUALIFIERS,
   pointerTo,
+  type Qualifiers,
   qualify,
   sizeOf,
   strip,
@@ -84,8 +86,10 @@ function parse(p: Parser, base: CType, named: 'required' | 'optional' | 'none', 
   attributes(p, into);
   type = suffixes(p, type);
   attributes(p, into);
+  if (into.arena) type = qualify(type, IN_ARENA);
   return { type, name, id, span };
 }
+const IN_ARENA: Qualifiers = { ...NO_QUALIFIERS, arena: true };
 
 /** `(` opens a nested declarator, not a parameter list: `(*f)(int)`, but in `int (int)` a type follows. */
 function isNested(p: Parser, named: 'required' | 'optional' | 'none'): boolean {
@@ -118,6 +122,7 @@ function pointers(p: Parser, base: CType, into: Attributes): CType {
       const own = newAttributes();
       attributes(p, own);
       for (const tag of own.typeTags) type = { kind: 'tagged', tag, type };
+      if (own.arena) type = qualify(type, IN_ARENA);
       mergeSpecifiers(into, own);
     } else return type;
   }

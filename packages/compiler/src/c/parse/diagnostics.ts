@@ -218,6 +218,10 @@ export const incompatiblePointers = (span: Span, from: CType, to: CType, doing: 
   });
 export const discardsQualifiers = (span: Span, from: CType, to: CType, doing: string): Diagnostic =>
   warning('W1203', span, `${doing}: ${describeType(to)} drops a qualifier of ${describeType(from)}`);
+export const otherSpace = (span: Span, from: CType, to: CType, doing: string): Diagnostic =>
+  error('E1232', span, `${doing}: ${describeType(from)} becomes ${describeType(to)}, in another address space`, {
+    help: 'write a cast, which makes an address in the arena of a plain one or the other way',
+  });
 export const intConversion = (span: Span, from: CType, to: CType, doing: string): Diagnostic =>
   warning('W1204', span, `${doing}: ${describeType(from)} becomes ${describeType(to)} without a cast`, {
     help: 'write a cast if this is meant',

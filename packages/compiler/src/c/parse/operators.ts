@@ -533,7 +533,12 @@ function branchType(p: Parser, left: Expr, right: Expr, span: Span): CType | und
 function merge(a: CType, b: CType) {
   const left = qualifiersOf(a);
   const right = qualifiersOf(b);
-  return { const: left.const || right.const, volatile: left.volatile || right.volatile, restrict: false };
+  return {
+    const: left.const || right.const,
+    volatile: left.volatile || right.volatile,
+    restrict: false,
+    arena: left.arena || right.arena,
+  };
 }
 
 /** What the tag of a record that nobody defined was probably meant to be. */

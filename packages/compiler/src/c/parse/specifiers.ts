@@ -234,7 +234,9 @@ export function specifiers(p: Parser, what: 'declaration' | 'member' | 'type-nam
   if (own.mode !== undefined) type = fromMode(type!, own.mode);
   for (const tag of own.typeTags) type = { kind: 'tagged', tag, type: type! };
   const qualified =
-    constant || volatile || restrict ? qualify(type ?? INT, { const: constant, volatile, restrict }) : (type ?? INT);
+    constant || volatile || restrict || own.arena
+      ? qualify(type ?? INT, { const: constant, volatile, restrict, arena: own.arena })
+      : (type ?? INT);
   return { type: qualified, storage, inline, attributes: own, auto, tagged, span };
 }
 

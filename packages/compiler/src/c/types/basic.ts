@@ -102,21 +102,25 @@ export interface Qualifiers {
   readonly const: boolean;
   readonly volatile: boolean;
   readonly restrict: boolean;
+  /** `address_space(1)` */
+  readonly arena?: boolean | undefined;
 }
 export const NO_QUALIFIERS: Qualifiers = { const: false, volatile: false, restrict: false };
 
 /** Adds qualifiers; those of an array go to its elements (C11 6.7.3p9). Gives `type` itself when nothing is added. */
 export function qualify(type: CType, add: Qualifiers): CType {
-  if (!add.const && !add.volatile && !add.restrict) return type;
+  if (!add.const && !add.volatile && !add.restrict && !add.arena) return type;
   if (type.kind === 'array') return { kind: 'array', of: qualify(type.of, add), count: type.count };
   if (type.kind === 'qualified') {
-    if ((type.const || !add.const) && (type.volatile || !add.volatile) && (type.restrict || !add.restrict)) return type;
+    const has = (type.const || !add.const) && (type.volatile || !add.volatile) && (type.restrict || !add.restrict);
+    if (has && (type.arena || !add.arena)) return type;
     return {
       kind: 'qualified',
       type: type.type,
       const: type.const || add.const,
       volatile: type.volatile || add.volatile,
       restrict: type.restrict || add.restrict,
+      arena: type.arena || add.arena,
     };
   }
   const made: QualifiedType = {
@@ -125,6 +129,7 @@ export function qualify(type: CType, add: Qualifiers): CType {
     const: add.const,
     volatile: add.volatile,
     restrict: add.restrict,
+    arena: add.arena,
   };
   return made;
 }

@@ -7,7 +7,7 @@ export function compatible(a: CType, b: CType): boolean {
   if (a === b) return true;
   const qa = qualifiersOf(a);
   const qb = qualifiersOf(b);
-  return qa.const === qb.const && qa.volatile === qb.volatile && compatibleUnqualified(a, b);
+  return qa.const === qb.const && qa.volatile === qb.volatile && !qa.arena === !qb.arena && compatibleUnqualified(a, b);
 }
 
 /** Compatible when the outer qualifiers are left aside. */

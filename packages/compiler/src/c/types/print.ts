@@ -9,7 +9,7 @@ export function printType(type: CType, name = ''): string {
   for (;;) {
     switch (at.kind) {
       case 'qualified':
-        quals = `${at.const ? 'const ' : ''}${at.volatile ? 'volatile ' : ''}${at.restrict ? 'restrict ' : ''}${quals}`;
+        quals = `${at.const ? 'const ' : ''}${at.volatile ? 'volatile ' : ''}${at.restrict ? 'restrict ' : ''}${at.arena ? '__arena ' : ''}${quals}`;
         at = at.type;
         break;
       case 'pointer': {

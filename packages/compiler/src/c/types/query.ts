@@ -33,6 +33,7 @@ export function qualifiersOf(type: CType): Qualifiers {
               const: found.const || at.const,
               volatile: found.volatile || at.volatile,
               restrict: found.restrict || at.restrict,
+              arena: found.arena || at.arena,
             };
       at = at.type;
     } else if (at.kind === 'typedef' || at.kind === 'tagged') at = at.type;
@@ -47,6 +48,11 @@ export function isConst(type: CType): boolean {
 
 export function isVolatile(type: CType): boolean {
   return qualifiersOf(type).volatile;
+}
+
+/** `address_space(1)`: an object of the type lies in the arena. */
+export function inArena(type: CType): boolean {
+  return qualifiersOf(type).arena === true;
 }
 
 /** The type of a value: outer qualifiers gone, typedefs kept as far as they hide none. */
