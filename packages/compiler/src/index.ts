@@ -8,3 +8,4 @@ export { printModule } from './ir/print.ts';
 export { CompilerService, type ServiceOptions, type ServiceResult } from './service/service.ts';
 export * from './service/worker.ts';
 export * from './trace/index.ts';
+export * from './typescript/index.ts';

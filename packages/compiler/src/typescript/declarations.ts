@@ -1,0 +1,394 @@
+import { type Diagnostics, SkepError, type SourceFile, type Span, suggest } from '@skep/base';
+import { badDeclaration, badStorage, badTarget, namespaceImport, noProbes, notTopLevel, unknownImport, unsupported } from './diagnostics.ts';
+import { type ArrowFunction, bare, type Call, type Expression, type FunctionDeclaration, type ObjectLiteral, type Program, type Statement, spanOf } from './syntax.ts';
+import { type Storage, storageByName } from './types.ts';
+import { EXPORTS, MAP_KINDS, type MapKind, PROBE_KINDS, type ProbeKind } from './vocabulary.ts';
+
+/** A map, an event or parameters, as the module declares them; `index` counts these calls in the order of the text. */
+export type Declaration = { readonly name: string; readonly index: number; readonly span: Span } & (
+  | { readonly kind: 'params'; readonly fields: ReadonlyMap<string, Constant> }
+  | { readonly kind: 'events'; readonly storage: Storage & { readonly kind: 'record' }; readonly size: number }
+  | { readonly kind: MapKind; readonly key: Storage; readonly value: Storage; readonly max: number; readonly keyed: boolean }
+);
+export type MapDeclaration = Extract<Declaration, { kind: MapKind }>;
+export type Constant = number | bigint | boolean | string;
+
+export interface ProbeDeclaration {
+  readonly kind: ProbeKind;
+  readonly index: number;
+  /** Where it attaches; of `perf` nothing. */
+  readonly target: string;
+  /** Samples per second. */
+  readonly frequency: number | undefined;
+  readonly body: ArrowFunction;
+  readonly span: Span;
+  readonly targetSpan: Span;
+}
+
+/** What a name of the module is to the probes. */
+export type Binding =
+  | { readonly kind: 'declaration'; readonly declaration: Declaration }
+  | { readonly kind: 'constant'; readonly value: Constant }
+  | { readonly kind: 'constants'; readonly values: ReadonlyMap<string, Constant> }
+  | { readonly kind: 'function'; readonly name: string; readonly node: ArrowFunction | FunctionDeclaration }
+  | { readonly kind: 'library'; readonly name: string }
+  | { readonly kind: 'foreign'; readonly span: Span }
+  | { readonly kind: 'variable'; readonly span: Span };
+
+export interface ProbeModule {
+  readonly file: SourceFile;
+  readonly bindings: ReadonlyMap<string, Binding>;
+  readonly declarations: readonly Declaration[];
+  readonly probes: readonly ProbeDeclaration[];
+  /** Whether there is an `export default`, which runs the user side. */
+  readonly hasMain: boolean;
+}
+
+/** What probes can see of a file: everything else in it is of the user side and not looked at. */
+export function readModule(program: Program, file: SourceFile, diagnostics: Diagnostics): ProbeModule {
+  const reader = new Reader(file, diagnostics);
+  for (const statement of program.body) reader.imports(statement);
+  for (const statement of program.body) reader.statement(statement);
+  if (reader.probes.length === 0 && diagnostics.errors === 0)
+    throw new SkepError([...diagnostics.list, noProbes({ file, start: 0, end: Math.min(1, file.text.length) })]);
+  return { file, bindings: reader.bindings, declarations: reader.declarations, probes: reader.probes, hasMain: reader.hasMain };
+}
+
+class Reader {
+  readonly bindings = new Map<string, Binding>();
+  readonly declarations: Declaration[] = [];
+  readonly probes: ProbeDeclaration[] = [];
+  hasMain = false;
+  private readonly file: SourceFile;
+  private readonly diagnostics: Diagnostics;
+
+  constructor(file: SourceFile, diagnostics: Diagnostics) {
+    this.file = file;
+    this.diagnostics = diagnostics;
+  }
+
+  imports(node: Statement): void {
+    if (node.type !== 'ImportDeclaration' || node.importKind === 'type') return;
+    const ours = node.source.value === 'skep/probe';
+    for (const one of node.specifiers) {
+      const span = spanOf(this.file, one);
+      if (ours && one.type !== 'ImportSpecifier') {
+        this.diagnostics.add(namespaceImport(span));
+        continue;
+      }
+      if (one.type === 'ImportSpecifier' && one.importKind === 'type') continue;
+      if (!ours || one.type !== 'ImportSpecifier') {
+        this.bindings.set(one.local.name, { kind: 'foreign', span });
+        continue;
+      }
+      const name = one.imported.type === 'Identifier' ? one.imported.name : one.imported.value;
+      // Names of types begin with a capital and are nothing when it runs.
+      if (EXPORTS.has(name)) this.bindings.set(one.local.name, { kind: 'library', name });
+      else if (!/^[A-Z]/.test(name)) this.diagnostics.add(unknownImport(name, suggest(name, EXPORTS), span));
+    }
+  }
+
+  statement(node: Statement): void {
+    switch (node.type) {
+      case 'ExportNamedDeclaration':
+        if (node.declaration) this.statement(node.declaration as Statement);
+        return;
+      case 'ExportDefaultDeclaration':
+        this.hasMain = true;
+        return;
+      case 'VariableDeclaration':
+        for (const one of node.declarations) {
+          if (one.id.type !== 'Identifier') continue;
+          const span = spanOf(this.file, one);
+          if (node.kind === 'const' && one.init) this.constant(one.id.name, bare(one.init), span);
+          else this.bindings.set(one.id.name, { kind: 'variable', span });
+        }
+        return;
+      case 'FunctionDeclaration':
+        if (node.id) this.bindings.set(node.id.name, { kind: 'function', name: node.id.name, node });
+        return;
+      case 'ExpressionStatement': {
+        const call = bare(node.expression);
+        const name = call.type === 'CallExpression' ? this.libraryName(call) : undefined;
+        if (call.type !== 'CallExpression' || name === undefined) return;
+        if ((PROBE_KINDS as readonly string[]).includes(name)) this.probe(name as ProbeKind, call);
+        else if (name === 'params' || name === 'events' || (MAP_KINDS as readonly string[]).includes(name))
+          this.diagnostics.add(badDeclaration(name, 'nobody can use it without a name; write `const x = …`', spanOf(this.file, call)));
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  private libraryName(call: Call): string | undefined {
+    const callee = call.callee.type === 'V8IntrinsicIdentifier' ? undefined : bare(call.callee as Expression);
+    const binding = callee?.type === 'Identifier' ? this.bindings.get(callee.name) : undefined;
+    return binding?.kind === 'library' ? binding.name : undefined;
+  }
+
+  private constant(name: string, init: Expression, span: Span): void {
+    if (init.type === 'ArrowFunctionExpression') {
+      this.bindings.set(name, { kind: 'function', name, node: init });
+      return;
+    }
+    if (init.type === 'CallExpression') {
+      const called = this.libraryName(init);
+      if (called === 'params' || called === 'events' || (MAP_KINDS as readonly string[]).includes(called ?? '')) {
+        const declaration = this.declaration(name, called as MapKind | 'params' | 'events', init, span);
+        if (declaration) {
+          this.declarations.push(declaration);
+          this.bindings.set(name, { kind: 'declaration', declaration });
+        } else this.bindings.set(name, { kind: 'foreign', span });
+        return;
+      }
+      if (called !== undefined && (PROBE_KINDS as readonly string[]).includes(called)) {
+        this.diagnostics.add(notTopLevel(called, span));
+        return;
+      }
+    }
+    if (init.type === 'ObjectExpression') {
+      const values = new Map<string, Constant>();
+      for (const [key, value] of plainMembers(init)) {
+        const constant = this.fold(value);
+        if (constant !== undefined) values.set(key, constant);
+      }
+      this.bindings.set(name, { kind: 'constants', values });
+      return;
+    }
+    const value = this.fold(init);
+    this.bindings.set(name, value === undefined ? { kind: 'variable', span } : { kind: 'constant', value });
+  }
+
+  /** A constant of the module: literals, names of other constants, and arithmetic of these. */
+  private fold(given: Expression): Constant | undefined {
+    const node = bare(given);
+    switch (node.type) {
+      case 'NumericLiteral':
+      case 'BooleanLiteral':
+      case 'StringLiteral':
+        return node.value;
+      case 'BigIntLiteral':
+        return BigInt(node.value);
+      case 'Identifier': {
+        const binding = this.bindings.get(node.name);
+        return binding?.kind === 'constant' ? binding.value : undefined;
+      }
+      case 'UnaryExpression': {
+        const value = this.fold(node.argument);
+        if (node.operator === '-' && (typeof value === 'number' || typeof value === 'bigint')) return -value;
+        return undefined;
+      }
+      case 'BinaryExpression': {
+        if (node.left.type === 'PrivateName') return undefined;
+        const [left, right] = [this.fold(node.left), this.fold(node.right)];
+        if (typeof left === 'number' && typeof right === 'number') return foldNumbers(node.operator, left, right);
+        if (typeof left === 'bigint' && typeof right === 'bigint') return foldBigints(node.operator, left, right);
+        return undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  private declaration(name: string, kind: MapKind | 'params' | 'events', call: Call, span: Span): Declaration | undefined {
+    const index = this.declarations.length;
+    const bad = (why: string, at: Span = span): undefined => {
+      this.diagnostics.add(badDeclaration(name, why, at));
+      return undefined;
+    };
+    const [first] = call.arguments;
+    const options = first === undefined || first.type === 'SpreadElement' || first.type === 'ArgumentPlaceholder' ? undefined : bare(first);
+    if (options !== undefined && options.type !== 'ObjectExpression') return bad('it is declared with an object', spanOf(this.file, options));
+    const members = new Map<string, Expression>(options ? plainMembers(options) : []);
+    if (options && members.size !== options.properties.length) return bad('only plain `name: value` can stand here', spanOf(this.file, options));
+    if (kind === 'params') {
+      const fields = new Map<string, Constant>();
+      for (const [key, value] of members) {
+        const constant = this.fold(value);
+        if (constant === undefined) return bad(`\`${key}\` needs a first value that is a constant`, spanOf(this.file, value));
+        if (typeof constant === 'number' && !Number.isSafeInteger(constant)) return void this.diagnostics.add(unsupported('float', spanOf(this.file, value)));
+        fields.set(key, constant);
+      }
+      return { name, index, span, kind, fields };
+    }
+    if (kind === 'events') {
+      const second = call.arguments[1];
+      const more = second !== undefined && second.type === 'ObjectExpression' ? new Map(plainMembers(second)) : new Map<string, Expression>();
+      const storage = options && this.record(options);
+      if (storage === undefined || storage.fields.size === 0) return bad('events have at least one field');
+      const size = more.has('size') ? this.fold(more.get('size')!) : 1 << 20;
+      if (typeof size !== 'number' || !Number.isInteger(size) || size < 4096 || size > 2 ** 30 || (size & (size - 1)) !== 0) return bad('`size` is a power of two of at least 4096 bytes');
+      return { name, index, span, kind, storage, size };
+    }
+    const allowed: { readonly [kind in MapKind]: readonly string[] } = {
+      hash: ['key', 'value', 'max'],
+      lruHash: ['key', 'value', 'max'],
+      perCpuHash: ['key', 'value', 'max'],
+      array: ['value', 'max'],
+      perCpuArray: ['value', 'max'],
+      lpm: ['addr', 'value', 'max'],
+      counter: ['key', 'max'],
+      histogram: ['key', 'unit', 'max'],
+    };
+    for (const [key, node] of members) {
+      if (allowed[kind].includes(key)) continue;
+      return bad(`${kind} has no option \`${key}\`; it has ${allowed[kind].map((one) => `\`${one}\``).join(', ')}`, spanOf(this.file, node));
+    }
+    const max = members.has('max') ? this.fold(members.get('max')!) : 10240;
+    if (typeof max !== 'number' || !Number.isInteger(max) || max < 1 || max > 2 ** 31) return bad('`max` is a whole number of entries');
+    const u32: Storage = { kind: 'int', bits: 32, signed: false };
+    const u64: Storage = { kind: 'int', bits: 64, signed: false };
+    const stored = (option: string): Storage | undefined => {
+      const node = members.get(option);
+      if (node === undefined) return bad(`\`${option}\` is missing`);
+      return this.storage(node);
+    };
+    switch (kind) {
+      case 'hash':
+      case 'lruHash':
+      case 'perCpuHash': {
+        const key = stored('key');
+        const value = key && stored('value');
+        return key && value && { name, index, span, kind, key, value, max, keyed: true };
+      }
+      case 'array':
+      case 'perCpuArray': {
+        const value = stored('value');
+        return value && { name, index, span, kind, key: u32, value, max: members.has('max') ? max : 1, keyed: true };
+      }
+      case 'lpm': {
+        const key = stored('addr');
+        const value = key && stored('value');
+        if (key && key.kind !== 'ipv4') return bad("`addr` is 'ipv4'");
+        return key && value && { name, index, span, kind, key, value, max, keyed: true };
+      }
+      case 'counter':
+      case 'histogram': {
+        const keyed = members.has('key');
+        const key = keyed ? stored('key') : u32;
+        return key && { name, index, span, kind, key, value: u64, max, keyed };
+      }
+    }
+  }
+
+  private storage(given: Expression): Storage | undefined {
+    const node = bare(given);
+    if (node.type === 'ObjectExpression') return this.record(node);
+    const found = node.type === 'StringLiteral' ? storageByName(node.value) : undefined;
+    if (found === undefined) this.diagnostics.add(badStorage(node.type === 'StringLiteral' ? node.value : this.file.text.slice(node.start ?? 0, node.end ?? 0), spanOf(this.file, node)));
+    return found;
+  }
+
+  private record(node: ObjectLiteral): (Storage & { kind: 'record' }) | undefined {
+    const fields = new Map<string, Storage>();
+    const members = plainMembers(node);
+    if (members.length !== node.properties.length) {
+      this.diagnostics.add(unsupported('destructuring', spanOf(this.file, node)));
+      return undefined;
+    }
+    for (const [key, value] of members) {
+      const storage = this.storage(value);
+      if (storage === undefined) return undefined;
+      if (storage.kind === 'record') {
+        this.diagnostics.add(badStorage('an object in an object', spanOf(this.file, value)));
+        return undefined;
+      }
+      fields.set(key, storage);
+    }
+    return { kind: 'record', fields };
+  }
+
+  private probe(kind: ProbeKind, call: Call): void {
+    const span = spanOf(this.file, call);
+    const args = call.arguments.map((one) => (one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder' ? undefined : bare(one)));
+    const last = args.at(-1);
+    if (last?.type !== 'ArrowFunctionExpression') {
+      this.diagnostics.add(badDeclaration(kind, 'its last argument is the probe: `(c) => { … }`', span));
+      return;
+    }
+    const first = args.length > 1 ? args[0] : undefined;
+    const forms: { readonly [kind in ProbeKind]?: string } = { tc: "'ingress' or 'egress'", xdp: '', perf: '' };
+    const wanted = forms[kind] ?? { tracepoint: "'category:name'", uprobe: "'binary:function'", uretprobe: "'binary:function'", cgroup: "'connect4' …", cgroup_skb: "'ingress' or 'egress'" }[kind as string] ?? "'name'";
+    const index = this.probes.length;
+    if (kind === 'perf') {
+      const frequency = first?.type === 'ObjectExpression' ? this.fold(new Map(plainMembers(first)).get('frequency') ?? first) : undefined;
+      if (typeof frequency !== 'number' || !Number.isInteger(frequency) || frequency < 1) this.diagnostics.add(badTarget('perf', '`{ frequency: 99 }`', span));
+      else this.probes.push({ kind, index, target: '', frequency, body: last, span, targetSpan: span });
+      return;
+    }
+    const target = first === undefined ? undefined : this.fold(first);
+    if (wanted !== '' && (typeof target !== 'string' || args.length !== 2)) {
+      this.diagnostics.add(badTarget(kind, wanted, first ? spanOf(this.file, first) : span));
+      return;
+    }
+    if (wanted === '' && first !== undefined) {
+      this.diagnostics.add(badDeclaration(kind, 'it takes nothing but the probe', spanOf(this.file, first)));
+      return;
+    }
+    this.probes.push({ kind, index, target: (target as string | undefined) ?? '', frequency: undefined, body: last, span, targetSpan: first ? spanOf(this.file, first) : span });
+  }
+}
+
+/** `name: value` and `'name': value`; other members of an object are left out. */
+export function plainMembers(node: ObjectLiteral): [string, Expression][] {
+  const found: [string, Expression][] = [];
+  for (const one of node.properties) {
+    if (one.type !== 'ObjectProperty' || one.computed) continue;
+    const name = one.key.type === 'Identifier' ? one.key.name : one.key.type === 'StringLiteral' ? one.key.value : undefined;
+    if (name !== undefined) found.push([name, one.value as Expression]);
+  }
+  return found;
+}
+
+export function foldNumbers(operator: string, a: number, b: number): number | undefined {
+  switch (operator) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+      return a / b;
+    case '%':
+      return a % b;
+    case '**':
+      return a ** b;
+    case '<<':
+      return a << b;
+    case '>>':
+      return a >> b;
+    case '>>>':
+      return a >>> b;
+    case '&':
+      return a & b;
+    case '|':
+      return a | b;
+    case '^':
+      return a ^ b;
+    default:
+      return undefined;
+  }
+}
+
+function foldBigints(operator: string, a: bigint, b: bigint): bigint | undefined {
+  switch (operator) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+      return b === 0n ? undefined : a / b;
+    case '<<':
+      return b < 0n || b > 128n ? undefined : a << b;
+    case '|':
+      return a | b;
+    case '&':
+      return a & b;
+    default:
+      return undefined;
+  }
+}

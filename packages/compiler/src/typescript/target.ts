@@ -1,0 +1,9 @@
+import type { Btf } from '@skep/object';
+
+/** The machine that probes are compiled for. Where it tells nothing, what skep knows of kernels takes its place. */
+export interface ProbeTarget {
+  /** A kernel's types; needed by probes that look into its structs. */
+  readonly btf?: (() => Btf | undefined) | undefined;
+  /** The `format` file of a tracepoint; undefined when there is no such tracepoint, or nobody can say. */
+  readonly tracepointFormat?: ((category: string, name: string) => string | undefined) | undefined;
+}
