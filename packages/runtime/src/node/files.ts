@@ -33,7 +33,7 @@ export function readBytes(path: string): Uint8Array {
 
 /** Opens source or object by its path; `#include "…"` looks beside it, then in the options' paths. */
 export function openFile(path: string, options: FileOptions = {}): Opened {
-  return open(path, readBytes(path), compileOptions(options));
+  return open(path, readBytes(path), fileCompileOptions(options));
 }
 
 /** Verdicts on the programs of a source or object by its path; files that its line information names are read. */
@@ -41,7 +41,7 @@ export function checkFile(
   path: string,
   options: Omit<CheckOptions, 'compile'> & { readonly compile?: FileOptions },
 ): CheckReport {
-  const compiling = compileOptions(options.compile ?? {});
+  const compiling = fileCompileOptions(options.compile ?? {});
   return check(path, readBytes(path), { readFile: readText, ...options, compile: compiling });
 }
 
@@ -51,7 +51,7 @@ export function explainKernelLogOf(
   log: string,
   options: Omit<LogOptions, 'compile'> & { readonly compile?: FileOptions },
 ): ExplainedLog | undefined {
-  const compile = compileOptions(options.compile ?? {});
+  const compile = fileCompileOptions(options.compile ?? {});
   const loaded = path === undefined ? undefined : { name: path, bytes: readBytes(path) };
   return explainKernelLog(log, { readFile: readText, ...options, compile }, loaded);
 }
@@ -61,7 +61,8 @@ export interface FileOptions extends CompileOptions {
   readonly btf?: Btf | undefined;
 }
 
-function compileOptions({ btf, ...rest }: FileOptions): CompileOptions {
+/** The options of the compiler for a file on this machine. */
+export function fileCompileOptions({ btf, ...rest }: FileOptions): CompileOptions {
   const defines = rest.defines ?? [];
   // The registers of probed functions are those of this machine, unless another was meant.
   const target = defines.some((one) => one.startsWith('__TARGET_ARCH_')) ? [] : [TARGET_ARCH];
@@ -74,7 +75,7 @@ const TARGET_ARCH = `__TARGET_ARCH_${process.arch === 'arm64' ? 'arm64' : 'x86'}
 export function compileFile(path: string, options: FileOptions = {}): Compiled {
   const bytes = readBytes(path);
   if (isElf(bytes)) throw new SkepError(alreadyObject(path));
-  const result = compile({ name: path, text: utf8Text(bytes) }, compileOptions(options));
+  const result = compile({ name: path, text: utf8Text(bytes) }, fileCompileOptions(options));
   if (!result.ok) throw new SkepError(result.diagnostics);
   return result;
 }

@@ -1,0 +1,194 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
+import { SkepError, type SourceFile, utf8Text } from '@skep/base';
+import { type CompiledProbes, type CompileOptions, compile, compileProbes, parseTypeScript, scriptOf } from '@skep/compiler';
+import { tracefsRoot, tracepointFormat } from '@skep/kernel';
+import { openObject } from '@skep/object';
+import type { AttachOptions, Host } from '../host.ts';
+import { kernel } from '../hosts/kernel.ts';
+import type { Loaded } from '../loaded.ts';
+import type { Opened } from '../open.ts';
+import { ParamsDeclared } from '../probe/events.ts';
+import * as library from '../probe/index.ts';
+import { Simulation } from '../probe/simulate.ts';
+import { evaluate, type Home, type HomeMap, type Unit, unitOfModule } from '../probe/unit.ts';
+import { Spec } from '../spec.ts';
+import { type FileOptions, fileCompileOptions, readBytes } from './files.ts';
+import { compileTypes } from './kernel-types.ts';
+
+export interface CompiledProbeFile extends Opened {
+  readonly probes: CompiledProbes;
+}
+
+/** Compiles the probes of a TypeScript file; nothing of the file is run. Throws SkepError, E16xx. */
+export async function compileProbeFile(path: string, options: FileOptions = {}): Promise<CompiledProbeFile> {
+  const start = performance.now();
+  const file: SourceFile = { name: path, text: utf8Text(readBytes(path)) };
+  const btf = () => options.btf ?? compileTypes();
+  const probes = await compileProbes(file, { btf, tracepointFormat: formatHere });
+  const compiling: CompileOptions = fileCompileOptions(options);
+  const result = compile({ name: path, text: probes.c }, compiling);
+  // What is wrong with the probes was found above.
+  if (!result.ok) throw new SkepError(result.diagnostics);
+  return { spec: new Spec(openObject(result.object, { name: path })), compiled: result, warnings: [], time: performance.now() - start, probes };
+}
+
+/** The layout of tracepoints on this machine, where it shows them. */
+function formatHere(category: string, name: string): string | undefined {
+  const root = tracefsRoot();
+  if (root === undefined) return undefined;
+  try {
+    return tracepointFormat(category, name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file of probes: compiled for the kernel, and run as the module that it is. */
+export class ProbeFile {
+  readonly file: CompiledProbeFile;
+  /** What the module exports. */
+  readonly exports: { readonly [name: string]: unknown };
+  private readonly unit: Unit;
+
+  constructor(file: CompiledProbeFile, unit: Unit, exports: { readonly [name: string]: unknown }) {
+    this.file = file;
+    this.unit = unit;
+    this.exports = exports;
+  }
+
+  /** `export default`: the user side. */
+  get main(): (() => unknown) | undefined {
+    const { default: main } = this.exports;
+    return typeof main === 'function' ? (main as () => unknown) : undefined;
+  }
+
+  /** The object with what the parameters are now. */
+  get spec(): Spec {
+    const values: { [name: string]: never } = {};
+    for (const [i, { kind, symbol }] of this.file.probes.declarations.entries()) {
+      const declared = this.unit.declared[i];
+      if (kind !== 'params' || !(declared instanceof ParamsDeclared)) continue;
+      for (const [name, value] of Object.entries(declared.values)) values[`${symbol}_${name}`] = value as never;
+    }
+    return this.file.spec.with(values).countingLost();
+  }
+
+  /** Loads its programs and gives its maps and events what they do; {@link ProbeSession.attach} lets them run. */
+  load(host: Host = kernel()): ProbeSession {
+    return new ProbeSession(this, this.unit, host);
+  }
+
+  /** In the kernel, attached. Close it when done. */
+  attach(options: AttachOptions = {}, host?: Host): ProbeSession {
+    const session = this.load(host);
+    try {
+      session.attach(options);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+    return session;
+  }
+
+  /** The same probes as plain JavaScript. */
+  simulate(): Simulation {
+    return new Simulation(this.unit);
+  }
+}
+
+export class ProbeSession {
+  readonly loaded: Loaded;
+  private readonly unit: Unit;
+  private readonly file: ProbeFile;
+  private readonly host: Host;
+  private readonly links: { close(): void }[] = [];
+  private readonly over = new AbortController();
+
+  constructor(file: ProbeFile, unit: Unit, host: Host) {
+    this.file = file;
+    this.unit = unit;
+    this.host = host;
+    this.loaded = file.spec.load(host);
+    for (const [i, { symbol }] of file.file.probes.declarations.entries()) unit.declared[i]?.connect(this.home(symbol));
+  }
+
+  /** Where programs go whose text does not say it: an interface, a cgroup. */
+  attach(options: AttachOptions = {}): void {
+    for (const { name, frequency } of this.file.file.probes.probes)
+      this.links.push(this.loaded.programs.get(name)!.attach({ ...options, ...(frequency !== undefined && { frequency }) }));
+    for (const { every, run } of this.unit.intervals) {
+      const timer = setInterval(run, every);
+      this.links.push({ close: () => clearInterval(timer) });
+    }
+  }
+
+  /** Nothing new comes; loops over events end after what is there. */
+  detach(): void {
+    for (const link of this.links.splice(0)) link.close();
+    this.over.abort();
+  }
+
+  close(): void {
+    this.detach();
+    for (const one of this.unit.declared) one.connect(undefined);
+    this.loaded.close();
+    this.host.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  private home(symbol: string): Home {
+    const { loaded } = this;
+    return {
+      map: () => loaded.maps.get(symbol)! as unknown as HomeMap,
+      batches: (signal) => loaded.records.get(symbol)!.batches({ signal }),
+      signal: this.over.signal,
+    };
+  }
+}
+
+/** Opens a file of probes by its path or file URL: compiles its probes, and runs the module. */
+export async function openProbe(path: string | URL, options: FileOptions = {}): Promise<ProbeFile> {
+  const name = path instanceof URL || path.startsWith('file:') ? fileURLToPath(path) : path;
+  const compiled = await compileProbeFile(name, options);
+  const exports: { [name: string]: unknown } = {};
+  const script = scriptOf(compiled.probes.program, { name, text: utf8Text(readBytes(name)) });
+  const unit = await evaluate(name, () => runScript(script, resolve(name), exports));
+  return new ProbeFile(compiled, unit, exports);
+}
+
+/** The file behind a module that Node itself has imported (see `skep/probe/register`), with the same maps and events. */
+export async function probeOf(module: { readonly [name: string]: unknown }, options: FileOptions = {}): Promise<ProbeFile> {
+  const unit = unitOfModule(module);
+  if (unit === undefined) throw new TypeError('this module exports no map, event or params of skep/probe: export one of those that its probes use');
+  const path = unit.file.startsWith('file:') ? fileURLToPath(unit.file.replace(/\?.*$/, '')) : unit.file;
+  return new ProbeFile(await compileProbeFile(path, options), unit, module);
+}
+
+type Loader = (skep: {
+  readonly import: (specifier: string) => Promise<unknown>;
+  readonly exports: { [name: string]: unknown };
+}) => Promise<void>;
+
+async function runScript(script: string, path: string, exports: { [name: string]: unknown }): Promise<void> {
+  const load = new Script(script, { filename: path }).runInThisContext() as Loader;
+  const require = createRequire(pathToFileURL(path));
+  await load({
+    exports,
+    import: async (specifier) => {
+      if (specifier === 'skep/probe') return library;
+      if (!specifier.startsWith('.') || !specifier.endsWith('.ts')) return require(specifier);
+      const inner: { [name: string]: unknown } = {};
+      const name = resolve(dirname(path), specifier);
+      const file: SourceFile = { name, text: readFileSync(name, 'utf8') };
+      await runScript(scriptOf(await parseTypeScript(file), file), name, inner);
+      return inner;
+    },
+  });
+}
