@@ -72,8 +72,10 @@ class Pruner {
 
   /** Through qualifiers and typedefs to what is pointed to; records become forward declarations, functions `void`. */
   private pointee(id: BtfId): BtfId {
-    if (id === 0) return 0;
-    const type = this.kernel.type(this.kernel.resolve(id));
+    const resolved = this.kernel.resolve(id);
+    // `void`, perhaps a constant one.
+    if (resolved === 0) return 0;
+    const type = this.kernel.type(resolved);
     switch (type.kind) {
       case 'struct':
       case 'union':
@@ -82,7 +84,7 @@ class Pruner {
       case 'fwd':
       case 'enum':
       case 'enum64':
-        return this.copy(this.kernel.resolve(id));
+        return this.copy(resolved);
       default:
         return 0;
     }

@@ -1,0 +1,63 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SkepError } from '@skep/base';
+import { permitted, probeFeature } from '@skep/kernel';
+import { readRecording } from 'skep';
+import { afterAll, describe, expect, it } from 'vitest';
+import { TOOLS } from '../../src/index.ts';
+import { outputOf, tool } from './testing.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'skep-tools-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const permission = permitted();
+const closed = !permission.ok
+  ? permission.message
+  : existsSync('/sys/kernel/btf/vmlinux')
+    ? undefined
+    : 'this kernel shows no BTF';
+
+/** Starts, opens, fails to open, waits, signals, reads: something for most tools. */
+const WORK = 'cat /etc/hostname /no/such/file 2>/dev/null; sleep 0.05; kill -0 $$; dd if=/dev/zero of=/dev/null count=500 2>/dev/null; exit 3';
+
+describe.skipIf(closed !== undefined)(`recording tools${closed ? ` (skipped: ${closed})` : ''}`, () => {
+  it.each([
+    ['opensnoop', {}, /\/etc\/hostname/],
+    ['opensnoop', { failed: true, timestamp: true }, /no\/such\/file/],
+    ['execsnoop', { time: true }, /sleep 0.05/],
+    ['exitsnoop', {}, /"code":3|exit/],
+    ['killsnoop', {}, /kill|sh/],
+    ['syscount', {}, /openat/],
+    ['syscount', { process: true, latency: true }, /"comm":"cat"/],
+    ['runqlat', {}, /buckets/],
+    ['runqlat', { pids: true }, /pid = \d+/],
+    ['offcputime', {}, /sleep/],
+    ['profile', { frequency: 997 }, /dd/],
+  ] as const)('%s %j shows the same again', async (name, options, expected) => {
+    const file = join(scratch, `${name}${Object.keys(options).join('')}.skep`);
+    const one = tool(name);
+    const live = await outputOf(one, { ...options, record: file, command: WORK, output: 'jsonl' });
+    expect(live.out).toMatch(expected);
+    expect(live.err).toMatch(/recorded \d+ runs, 0 lost/);
+    const again = await outputOf(one, { replay: file, output: 'jsonl' });
+    expect(again.out).toBe(live.out);
+    // As a table too, in the columns that were asked for.
+    if (one.name === 'opensnoop' && 'timestamp' in options) {
+      const table = await outputOf(one, { replay: file });
+      expect(table.out).toMatch(/^ *TIME\(s\)/);
+    }
+  });
+
+  it('keeps names, the command and the clock', async () => {
+    const file = join(scratch, 'names.skep');
+    await outputOf(tool('offcputime'), { record: file, command: 'sleep 0.05', kernelStacksOnly: true, output: 'jsonl' });
+    const { blocks, header } = await readRecording(file);
+    expect(header.command).toEqual(['/bin/sh', '-c', 'sleep 0.05']);
+    const named = blocks.find((one) => one.kind === 'names')!;
+    expect(Object.keys(named.names).some((one) => one.startsWith('kernel 0x'))).toBe(true);
+    expect(blocks.find((one) => one.kind === 'tool')).toMatchObject({
+      tool: { name: 'offcputime', route: 'sched', options: { kernelStacksOnly: true } },
+    });
+  });
+});
