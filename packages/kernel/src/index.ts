@@ -73,7 +73,7 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from './program.ts';
-export type { BatchOptions, Decode, ReadOnlyView } from './reading.ts';
+export type { BatchOptions, Decode, DecodeBatch, RawBatch, ReadOnlyView, RingMemory } from './reading.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
 export { KernelSymbols } from './symbols/kernel-symbols.ts';
 export { ProcessSymbols, type UserFound } from './symbols/process-symbols.ts';

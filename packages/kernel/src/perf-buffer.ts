@@ -131,7 +131,7 @@ export class PerfBuffer {
     try {
       yield* readBatches(
         {
-          read: (decode, max) => buffer.read(decode, max),
+          read: (max) => buffer.read(options.decode, max),
           get pending() {
             return buffer.pending;
           },

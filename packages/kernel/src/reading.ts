@@ -6,8 +6,44 @@ export type ReadOnlyView = Pick<DataView, Extract<keyof DataView, `get${string}`
 /** Decodes the record of `length` bytes at `offset`. It must copy what it keeps: the bytes are overwritten afterwards. */
 export type Decode<T> = (data: ReadOnlyView, offset: number, length: number) => T;
 
+/** Words of little-endian memory that cannot be written through, as {@link ReadOnlyView}. */
+export type ReadOnlyWords<T = number> = ArrayLike<T>;
+
+/** The memory of a ring at every width: where records are aligned, half as dear as a view's getters. */
+export interface RingMemory {
+  readonly view: ReadOnlyView;
+  readonly i8: ReadOnlyWords;
+  readonly u8: ReadOnlyWords;
+  readonly i16: ReadOnlyWords;
+  readonly u16: ReadOnlyWords;
+  readonly i32: ReadOnlyWords;
+  readonly u32: ReadOnlyWords;
+  readonly i64: ReadOnlyWords<bigint>;
+  readonly u64: ReadOnlyWords<bigint>;
+  readonly f32: ReadOnlyWords;
+  readonly f64: ReadOnlyWords;
+}
+
+/** Records where they lie. Each begins at a multiple of eight bytes. */
+export interface RawBatch {
+  readonly memory: RingMemory;
+  /** Two numbers a record: where it begins in {@link memory}, and its length in bytes. */
+  readonly places: ReadOnlyWords;
+  /** Records. */
+  readonly count: number;
+  /** How many are consumed when the callback is left, however it is; {@link count} unless it says otherwise. */
+  taken: number;
+  /** The ring was closed meanwhile, and its memory is about to go: no more records are wanted. */
+  readonly ended: boolean;
+}
+
+/** Decodes the records of a batch and gives each to `take`; sets {@link RawBatch.taken} when that throws. */
+export type DecodeBatch<T> = (batch: RawBatch, take: (record: T) => void) => void;
+
 export interface BatchOptions<T> {
   readonly decode: Decode<T>;
+  /** The same for many records at once, for rings that have them in one memory. */
+  readonly decodeBatch?: DecodeBatch<T>;
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined;
   /** Records in one batch at most; 1024. */
@@ -17,8 +53,8 @@ export interface BatchOptions<T> {
 }
 
 /** What batches are read from. */
-export interface RecordSource {
-  read<T>(decode: Decode<T>, max?: number): T[];
+export interface RecordSource<T> {
+  read(max: number): T[];
   /** Bytes that wait to be read. */
   readonly pending: number;
   /** To sleep on; asked for once, closed at the end. */
@@ -31,15 +67,15 @@ export interface RecordSource {
  * source never empties.
  */
 export async function* readBatches<T>(
-  source: RecordSource,
+  source: RecordSource<T>,
   options: BatchOptions<T>,
   stop: AbortSignal,
 ): AsyncGenerator<T[], void, undefined> {
-  const { decode, max = 1024, interval = 1 } = options;
+  const { max = 1024, interval = 1 } = options;
   let sleeper: Waiter | undefined;
   try {
     for (let idle = 0; !stop.aborted; ) {
-      const batch = source.read(decode, max);
+      const batch = source.read(max);
       if (batch.length > 0) {
         idle = 0;
         yield batch;
@@ -67,7 +103,7 @@ const IDLE_LOOKS = 3;
  * Sleeps, then looks once more and only then waits. Perf events say but once that they are readable, and epoll_ctl(2)
  * swallows that when it comes before the descriptor is watched. The event loop begins to watch in its next turn.
  */
-async function sleep(source: RecordSource, sleeper: Waiter, stop: AbortSignal): Promise<void> {
+async function sleep(source: RecordSource<unknown>, sleeper: Waiter, stop: AbortSignal): Promise<void> {
   const found = new AbortController();
   const awake = sleeper.readable(AbortSignal.any([stop, found.signal]));
   await turn();

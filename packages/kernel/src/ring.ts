@@ -1,6 +1,14 @@
 import { MAP } from './bpf/constants.ts';
 import type { BpfMap } from './map.ts';
-import { type BatchOptions, type Decode, type ReadOnlyView, readBatches } from './reading.ts';
+import {
+  type BatchOptions,
+  type Decode,
+  type DecodeBatch,
+  type RawBatch,
+  type ReadOnlyView,
+  type RingMemory,
+  readBatches,
+} from './reading.ts';
 import { type Memory, mapShared, pageSize } from './sys/memory.ts';
 import { waiter } from './sys/wait.ts';
 
@@ -19,16 +27,14 @@ export class RingBuffer {
   private readonly map: BpfMap;
   private readonly consumer: Memory;
   private readonly producer: Memory;
-  private readonly data: DataView;
   private readonly headers: Int32Array;
+  private readonly batch: Batch;
   private readonly consumerPosition: BigInt64Array;
   private readonly fence: Int32Array;
   private readonly positions: Uint32Array;
   private position: number;
   private draining = false;
   private iterating = false;
-  /** As {@link ending} has it, for the loop over records. */
-  private ended = false;
   private readonly ending = new AbortController();
 
   constructor(map: BpfMap) {
@@ -44,8 +50,8 @@ export class RingBuffer {
       throw error;
     }
     const { buffer } = this.producer.bytes;
-    this.data = new DataView(buffer, page, 2 * this.size);
     this.headers = new Int32Array(buffer, page, this.size / 2);
+    this.batch = new Batch(everyWidth(buffer, page, 2 * this.size));
     this.positions = new Uint32Array(buffer, 0, 2);
     this.consumerPosition = new BigInt64Array(this.consumer.bytes.buffer, 0, 1);
     this.fence = new Int32Array(this.consumer.bytes.buffer, 64, 1);
@@ -53,7 +59,7 @@ export class RingBuffer {
   }
 
   get closed(): boolean {
-    return this.ended;
+    return this.batch.ended;
   }
 
   /** Bytes that wait to be read, headers and discarded records included. */
@@ -67,24 +73,48 @@ export class RingBuffer {
    * has returned from or thrown for is consumed. {@link close} may be called from it.
    */
   drain(take: (data: ReadOnlyView, offset: number, length: number) => void, max = Number.POSITIVE_INFINITY): number {
+    return this.drainBatches((batch) => {
+      const { memory, places, count } = batch;
+      let taken = 0;
+      try {
+        while (taken < count && !batch.ended) {
+          const at = 2 * taken++;
+          take(memory.view, places[at]!, places[at + 1]!);
+        }
+      } finally {
+        batch.taken = taken;
+      }
+    }, max);
+  }
+
+  /** Like {@link drain}, with some hundred records a call: the least that a record can cost. */
+  drainBatches(take: (batch: RawBatch) => void, max = Number.POSITIVE_INFINITY): number {
     this.assertOpen();
     if (this.draining) throw new Error('drain is not to be called from its own callback');
     this.draining = true;
+    const { batch } = this;
     const from = this.position;
     let count = 0;
     try {
       // Some at a time, so that their headers are still in the processor's cache when they are handed over.
-      for (let left = max; left > 0; ) {
-        const before = this.position;
-        const taken = this.drainSome(take, Math.min(left, CHUNK) | 0);
-        count += taken;
-        left -= taken;
-        if (this.closed || this.position === before) break;
+      while (count < max && !batch.ended) {
+        const end = this.find(Math.min(max - count, BATCH) | 0);
+        if (batch.count === 0) {
+          this.position += end;
+          break;
+        }
+        batch.taken = batch.count;
+        try {
+          take(batch);
+        } finally {
+          this.position += batch.taken < batch.count ? batch.endOf(batch.taken, this.position & (this.size - 1)) : end;
+          count += batch.taken;
+        }
       }
     } finally {
       this.draining = false;
-      // One store for the batch, atomic and ordered: the producer must not see half of a position, and must see this
-      // one before we look at its position again, or it would not wake us.
+      // One store for all, atomic and ordered: the producer must not see half of a position, and must see this one
+      // before we look at its position again, or it would not wake us.
       if (this.position !== from) Atomics.store(this.consumerPosition, 0, BigInt(this.position));
       if (this.closed) this.unmap();
     }
@@ -98,6 +128,16 @@ export class RingBuffer {
     return batch;
   }
 
+  /** The same for many at once. */
+  readBatch<T>(decode: DecodeBatch<T>, max = 1024): T[] {
+    const batch: T[] = [];
+    const push = (record: T): void => {
+      batch.push(record);
+    };
+    this.drainBatches((raw) => decode(raw, push), max);
+    return batch;
+  }
+
   /** {@link readBatches}, until the signal, `break` or {@link close}. */
   async *batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined> {
     if (this.iterating) throw new Error(`ring ${this.map.name} has a reader already`);
@@ -105,10 +145,11 @@ export class RingBuffer {
     this.iterating = true;
     const stop = options.signal ? AbortSignal.any([options.signal, this.ending.signal]) : this.ending.signal;
     const source = this;
+    const { decode, decodeBatch } = options;
     try {
       yield* readBatches(
         {
-          read: (decode, max) => source.read(decode, max),
+          read: (max) => (decodeBatch ? source.readBatch(decodeBatch, max) : source.read(decode, max)),
           get pending() {
             return source.pending;
           },
@@ -125,7 +166,7 @@ export class RingBuffer {
   /** Unmaps it; the map stays open, and is closed after this. A pending {@link batches} ends. */
   close(): void {
     if (this.closed) return;
-    this.ended = true;
+    this.batch.ended = true;
     this.ending.abort();
     if (!this.draining) this.unmap();
   }
@@ -134,51 +175,36 @@ export class RingBuffer {
     this.close();
   }
 
-  /** Positions have 64 bits; what lies in the ring is counted in 32, which is what costs least. */
-  private drainSome(take: (data: ReadOnlyView, offset: number, length: number) => void, max: number): number {
-    const { headers, data } = this;
+  /**
+   * Fills {@link batch} with records that are there, and says how many bytes they take with what was discarded between.
+   * Positions have 64 bits; what lies in the ring is counted in 32, which is what costs least.
+   *
+   * Where loads may overtake each other, records' bytes are what the producer wrote only behind a fence. It is a
+   * read-modify-write on our own page, since an atomic load from a read-only mapping is one that some JavaScript engines
+   * compile to a write.
+   */
+  private find(max: number): number {
+    const { headers, fence } = this;
+    const { places } = this.batch;
     const mask = this.size - 1;
     const start = this.position & mask;
     const waiting = (this.producerPosition() - this.position) | 0;
-    const end = IN_ORDER ? waiting : this.committed(start, waiting, max);
-    let done = 0;
-    let count = 0;
-    try {
-      while (done < end && count < max) {
-        const offset = (start + done) & mask;
-        const header = headers[offset >> 2]!;
-        if (header < 0) break; // BUSY is the sign bit: reserved, and not yet submitted
-        const length = header & LENGTH;
-        done += (length + HEADER + 7) & ~7;
-        if ((header & DISCARDED) === 0) {
-          count++;
-          take(data, offset + HEADER, length);
-          if (this.ended) break;
-        }
-      }
-    } finally {
-      this.position += done;
-    }
-    return count;
-  }
-
-  /**
-   * How many bytes of records may be read, where loads may overtake each other: a look at the headers, then a fence. Only
-   * behind it are the records' bytes what the producer wrote. The fence is a read-modify-write on our own page, since an
-   * atomic load from a read-only mapping is one that some JavaScript engines compile to a write.
-   */
-  private committed(start: number, waiting: number, max: number): number {
-    const { headers } = this;
-    const mask = this.size - 1;
-    Atomics.add(this.fence, 0, 0);
+    if (!IN_ORDER) Atomics.add(fence, 0, 0);
     let bytes = 0;
-    for (let count = 0; bytes < waiting && count < max; ) {
-      const header = headers[((start + bytes) & mask) >> 2]!;
-      if (header < 0) break;
-      if ((header & DISCARDED) === 0) count++;
-      bytes += ((header & LENGTH) + HEADER + 7) & ~7;
+    let count = 0;
+    while (bytes < waiting && count < max) {
+      const offset = (start + bytes) & mask;
+      const header = headers[offset >> 2]!;
+      if (header < 0) break; // BUSY is the sign bit: reserved, and not yet submitted
+      const length = header & LENGTH;
+      bytes += (length + HEADER + 7) & ~7;
+      if (header & DISCARDED) continue;
+      places[2 * count] = offset + HEADER;
+      places[2 * count + 1] = length;
+      count++;
     }
-    Atomics.add(this.fence, 0, 0);
+    if (!IN_ORDER) Atomics.add(fence, 0, 0);
+    this.batch.count = count;
     return bytes;
   }
 
@@ -207,8 +233,46 @@ export function copyRecord(data: ReadOnlyView, offset: number, length: number): 
   return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice();
 }
 
-/** Records that are looked at, where that is needed, before the first of them is handed over. */
-const CHUNK = 512;
+/** Records in a batch: few enough for what is written down of them to stay in the fastest cache. */
+const BATCH = 128;
+
+class Batch implements RawBatch {
+  readonly memory: RingMemory;
+  readonly places = new Int32Array(2 * BATCH);
+  count = 0;
+  taken = 0;
+  ended = false;
+
+  constructor(memory: RingMemory) {
+    this.memory = memory;
+  }
+
+  /** Bytes from `start`, where the batch begins in the ring, to the end of its first `count` records. */
+  endOf(count: number, start: number): number {
+    if (count === 0) return 0;
+    const { places } = this;
+    const size = this.memory.view.byteLength / 2;
+    const end = places[2 * count - 2]! + ((places[2 * count - 1]! + 7) & ~7) - start;
+    return end < 0 ? end + size : end;
+  }
+}
+
+function everyWidth(buffer: ArrayBufferLike, from: number, length: number): RingMemory {
+  return {
+    view: new DataView(buffer, from, length),
+    i8: new Int8Array(buffer, from, length),
+    u8: new Uint8Array(buffer, from, length),
+    i16: new Int16Array(buffer, from, length / 2),
+    u16: new Uint16Array(buffer, from, length / 2),
+    i32: new Int32Array(buffer, from, length / 4),
+    u32: new Uint32Array(buffer, from, length / 4),
+    i64: new BigInt64Array(buffer, from, length / 8),
+    u64: new BigUint64Array(buffer, from, length / 8),
+    f32: new Float32Array(buffer, from, length / 4),
+    f64: new Float64Array(buffer, from, length / 8),
+  };
+}
+
 /** x86-64 does loads in their order, and so do compilers of JavaScript: a header is read before its record. */
 const IN_ORDER = process.arch === 'x64';
 /** BPF_RINGBUF_HDR_SZ, BPF_RINGBUF_DISCARD_BIT; BPF_RINGBUF_BUSY_BIT is bit 31. */

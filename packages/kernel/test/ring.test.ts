@@ -88,6 +88,35 @@ describe.skipIf(noKernel)('ring buffers', () => {
     expect(bench.ring.read((data, at) => data.getUint32(at, true))).toEqual([2]);
   });
 
+  it('come many at once, around the end too; what was not taken of a batch stays', () => {
+    using bench = new Bench(4096);
+    let expected = 0;
+    for (let round = 0; round < 300; round++) {
+      bench.write(150);
+      for (const fails of [true, false]) {
+        const before = expected;
+        const take = () =>
+          bench.ring.drainBatches((batch) => {
+            const { memory, places, count } = batch;
+            for (let i = 0; i < count; i++) {
+              expect(memory.u64[places[2 * i]! >> 3]).toBe(BigInt(expected));
+              expect(memory.view.getUint32(places[2 * i]!, true)).toBe(expected);
+              expect(places[2 * i + 1]).toBe(16);
+              expected++;
+              if (!fails || expected < before + (round % 150)) continue;
+              batch.taken = i + 1;
+              throw new Error('enough');
+            }
+          });
+        if (fails) expect(take).toThrow('enough');
+        else take();
+        expect(bench.ring.pending).toBe((150 * (round + 1) - expected) * 24);
+      }
+    }
+    expect(expected).toBe(300 * 150);
+    expect(bench.refused()).toBe(0);
+  });
+
   it('may be closed, but not drained, from the callback', () => {
     using bench = new Bench(4096);
     bench.write(3);

@@ -1,7 +1,7 @@
 import { Btf, BtfBuilder, type BtfId } from '@skep/object';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decoderFor } from '../src/typed/decode.ts';
+import { batchDecoderFor, decoderFor } from '../src/typed/decode.ts';
 import { type Encodable, encode } from '../src/typed/encode.ts';
 import { fieldsOf } from '../src/typed/fields.ts';
 import { recordTypesOf } from '../src/typed/records.ts';
@@ -101,6 +101,53 @@ describe('values of BTF types', () => {
     expect(decode(three, Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(1, 2, 3));
   });
 
+  it('are the same a record at a time and many at once, aligned or packed', () => {
+    const packed = builder.add({
+      kind: 'struct',
+      name: 'packed',
+      size: 61,
+      members: [
+        { name: 'first', type: u8, bitOffset: 0, bitSize: 0 },
+        { name: 'wide', type: u64, bitOffset: 8, bitSize: 0 },
+        { name: 'name', type: array(char, 16), bitOffset: 72, bitSize: 0 },
+        { name: 'points', type: array(point, 3), bitOffset: 200, bitSize: 0 },
+        { name: 'half', type: u16, bitOffset: 392, bitSize: 0 },
+        { name: 'odd', type: array(u16, 5), bitOffset: 408, bitSize: 0 },
+      ],
+    });
+    const types = Btf.parse(builder.toBytes());
+    const records = [event, packed].map((type) => ({ type, size: types.sizeOf(type) }));
+    const some = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.uint8Array({ minLength: 136, maxLength: 136 })));
+    fc.assert(
+      fc.property(some, fc.boolean(), (given, isWhole) => {
+        const bytes = new Uint8Array(8 + given.length * 144);
+        const places = given.flatMap(([which, data], i) => {
+          bytes.set(data, 8 + i * 144);
+          return [8 + i * 144, records[which]?.size ?? 5];
+        });
+        const view = new DataView(bytes.buffer);
+        const one = (at: number, length: number) => {
+          const found = records.find(({ size }) => size === length);
+          return found ? decoderFor(types, found.type)(view, at) : `${length} others`;
+        };
+        const wanted = given.map((_, i) => one(places[2 * i]!, places[2 * i + 1]!));
+        const batch = { memory: everyWidth(bytes.buffer, view), places, count: given.length, taken: -1, ended: false };
+        const stop = isWhole ? given.length : Math.ceil(given.length / 2);
+        const got: unknown[] = [];
+        const decodeBatch = batchDecoderFor(types, records, (_view, _at, length) => `${length} others`);
+        const run = () =>
+          decodeBatch(batch, (record) => {
+            got.push(record);
+            if (got.length === stop && !isWhole) throw new Error('enough');
+          });
+        if (isWhole || given.length === 0) run();
+        else expect(run).toThrow('enough');
+        expect(got).toEqual(wanted.slice(0, stop));
+        expect(batch.taken).toBe(stop);
+      }),
+    );
+  });
+
   it('are refused where they do not fit, and the message says where', () => {
     for (const [value, message] of [
       [{ time: -1 }, /`?event\.time.*not between/],
@@ -115,6 +162,22 @@ describe('values of BTF types', () => {
     }
   });
 });
+
+function everyWidth(buffer: ArrayBuffer, view: DataView) {
+  return {
+    view,
+    i8: new Int8Array(buffer),
+    u8: new Uint8Array(buffer),
+    i16: new Int16Array(buffer),
+    u16: new Uint16Array(buffer),
+    i32: new Int32Array(buffer),
+    u32: new Uint32Array(buffer),
+    i64: new BigInt64Array(buffer),
+    u64: new BigUint64Array(buffer),
+    f32: new Float32Array(buffer),
+    f64: new Float64Array(buffer),
+  };
+}
 
 describe('records', () => {
   it('are described by their members, with notes on how to show them', () => {
