@@ -1,4 +1,4 @@
-import type { Diagnostic } from '@skep/base';
+import { type Diagnostic, suggest } from '@skep/base';
 
 /** E7002 */
 export const badNumber = (flags: string, value: string, wanted: string): Diagnostic => ({
@@ -149,3 +149,17 @@ export const nothingToCheck = (): Diagnostic => ({
   message: 'there is nothing to check',
   help: 'name a C source or an object, or the log of a kernel with `--kernel-log FILE`',
 });
+
+export function unknownParameter(name: string, names: readonly string[]): Diagnostic {
+  const near = suggest(name, names);
+  return {
+    code: 'E7025',
+    severity: 'error',
+    message: `the file has no parameter \`${name}\``,
+    help: near
+      ? `did you mean \`${near}\`?`
+      : names.length > 0
+        ? `it has ${names.join(', ')}`
+        : 'declare it: `const opt = params({ … })`',
+  };
+}

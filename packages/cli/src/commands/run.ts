@@ -6,6 +6,7 @@ import {
   type HomeName,
   isZero,
   type Loaded,
+  type Opened,
   type PacketTotals,
   type RecordType,
   type RunSummary,
@@ -28,13 +29,27 @@ export async function execute(call: Call): Promise<number> {
     const code = executeQuietly(call);
     if (code !== EXIT.ok) return code;
   }
-  return explained(call, () => runProgram(call));
+  if (call.args[0]!.endsWith('.ts')) {
+    const { executeProbes } = await import('./run-probes.ts');
+    return explained(call, () => executeProbes(call));
+  }
+  return explained(call, () => runProgram(call, openArgument(call)));
 }
 
-async function runProgram(call: Call): Promise<number> {
+/** What differs for programs that are not from C. */
+export interface RunExtras extends AttachOptions {
+  /** In place of `--set`. */
+  readonly globals?: { readonly [name: string]: number };
+  /** Maps and programs are there. */
+  loaded?(loaded: Loaded): void;
+  /** What is shown at the end, in place of the maps as they are. */
+  ended?(loaded: Loaded): string[];
+}
+
+/** Runs a program with the options of the command line. */
+export async function runProgram(call: Call, opened: Opened, extras: RunExtras = {}): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
-  const opened = openArgument(call);
   const file = call.args[0]!;
   const named = options.text('replay');
   const wanted = options.text('home') as HomeName;
@@ -62,8 +77,9 @@ async function runProgram(call: Call): Promise<number> {
       duration: options.number('duration'),
       count: options.number('count'),
       programs: options.list('program').length > 0 ? options.list('program') : undefined,
-      globals: globalsOf(call),
+      globals: extras.globals ?? globalsOf(call),
       ...attachOptions(options),
+      ...(extras.frequency !== undefined && { frequency: extras.frequency }),
       signal: io.signal,
     },
     {
@@ -78,6 +94,7 @@ async function runProgram(call: Call): Promise<number> {
         const warnings = host.recording?.warnings ?? [];
         if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
       },
+      loaded: (loaded) => extras.loaded?.(loaded),
       started: ({ types, ring }) => {
         writer = new RowWriter(columnsFor(fieldsOf(types, ring)), format, (text) => io.out(text));
         if (ring !== undefined || !people) writer.head();
@@ -87,7 +104,7 @@ async function runProgram(call: Call): Promise<number> {
       },
       trace: (text) => io.out(text.endsWith('\n') ? text : `${text}\n`),
       ended: (loaded) => {
-        maps = mapTexts(loaded);
+        maps = extras.ended?.(loaded) ?? mapTexts(loaded);
       },
     },
   );
@@ -101,7 +118,7 @@ async function runProgram(call: Call): Promise<number> {
 }
 
 /** Where programs go whose sections do not say it. */
-function attachOptions(options: Options): AttachOptions {
+export function attachOptions(options: Options): AttachOptions {
   const named = ['interface', 'cgroup', 'netns', 'direction'] as const;
   const texts = named.filter((name) => options.text(name) !== undefined).map((name) => [name, options.text(name)!]);
   const pid = options.number('pid');

@@ -3,8 +3,8 @@ import { contextOf } from './contexts.ts';
 import { type Constant, type Declaration, type MapDeclaration, type ProbeModule, readModule } from './declarations.ts';
 import { badDeclaration } from './diagnostics.ts';
 import { knownTracepoint, knownTracepoints } from './known-tracepoints.ts';
-import { lowerProbe, safe, type Shared } from './lower.ts';
-import { parseTypeScript, type Program } from './syntax.ts';
+import { lowerProbe, type Shared, safe } from './lower.ts';
+import { type Program, parseTypeScript } from './syntax.ts';
 import type { ProbeTarget } from './target.ts';
 import { declareC, type Storage } from './types.ts';
 import type { MapKind, ProbeKind } from './vocabulary.ts';
@@ -41,7 +41,15 @@ export async function compileProbes(file: SourceFile, target: ProbeTarget = {}):
   const diagnostics = new Diagnostics();
   const module = readModule(program, file, diagnostics);
   const symbols = symbolsOf(module, diagnostics);
-  const shared: Shared = { module, diagnostics, btf: target.btf, symbols, functions: new Map(), texts: [], operations: new Map() };
+  const shared: Shared = {
+    module,
+    diagnostics,
+    btf: target.btf,
+    symbols,
+    functions: new Map(),
+    texts: [],
+    operations: new Map(),
+  };
   if (module.probes.some((one) => one.kind === 'tracepoint')) await knownTracepoints.load();
   const names = new Set<string>(symbols.values());
   const texts: string[] = [];
@@ -58,7 +66,15 @@ export async function compileProbes(file: SourceFile, target: ProbeTarget = {}):
     }
   }
   diagnostics.check();
-  const c = [HEAD, ...module.declarations.map((one) => declare(one, symbols.get(one.name)!)), ...shared.operations.values(), ...shared.texts, ...texts, 'char LICENSE[] SEC("license") = "GPL";', ''];
+  const c = [
+    HEAD,
+    ...module.declarations.map((one) => declare(one, symbols.get(one.name)!)),
+    ...shared.operations.values(),
+    ...shared.texts,
+    ...texts,
+    'char LICENSE[] SEC("license") = "GPL";',
+    '',
+  ];
   return {
     c: c.join('\n'),
     declarations: module.declarations.map(({ name, kind }) => ({ name, kind, symbol: symbols.get(name)! })),
@@ -122,7 +138,9 @@ function declare(one: Declaration, symbol: string): string {
     case 'lpm':
       return `struct ${symbol}_key { u32 prefix; __be32 addr; };\n${typed(one.value, `${symbol}_value`)}${mapOf(symbol, ['__uint(type, BPF_MAP_TYPE_LPM_TRIE)', `__uint(max_entries, ${one.max})`, '__uint(map_flags, BPF_F_NO_PREALLOC)', `__type(key, struct ${symbol}_key)`, `__type(value, ${typeName(one.value, `${symbol}_value`)})`])}`;
     case 'histogram': {
-      const key = one.keyed ? `${typed(one.key, `${symbol}_own`)}struct ${symbol}_key { ${declareC(one.key, 'key', `${symbol}_own`)}; u32 slot; };` : `struct ${symbol}_key { u32 slot; };`;
+      const key = one.keyed
+        ? `${typed(one.key, `${symbol}_own`)}struct ${symbol}_key { ${declareC(one.key, 'key', `${symbol}_own`)}; u32 slot; };`
+        : `struct ${symbol}_key { u32 slot; };`;
       return `${key}\n${mapOf(symbol, ['__uint(type, BPF_MAP_TYPE_PERCPU_HASH)', `__uint(max_entries, ${one.keyed ? one.max : 64})`, `__type(key, struct ${symbol}_key)`, '__type(value, u64)'])}`;
     }
     default:

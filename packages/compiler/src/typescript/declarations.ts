@@ -1,6 +1,25 @@
 import { type Diagnostics, SkepError, type SourceFile, type Span, suggest } from '@skep/base';
-import { badDeclaration, badStorage, badTarget, namespaceImport, noProbes, notTopLevel, unknownImport, unsupported } from './diagnostics.ts';
-import { type ArrowFunction, bare, type Call, type Expression, type FunctionDeclaration, type ObjectLiteral, type Program, type Statement, spanOf } from './syntax.ts';
+import {
+  badDeclaration,
+  badStorage,
+  badTarget,
+  namespaceImport,
+  noProbes,
+  notTopLevel,
+  unknownImport,
+  unsupported,
+} from './diagnostics.ts';
+import {
+  type ArrowFunction,
+  bare,
+  type Call,
+  type Expression,
+  type FunctionDeclaration,
+  type ObjectLiteral,
+  type Program,
+  type Statement,
+  spanOf,
+} from './syntax.ts';
 import { type Storage, storageByName } from './types.ts';
 import { EXPORTS, MAP_KINDS, type MapKind, PROBE_KINDS, type ProbeKind } from './vocabulary.ts';
 
@@ -8,7 +27,13 @@ import { EXPORTS, MAP_KINDS, type MapKind, PROBE_KINDS, type ProbeKind } from '.
 export type Declaration = { readonly name: string; readonly index: number; readonly span: Span } & (
   | { readonly kind: 'params'; readonly fields: ReadonlyMap<string, Constant> }
   | { readonly kind: 'events'; readonly storage: Storage & { readonly kind: 'record' }; readonly size: number }
-  | { readonly kind: MapKind; readonly key: Storage; readonly value: Storage; readonly max: number; readonly keyed: boolean }
+  | {
+      readonly kind: MapKind;
+      readonly key: Storage;
+      readonly value: Storage;
+      readonly max: number;
+      readonly keyed: boolean;
+    }
 );
 export type MapDeclaration = Extract<Declaration, { kind: MapKind }>;
 export type Constant = number | bigint | boolean | string;
@@ -51,7 +76,13 @@ export function readModule(program: Program, file: SourceFile, diagnostics: Diag
   for (const statement of program.body) reader.statement(statement);
   if (reader.probes.length === 0 && diagnostics.errors === 0)
     throw new SkepError([...diagnostics.list, noProbes({ file, start: 0, end: Math.min(1, file.text.length) })]);
-  return { file, bindings: reader.bindings, declarations: reader.declarations, probes: reader.probes, hasMain: reader.hasMain };
+  return {
+    file,
+    bindings: reader.bindings,
+    declarations: reader.declarations,
+    probes: reader.probes,
+    hasMain: reader.hasMain,
+  };
 }
 
 class Reader {
@@ -113,7 +144,9 @@ class Reader {
         if (call.type !== 'CallExpression' || name === undefined) return;
         if ((PROBE_KINDS as readonly string[]).includes(name)) this.probe(name as ProbeKind, call);
         else if (name === 'params' || name === 'events' || (MAP_KINDS as readonly string[]).includes(name))
-          this.diagnostics.add(badDeclaration(name, 'nobody can use it without a name; write `const x = …`', spanOf(this.file, call)));
+          this.diagnostics.add(
+            badDeclaration(name, 'nobody can use it without a name; write `const x = …`', spanOf(this.file, call)),
+          );
         return;
       }
       default:
@@ -191,34 +224,56 @@ class Reader {
     }
   }
 
-  private declaration(name: string, kind: MapKind | 'params' | 'events', call: Call, span: Span): Declaration | undefined {
+  private declaration(
+    name: string,
+    kind: MapKind | 'params' | 'events',
+    call: Call,
+    span: Span,
+  ): Declaration | undefined {
     const index = this.declarations.length;
     const bad = (why: string, at: Span = span): undefined => {
       this.diagnostics.add(badDeclaration(name, why, at));
       return undefined;
     };
     const [first] = call.arguments;
-    const options = first === undefined || first.type === 'SpreadElement' || first.type === 'ArgumentPlaceholder' ? undefined : bare(first);
-    if (options !== undefined && options.type !== 'ObjectExpression') return bad('it is declared with an object', spanOf(this.file, options));
+    const options =
+      first === undefined || first.type === 'SpreadElement' || first.type === 'ArgumentPlaceholder'
+        ? undefined
+        : bare(first);
+    if (options !== undefined && options.type !== 'ObjectExpression')
+      return bad('it is declared with an object', spanOf(this.file, options));
     const members = new Map<string, Expression>(options ? plainMembers(options) : []);
-    if (options && members.size !== options.properties.length) return bad('only plain `name: value` can stand here', spanOf(this.file, options));
+    if (options && members.size !== options.properties.length)
+      return bad('only plain `name: value` can stand here', spanOf(this.file, options));
     if (kind === 'params') {
       const fields = new Map<string, Constant>();
       for (const [key, value] of members) {
         const constant = this.fold(value);
-        if (constant === undefined) return bad(`\`${key}\` needs a first value that is a constant`, spanOf(this.file, value));
-        if (typeof constant === 'number' && !Number.isSafeInteger(constant)) return void this.diagnostics.add(unsupported('float', spanOf(this.file, value)));
+        if (constant === undefined)
+          return bad(`\`${key}\` needs a first value that is a constant`, spanOf(this.file, value));
+        if (typeof constant === 'number' && !Number.isSafeInteger(constant))
+          return void this.diagnostics.add(unsupported('float', spanOf(this.file, value)));
         fields.set(key, constant);
       }
       return { name, index, span, kind, fields };
     }
     if (kind === 'events') {
       const second = call.arguments[1];
-      const more = second !== undefined && second.type === 'ObjectExpression' ? new Map(plainMembers(second)) : new Map<string, Expression>();
+      const more =
+        second !== undefined && second.type === 'ObjectExpression'
+          ? new Map(plainMembers(second))
+          : new Map<string, Expression>();
       const storage = options && this.record(options);
       if (storage === undefined || storage.fields.size === 0) return bad('events have at least one field');
       const size = more.has('size') ? this.fold(more.get('size')!) : 1 << 20;
-      if (typeof size !== 'number' || !Number.isInteger(size) || size < 4096 || size > 2 ** 30 || (size & (size - 1)) !== 0) return bad('`size` is a power of two of at least 4096 bytes');
+      if (
+        typeof size !== 'number' ||
+        !Number.isInteger(size) ||
+        size < 4096 ||
+        size > 2 ** 30 ||
+        (size & (size - 1)) !== 0
+      )
+        return bad('`size` is a power of two of at least 4096 bytes');
       return { name, index, span, kind, storage, size };
     }
     const allowed: { readonly [kind in MapKind]: readonly string[] } = {
@@ -233,10 +288,14 @@ class Reader {
     };
     for (const [key, node] of members) {
       if (allowed[kind].includes(key)) continue;
-      return bad(`${kind} has no option \`${key}\`; it has ${allowed[kind].map((one) => `\`${one}\``).join(', ')}`, spanOf(this.file, node));
+      return bad(
+        `${kind} has no option \`${key}\`; it has ${allowed[kind].map((one) => `\`${one}\``).join(', ')}`,
+        spanOf(this.file, node),
+      );
     }
     const max = members.has('max') ? this.fold(members.get('max')!) : 10240;
-    if (typeof max !== 'number' || !Number.isInteger(max) || max < 1 || max > 2 ** 31) return bad('`max` is a whole number of entries');
+    if (typeof max !== 'number' || !Number.isInteger(max) || max < 1 || max > 2 ** 31)
+      return bad('`max` is a whole number of entries');
     const u32: Storage = { kind: 'int', bits: 32, signed: false };
     const u64: Storage = { kind: 'int', bits: 64, signed: false };
     const stored = (option: string): Storage | undefined => {
@@ -276,7 +335,13 @@ class Reader {
     const node = bare(given);
     if (node.type === 'ObjectExpression') return this.record(node);
     const found = node.type === 'StringLiteral' ? storageByName(node.value) : undefined;
-    if (found === undefined) this.diagnostics.add(badStorage(node.type === 'StringLiteral' ? node.value : this.file.text.slice(node.start ?? 0, node.end ?? 0), spanOf(this.file, node)));
+    if (found === undefined)
+      this.diagnostics.add(
+        badStorage(
+          node.type === 'StringLiteral' ? node.value : this.file.text.slice(node.start ?? 0, node.end ?? 0),
+          spanOf(this.file, node),
+        ),
+      );
     return found;
   }
 
@@ -301,7 +366,9 @@ class Reader {
 
   private probe(kind: ProbeKind, call: Call): void {
     const span = spanOf(this.file, call);
-    const args = call.arguments.map((one) => (one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder' ? undefined : bare(one)));
+    const args = call.arguments.map((one) =>
+      one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder' ? undefined : bare(one),
+    );
     const last = args.at(-1);
     if (last?.type !== 'ArrowFunctionExpression') {
       this.diagnostics.add(badDeclaration(kind, 'its last argument is the probe: `(c) => { … }`', span));
@@ -309,11 +376,24 @@ class Reader {
     }
     const first = args.length > 1 ? args[0] : undefined;
     const forms: { readonly [kind in ProbeKind]?: string } = { tc: "'ingress' or 'egress'", xdp: '', perf: '' };
-    const wanted = forms[kind] ?? { tracepoint: "'category:name'", uprobe: "'binary:function'", uretprobe: "'binary:function'", cgroup: "'connect4' …", cgroup_skb: "'ingress' or 'egress'" }[kind as string] ?? "'name'";
+    const wanted =
+      forms[kind] ??
+      {
+        tracepoint: "'category:name'",
+        uprobe: "'binary:function'",
+        uretprobe: "'binary:function'",
+        cgroup: "'connect4' …",
+        cgroup_skb: "'ingress' or 'egress'",
+      }[kind as string] ??
+      "'name'";
     const index = this.probes.length;
     if (kind === 'perf') {
-      const frequency = first?.type === 'ObjectExpression' ? this.fold(new Map(plainMembers(first)).get('frequency') ?? first) : undefined;
-      if (typeof frequency !== 'number' || !Number.isInteger(frequency) || frequency < 1) this.diagnostics.add(badTarget('perf', '`{ frequency: 99 }`', span));
+      const frequency =
+        first?.type === 'ObjectExpression'
+          ? this.fold(new Map(plainMembers(first)).get('frequency') ?? first)
+          : undefined;
+      if (typeof frequency !== 'number' || !Number.isInteger(frequency) || frequency < 1)
+        this.diagnostics.add(badTarget('perf', '`{ frequency: 99 }`', span));
       else this.probes.push({ kind, index, target: '', frequency, body: last, span, targetSpan: span });
       return;
     }
@@ -326,7 +406,15 @@ class Reader {
       this.diagnostics.add(badDeclaration(kind, 'it takes nothing but the probe', spanOf(this.file, first)));
       return;
     }
-    this.probes.push({ kind, index, target: (target as string | undefined) ?? '', frequency: undefined, body: last, span, targetSpan: first ? spanOf(this.file, first) : span });
+    this.probes.push({
+      kind,
+      index,
+      target: (target as string | undefined) ?? '',
+      frequency: undefined,
+      body: last,
+      span,
+      targetSpan: first ? spanOf(this.file, first) : span,
+    });
   }
 }
 
@@ -335,7 +423,8 @@ export function plainMembers(node: ObjectLiteral): [string, Expression][] {
   const found: [string, Expression][] = [];
   for (const one of node.properties) {
     if (one.type !== 'ObjectProperty' || one.computed) continue;
-    const name = one.key.type === 'Identifier' ? one.key.name : one.key.type === 'StringLiteral' ? one.key.value : undefined;
+    const name =
+      one.key.type === 'Identifier' ? one.key.name : one.key.type === 'StringLiteral' ? one.key.value : undefined;
     if (name !== undefined) found.push([name, one.value as Expression]);
   }
   return found;

@@ -3,7 +3,13 @@ import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
 // Probes in TypeScript: E160x the file, E161x constructs that programs in the kernel cannot have, E163x types and names,
 // E164x declarations and probes.
 
-function error(code: string, message: string, span: Span | undefined, help?: string, notes?: DiagnosticNote[]): Diagnostic {
+function error(
+  code: string,
+  message: string,
+  span: Span | undefined,
+  help?: string,
+  notes?: DiagnosticNote[],
+): Diagnostic {
   return { code, severity: 'error', message, span, help, ...(notes && { notes }) };
 }
 
@@ -16,26 +22,96 @@ export interface Construct {
 
 /** By the kind of construct; the table in the documentation is made from this. */
 export const CONSTRUCTS = {
-  float: { code: 'E1610', what: 'numbers with a fraction', remedy: 'use whole numbers: milliseconds instead of seconds, per mille instead of per cent' },
-  division: { code: 'E1611', what: 'division of numbers, which gives fractions', remedy: 'write `Math.trunc(a / b)`, or divide bigints' },
-  closure: { code: 'E1612', what: 'a variable of the module that changes', remedy: 'keep it in a map (`array`, `counter`) or give it as one of `params`' },
-  allocation: { code: 'E1613', what: 'arrays, objects and classes made at run time', remedy: 'pass an object straight to `set()` or `emit()`; keep other state in a map' },
-  recursion: { code: 'E1614', what: 'a function that calls itself', remedy: 'write a `for` loop with a constant bound' },
-  exception: { code: 'E1615', what: '`throw`, `try` and `catch`', remedy: 'return early, or emit an event that says what went wrong' },
-  loop: { code: 'E1616', what: 'a loop whose bound is not known', remedy: 'write `for (let i = 0; i < 16; i++)`, with `Math.min(n, 16)` for a bound that changes, and leave early with `break`' },
-  async: { code: 'E1617', what: '`async`, `await` and generators', remedy: 'send what is to be waited for as an event, and wait on the user side' },
-  nested: { code: 'E1618', what: 'functions inside of functions', remedy: 'write it at module level: `const f = (x: number) => …`' },
-  text: { code: 'E1619', what: 'text that is put together or cut', remedy: 'send the parts as fields of an event and join them on the user side' },
+  float: {
+    code: 'E1610',
+    what: 'numbers with a fraction',
+    remedy: 'use whole numbers: milliseconds instead of seconds, per mille instead of per cent',
+  },
+  division: {
+    code: 'E1611',
+    what: 'division of numbers, which gives fractions',
+    remedy: 'write `Math.trunc(a / b)`, or divide bigints',
+  },
+  closure: {
+    code: 'E1612',
+    what: 'a variable of the module that changes',
+    remedy: 'keep it in a map (`array`, `counter`) or give it as one of `params`',
+  },
+  allocation: {
+    code: 'E1613',
+    what: 'arrays, objects and classes made at run time',
+    remedy: 'pass an object straight to `set()` or `emit()`; keep other state in a map',
+  },
+  recursion: {
+    code: 'E1614',
+    what: 'a function that calls itself',
+    remedy: 'write a `for` loop with a constant bound',
+  },
+  exception: {
+    code: 'E1615',
+    what: '`throw`, `try` and `catch`',
+    remedy: 'return early, or emit an event that says what went wrong',
+  },
+  loop: {
+    code: 'E1616',
+    what: 'a loop whose bound is not known',
+    remedy:
+      'write `for (let i = 0; i < 16; i++)`, with `Math.min(n, 16)` for a bound that changes, and leave early with `break`',
+  },
+  async: {
+    code: 'E1617',
+    what: '`async`, `await` and generators',
+    remedy: 'send what is to be waited for as an event, and wait on the user side',
+  },
+  nested: {
+    code: 'E1618',
+    what: 'functions inside of functions',
+    remedy: 'write it at module level: `const f = (x: number) => …`',
+  },
+  text: {
+    code: 'E1619',
+    what: 'text that is put together or cut',
+    remedy: 'send the parts as fields of an event and join them on the user side',
+  },
   destructuring: { code: 'E1620', what: 'destructuring and spreading', remedy: 'name the members one by one' },
-  assignment: { code: 'E1621', what: 'an assignment inside of an expression', remedy: 'make it a statement of its own' },
+  assignment: {
+    code: 'E1621',
+    what: 'an assignment inside of an expression',
+    remedy: 'make it a statement of its own',
+  },
   dynamic: { code: 'E1622', what: 'a member whose name is computed', remedy: 'write the name: `x.name`' },
-  library: { code: 'E1623', what: "JavaScript's library", remedy: 'only `Math.min`, `Math.max`, `Math.trunc`, `BigInt`, `Number`, `BigInt.asUintN(64, …)` and `BigInt.asIntN(64, …)` are there' },
-  this: { code: 'E1624', what: '`this`, `new`, `delete`, `typeof`, `in` and `instanceof`', remedy: 'values have one type here, known when it is compiled; maps have `delete()`' },
-  operator: { code: 'E1625', what: 'an operator that programs do not have', remedy: 'use arithmetic, bits, comparisons, `&&`, `||`, `??`, `?:`' },
+  library: {
+    code: 'E1623',
+    what: "JavaScript's library",
+    remedy:
+      'only `Math.min`, `Math.max`, `Math.trunc`, `BigInt`, `Number`, `BigInt.asUintN(64, …)` and `BigInt.asIntN(64, …)` are there',
+  },
+  this: {
+    code: 'E1624',
+    what: '`this`, `new`, `delete`, `typeof`, `in` and `instanceof`',
+    remedy: 'values have one type here, known when it is compiled; maps have `delete()`',
+  },
+  operator: {
+    code: 'E1625',
+    what: 'an operator that programs do not have',
+    remedy: 'use arithmetic, bits, comparisons, `&&`, `||`, `??`, `?:`',
+  },
   loose: { code: 'E1626', what: '`==` and `!=`, which convert', remedy: 'write `===` or `!==`' },
-  statement: { code: 'E1627', what: 'a statement that programs do not have', remedy: 'use `const`, `let`, `if`, `for` with a bound, `switch`, `return`, calls' },
-  optionalVariable: { code: 'E1628', what: '`let` for something that may be undefined, or is no number, bigint or boolean', remedy: 'use `const`' },
-  namespace: { code: 'E1605', what: '`enum`, `namespace`, parameter properties and `import =`', remedy: 'write a `const` object: `const Kind = { A: 1, B: 2 } as const`' },
+  statement: {
+    code: 'E1627',
+    what: 'a statement that programs do not have',
+    remedy: 'use `const`, `let`, `if`, `for` with a bound, `switch`, `return`, calls',
+  },
+  optionalVariable: {
+    code: 'E1628',
+    what: '`let` for something that may be undefined, or is no number, bigint or boolean',
+    remedy: 'use `const`',
+  },
+  namespace: {
+    code: 'E1605',
+    what: '`enum`, `namespace`, parameter properties and `import =`',
+    remedy: 'write a `const` object: `const Kind = { A: 1, B: 2 } as const`',
+  },
 } as const satisfies { readonly [name: string]: Construct };
 export type ConstructName = keyof typeof CONSTRUCTS;
 
@@ -44,23 +120,48 @@ export function syntaxError(message: string, span: Span): Diagnostic {
 }
 
 export function noProbes(span: Span): Diagnostic {
-  return error('E1601', 'the file has no probes', span, "add one: `tracepoint('syscalls:sys_enter_openat', (c) => { … });`");
+  return error(
+    'E1601',
+    'the file has no probes',
+    span,
+    "add one: `tracepoint('syscalls:sys_enter_openat', (c) => { … });`",
+  );
 }
 
 export function namespaceImport(span: Span): Diagnostic {
-  return error('E1602', 'probes name what they use of skep/probe one by one', span, "write `import { hash, tracepoint } from 'skep/probe'`");
+  return error(
+    'E1602',
+    'probes name what they use of skep/probe one by one',
+    span,
+    "write `import { hash, tracepoint } from 'skep/probe'`",
+  );
 }
 
 export function unknownImport(name: string, near: string | undefined, span: Span): Diagnostic {
-  return error('E1603', `skep/probe has no \`${name}\``, span, near ? `did you mean \`${near}\`?` : 'see docs/typescript-probes.md for what there is');
+  return error(
+    'E1603',
+    `skep/probe has no \`${name}\``,
+    span,
+    near ? `did you mean \`${near}\`?` : 'see docs/typescript-probes.md for what there is',
+  );
 }
 
 export function otherModule(name: string, span: Span): Diagnostic {
-  return error('E1604', `\`${name}\` is of another module, which probes cannot use`, span, 'declare what probes use in the file of the probes');
+  return error(
+    'E1604',
+    `\`${name}\` is of another module, which probes cannot use`,
+    span,
+    'declare what probes use in the file of the probes',
+  );
 }
 
 export function reexport(span: Span): Diagnostic {
-  return error('E1606', '`export * from` and `export … from` are not done in files of probes', span, 'import it, and export it by name');
+  return error(
+    'E1606',
+    '`export * from` and `export … from` are not done in files of probes',
+    span,
+    'import it, and export it by name',
+  );
 }
 
 export function unsupported(construct: ConstructName, span: Span, detail?: string): Diagnostic {
@@ -69,28 +170,58 @@ export function unsupported(construct: ConstructName, span: Span, detail?: strin
 }
 
 export function maybeUndefined(what: string, span: Span): Diagnostic {
-  return error('E1630', `${what} may be undefined here`, span, 'test it first: `if (!x) return;`, or go on with `?.` or `??`');
+  return error(
+    'E1630',
+    `${what} may be undefined here`,
+    span,
+    'test it first: `if (!x) return;`, or go on with `?.` or `??`',
+  );
 }
 
 export function unknownName(name: string, near: string | undefined, span: Span): Diagnostic {
-  return error('E1631', `there is no \`${name}\` here`, span, near ? `did you mean \`${near}\`?` : 'declare it, or import it from skep/probe');
+  return error(
+    'E1631',
+    `there is no \`${name}\` here`,
+    span,
+    near ? `did you mean \`${near}\`?` : 'declare it, or import it from skep/probe',
+  );
 }
 
 export function unknownMember(what: string, name: string, near: string | undefined, span: Span): Diagnostic {
-  return error('E1632', `${what} has no \`${name}\``, span, near ? `did you mean \`${near}\`?` : "the editor's completion shows what there is");
+  return error(
+    'E1632',
+    `${what} has no \`${name}\``,
+    span,
+    near ? `did you mean \`${near}\`?` : "the editor's completion shows what there is",
+  );
 }
 
 export function wrongType(found: string, wanted: string, span: Span): Diagnostic {
-  const help = wanted === 'bigint' && found === 'number' ? 'write `BigInt(x)`, or a literal with `n`' : wanted === 'number' && found === 'bigint' ? 'write `Number(x)`' : `give ${wanted}`;
+  const help =
+    wanted === 'bigint' && found === 'number'
+      ? 'write `BigInt(x)`, or a literal with `n`'
+      : wanted === 'number' && found === 'bigint'
+        ? 'write `Number(x)`'
+        : `give ${wanted}`;
   return error('E1633', `this is ${found}, ${wanted} is wanted`, span, help);
 }
 
 export function mixedSigns(span: Span): Diagnostic {
-  return error('E1634', 'one side is a u64, the other an i64: which is meant is not clear', span, 'write `BigInt.asIntN(64, x)` or `BigInt.asUintN(64, x)`');
+  return error(
+    'E1634',
+    'one side is a u64, the other an i64: which is meant is not clear',
+    span,
+    'write `BigInt.asIntN(64, x)` or `BigInt.asUintN(64, x)`',
+  );
 }
 
 export function imprecise(span: Span): Diagnostic {
-  return error('E1635', 'the result may be beyond what a number holds exactly (2^53)', span, 'multiply bigints: `BigInt(a) * BigInt(b)`');
+  return error(
+    'E1635',
+    'the result may be beyond what a number holds exactly (2^53)',
+    span,
+    'multiply bigints: `BigInt(a) * BigInt(b)`',
+  );
 }
 
 export function wrongCount(what: string, wanted: string, span: Span): Diagnostic {
@@ -98,7 +229,12 @@ export function wrongCount(what: string, wanted: string, span: Span): Diagnostic
 }
 
 export function missingFields(names: readonly string[], span: Span): Diagnostic {
-  return error('E1637', `${names.map((one) => `\`${one}\``).join(', ')} ${names.length === 1 ? 'is' : 'are'} missing`, span, 'give every field a value');
+  return error(
+    'E1637',
+    `${names.map((one) => `\`${one}\``).join(', ')} ${names.length === 1 ? 'is' : 'are'} missing`,
+    span,
+    'give every field a value',
+  );
 }
 
 export function outOfRange(value: string, type: string, span: Span): Diagnostic {
@@ -106,11 +242,21 @@ export function outOfRange(value: string, type: string, span: Span): Diagnostic 
 }
 
 export function tooLarge(what: string, bytes: number, limit: number, span: Span): Diagnostic {
-  return error('E1639', `${what} has ${bytes} bytes, and the stack of a program has room for ${limit} of it`, span, 'make its texts shorter; events have room for large ones');
+  return error(
+    'E1639',
+    `${what} has ${bytes} bytes, and the stack of a program has room for ${limit} of it`,
+    span,
+    'make its texts shorter; events have room for large ones',
+  );
 }
 
 export function notTopLevel(name: string, span: Span): Diagnostic {
-  return error('E1640', `\`${name}\` belongs at module level`, span, 'maps, events, params are `const`s of the module, probes statements of it');
+  return error(
+    'E1640',
+    `\`${name}\` belongs at module level`,
+    span,
+    'maps, events, params are `const`s of the module, probes statements of it',
+  );
 }
 
 export function badDeclaration(name: string, why: string, span: Span): Diagnostic {
@@ -118,11 +264,21 @@ export function badDeclaration(name: string, why: string, span: Span): Diagnosti
 }
 
 export function badStorage(name: string, span: Span): Diagnostic {
-  return error('E1642', `\`${name}\` is no type of a stored value`, span, 'u8 … u64, i8 … i64, bool, ipv4, uptr, kptr, char[N], or an object of these');
+  return error(
+    'E1642',
+    `\`${name}\` is no type of a stored value`,
+    span,
+    'u8 … u64, i8 … i64, bool, ipv4, uptr, kptr, char[N], or an object of these',
+  );
 }
 
 export function unknownTarget(kind: string, name: string, near: string | undefined, span: Span): Diagnostic {
-  return error('E1643', `${kind}: there is no \`${name}\``, span, near ? `did you mean \`${near}\`?` : 'see `skep trace -l` for what this kernel has');
+  return error(
+    'E1643',
+    `${kind}: there is no \`${name}\``,
+    span,
+    near ? `did you mean \`${near}\`?` : 'see `skep trace -l` for what this kernel has',
+  );
 }
 
 export function badTarget(kind: string, form: string, span: Span): Diagnostic {
@@ -134,7 +290,12 @@ export function noReturn(kind: string, values: string, span: Span): Diagnostic {
 }
 
 export function notForUser(name: string, span: Span): Diagnostic {
-  return error('E1646', `\`${name}\` is for the user side, not for probes`, span, 'send an event, and do it where events are read');
+  return error(
+    'E1646',
+    `\`${name}\` is for the user side, not for probes`,
+    span,
+    'send an event, and do it where events are read',
+  );
 }
 
 export function needsTypes(what: string, span: Span): Diagnostic {

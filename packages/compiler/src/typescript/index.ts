@@ -4,5 +4,5 @@ export { functionSignature, memberOf, tracepointSignature, typeOfBtf } from './k
 export { scriptOf, stripTypes } from './strip.ts';
 export { parseTypeScript } from './syntax.ts';
 export type { ProbeTarget } from './target.ts';
-export { packFields, tracepointFields, type TracepointField } from './tracepoint-format.ts';
+export { packFields, type TracepointField, tracepointFields } from './tracepoint-format.ts';
 export type { Type as ProbeType } from './types.ts';

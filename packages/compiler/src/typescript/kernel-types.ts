@@ -40,14 +40,19 @@ export function typeOfBtf(btf: Btf, id: BtfId, access: Access, member = false): 
   switch (type.kind) {
     case 'int':
       if (type.bool) return BOOLEAN;
-      return type.size > 8 ? undefined : type.size === 8 ? { kind: 'bigint', signed: type.signed } : numberOf(type.size * 8, type.signed);
+      return type.size > 8
+        ? undefined
+        : type.size === 8
+          ? { kind: 'bigint', signed: type.signed }
+          : numberOf(type.size * 8, type.signed);
     case 'enum':
     case 'enum64':
       return type.size === 8 ? { kind: 'bigint', signed: type.signed } : numberOf(type.size * 8, type.signed);
     case 'ptr': {
       const pointee = btf.resolve(type.type);
       const to = pointee === 0 ? undefined : btf.type(pointee);
-      if ((to?.kind === 'struct' || to?.kind === 'union') && to.name !== '') return { kind: 'kernel', struct: btf.resolve(type.type), tag: `${to.kind} ${to.name}`, access };
+      if ((to?.kind === 'struct' || to?.kind === 'union') && to.name !== '')
+        return { kind: 'kernel', struct: btf.resolve(type.type), tag: `${to.kind} ${to.name}`, access };
       if (to?.kind === 'fwd') {
         const defined = btf.find(to.name, 'struct');
         if (defined !== undefined) return { kind: 'kernel', struct: defined, tag: `struct ${to.name}`, access };
@@ -73,7 +78,8 @@ function isUserPointer(btf: Btf, id: BtfId): boolean {
     if (type.kind === 'type_tag') {
       if (type.name === 'user') return true;
       at = type.type;
-    } else if (type.kind === 'const' || type.kind === 'volatile' || type.kind === 'restrict' || type.kind === 'typedef') at = type.type;
+    } else if (type.kind === 'const' || type.kind === 'volatile' || type.kind === 'restrict' || type.kind === 'typedef')
+      at = type.type;
     else return false;
   }
   return false;

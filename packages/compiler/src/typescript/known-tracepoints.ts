@@ -11,7 +11,11 @@ class KnownTracepoints {
   async load(): Promise<void> {
     if (this.table) return;
     const { TRACEPOINTS } = await import('./generated/tracepoints.ts');
-    this.table = new Map(TRACEPOINTS.split('\n').filter(Boolean).map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]));
+    this.table = new Map(
+      TRACEPOINTS.split('\n')
+        .filter(Boolean)
+        .map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]),
+    );
   }
 
   names(): Iterable<string> {

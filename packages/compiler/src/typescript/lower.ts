@@ -1,13 +1,46 @@
 import { type Diagnostics, positionOf, SkepError, type Span, suggest } from '@skep/base';
 import type { Btf } from '@skep/object';
 import type { ProbeContext } from './contexts.ts';
-import { type Binding, type Constant, foldNumbers, type MapDeclaration, plainMembers, type ProbeModule } from './declarations.ts';
+import {
+  type Binding,
+  type Constant,
+  foldNumbers,
+  type MapDeclaration,
+  type ProbeModule,
+  plainMembers,
+} from './declarations.ts';
 import * as say from './diagnostics.ts';
 import { memberNames, memberOf } from './kernel-types.ts';
-import { type LayerName, LAYERS } from './packets.ts';
-import { type ArrowFunction, bare, type Call, type Expression, type FunctionDeclaration, type Member, type Node, type ObjectLiteral, type OptionalCall, type OptionalMember, type Statement, spanOf } from './syntax.ts';
-import { BOOLEAN, declareC, describe, NUMBER, numberOf, SAFE, sizeOfStorage, type Storage, type Type, U64, UNDEFINED, valueType } from './types.ts';
-import { ENUMS, type Fact, FACTS } from './vocabulary.ts';
+import { LAYERS, type LayerName } from './packets.ts';
+import {
+  type ArrowFunction,
+  bare,
+  type Call,
+  type Expression,
+  type FunctionDeclaration,
+  type Member,
+  type Node,
+  type ObjectLiteral,
+  type OptionalCall,
+  type OptionalMember,
+  type Statement,
+  spanOf,
+} from './syntax.ts';
+import {
+  BOOLEAN,
+  declareC,
+  describe,
+  NUMBER,
+  numberOf,
+  SAFE,
+  type Storage,
+  sizeOfStorage,
+  type Type,
+  U64,
+  UNDEFINED,
+  valueType,
+} from './types.ts';
+import { ENUMS, FACTS, type Fact } from './vocabulary.ts';
 
 /** A value of a probe, as C. */
 export interface Value {
@@ -58,7 +91,13 @@ export function lowerProbe(shared: Shared, body: ArrowFunction, context: ProbeCo
   const { params } = body;
   const most = context.object ? 1 : context.args.length;
   if (params.length > most) {
-    shared.diagnostics.add(say.wrongCount('the probe', `at most ${most} ${most === 1 ? 'parameter' : 'parameters'} here`, spanOf(shared.module.file, params[most]!)));
+    shared.diagnostics.add(
+      say.wrongCount(
+        'the probe',
+        `at most ${most} ${most === 1 ? 'parameter' : 'parameters'} here`,
+        spanOf(shared.module.file, params[most]!),
+      ),
+    );
     return '';
   }
   for (const [i, param] of params.entries()) {
@@ -66,11 +105,28 @@ export function lowerProbe(shared: Shared, body: ArrowFunction, context: ProbeCo
       shared.diagnostics.add(say.unsupported('destructuring', spanOf(shared.module.file, param)));
       return '';
     }
-    lowering.bind(param.name, { kind: 'const', value: context.object ? { type: { kind: 'context' }, c: 'ctx' } : context.args[i]! });
+    lowering.bind(param.name, {
+      kind: 'const',
+      value: context.object ? { type: { kind: 'context' }, c: 'ctx' } : context.args[i]!,
+    });
   }
   const ends = lowering.body(body);
-  if (context.result !== 'nothing' && !ends) shared.diagnostics.add(say.noReturn(context.object?.what ?? 'this probe', context.resultText, { ...spanOf(shared.module.file, body), start: Math.max(body.start ?? 0, (body.end ?? 1) - 1) }));
-  return [`SEC("${context.section}")`, `int ${name}(${context.c}ctx)`, '{', ...lowering.lines, '  return 0;', '}', ''].join('\n');
+  if (context.result !== 'nothing' && !ends)
+    shared.diagnostics.add(
+      say.noReturn(context.object?.what ?? 'this probe', context.resultText, {
+        ...spanOf(shared.module.file, body),
+        start: Math.max(body.start ?? 0, (body.end ?? 1) - 1),
+      }),
+    );
+  return [
+    `SEC("${context.section}")`,
+    `int ${name}(${context.c}ctx)`,
+    '{',
+    ...lowering.lines,
+    '  return 0;',
+    '}',
+    '',
+  ].join('\n');
 }
 
 class Lowering {
@@ -165,7 +221,8 @@ class Lowering {
         return true;
       case 'ReturnStatement':
         if (node.argument) return this.give(this.expression(node.argument, true), node.argument);
-        if (this.context !== undefined && this.context.result !== 'nothing') this.fail(say.noReturn(this.context.object?.what ?? 'this probe', this.context.resultText, this.span(node)));
+        if (this.context !== undefined && this.context.result !== 'nothing')
+          this.fail(say.noReturn(this.context.object?.what ?? 'this probe', this.context.resultText, this.span(node)));
         this.emit(this.isHelper ? 'return;' : 'return 0;');
         if (this.isHelper) this.result ??= UNDEFINED;
         return true;
@@ -201,8 +258,10 @@ class Lowering {
         this.result ??= UNDEFINED;
         return true;
       }
-      if (kind !== 'number' && kind !== 'bigint' && kind !== 'boolean' && kind !== 'pointer') this.fail(say.wrongType(describe(value.type), 'a number, bigint or boolean', this.span(node)));
-      if (this.result && this.result.kind !== kind) this.fail(say.wrongType(describe(value.type), describe(this.result), this.span(node)));
+      if (kind !== 'number' && kind !== 'bigint' && kind !== 'boolean' && kind !== 'pointer')
+        this.fail(say.wrongType(describe(value.type), 'a number, bigint or boolean', this.span(node)));
+      if (this.result && this.result.kind !== kind)
+        this.fail(say.wrongType(describe(value.type), describe(this.result), this.span(node)));
       this.result ??= kind === 'number' ? NUMBER : value.type;
       this.emit(`return ${value.c};`);
       return true;
@@ -223,18 +282,21 @@ class Lowering {
   }
 
   private variables(node: Statement & { type: 'VariableDeclaration' }): void {
-    if (node.kind !== 'const' && node.kind !== 'let') this.fail(say.unsupported('statement', this.span(node), `\`${node.kind}\``));
+    if (node.kind !== 'const' && node.kind !== 'let')
+      this.fail(say.unsupported('statement', this.span(node), `\`${node.kind}\``));
     for (const one of node.declarations) {
       if (one.id.type !== 'Identifier') this.fail(say.unsupported('destructuring', this.span(one.id)));
       const { name } = one.id as { name: string };
       if (!one.init) this.fail(say.unsupported('optionalVariable', this.span(one)));
       const init = bare(one.init as Expression);
-      if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression') this.fail(say.unsupported('nested', this.span(init)));
+      if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression')
+        this.fail(say.unsupported('nested', this.span(init)));
       const value = this.expression(init);
       const { type } = value;
       if (type.kind === 'undefined') this.fail(say.wrongType('undefined', 'a value', this.span(init)));
       if (node.kind === 'let') {
-        if (value.ok !== undefined || (type.kind !== 'number' && type.kind !== 'bigint' && type.kind !== 'boolean')) this.fail(say.unsupported('optionalVariable', this.span(one)));
+        if (value.ok !== undefined || (type.kind !== 'number' && type.kind !== 'bigint' && type.kind !== 'boolean'))
+          this.fail(say.unsupported('optionalVariable', this.span(one)));
         const c = this.name(name);
         this.emit(`${cTypeOf(type)} ${c} = ${value.c};`);
         this.bind(name, { kind: 'let', value: { type: type.kind === 'number' ? NUMBER : type, c } });
@@ -249,7 +311,13 @@ class Lowering {
     const { type } = value;
     if (value.constant !== undefined) return value;
     if (type.kind === 'number' || type.kind === 'bigint' || type.kind === 'boolean' || type.kind === 'pointer') {
-      if (/^\w+$/.test(value.c) && this.scopes.every((scope) => [...scope.values()].every((one) => one.kind === 'const' || one.value.c !== value.c))) return value;
+      if (
+        /^\w+$/.test(value.c) &&
+        this.scopes.every((scope) =>
+          [...scope.values()].every((one) => one.kind === 'const' || one.value.c !== value.c),
+        )
+      )
+        return value;
       const c = this.name(name);
       if (value.ok === undefined) this.emit(`${cTypeOf(type)} ${c} = ${value.c};`);
       else {
@@ -294,7 +362,8 @@ class Lowering {
 
   /** `for (let i = a; i < b; i += c)`, where b - a has a bound. */
   private loop(node: Statement & { type: 'ForStatement' }): void {
-    const bad = (detail?: string): never => this.fail(say.unsupported('loop', this.span({ ...node, end: node.body.start ?? node.end ?? null }), detail));
+    const bad = (detail?: string): never =>
+      this.fail(say.unsupported('loop', this.span({ ...node, end: node.body.start ?? node.end ?? null }), detail));
     const { init, test, update } = node;
     if (init?.type !== 'VariableDeclaration' || init.declarations.length !== 1 || !test || !update) bad();
     const declared = (init as Statement & { type: 'VariableDeclaration' }).declarations[0]!;
@@ -302,17 +371,26 @@ class Lowering {
     const name = (declared.id as { name: string }).name;
     const start = this.number(this.expression(declared.init as Expression), declared);
     const compared = bare(test as Expression);
-    if (compared.type !== 'BinaryExpression' || !['<', '<=', '>', '>='].includes(compared.operator) || compared.left.type === 'PrivateName') bad();
+    if (
+      compared.type !== 'BinaryExpression' ||
+      !['<', '<=', '>', '>='].includes(compared.operator) ||
+      compared.left.type === 'PrivateName'
+    )
+      bad();
     const { operator, left, right } = compared as Expression & { type: 'BinaryExpression' };
     const leftBare = bare(left as Expression);
-    if (leftBare.type !== 'Identifier' || leftBare.name !== name) bad(`the condition compares \`${name}\` with its bound`);
+    if (leftBare.type !== 'Identifier' || leftBare.name !== name)
+      bad(`the condition compares \`${name}\` with its bound`);
     const bound = this.keep(this.number(this.expression(right), right), 'bound');
     const step = this.step(bare(update as Expression), name) ?? bad(`it counts with \`${name}++\`, \`${name} += 2\` …`);
     const up = operator === '<' || operator === '<=';
     if (up !== step > 0) bad('it does not come nearer to its bound');
     const [from, to] = [start.type, bound.type] as [Type & { kind: 'number' }, Type & { kind: 'number' }];
     const rounds = (up ? to.max - from.min : from.max - to.min) / Math.abs(step) + 1;
-    if (!(rounds <= MOST_ROUNDS)) bad(`it may go round ${rounds > 2 ** 40 ? 'without end' : `${Math.ceil(rounds)} times`}, ${MOST_ROUNDS} are allowed`);
+    if (!(rounds <= MOST_ROUNDS))
+      bad(
+        `it may go round ${rounds > 2 ** 40 ? 'without end' : `${Math.ceil(rounds)} times`}, ${MOST_ROUNDS} are allowed`,
+      );
     const c = this.name(name);
     const known = new Set(this.known);
     this.scopes.push(new Map());
@@ -326,8 +404,10 @@ class Lowering {
   }
 
   private step(node: Expression, name: string): number | undefined {
-    if (node.type === 'UpdateExpression' && node.argument.type === 'Identifier' && node.argument.name === name) return node.operator === '++' ? 1 : -1;
-    if (node.type !== 'AssignmentExpression' || node.left.type !== 'Identifier' || node.left.name !== name) return undefined;
+    if (node.type === 'UpdateExpression' && node.argument.type === 'Identifier' && node.argument.name === name)
+      return node.operator === '++' ? 1 : -1;
+    if (node.type !== 'AssignmentExpression' || node.left.type !== 'Identifier' || node.left.name !== name)
+      return undefined;
     const amount = this.expression(node.right).constant;
     if (typeof amount !== 'number' || !Number.isInteger(amount) || amount === 0) return undefined;
     return node.operator === '+=' ? amount : node.operator === '-=' ? -amount : undefined;
@@ -335,13 +415,15 @@ class Lowering {
 
   private choice(node: Statement & { type: 'SwitchStatement' }): boolean {
     const subject = this.defined(this.expression(node.discriminant), 'this', node.discriminant);
-    if (subject.type.kind !== 'number' && subject.type.kind !== 'bigint') this.fail(say.wrongType(describe(subject.type), 'a number or bigint', this.span(node.discriminant)));
+    if (subject.type.kind !== 'number' && subject.type.kind !== 'bigint')
+      this.fail(say.wrongType(describe(subject.type), 'a number or bigint', this.span(node.discriminant)));
     this.emit(`switch ((s64)(${subject.c})) {`);
     let every = node.cases.some((one) => !one.test);
     for (const [i, one] of node.cases.entries()) {
       if (one.test) {
         const value = this.expression(one.test);
-        if (typeof value.constant !== subject.type.kind) this.fail(say.wrongType(describe(value.type), `a constant ${subject.type.kind}`, this.span(one.test)));
+        if (typeof value.constant !== subject.type.kind)
+          this.fail(say.wrongType(describe(value.type), `a constant ${subject.type.kind}`, this.span(one.test)));
         this.emit(`case ${value.constant}: {`);
       } else this.emit('default: {');
       const ends = this.block(one.consequent);
@@ -361,7 +443,10 @@ class Lowering {
       else {
         const local = this.variable(node.left.name, node.left);
         const right = this.expression(node.right);
-        const value = node.operator === '=' ? right : this.binary(node.operator.slice(0, -1), local.value, right, node, node.left as Expression, node.right);
+        const value =
+          node.operator === '='
+            ? right
+            : this.binary(node.operator.slice(0, -1), local.value, right, node, node.left as Expression, node.right);
         this.store(local, value, node.right);
       }
       return;
@@ -370,7 +455,18 @@ class Lowering {
       if (node.argument.type !== 'Identifier') this.fail(say.unsupported('assignment', this.span(node)));
       const local = this.variable((node.argument as { name: string }).name, node.argument);
       const one: Value = local.value.type.kind === 'bigint' ? { type: U64, c: '1', constant: 1n } : constantValue(1);
-      this.store(local, this.binary(node.operator[0]!, local.value, one, node, node.argument as Expression, node.argument as Expression), node);
+      this.store(
+        local,
+        this.binary(
+          node.operator[0]!,
+          local.value,
+          one,
+          node,
+          node.argument as Expression,
+          node.argument as Expression,
+        ),
+        node,
+      );
       return;
     }
     // `x && f()` and `x ? f() : g()` are statements that people write.
@@ -391,9 +487,16 @@ class Lowering {
   private variable(name: string, node: Node): Local {
     const local = this.local(name);
     if (local?.kind === 'let') return local;
-    if (local === undefined && this.shared.module.bindings.has(name)) this.fail(say.unsupported('closure', this.span(node), `\`${name}\``));
+    if (local === undefined && this.shared.module.bindings.has(name))
+      this.fail(say.unsupported('closure', this.span(node), `\`${name}\``));
     if (local === undefined) this.fail(this.unknown(name, node));
-    return this.fail(say.badDeclaration(name, local!.kind === 'counter' ? 'it counts a loop, and nothing else changes it' : 'it is a `const`', this.span(node)));
+    return this.fail(
+      say.badDeclaration(
+        name,
+        local!.kind === 'counter' ? 'it counts a loop, and nothing else changes it' : 'it is a `const`',
+        this.span(node),
+      ),
+    );
   }
 
   private store(local: Local, given: Value, node: Node): void {
@@ -408,9 +511,13 @@ class Lowering {
     const object = this.expression(node.object as Expression);
     const name = this.memberName(node);
     const field = object.type.kind === 'context' ? this.context?.object?.fields.get(name) : undefined;
-    if (field?.kind !== 'value' || field.assign === undefined) this.fail(say.badDeclaration(name, 'it cannot be assigned to', this.span(node)));
+    if (field?.kind !== 'value' || field.assign === undefined)
+      this.fail(say.badDeclaration(name, 'it cannot be assigned to', this.span(node)));
     const given = this.expression(right);
-    const value = operator === '=' ? given : this.binary(operator.slice(0, -1), this.member(object, name, node), given, node, node, right);
+    const value =
+      operator === '='
+        ? given
+        : this.binary(operator.slice(0, -1), this.member(object, name, node), given, node, node, right);
     this.emit((field as { assign: (value: string) => string }).assign(this.number(value, right).c));
   }
 
@@ -439,10 +546,16 @@ class Lowering {
         this.emit(`${c} = ${right.c};`);
         this.emit('}');
       }
-      return and ? { c, whenTrue: both(left.whenTrue, right.whenTrue), whenFalse: new Set() } : { c, whenTrue: new Set(), whenFalse: both(left.whenFalse, right.whenFalse) };
+      return and
+        ? { c, whenTrue: both(left.whenTrue, right.whenTrue), whenFalse: new Set() }
+        : { c, whenTrue: new Set(), whenFalse: both(left.whenFalse, right.whenFalse) };
     }
     const none = new Set<Local>();
-    if (node.type === 'BinaryExpression' && (node.operator === '===' || node.operator === '!==') && node.left.type !== 'PrivateName') {
+    if (
+      node.type === 'BinaryExpression' &&
+      (node.operator === '===' || node.operator === '!==') &&
+      node.left.type !== 'PrivateName'
+    ) {
       const [a, b] = [bare(node.left), bare(node.right)];
       const subject = isUndefined(b) ? a : isUndefined(a) ? b : undefined;
       if (subject) {
@@ -450,7 +563,9 @@ class Lowering {
         const local = this.localOf(subject);
         const is = value.ok === undefined ? '1' : value.ok;
         const facts = local ? new Set([local]) : none;
-        return node.operator === '!==' ? { c: `(${is})`, whenTrue: facts, whenFalse: none } : { c: `!(${is})`, whenTrue: none, whenFalse: facts };
+        return node.operator === '!=='
+          ? { c: `(${is})`, whenTrue: facts, whenFalse: none }
+          : { c: `!(${is})`, whenTrue: none, whenFalse: facts };
       }
     }
     const value = this.expression(node, false, true);
@@ -570,11 +685,13 @@ class Lowering {
 
   private identifier(node: Expression & { type: 'Identifier' }): Value {
     const local = this.local(node.name);
-    if (local) return local.value.ok !== undefined && this.known.has(local) ? { ...local.value, ok: undefined } : local.value;
+    if (local)
+      return local.value.ok !== undefined && this.known.has(local) ? { ...local.value, ok: undefined } : local.value;
     if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
     const binding = this.shared.module.bindings.get(node.name);
     if (binding?.kind === 'constant') {
-      if (typeof binding.value === 'number' && !Number.isSafeInteger(binding.value)) this.fail(say.unsupported('float', this.span(node)));
+      if (typeof binding.value === 'number' && !Number.isSafeInteger(binding.value))
+        this.fail(say.unsupported('float', this.span(node)));
       return constantValue(binding.value);
     }
     if (binding?.kind === 'variable') this.fail(say.unsupported('closure', this.span(node), `\`${node.name}\``));
@@ -595,7 +712,8 @@ class Lowering {
         return { type: BOOLEAN, c: this.condition(node).c };
       case '-': {
         const value = this.defined(this.expression(node.argument), 'this', node.argument);
-        if (typeof value.constant === 'number' || typeof value.constant === 'bigint') return constantValue(-value.constant);
+        if (typeof value.constant === 'number' || typeof value.constant === 'bigint')
+          return constantValue(-value.constant);
         if (value.type.kind === 'bigint') return { type: { kind: 'bigint', signed: true }, c: `(-(s64)(${value.c}))` };
         const number = this.number(value, node.argument);
         const { min, max } = number.type as Type & { kind: 'number' };
@@ -624,13 +742,19 @@ class Lowering {
     }
     const a = this.defined(left, 'the left side', leftNode);
     const b = this.defined(right, 'the right side', rightNode);
-    if (operator === '+' && (a.type.kind === 'string' || b.type.kind === 'string')) this.fail(say.unsupported('text', this.span(node)));
-    if (a.type.kind === 'bigint' || b.type.kind === 'bigint') return this.bigints(operator, a, b, node, leftNode, rightNode);
+    if (operator === '+' && (a.type.kind === 'string' || b.type.kind === 'string'))
+      this.fail(say.unsupported('text', this.span(node)));
+    if (a.type.kind === 'bigint' || b.type.kind === 'bigint')
+      return this.bigints(operator, a, b, node, leftNode, rightNode);
     return this.numbers(operator, this.number(a, leftNode), this.number(b, rightNode), node);
   }
 
   private bigints(operator: string, a: Value, b: Value, node: Node, leftNode: Node, rightNode: Node): Value {
-    for (const [one, at] of [[a, leftNode], [b, rightNode]] as const) if (one.type.kind !== 'bigint') this.fail(say.wrongType(describe(one.type), 'bigint', this.span(at)));
+    for (const [one, at] of [
+      [a, leftNode],
+      [b, rightNode],
+    ] as const)
+      if (one.type.kind !== 'bigint') this.fail(say.wrongType(describe(one.type), 'bigint', this.span(at)));
     const shift = operator === '<<' || operator === '>>';
     const signed = shift ? (a.type as { signed: boolean }).signed : this.sameSign(a, b, node);
     const type: Type = { kind: 'bigint', signed };
@@ -678,7 +802,11 @@ class Lowering {
       }
     }
     const [x, y] = [a.type, b.type] as [Type & { kind: 'number' }, Type & { kind: 'number' }];
-    const whole = (min: number, max: number): Type => ({ kind: 'number', min: Math.max(-SAFE, min), max: Math.min(SAFE, max) });
+    const whole = (min: number, max: number): Type => ({
+      kind: 'number',
+      min: Math.max(-SAFE, min),
+      max: Math.min(SAFE, max),
+    });
     const [p, q] = [wide(a.c), wide(b.c)];
     switch (operator) {
       case '+':
@@ -703,7 +831,9 @@ class Lowering {
       case '&':
       case '|':
       case '^': {
-        const mask = operator === '&' && [a, b].find((one) => typeof one.constant === 'number' && one.constant >= 0 && one.constant < 2 ** 31);
+        const mask =
+          operator === '&' &&
+          [a, b].find((one) => typeof one.constant === 'number' && one.constant >= 0 && one.constant < 2 ** 31);
         const type: Type = mask ? { kind: 'number', min: 0, max: mask.constant as number } : numberOf(32, true);
         return { type, c: `((s64)(s32)((u32)(${a.c}) ${operator} (u32)(${b.c})))` };
       }
@@ -727,14 +857,20 @@ class Lowering {
     const yes = this.same(left, right, node);
     const oks = [left.ok, right.ok].filter((one) => one !== undefined);
     // Two that are both undefined are the same; one of them is a plain value nearly always.
-    const c = oks.length === 0 ? yes : oks.length === 1 ? `(${oks[0]} && ${yes})` : `(${oks[0]} ? ${oks[1]} && ${yes} : !${oks[1]})`;
+    const c =
+      oks.length === 0
+        ? yes
+        : oks.length === 1
+          ? `(${oks[0]} && ${yes})`
+          : `(${oks[0]} ? ${oks[1]} && ${yes} : !${oks[1]})`;
     return { type: BOOLEAN, c: operator === '===' ? c : `!${c}` };
   }
 
   private same(a: Value, b: Value, node: Node): string {
     if (a.type.kind === 'string' && b.type.kind === 'string') {
       const [text, constant] = typeof b.constant === 'string' ? [a, b.constant] : [b, a.constant];
-      if (typeof constant !== 'string') return this.fail(say.wrongType('text that is not known', 'a text constant on one side', this.span(node)));
+      if (typeof constant !== 'string')
+        return this.fail(say.wrongType('text that is not known', 'a text constant on one side', this.span(node)));
       return this.sameText(text, constant, node);
     }
     const kinds = `${a.type.kind} ${b.type.kind}`;
@@ -753,7 +889,10 @@ class Lowering {
   private sameText(text: Value, constant: string, node: Node): string {
     const bytes = [...new TextEncoder().encode(constant), 0];
     const { size = 64 } = text.type as { size?: number };
-    if (bytes.length > Math.min(size, 64)) return bytes.length > size ? '0' : this.fail(say.outOfRange('the text', 'a comparison (63 bytes)', this.span(node)));
+    if (bytes.length > Math.min(size, 64))
+      return bytes.length > size
+        ? '0'
+        : this.fail(say.outOfRange('the text', 'a comparison (63 bytes)', this.span(node)));
     const buffer = this.name('text');
     const room = Math.min(size, 64);
     this.emit(`char ${buffer}[${room}] = {};`);
@@ -765,7 +904,8 @@ class Lowering {
     const left = this.expression(node.left);
     if (left.ok === undefined) return left;
     const { value: right, lines } = this.aside(() => this.expression(node.right));
-    if (left.type.kind !== right.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(left.type.kind)) this.fail(say.wrongType(describe(right.type), describe(left.type), this.span(node.right)));
+    if (left.type.kind !== right.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(left.type.kind))
+      this.fail(say.wrongType(describe(right.type), describe(left.type), this.span(node.right)));
     const type = this.joined(left, right, node);
     const c = this.name('or');
     this.emit(`${cTypeOf(type)} ${c};`);
@@ -787,9 +927,11 @@ class Lowering {
     const no = this.aside(() => this.defined(this.expression(node.alternate), 'this', node.alternate));
     this.known = before;
     const [a, b] = [yes.value, no.value];
-    if (a.type.kind !== b.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(a.type.kind)) this.fail(say.wrongType(describe(b.type), describe(a.type), this.span(node.alternate)));
+    if (a.type.kind !== b.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(a.type.kind))
+      this.fail(say.wrongType(describe(b.type), describe(a.type), this.span(node.alternate)));
     const type = this.joined(a, b, node);
-    if (yes.lines.length === 0 && no.lines.length === 0) return { type, c: `(${test.c} ? ${castC(type, a.c)} : ${castC(type, b.c)})` };
+    if (yes.lines.length === 0 && no.lines.length === 0)
+      return { type, c: `(${test.c} ? ${castC(type, a.c)} : ${castC(type, b.c)})` };
     const c = this.name('either');
     this.emit(`${cTypeOf(type)} ${c};`);
     this.emit(`if (${test.c}) {`);
@@ -798,7 +940,8 @@ class Lowering {
   }
 
   private joined(a: Value, b: Value, node: Node): Type {
-    if (a.type.kind === 'number' && b.type.kind === 'number') return { kind: 'number', min: Math.min(a.type.min, b.type.min), max: Math.max(a.type.max, b.type.max) };
+    if (a.type.kind === 'number' && b.type.kind === 'number')
+      return { kind: 'number', min: Math.min(a.type.min, b.type.min), max: Math.max(a.type.max, b.type.max) };
     if (a.type.kind === 'bigint') return { kind: 'bigint', signed: this.sameSign(a, b, node) };
     return a.type;
   }
@@ -806,7 +949,8 @@ class Lowering {
   // Members
 
   private memberName(node: Member | OptionalMember): string {
-    if (node.computed || node.property.type !== 'Identifier') return this.fail(say.unsupported('dynamic', this.span(node.property)));
+    if (node.computed || node.property.type !== 'Identifier')
+      return this.fail(say.unsupported('dynamic', this.span(node.property)));
     return node.property.name;
   }
 
@@ -815,7 +959,10 @@ class Lowering {
     const constants = this.constantsOf(node.object as Expression);
     if (constants) {
       const value = constants.get(name);
-      if (value === undefined) this.fail(say.unknownMember(this.text(node.object), name, suggest(name, constants.keys()), this.span(node.property)));
+      if (value === undefined)
+        this.fail(
+          say.unknownMember(this.text(node.object), name, suggest(name, constants.keys()), this.span(node.property)),
+        );
       return constantValue(value as Constant);
     }
     const declaration = this.declarationOf(node.object as Expression);
@@ -824,7 +971,11 @@ class Lowering {
     const object = this.reached(this.expression(node.object as Expression), node);
     if (object.ok === undefined) return this.member(object, name, node);
     const inside = this.member({ ...object, ok: undefined }, name, node);
-    return { ...inside, ok: inside.ok === undefined ? object.ok : `(${object.ok} && ${inside.ok})`, chain: inside.ok === undefined };
+    return {
+      ...inside,
+      ok: inside.ok === undefined ? object.ok : `(${object.ok} && ${inside.ok})`,
+      chain: inside.ok === undefined,
+    };
   }
 
   /** The object of a member or call: it may be undefined only behind `?.`. */
@@ -840,7 +991,8 @@ class Lowering {
     if (node.type !== 'Identifier' || this.local(node.name)) return undefined;
     const binding = this.shared.module.bindings.get(node.name);
     if (binding?.kind === 'constants') return binding.values;
-    if (binding?.kind === 'library' && binding.name in ENUMS) return new Map(Object.entries(ENUMS[binding.name as keyof typeof ENUMS]));
+    if (binding?.kind === 'library' && binding.name in ENUMS)
+      return new Map(Object.entries(ENUMS[binding.name as keyof typeof ENUMS]));
     return undefined;
   }
 
@@ -851,9 +1003,15 @@ class Lowering {
     return binding?.kind === 'declaration' ? binding.declaration : undefined;
   }
 
-  private param(params: string, fields: ReadonlyMap<string, Constant>, name: string, node: Member | OptionalMember): Value {
+  private param(
+    params: string,
+    fields: ReadonlyMap<string, Constant>,
+    name: string,
+    node: Member | OptionalMember,
+  ): Value {
     const value = fields.get(name);
-    if (value === undefined) this.fail(say.unknownMember(`\`${params}\``, name, suggest(name, fields.keys()), this.span(node.property)));
+    if (value === undefined)
+      this.fail(say.unknownMember(`\`${params}\``, name, suggest(name, fields.keys()), this.span(node.property)));
     const c = `${this.shared.symbols.get(params)!}_${name}`;
     if (typeof value === 'number') return { type: NUMBER, c };
     if (typeof value === 'boolean') return { type: BOOLEAN, c };
@@ -863,7 +1021,8 @@ class Lowering {
 
   private member(object: Value, name: string, node: Member | OptionalMember): Value {
     const { type } = object;
-    const missing = (what: string, names: Iterable<string>): never => this.fail(say.unknownMember(what, name, suggest(name, names), this.span(node.property)));
+    const missing = (what: string, names: Iterable<string>): never =>
+      this.fail(say.unknownMember(what, name, suggest(name, names), this.span(node.property)));
     switch (type.kind) {
       case 'record': {
         const field = type.storage.fields.get(name);
@@ -878,11 +1037,19 @@ class Lowering {
         const { storage, offset } = field.field;
         if (storage.kind === 'located') {
           const address = `(void *)ctx + (*(u32 *)((void *)ctx + ${offset}) & 0xffff)`;
-          return { type: { kind: 'string', size: undefined }, c: '@text', into: (to, size) => readText('kernel', to, size, address) };
+          return {
+            type: { kind: 'string', size: undefined },
+            c: '@text',
+            into: (to, size) => readText('kernel', to, size, address),
+          };
         }
         if (storage.kind === 'string') {
           const address = `(void *)ctx + ${offset}`;
-          return { type: { kind: 'string', size: storage.size }, c: '@text', into: (to, size) => readText('kernel', to, Math.min(size, storage.size), address) };
+          return {
+            type: { kind: 'string', size: storage.size },
+            c: '@text',
+            into: (to, size) => readText('kernel', to, Math.min(size, storage.size), address),
+          };
         }
         return this.read(storage, `*(${cNameOf(storage)} *)((void *)ctx + ${offset})`);
       }
@@ -901,22 +1068,45 @@ class Lowering {
     }
   }
 
-  private kernelMember(object: Value, type: Type & { kind: 'kernel' }, name: string, node: Member | OptionalMember): Value {
+  private kernelMember(
+    object: Value,
+    type: Type & { kind: 'kernel' },
+    name: string,
+    node: Member | OptionalMember,
+  ): Value {
     const btf = this.shared.btf!()!;
     const found = memberOf(btf, type.struct, name, type.access);
     if (found === undefined) {
       const names = memberNames(btf, type.struct);
-      if (names.includes(name)) this.fail(say.wrongType(`\`${name}\`, a union, an array or a function,`, 'a number, text, struct or pointer', this.span(node.property)));
+      if (names.includes(name))
+        this.fail(
+          say.wrongType(
+            `\`${name}\`, a union, an array or a function,`,
+            'a number, text, struct or pointer',
+            this.span(node.property),
+          ),
+        );
       this.fail(say.unknownMember(`\`${type.tag}\``, name, suggest(name, names), this.span(node.property)));
     }
     const { embedded, bitField, type: member } = found!;
     // `@pointer|path`: a struct that lies inside of the one pointed to.
-    const [pointer, path] = object.c.startsWith('@') ? (object.c.slice(1).split('|') as [string, string]) : [object.c, ''];
+    const [pointer, path] = object.c.startsWith('@')
+      ? (object.c.slice(1).split('|') as [string, string])
+      : [object.c, ''];
     const whole = path === '' ? name : `${path}.${name}`;
     if (embedded) return { type: member, c: `@${pointer}|${whole}` };
-    if (member.kind === 'string') return { type: member, c: '@text', into: (to, size) => readText('kernel', to, Math.min(size, member.size ?? size), `&(${pointer})->${whole}`) };
+    if (member.kind === 'string')
+      return {
+        type: member,
+        c: '@text',
+        into: (to, size) => readText('kernel', to, Math.min(size, member.size ?? size), `&(${pointer})->${whole}`),
+      };
     const direct = type.access === 'direct';
-    const read = bitField ? `${direct ? 'BPF_CORE_READ_BITFIELD' : 'BPF_CORE_READ_BITFIELD_PROBED'}(${pointer}, ${whole})` : direct ? `(${pointer})->${whole}` : `BPF_CORE_READ(${pointer}, ${whole})`;
+    const read = bitField
+      ? `${direct ? 'BPF_CORE_READ_BITFIELD' : 'BPF_CORE_READ_BITFIELD_PROBED'}(${pointer}, ${whole})`
+      : direct
+        ? `(${pointer})->${whole}`
+        : `BPF_CORE_READ(${pointer}, ${whole})`;
     switch (member.kind) {
       case 'kernel':
         return { type: member, c: `((${member.tag} *)${read})` };
@@ -946,7 +1136,12 @@ class Lowering {
   }
 
   private textAt(lvalue: string, size: number): Value {
-    return { type: { kind: 'string', size }, c: lvalue, into: (to, room) => `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, ${lvalue}, ${Math.min(size, room)});` };
+    return {
+      type: { kind: 'string', size },
+      c: lvalue,
+      into: (to, room) =>
+        `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, ${lvalue}, ${Math.min(size, room)});`,
+    };
   }
 
   // Calls
@@ -954,7 +1149,8 @@ class Lowering {
   private call(node: Call | OptionalCall, isStatement: boolean): Value {
     if (node.callee.type === 'V8IntrinsicIdentifier') return this.fail(say.unsupported('operator', this.span(node)));
     const callee = bare(node.callee as Expression);
-    if (callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression') return this.method(node, callee, isStatement);
+    if (callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression')
+      return this.method(node, callee, isStatement);
     if (callee.type !== 'Identifier') return this.fail(say.unsupported('nested', this.span(node)));
     const binding = this.local(callee.name) ? undefined : this.shared.module.bindings.get(callee.name);
     if (binding?.kind === 'function') return this.ownFunction(binding, node);
@@ -967,14 +1163,22 @@ class Lowering {
 
   private args(node: Call | OptionalCall): Expression[] {
     return node.arguments.map((one) => {
-      if (one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder') return this.fail(say.unsupported('destructuring', this.span(one)));
+      if (one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder')
+        return this.fail(say.unsupported('destructuring', this.span(one)));
       return one;
     });
   }
 
   private exactly(node: Call | OptionalCall, what: string, count: number): Expression[] {
     const args = this.args(node);
-    if (args.length !== count) this.fail(say.wrongCount(what, count === 0 ? 'no argument' : `${count} argument${count === 1 ? '' : 's'}`, this.span(node)));
+    if (args.length !== count)
+      this.fail(
+        say.wrongCount(
+          what,
+          count === 0 ? 'no argument' : `${count} argument${count === 1 ? '' : 's'}`,
+          this.span(node),
+        ),
+      );
     return args;
   }
 
@@ -986,18 +1190,22 @@ class Lowering {
     if (name === 'uptr' || name === 'kptr') {
       const [argument] = this.exactly(node, `\`${name}()\``, 1) as [Expression];
       const value = this.defined(this.expression(argument), 'this', argument);
-      if (value.type.kind !== 'bigint' && value.type.kind !== 'pointer') this.fail(say.wrongType(describe(value.type), 'bigint', this.span(argument)));
+      if (value.type.kind !== 'bigint' && value.type.kind !== 'pointer')
+        this.fail(say.wrongType(describe(value.type), 'bigint', this.span(argument)));
       return { type: { kind: 'pointer', space: name === 'uptr' ? 'user' : 'kernel' }, c: `(u64)(${value.c})` };
     }
     if (name === 'ipv4') {
       const [argument] = this.exactly(node, '`ipv4()`', 1) as [Expression];
       const text = this.expression(argument).constant;
       const parts = typeof text === 'string' ? text.split('.').map(Number) : [];
-      if (parts.length !== 4 || parts.some((one) => !(Number.isInteger(one) && one >= 0 && one <= 255))) this.fail(say.wrongType('no address', "a constant such as '10.0.0.1'", this.span(argument)));
+      if (parts.length !== 4 || parts.some((one) => !(Number.isInteger(one) && one >= 0 && one <= 255)))
+        this.fail(say.wrongType('no address', "a constant such as '10.0.0.1'", this.span(argument)));
       return constantValue(parts.reduce((sum, one) => sum * 256 + one, 0));
     }
-    if (name in ENUMS || name === 'params' || name === 'events') return this.fail(say.notTopLevel(name, this.span(node)));
-    if (name === 'interval' || name === 'simulate' || name === 'formatIpv4') return this.fail(say.notForUser(name, this.span(node)));
+    if (name in ENUMS || name === 'params' || name === 'events')
+      return this.fail(say.notTopLevel(name, this.span(node)));
+    if (name === 'interval' || name === 'simulate' || name === 'formatIpv4')
+      return this.fail(say.notForUser(name, this.span(node)));
     return this.fail(say.notTopLevel(name, this.span(node)));
   }
 
@@ -1028,7 +1236,8 @@ class Lowering {
         return {
           type: { kind: 'string', size: 16 },
           c: '@text',
-          into: (to, size) => (size >= 16 ? `bpf_get_current_comm(${to}, 16);` : `bpf_get_current_comm(${to}, ${size});`),
+          into: (to, size) =>
+            size >= 16 ? `bpf_get_current_comm(${to}, 16);` : `bpf_get_current_comm(${to}, ${size});`,
         };
       case 'task': {
         const btf = this.shared.btf?.();
@@ -1054,7 +1263,8 @@ class Lowering {
       return this.fail(say.wrongType(describe(type), 'number', this.span(argument)));
     }
     if (typeof value.constant === 'bigint') return constantValue(Number(value.constant));
-    if (type.kind === 'bigint') return { type: type.signed ? NUMBER : { kind: 'number', min: 0, max: SAFE }, c: wide(value.c) };
+    if (type.kind === 'bigint')
+      return { type: type.signed ? NUMBER : { kind: 'number', min: 0, max: SAFE }, c: wide(value.c) };
     if (type.kind === 'boolean') return { type: { kind: 'number', min: 0, max: 1 }, c: `(s64)(${value.c})` };
     return this.number(value, argument);
   }
@@ -1062,11 +1272,19 @@ class Lowering {
   private method(node: Call | OptionalCall, callee: Member | OptionalMember, isStatement: boolean): Value {
     const name = this.memberName(callee);
     const on = bare(callee.object as Expression);
-    if (on.type === 'Identifier' && !this.local(on.name) && (on.name === 'Math' || on.name === 'BigInt')) return on.name === 'Math' ? this.math(name, node) : this.asInt(name, node);
-    if (on.type === 'Identifier' && !this.local(on.name) && GLOBALS.has(on.name) && !this.shared.module.bindings.has(on.name)) return this.fail(say.unsupported('library', this.span(node), `\`${on.name}.${name}\``));
+    if (on.type === 'Identifier' && !this.local(on.name) && (on.name === 'Math' || on.name === 'BigInt'))
+      return on.name === 'Math' ? this.math(name, node) : this.asInt(name, node);
+    if (
+      on.type === 'Identifier' &&
+      !this.local(on.name) &&
+      GLOBALS.has(on.name) &&
+      !this.shared.module.bindings.has(on.name)
+    )
+      return this.fail(say.unsupported('library', this.span(node), `\`${on.name}.${name}\``));
     const declaration = this.declarationOf(on);
     if (declaration?.kind === 'events') return this.emitEvent(declaration.name, declaration.storage, name, node);
-    if (declaration?.kind === 'params') return this.fail(say.unknownMember('`params`', name, undefined, this.span(callee.property)));
+    if (declaration?.kind === 'params')
+      return this.fail(say.unknownMember('`params`', name, undefined, this.span(callee.property)));
     if (declaration) return this.mapMethod(declaration, name, node, isStatement);
     const object = this.reached(this.expression(callee.object as Expression), callee);
     return this.valueMethod(object, name, node, callee);
@@ -1074,27 +1292,49 @@ class Lowering {
 
   private valueMethod(object: Value, name: string, node: Call | OptionalCall, callee: Member | OptionalMember): Value {
     const { type } = object;
-    const missing = (names: Iterable<string>): never => this.fail(say.unknownMember(describe(type), name, suggest(name, names), this.span(callee.property)));
+    const missing = (names: Iterable<string>): never =>
+      this.fail(say.unknownMember(describe(type), name, suggest(name, names), this.span(callee.property)));
     if (type.kind === 'pointer') {
       if (name !== 'str') return missing(['str']);
       const [argument] = this.exactly(node, '`str()`', 1) as [Expression];
       const size = this.expression(argument).constant;
-      if (typeof size !== 'number' || size < 1 || size > 65536) return this.fail(say.wrongType('no constant size', 'how many bytes at most: `str(64)`', this.span(argument)));
+      if (typeof size !== 'number' || size < 1 || size > 65536)
+        return this.fail(say.wrongType('no constant size', 'how many bytes at most: `str(64)`', this.span(argument)));
       const from = `(void *)(${object.c})`;
-      return { type: { kind: 'string', size }, c: '@text', ok: object.ok, chain: object.ok !== undefined, into: (to, room) => readText(type.space, to, Math.min(room, size), from) };
+      return {
+        type: { kind: 'string', size },
+        c: '@text',
+        ok: object.ok,
+        chain: object.ok !== undefined,
+        into: (to, room) => readText(type.space, to, Math.min(room, size), from),
+      };
     }
     if (type.kind === 'context') {
       const context = this.context!.object!;
       if (context.arg && name === 'arg') {
         const [argument] = this.exactly(node, '`arg()`', 1) as [Expression];
         const index = this.expression(argument).constant;
-        if (typeof index !== 'number' || index < 0 || index > 4 || !Number.isInteger(index)) return this.fail(say.wrongType('no such argument', 'a constant from 0 to 4', this.span(argument)));
+        if (typeof index !== 'number' || index < 0 || index > 4 || !Number.isInteger(index))
+          return this.fail(say.wrongType('no such argument', 'a constant from 0 to 4', this.span(argument)));
         return { type: U64, c: context.arg(index) };
       }
       const layer = context.first[name];
-      if (layer === undefined) return this.fail(say.unknownMember(context.what, name, suggest(name, [...Object.keys(context.first), ...(context.arg ? ['arg'] : [])]), this.span(callee.property)));
+      if (layer === undefined)
+        return this.fail(
+          say.unknownMember(
+            context.what,
+            name,
+            suggest(name, [...Object.keys(context.first), ...(context.arg ? ['arg'] : [])]),
+            this.span(callee.property),
+          ),
+        );
       this.exactly(node, `\`${name}()\``, 0);
-      const when = name === 'ipv4' ? '(ctx->protocol == bpf_htons(0x0800))' : name === 'ipv6' ? '(ctx->protocol == bpf_htons(0x86dd))' : undefined;
+      const when =
+        name === 'ipv4'
+          ? '(ctx->protocol == bpf_htons(0x0800))'
+          : name === 'ipv6'
+            ? '(ctx->protocol == bpf_htons(0x86dd))'
+            : undefined;
       return this.header(layer, '(void *)(long)ctx->data', when);
     }
     if (type.kind === 'packet') {
@@ -1104,7 +1344,11 @@ class Lowering {
       this.exactly(node, `\`${name}()\``, 0);
       const here = (text: string): string => text.replace(/\bh\b/g, object.c);
       const when = here(next.when);
-      return this.header(next.layer, here(next.at), object.ok === undefined ? `(${when})` : `(${object.ok} && ${when})`);
+      return this.header(
+        next.layer,
+        here(next.at),
+        object.ok === undefined ? `(${when})` : `(${object.ok} && ${when})`,
+      );
     }
     if (type.kind === 'string') return this.fail(say.unsupported('text', this.span(node), `\`${name}()\``));
     return missing([]);
@@ -1119,7 +1363,9 @@ class Lowering {
     this.emit(`bool ${ok} = 0;`);
     if (when !== undefined) this.emit(`if (${when}) {`);
     this.emit(`${c} = ${at};`);
-    this.emit(`${ok} = (void *)(${c} + 1) <= (void *)(long)ctx->data_end${valid ? ` && ${valid.replace(/\bh\b/g, c)}` : ''};`);
+    this.emit(
+      `${ok} = (void *)(${c} + 1) <= (void *)(long)ctx->data_end${valid ? ` && ${valid.replace(/\bh\b/g, c)}` : ''};`,
+    );
     if (when !== undefined) this.emit('}');
     return { type: { kind: 'packet', layer }, c, ok };
   }
@@ -1128,53 +1374,74 @@ class Lowering {
     const args = this.args(node);
     if (name === 'min' || name === 'max') {
       if (args.length < 1) this.fail(say.wrongCount(`\`Math.${name}\``, 'at least one argument', this.span(node)));
-      return args.map((one) => this.number(this.expression(one), one)).reduce((a, b) => {
-        const [x, y] = [a.type, b.type] as [Type & { kind: 'number' }, Type & { kind: 'number' }];
-        const pick = name === 'min' ? Math.min : Math.max;
-        const c = this.name(name);
-        this.emit(`s64 ${c} = ${a.c};`);
-        this.emit(`if (${wide(b.c)} ${name === 'min' ? '<' : '>'} ${c}) ${c} = ${b.c};`);
-        return { type: { kind: 'number', min: pick(x.min, y.min), max: pick(x.max, y.max) }, c };
-      });
+      return args
+        .map((one) => this.number(this.expression(one), one))
+        .reduce((a, b) => {
+          const [x, y] = [a.type, b.type] as [Type & { kind: 'number' }, Type & { kind: 'number' }];
+          const pick = name === 'min' ? Math.min : Math.max;
+          const c = this.name(name);
+          this.emit(`s64 ${c} = ${a.c};`);
+          this.emit(`if (${wide(b.c)} ${name === 'min' ? '<' : '>'} ${c}) ${c} = ${b.c};`);
+          return { type: { kind: 'number', min: pick(x.min, y.min), max: pick(x.max, y.max) }, c };
+        });
     }
     if (name === 'trunc') {
       const [argument] = this.exactly(node, '`Math.trunc`', 1) as [Expression];
       const quotient = bare(argument);
-      if (quotient.type !== 'BinaryExpression' || quotient.operator !== '/' || quotient.left.type === 'PrivateName') return this.number(this.expression(argument), argument);
+      if (quotient.type !== 'BinaryExpression' || quotient.operator !== '/' || quotient.left.type === 'PrivateName')
+        return this.number(this.expression(argument), argument);
       const a = this.number(this.expression(quotient.left as Expression), quotient.left);
       const b = this.number(this.expression(quotient.right), quotient.right);
       const [x, y] = [a.type, b.type] as [Type & { kind: 'number' }, Type & { kind: 'number' }];
       const safe = x.min >= 0 && y.min >= 0;
       const c = safe ? `(s64)((u64)${wide(a.c)} / (u64)${wide(b.c)})` : signedDivision('/', a.c, b.c);
       const most = Math.max(Math.abs(x.min), x.max);
-      return { type: { kind: 'number', min: safe ? 0 : -most, max: safe && y.min > 0 ? Math.trunc(x.max / y.min) : most }, c: `(${c})` };
+      return {
+        type: { kind: 'number', min: safe ? 0 : -most, max: safe && y.min > 0 ? Math.trunc(x.max / y.min) : most },
+        c: `(${c})`,
+      };
     }
     return this.fail(say.unsupported('library', this.span(node), `\`Math.${name}\``));
   }
 
   private asInt(name: string, node: Call | OptionalCall): Value {
-    if (name !== 'asUintN' && name !== 'asIntN') return this.fail(say.unsupported('library', this.span(node), `\`BigInt.${name}\``));
+    if (name !== 'asUintN' && name !== 'asIntN')
+      return this.fail(say.unsupported('library', this.span(node), `\`BigInt.${name}\``));
     const [bits, argument] = this.exactly(node, `\`BigInt.${name}\``, 2) as [Expression, Expression];
     const width = this.expression(bits).constant;
-    if (width !== 8 && width !== 16 && width !== 32 && width !== 64) return this.fail(say.wrongType('no such width', '8, 16, 32 or 64', this.span(bits)));
+    if (width !== 8 && width !== 16 && width !== 32 && width !== 64)
+      return this.fail(say.wrongType('no such width', '8, 16, 32 or 64', this.span(bits)));
     const value = this.defined(this.expression(argument), 'this', argument);
     if (value.type.kind !== 'bigint') this.fail(say.wrongType(describe(value.type), 'bigint', this.span(argument)));
     const signed = name === 'asIntN';
-    return { type: { kind: 'bigint', signed }, c: `((${signed ? 's' : 'u'}64)(${signed ? 's' : 'u'}${width})(${value.c}))` };
+    return {
+      type: { kind: 'bigint', signed },
+      c: `((${signed ? 's' : 'u'}64)(${signed ? 's' : 'u'}${width})(${value.c}))`,
+    };
   }
 
   /** A function of the module, as a static one for the types that it is called with here. */
   private ownFunction(binding: Binding & { kind: 'function' }, node: Call | OptionalCall): Value {
     const { name, node: definition } = binding;
-    const given = this.args(node).map((one) => ({ node: one, value: this.defined(this.expression(one), 'the argument', one) }));
+    const given = this.args(node).map((one) => ({
+      node: one,
+      value: this.defined(this.expression(one), 'the argument', one),
+    }));
     const required = definition.params.filter((one) => one.type === 'Identifier' && !one.optional);
-    if (given.length !== definition.params.length || required.length !== definition.params.length) this.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, this.span(node)));
+    if (given.length !== definition.params.length || required.length !== definition.params.length)
+      this.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, this.span(node)));
     const types = given.map(({ value, node: at }) => {
       const { kind } = value.type;
       if (kind === 'number') return NUMBER;
       if (kind === 'bigint' || kind === 'boolean' || kind === 'pointer') return value.type;
       if (kind === 'kernel' && !value.c.startsWith('@')) return value.type;
-      return this.fail(say.wrongType(describe(value.type), 'a number, bigint, boolean, address or kernel struct as an argument', this.span(at)));
+      return this.fail(
+        say.wrongType(
+          describe(value.type),
+          'a number, bigint, boolean, address or kernel struct as an argument',
+          this.span(at),
+        ),
+      );
     });
     const key = `${name}(${types.map((one) => JSON.stringify(one)).join()})`;
     let made = this.shared.functions.get(key);
@@ -1191,8 +1458,11 @@ class Lowering {
       });
       const ends = lowering.body(definition);
       const result = lowering.resultType ?? UNDEFINED;
-      if (result.kind !== 'undefined' && !ends) this.shared.diagnostics.add(say.noReturn(`\`${name}\``, `a ${describe(result)}`, this.span(definition)));
-      this.shared.texts.push(`static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${params.join(', ') || 'void'})\n{\n${lowering.lines.join('\n')}\n}\n`);
+      if (result.kind !== 'undefined' && !ends)
+        this.shared.diagnostics.add(say.noReturn(`\`${name}\``, `a ${describe(result)}`, this.span(definition)));
+      this.shared.texts.push(
+        `static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${params.join(', ') || 'void'})\n{\n${lowering.lines.join('\n')}\n}\n`,
+      );
       made = { name: c, result, busy: false };
       this.shared.functions.set(key, made);
       this.line = -1;
@@ -1215,16 +1485,25 @@ class Lowering {
     const symbol = this.shared.symbols.get(map.name)!;
     const what = `\`${map.name}.${name}()\``;
     const has = METHODS[map.kind];
-    if (!has.includes(name)) return this.fail(USER_METHODS.has(name) ? say.notForUser(`${map.name}.${name}()`, this.span(node)) : say.unknownMember(`a ${map.kind}`, name, suggest(name, has), this.span(node)));
+    if (!has.includes(name))
+      return this.fail(
+        USER_METHODS.has(name)
+          ? say.notForUser(`${map.name}.${name}()`, this.span(node))
+          : say.unknownMember(`a ${map.kind}`, name, suggest(name, has), this.span(node)),
+      );
     const keyed = map.keyed || map.kind === 'lpm';
-    const count = { get: 1, has: 1, take: 1, delete: 1, set: 2, add: keyed ? [1, 2] : [0, 1], log2: keyed ? 2 : 1 }[name] as number | number[];
+    const count = { get: 1, has: 1, take: 1, delete: 1, set: 2, add: keyed ? [1, 2] : [0, 1], log2: keyed ? 2 : 1 }[
+      name
+    ] as number | number[];
     const args = this.args(node);
-    if (Array.isArray(count) ? !count.includes(args.length) : args.length !== count) this.fail(say.wrongCount(what, `${[count].flat().join(' or ')} arguments`, this.span(node)));
+    if (Array.isArray(count) ? !count.includes(args.length) : args.length !== count)
+      this.fail(say.wrongCount(what, `${[count].flat().join(' or ')} arguments`, this.span(node)));
     const rest = [...args];
     if (map.kind === 'histogram') {
       const values = args.map((one) => this.expression(one));
       const value = this.defined(values.at(-1)!, 'the value', args.at(-1)!);
-      if (value.type.kind !== 'bigint' && value.type.kind !== 'number') this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(args.at(-1)!)));
+      if (value.type.kind !== 'bigint' && value.type.kind !== 'number')
+        this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(args.at(-1)!)));
       const key = this.name('key');
       this.emit(`struct ${symbol}_key ${key} = {};`);
       if (map.keyed) this.fill(map.key, `${key}.key`, `${symbol}_own`, values[0]!, args[0]!);
@@ -1238,7 +1517,9 @@ class Lowering {
       this.fill(map.key, `${key}.addr`, '', this.expression(rest[0]!), rest.shift()!);
     } else if (keyed) {
       const argument = rest.shift()!;
-      this.emit(`${declareC(map.key, key, `${symbol}_key`)}${map.key.kind === 'string' || map.key.kind === 'record' ? ' = {}' : ' = 0'};`);
+      this.emit(
+        `${declareC(map.key, key, `${symbol}_key`)}${map.key.kind === 'string' || map.key.kind === 'record' ? ' = {}' : ' = 0'};`,
+      );
       this.fillWhole(map.key, key, argument);
     } else this.emit(`u32 ${key} = 0;`);
     const address = `&${key}`;
@@ -1252,7 +1533,8 @@ class Lowering {
         let amount = '1';
         if (rest[0]) {
           const value = this.defined(this.expression(rest[0]), 'the amount', rest[0]);
-          if (value.type.kind !== 'bigint' && value.type.kind !== 'number') this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(rest[0])));
+          if (value.type.kind !== 'bigint' && value.type.kind !== 'number')
+            this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(rest[0])));
           amount = value.c;
         }
         this.emit(`${this.operation('add', map, symbol)}(${address}, ${amount});`);
@@ -1261,7 +1543,9 @@ class Lowering {
       case 'set': {
         const value = this.name('value');
         this.room(map.value, `the value of ${map.name}`, rest[0]!);
-        this.emit(`${declareC(map.value, value, `${symbol}_value`)}${map.value.kind === 'string' || map.value.kind === 'record' ? ' = {}' : ' = 0'};`);
+        this.emit(
+          `${declareC(map.value, value, `${symbol}_value`)}${map.value.kind === 'string' || map.value.kind === 'record' ? ' = {}' : ' = 0'};`,
+        );
         this.fillWhole(map.value, value, rest[0]!);
         this.emit(`bpf_map_update_elem(&${symbol}, ${address}, &${value}, BPF_ANY);`);
         return { type: UNDEFINED, c: '' };
@@ -1276,11 +1560,22 @@ class Lowering {
     this.room(map.value, `the value of ${map.name}`, node);
     const value = this.name(map.name);
     const found = `${value}_at`;
-    const c = map.value.kind === 'record' ? `struct ${symbol}_value ` : map.value.kind === 'string' ? 'char ' : `${cNameOf(map.value)} `;
+    const c =
+      map.value.kind === 'record'
+        ? `struct ${symbol}_value `
+        : map.value.kind === 'string'
+          ? 'char '
+          : `${cNameOf(map.value)} `;
     this.emit(`${c}*${found} = bpf_map_lookup_elem(&${symbol}, ${key});`);
-    this.emit(`${declareC(map.value, value, `${symbol}_value`)}${map.value.kind === 'string' || map.value.kind === 'record' ? '' : ' = 0'};`);
+    this.emit(
+      `${declareC(map.value, value, `${symbol}_value`)}${map.value.kind === 'string' || map.value.kind === 'record' ? '' : ' = 0'};`,
+    );
     this.emit(`if (${found}) {`);
-    this.emit(map.value.kind === 'string' ? `__builtin_memcpy(${value}, ${found}, ${map.value.size});` : `${value} = *${found};`);
+    this.emit(
+      map.value.kind === 'string'
+        ? `__builtin_memcpy(${value}, ${found}, ${map.value.size});`
+        : `${value} = *${found};`,
+    );
     if (take) this.emit(`bpf_map_delete_elem(&${symbol}, ${key});`);
     this.emit('}');
     return { ...this.read(map.value, value), ok: `(${found} != 0)` };
@@ -1295,7 +1590,10 @@ class Lowering {
   private operation(kind: 'add', map: MapDeclaration, symbol: string): string {
     const name = `${symbol}_${kind}`;
     if (!this.shared.operations.has(name)) {
-      const key = map.kind === 'histogram' ? `struct ${symbol}_key *key` : `${declareC(map.key, '*key', `${symbol}_key`).replace(/\[\d+\]$/, '')}`;
+      const key =
+        map.kind === 'histogram'
+          ? `struct ${symbol}_key *key`
+          : `${declareC(map.key, '*key', `${symbol}_key`).replace(/\[\d+\]$/, '')}`;
       // Nobody else counts on this CPU, and an interrupt that does is a count more or less.
       this.shared.operations.set(
         name,
@@ -1305,15 +1603,26 @@ class Lowering {
     return name;
   }
 
-  private emitEvent(event: string, storage: Storage & { kind: 'record' }, method: string, node: Call | OptionalCall): Value {
-    if (method !== 'emit') return this.fail(say.unknownMember('an event', method, suggest(method, ['emit']), this.span(node)));
+  private emitEvent(
+    event: string,
+    storage: Storage & { kind: 'record' },
+    method: string,
+    node: Call | OptionalCall,
+  ): Value {
+    if (method !== 'emit')
+      return this.fail(say.unknownMember('an event', method, suggest(method, ['emit']), this.span(node)));
     const [argument] = this.exactly(node, '`emit()`', 1) as [Expression];
     const literal = bare(argument);
-    if (literal.type !== 'ObjectExpression') return this.fail(say.wrongType('something else', `an object with ${[...storage.fields.keys()].join(', ')}`, this.span(argument)));
+    if (literal.type !== 'ObjectExpression')
+      return this.fail(
+        say.wrongType('something else', `an object with ${[...storage.fields.keys()].join(', ')}`, this.span(argument)),
+      );
     const symbol = this.shared.symbols.get(event)!;
     const record = this.name('event');
     const values = this.members(storage, literal);
-    this.emit(`struct ${symbol}_event *${record} = bpf_ringbuf_reserve(&${symbol}, sizeof(struct ${symbol}_event), 0);`);
+    this.emit(
+      `struct ${symbol}_event *${record} = bpf_ringbuf_reserve(&${symbol}, sizeof(struct ${symbol}_event), 0);`,
+    );
     this.emit(`if (${record}) {`);
     for (const { name, field, value, node: at } of values) this.fill(field, `${record}->${safe(name)}`, '', value, at);
     this.emit(`bpf_ringbuf_submit(${record}, 0);`);
@@ -1329,7 +1638,10 @@ class Lowering {
     if (missing.length > 0) this.fail(say.missingFields(missing, this.span(literal)));
     return members.map(([name, node]) => {
       const field = storage.fields.get(name);
-      if (field === undefined) return this.fail(say.unknownMember('the declared object', name, suggest(name, storage.fields.keys()), this.span(node)));
+      if (field === undefined)
+        return this.fail(
+          say.unknownMember('the declared object', name, suggest(name, storage.fields.keys()), this.span(node)),
+        );
       return { name, field, value: this.expression(node), node };
     });
   }
@@ -1337,7 +1649,8 @@ class Lowering {
   private fillWhole(storage: Storage, to: string, node: Expression): void {
     const literal = bare(node);
     if (storage.kind === 'record' && literal.type === 'ObjectExpression') {
-      for (const { name, field, value, node: at } of this.members(storage, literal)) this.fill(field, `${to}.${safe(name)}`, '', value, at);
+      for (const { name, field, value, node: at } of this.members(storage, literal))
+        this.fill(field, `${to}.${safe(name)}`, '', value, at);
       return;
     }
     this.fill(storage, to, '', this.expression(node), node);
@@ -1354,7 +1667,9 @@ class Lowering {
         if (type.kind !== (storage.bits === 64 ? 'bigint' : 'number')) wrong(storage.bits === 64 ? 'bigint' : 'number');
         if (typeof constant === 'number' || typeof constant === 'bigint') {
           const wide = BigInt(constant);
-          const [low, high] = storage.signed ? [-(1n << BigInt(storage.bits - 1)), (1n << BigInt(storage.bits - 1)) - 1n] : [0n, (1n << BigInt(storage.bits)) - 1n];
+          const [low, high] = storage.signed
+            ? [-(1n << BigInt(storage.bits - 1)), (1n << BigInt(storage.bits - 1)) - 1n]
+            : [0n, (1n << BigInt(storage.bits)) - 1n];
           if (wide < low || wide > high) this.fail(say.outOfRange(String(constant), name, this.span(node)));
         }
         this.emit(`${to} = (${cNameOf(storage)})(${value.c});`);
@@ -1373,7 +1688,8 @@ class Lowering {
           this.emit(`${to} = (u64)${value.c};`);
           return;
         }
-        if (type.kind !== 'pointer' || type.space !== storage.space) wrong(storage.space === 'user' ? 'UserPointer' : 'KernelPointer');
+        if (type.kind !== 'pointer' || type.space !== storage.space)
+          wrong(storage.space === 'user' ? 'UserPointer' : 'KernelPointer');
         this.emit(`${to} = ${value.c};`);
         return;
       case 'string':
@@ -1381,8 +1697,10 @@ class Lowering {
         this.emit(this.write(value, to, storage.size));
         return;
       case 'record':
-        if (type.kind !== 'record' || JSON.stringify([...type.storage.fields]) !== JSON.stringify([...storage.fields])) wrong('an object with the declared fields');
-        for (const [name, field] of storage.fields) this.fill(field, `${to}.${safe(name)}`, '', this.read(field, `${value.c}.${safe(name)}`), node);
+        if (type.kind !== 'record' || JSON.stringify([...type.storage.fields]) !== JSON.stringify([...storage.fields]))
+          wrong('an object with the declared fields');
+        for (const [name, field] of storage.fields)
+          this.fill(field, `${to}.${safe(name)}`, '', this.read(field, `${value.c}.${safe(name)}`), node);
     }
   }
 
@@ -1404,7 +1722,13 @@ class Lowering {
   }
 
   private defined(value: Value, what: string, node: Node): Value {
-    if (value.ok !== undefined) this.fail(say.maybeUndefined(what === 'this' || what.startsWith('the ') ? `\`${this.text(node)}\`` : what, this.span(node)));
+    if (value.ok !== undefined)
+      this.fail(
+        say.maybeUndefined(
+          what === 'this' || what.startsWith('the ') ? `\`${this.text(node)}\`` : what,
+          this.span(node),
+        ),
+      );
     if (value.type.kind === 'undefined') this.fail(say.wrongType('undefined', 'a value', this.span(node)));
     return value;
   }
@@ -1473,14 +1797,58 @@ const METHODS: { readonly [kind in MapDeclaration['kind']]: readonly string[] } 
 };
 const USER_METHODS: ReadonlySet<string> = new Set(['entries', 'set', 'delete', 'get', 'clear', 'keys', 'values']);
 
-const GLOBALS: ReadonlySet<string> = new Set(['Math', 'BigInt', 'Number', 'String', 'Boolean', 'Object', 'Array', 'JSON', 'Date', 'Map', 'Set', 'Promise', 'console', 'process', 'globalThis', 'Symbol', 'RegExp', 'Error', 'setTimeout', 'setInterval', 'parseInt', 'parseFloat', 'isNaN', 'fetch', 'performance', 'NaN', 'Infinity', 'structuredClone', 'Buffer', 'require']);
+const GLOBALS: ReadonlySet<string> = new Set([
+  'Math',
+  'BigInt',
+  'Number',
+  'String',
+  'Boolean',
+  'Object',
+  'Array',
+  'JSON',
+  'Date',
+  'Map',
+  'Set',
+  'Promise',
+  'console',
+  'process',
+  'globalThis',
+  'Symbol',
+  'RegExp',
+  'Error',
+  'setTimeout',
+  'setInterval',
+  'parseInt',
+  'parseFloat',
+  'isNaN',
+  'fetch',
+  'performance',
+  'NaN',
+  'Infinity',
+  'structuredClone',
+  'Buffer',
+  'require',
+]);
 
 function constantValue(value: Constant): Value {
   switch (typeof value) {
     case 'number':
-      return { type: { kind: 'number', min: value, max: value }, c: value < 0 ? `(${value}LL)` : Math.abs(value) > 2 ** 31 - 1 ? `${value}LL` : String(value), constant: value };
+      return {
+        type: { kind: 'number', min: value, max: value },
+        c: value < 0 ? `(${value}LL)` : Math.abs(value) > 2 ** 31 - 1 ? `${value}LL` : String(value),
+        constant: value,
+      };
     case 'bigint':
-      return { type: { kind: 'bigint', signed: value < 0n }, c: value < 0n ? (value === -(1n << 63n) ? '((s64)0x8000000000000000ULL)' : `((s64)${value}LL)`) : `${BigInt.asUintN(64, value)}ULL`, constant: value };
+      return {
+        type: { kind: 'bigint', signed: value < 0n },
+        c:
+          value < 0n
+            ? value === -(1n << 63n)
+              ? '((s64)0x8000000000000000ULL)'
+              : `((s64)${value}LL)`
+            : `${BigInt.asUintN(64, value)}ULL`,
+        constant: value,
+      };
     case 'boolean':
       return { type: BOOLEAN, c: value ? '1' : '0', constant: value };
     default:
@@ -1529,7 +1897,12 @@ function isUndefined(node: Expression): boolean {
 
 /** Whether statements of a `switch` leave it by `break`. */
 function breaks(statements: readonly Statement[]): boolean {
-  return statements.some((one) => one.type === 'BreakStatement' || (one.type === 'BlockStatement' && breaks(one.body)) || (one.type === 'IfStatement' && breaks([one.consequent, ...(one.alternate ? [one.alternate] : [])])));
+  return statements.some(
+    (one) =>
+      one.type === 'BreakStatement' ||
+      (one.type === 'BlockStatement' && breaks(one.body)) ||
+      (one.type === 'IfStatement' && breaks([one.consequent, ...(one.alternate ? [one.alternate] : [])])),
+  );
 }
 
 export function cNameOf(storage: Storage): string {
@@ -1541,4 +1914,8 @@ export function safe(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]/g, '_');
   return RESERVED.has(plain) || /^(__)?[us](8|16|32|64)$|^skep_|^bpf_/.test(plain) ? `${plain}_` : plain;
 }
-const RESERVED: ReadonlySet<string> = new Set('auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false asm typeof ctx current NULL SEC'.split(' '));
+const RESERVED: ReadonlySet<string> = new Set(
+  'auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false asm typeof ctx current NULL SEC'.split(
+    ' ',
+  ),
+);

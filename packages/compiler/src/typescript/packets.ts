@@ -76,5 +76,9 @@ export const LAYERS: { readonly [name in LayerName]: Layer } = {
     },
     next: {},
   },
-  icmp: { struct: 'struct icmphdr', fields: { type: { c: 'h->type', bits: 8 }, code: { c: 'h->code', bits: 8 } }, next: {} },
+  icmp: {
+    struct: 'struct icmphdr',
+    fields: { type: { c: 'h->type', bits: 8 }, code: { c: 'h->code', bits: 8 } },
+    next: {},
+  },
 };

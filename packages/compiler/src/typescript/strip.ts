@@ -31,10 +31,20 @@ export function scriptOf(program: Program, file: SourceFile): string {
           if (one.type === 'ImportNamespaceSpecifier') return [];
           if (one.type === 'ImportDefaultSpecifier') return [`default: ${one.local.name}`];
           if (one.importKind === 'type') return [];
-          return [`${one.imported.type === 'Identifier' ? one.imported.name : JSON.stringify(one.imported.value)}: ${one.local.name}`];
+          return [
+            `${one.imported.type === 'Identifier' ? one.imported.name : JSON.stringify(one.imported.value)}: ${one.local.name}`,
+          ];
         });
         const namespace = node.specifiers.find((one) => one.type === 'ImportNamespaceSpecifier');
-        blank(start, end, namespace ? `const ${namespace.local.name} = ${from}` : names.length > 0 ? `const { ${names.join(', ')} } = ${from}` : from);
+        blank(
+          start,
+          end,
+          namespace
+            ? `const ${namespace.local.name} = ${from}`
+            : names.length > 0
+              ? `const { ${names.join(', ')} } = ${from}`
+              : from,
+        );
         break;
       }
       case 'ExportNamedDeclaration': {
@@ -49,7 +59,11 @@ export function scriptOf(program: Program, file: SourceFile): string {
           erase(node.declaration, edits, file);
         } else {
           for (const one of node.specifiers)
-            if (one.type === 'ExportSpecifier' && one.exportKind !== 'type') exported.push([one.exported.type === 'Identifier' ? one.exported.name : one.exported.value, one.local.name]);
+            if (one.type === 'ExportSpecifier' && one.exportKind !== 'type')
+              exported.push([
+                one.exported.type === 'Identifier' ? one.exported.name : one.exported.value,
+                one.local.name,
+              ]);
           blank(start, end);
         }
         break;
@@ -64,7 +78,9 @@ export function scriptOf(program: Program, file: SourceFile): string {
         erase(node, edits, file);
     }
   }
-  const names = exported.map(([outside, inside]) => `${JSON.stringify(outside)}: { enumerable: true, get: () => ${inside} }`);
+  const names = exported.map(
+    ([outside, inside]) => `${JSON.stringify(outside)}: { enumerable: true, get: () => ${inside} }`,
+  );
   return `(async (skep) => {${apply(file.text, edits)}\nObject.defineProperties(skep.exports, { ${names.join(', ')} });\n})`;
 }
 
@@ -81,23 +97,52 @@ function rangeOf(node: Node): [number, number] {
 
 function declaredBy(node: Node): string[] {
   const { declarations, id } = node as Node & { declarations?: readonly { id: Node }[]; id?: Node };
-  return [...(declarations ?? []).map((one) => one.id), id].flatMap((one) => (one?.type === 'Identifier' ? [(one as Node & { name: string }).name] : []));
+  return [...(declarations ?? []).map((one) => one.id), id].flatMap((one) =>
+    one?.type === 'Identifier' ? [(one as Node & { name: string }).name] : [],
+  );
 }
 
 /** Statements that say something to the type checker only. */
-const DECLARATIONS: ReadonlySet<string> = new Set(['TSTypeAliasDeclaration', 'TSInterfaceDeclaration', 'TSDeclareFunction', 'TSTypeAnnotation', 'TSTypeParameterDeclaration', 'TSTypeParameterInstantiation', 'TSIndexSignature', 'TSDeclareMethod']);
-const RUNS: ReadonlySet<string> = new Set(['TSEnumDeclaration', 'TSModuleDeclaration', 'TSParameterProperty', 'TSImportEqualsDeclaration', 'TSExportAssignment']);
+const DECLARATIONS: ReadonlySet<string> = new Set([
+  'TSTypeAliasDeclaration',
+  'TSInterfaceDeclaration',
+  'TSDeclareFunction',
+  'TSTypeAnnotation',
+  'TSTypeParameterDeclaration',
+  'TSTypeParameterInstantiation',
+  'TSIndexSignature',
+  'TSDeclareMethod',
+]);
+const RUNS: ReadonlySet<string> = new Set([
+  'TSEnumDeclaration',
+  'TSModuleDeclaration',
+  'TSParameterProperty',
+  'TSImportEqualsDeclaration',
+  'TSExportAssignment',
+]);
 
 function erase(node: Node, edits: Edit[], file: SourceFile): void {
-  const { declare, accessibility, readonly, override, optional, definite, importKind, exportKind, abstract } = node as Node & { [flag: string]: unknown };
+  const { declare, accessibility, readonly, override, optional, definite, importKind, exportKind, abstract } =
+    node as Node & { [flag: string]: unknown };
   const [start, end] = rangeOf(node);
-  if (DECLARATIONS.has(node.type) || declare === true || ((node.type === 'ImportDeclaration' || node.type === 'ImportSpecifier') && importKind === 'type') || (node.type === 'ExportNamedDeclaration' && exportKind === 'type')) {
+  if (
+    DECLARATIONS.has(node.type) ||
+    declare === true ||
+    ((node.type === 'ImportDeclaration' || node.type === 'ImportSpecifier') && importKind === 'type') ||
+    (node.type === 'ExportNamedDeclaration' && exportKind === 'type')
+  ) {
     edits.push({ start, end: node.type === 'ImportSpecifier' ? commaBehind(file.text, end) : end, text: '' });
     return;
   }
   if (RUNS.has(node.type)) throw new SkepError(unsupported('namespace', spanOf(file, node)));
   const { expression } = node as Node & { expression?: Node };
-  if (expression && (node.type === 'TSAsExpression' || node.type === 'TSSatisfiesExpression' || node.type === 'TSNonNullExpression' || node.type === 'TSInstantiationExpression')) {
+  if (
+    expression &&
+    (node.type === 'TSAsExpression' ||
+      node.type === 'TSSatisfiesExpression' ||
+      node.type === 'TSNonNullExpression' ||
+      node.type === 'TSInstantiationExpression')
+  ) {
     erase(expression, edits, file);
     edits.push({ start: rangeOf(expression)[1], end, text: '' });
     // A parenthesis behind the expression is not of the type.
@@ -109,7 +154,10 @@ function erase(node: Node, edits: Edit[], file: SourceFile): void {
     return;
   }
   if (accessibility || abstract || override === true || (readonly === true && node.type.startsWith('Class'))) {
-    const words = /^(?:(?:public|private|protected|static|abstract|override|readonly)\s+)+/.exec(file.text.slice(start, end))?.[0] ?? '';
+    const words =
+      /^(?:(?:public|private|protected|static|abstract|override|readonly)\s+)+/.exec(
+        file.text.slice(start, end),
+      )?.[0] ?? '';
     edits.push({ start, end: start + words.length, text: /\bstatic\b/.test(words) ? 'static ' : '' });
   }
   if (node.type === 'Identifier' || node.type === 'ClassProperty') {

@@ -50,7 +50,11 @@ interface ParseProblem {
 function problemOf({ message, pos }: ParseProblem, file: SourceFile) {
   if (pos === undefined) return syntaxError('it is nested too deeply', { file, start: 0, end: 0 });
   const start = Math.min(pos, file.text.length);
-  return syntaxError(message.replace(/\s*\(\d+:\d+\)$/, ''), { file, start, end: Math.min(start + 1, file.text.length) });
+  return syntaxError(message.replace(/\s*\(\d+:\d+\)$/, ''), {
+    file,
+    start,
+    end: Math.min(start + 1, file.text.length),
+  });
 }
 
 export function spanOf(file: SourceFile, node: Node): Span {
@@ -74,7 +78,8 @@ export function bare(node: Expression): Expression {
 /** The children of a node that are nodes. */
 export function* childrenOf(node: Node): Generator<Node> {
   for (const [key, value] of Object.entries(node)) {
-    if (key === 'loc' || key === 'extra' || key.endsWith('Comments') || typeof value !== 'object' || value === null) continue;
+    if (key === 'loc' || key === 'extra' || key.endsWith('Comments') || typeof value !== 'object' || value === null)
+      continue;
     if (Array.isArray(value)) {
       for (const one of value) if (isNode(one)) yield one;
     } else if (isNode(value)) yield value;

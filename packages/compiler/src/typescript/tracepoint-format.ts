@@ -12,7 +12,9 @@ export interface TracepointField {
 /** The fields of a `format` file that a probe can use; arrays that are no text are left out. */
 export function tracepointFields(text: string, category: string): TracepointField[] {
   const fields: TracepointField[] = [];
-  for (const [, declaration = '', at, bytes, sign] of text.matchAll(/field:([^;]+);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d)/g)) {
+  for (const [, declaration = '', at, bytes, sign] of text.matchAll(
+    /field:([^;]+);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d)/g,
+  )) {
     const match = /^(.*?)(\w+)(\[[^\]]*\])?$/.exec(declaration.trim());
     const name = match?.[2];
     if (!match || name === undefined || name.startsWith('common_')) continue;
@@ -23,7 +25,12 @@ export function tracepointFields(text: string, category: string): TracepointFiel
   return fields;
 }
 
-function storageOf(type: string, size: number, signed: boolean, category: string): TracepointField['storage'] | undefined {
+function storageOf(
+  type: string,
+  size: number,
+  signed: boolean,
+  category: string,
+): TracepointField['storage'] | undefined {
   if (/^__data_loc char ?\[\]/.test(type)) return { kind: 'located' };
   if (type.startsWith('__')) {
     if (type.startsWith('__data_loc') || type.startsWith('__rel_loc')) return undefined;
@@ -41,9 +48,35 @@ function storageOf(type: string, size: number, signed: boolean, category: string
 
 /** C types of arguments of system calls, as stored values. */
 const SYSCALL_TYPES: { readonly [type: string]: string } = {
-  int: 'i32', long: 'i64', short: 'i16', 'unsigned int': 'u32', unsigned: 'u32', uint: 'u32', 'unsigned long': 'u64', 'unsigned short': 'u16',
-  size_t: 'u64', umode_t: 'u16', pid_t: 'i32', uid_t: 'u32', gid_t: 'u32', qid_t: 'u32', key_t: 'i32', mqd_t: 'i32', clockid_t: 'i32', timer_t: 'i32',
-  u32: 'u32', __u32: 'u32', __s32: 'i32', loff_t: 'i64', off_t: 'i64', u64: 'u64', __u64: 'u64', key_serial_t: 'i32', rwf_t: 'i32', aio_context_t: 'u64', old_uid_t: 'u16',
+  int: 'i32',
+  long: 'i64',
+  short: 'i16',
+  'unsigned int': 'u32',
+  unsigned: 'u32',
+  uint: 'u32',
+  'unsigned long': 'u64',
+  'unsigned short': 'u16',
+  size_t: 'u64',
+  umode_t: 'u16',
+  pid_t: 'i32',
+  uid_t: 'u32',
+  gid_t: 'u32',
+  qid_t: 'u32',
+  key_t: 'i32',
+  mqd_t: 'i32',
+  clockid_t: 'i32',
+  timer_t: 'i32',
+  u32: 'u32',
+  __u32: 'u32',
+  __s32: 'i32',
+  loff_t: 'i64',
+  off_t: 'i64',
+  u64: 'u64',
+  __u64: 'u64',
+  key_serial_t: 'i32',
+  rwf_t: 'i32',
+  aio_context_t: 'u64',
+  old_uid_t: 'u16',
 };
 
 /** One line of the table of known tracepoints: `name:type@offset …`. */
@@ -52,10 +85,17 @@ export function packFields(fields: readonly TracepointField[]): string {
 }
 
 export function unpackFields(line: string): TracepointField[] {
-  return line.split(' ').filter(Boolean).map((one) => {
-    const [, name, type, offset] = /^(\w+):([^@]+)@(\d+)$/.exec(one)!;
-    return { name: name!, storage: type === 'text' ? { kind: 'located' } : storageByName(type!)!, offset: Number(offset) };
-  });
+  return line
+    .split(' ')
+    .filter(Boolean)
+    .map((one) => {
+      const [, name, type, offset] = /^(\w+):([^@]+)@(\d+)$/.exec(one)!;
+      return {
+        name: name!,
+        storage: type === 'text' ? { kind: 'located' } : storageByName(type!)!,
+        offset: Number(offset),
+      };
+    });
 }
 
 function nameOf(storage: TracepointField['storage']): string {

@@ -39,7 +39,9 @@ export const U64: Type = { kind: 'bigint', signed: false };
 export const I64: Type = { kind: 'bigint', signed: true };
 
 export function numberOf(bits: number, signed: boolean): Type {
-  return signed ? { kind: 'number', min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 } : { kind: 'number', min: 0, max: 2 ** bits - 1 };
+  return signed
+    ? { kind: 'number', min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 }
+    : { kind: 'number', min: 0, max: 2 ** bits - 1 };
 }
 
 /** What reading a stored value gives. */

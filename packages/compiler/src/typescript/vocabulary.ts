@@ -1,10 +1,33 @@
 /** What `skep/probe` exports, by what probes can do with it. */
 
-export const MAP_KINDS = ['hash', 'lruHash', 'perCpuHash', 'array', 'perCpuArray', 'lpm', 'counter', 'histogram'] as const;
+export const MAP_KINDS = [
+  'hash',
+  'lruHash',
+  'perCpuHash',
+  'array',
+  'perCpuArray',
+  'lpm',
+  'counter',
+  'histogram',
+] as const;
 export type MapKind = (typeof MAP_KINDS)[number];
 
 export const PROBE_KINDS = [
-  'tracepoint', 'raw_tp', 'tp_btf', 'kprobe', 'kretprobe', 'fentry', 'fexit', 'uprobe', 'uretprobe', 'xdp', 'tc', 'lsm', 'perf', 'cgroup', 'cgroup_skb',
+  'tracepoint',
+  'raw_tp',
+  'tp_btf',
+  'kprobe',
+  'kretprobe',
+  'fentry',
+  'fexit',
+  'uprobe',
+  'uretprobe',
+  'xdp',
+  'tc',
+  'lsm',
+  'perf',
+  'cgroup',
+  'cgroup_skb',
 ] as const;
 export type ProbeKind = (typeof PROBE_KINDS)[number];
 
@@ -23,4 +46,15 @@ export const ENUMS = {
 /** Functions that only the user side calls. */
 export const USER_SIDE = ['interval', 'simulate', 'formatIpv4'] as const;
 
-export const EXPORTS: ReadonlySet<string> = new Set([...MAP_KINDS, ...PROBE_KINDS, ...FACTS, ...Object.keys(ENUMS), ...USER_SIDE, 'params', 'events', 'ipv4', 'uptr', 'kptr']);
+export const EXPORTS: ReadonlySet<string> = new Set([
+  ...MAP_KINDS,
+  ...PROBE_KINDS,
+  ...FACTS,
+  ...Object.keys(ENUMS),
+  ...USER_SIDE,
+  'params',
+  'events',
+  'ipv4',
+  'uptr',
+  'kptr',
+]);

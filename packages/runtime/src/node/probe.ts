@@ -4,7 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { SkepError, type SourceFile, utf8Text } from '@skep/base';
-import { type CompiledProbes, type CompileOptions, compile, compileProbes, parseTypeScript, scriptOf } from '@skep/compiler';
+import {
+  type CompiledProbes,
+  type CompileOptions,
+  compile,
+  compileProbes,
+  parseTypeScript,
+  scriptOf,
+} from '@skep/compiler';
 import { tracefsRoot, tracepointFormat } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import type { AttachOptions, Host } from '../host.ts';
@@ -13,8 +20,9 @@ import type { Loaded } from '../loaded.ts';
 import type { Opened } from '../open.ts';
 import { ParamsDeclared } from '../probe/events.ts';
 import * as library from '../probe/index.ts';
+import { Counter, Histogram } from '../probe/maps.ts';
 import { Simulation } from '../probe/simulate.ts';
-import { evaluate, type Home, type HomeMap, type Unit, unitOfModule } from '../probe/unit.ts';
+import { evaluate, type HomeMap, type Unit, unitOfModule } from '../probe/unit.ts';
 import { Spec } from '../spec.ts';
 import { type FileOptions, fileCompileOptions, readBytes } from './files.ts';
 import { compileTypes } from './kernel-types.ts';
@@ -33,7 +41,13 @@ export async function compileProbeFile(path: string, options: FileOptions = {}):
   const result = compile({ name: path, text: probes.c }, compiling);
   // What is wrong with the probes was found above.
   if (!result.ok) throw new SkepError(result.diagnostics);
-  return { spec: new Spec(openObject(result.object, { name: path })), compiled: result, warnings: [], time: performance.now() - start, probes };
+  return {
+    spec: new Spec(openObject(result.object, { name: path })),
+    compiled: result,
+    warnings: [],
+    time: performance.now() - start,
+    probes,
+  };
 }
 
 /** The layout of tracepoints on this machine, where it shows them. */
@@ -66,6 +80,46 @@ export class ProbeFile {
     return typeof main === 'function' ? (main as () => unknown) : undefined;
   }
 
+  /** Sets a parameter by its name, of whichever `params` has it; false when none has. */
+  setParam(name: string, value: number | bigint | boolean | string): boolean {
+    for (const one of this.unit.declared) {
+      if (!(one instanceof ParamsDeclared) || !(name in one.values)) continue;
+      const first = one.values[name];
+      one.values[name] =
+        typeof first === 'boolean' ? Boolean(value) : typeof first === 'bigint' ? BigInt(value) : value;
+      return true;
+    }
+    return false;
+  }
+
+  /** The names of all parameters. */
+  get params(): string[] {
+    return this.unit.declared.flatMap((one) => (one instanceof ParamsDeclared ? Object.keys(one.values) : []));
+  }
+
+  /** Histograms and counters by name, for showing them. */
+  get counts(): (readonly [string, Counter<unknown> | Histogram<unknown>])[] {
+    return this.file.probes.declarations.flatMap(({ name }, i) => {
+      const one: unknown = this.unit.declared[i];
+      return one instanceof Counter || one instanceof Histogram ? [[name, one] as const] : [];
+    });
+  }
+
+  /** Gives the module's maps and events what an object that was loaded from {@link spec} has. */
+  connect(loaded: Loaded, signal: AbortSignal): void {
+    for (const [i, { symbol }] of this.file.probes.declarations.entries())
+      this.unit.declared[i]?.connect({
+        map: () => loaded.maps.get(symbol)! as unknown as HomeMap,
+        batches: (stop) => loaded.records.get(symbol)!.batches({ signal: stop }),
+        signal,
+      });
+  }
+
+  /** Maps and events live in JavaScript again. */
+  disconnect(): void {
+    for (const one of this.unit.declared) one.connect(undefined);
+  }
+
   /** The object with what the parameters are now. */
   get spec(): Spec {
     const values: { [name: string]: never } = {};
@@ -74,7 +128,7 @@ export class ProbeFile {
       if (kind !== 'params' || !(declared instanceof ParamsDeclared)) continue;
       for (const [name, value] of Object.entries(declared.values)) values[`${symbol}_${name}`] = value as never;
     }
-    return this.file.spec.with(values).countingLost();
+    return Object.keys(values).length > 0 ? this.file.spec.with(values) : this.file.spec;
   }
 
   /** Loads its programs and gives its maps and events what they do; {@link ProbeSession.attach} lets them run. */
@@ -112,14 +166,16 @@ export class ProbeSession {
     this.file = file;
     this.unit = unit;
     this.host = host;
-    this.loaded = file.spec.load(host);
-    for (const [i, { symbol }] of file.file.probes.declarations.entries()) unit.declared[i]?.connect(this.home(symbol));
+    this.loaded = file.spec.countingLost().load(host);
+    file.connect(this.loaded, this.over.signal);
   }
 
   /** Where programs go whose text does not say it: an interface, a cgroup. */
   attach(options: AttachOptions = {}): void {
     for (const { name, frequency } of this.file.file.probes.probes)
-      this.links.push(this.loaded.programs.get(name)!.attach({ ...options, ...(frequency !== undefined && { frequency }) }));
+      this.links.push(
+        this.loaded.programs.get(name)!.attach({ ...options, ...(frequency !== undefined && { frequency }) }),
+      );
     for (const { every, run } of this.unit.intervals) {
       const timer = setInterval(run, every);
       this.links.push({ close: () => clearInterval(timer) });
@@ -134,22 +190,13 @@ export class ProbeSession {
 
   close(): void {
     this.detach();
-    for (const one of this.unit.declared) one.connect(undefined);
+    this.file.disconnect();
     this.loaded.close();
     this.host.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  private home(symbol: string): Home {
-    const { loaded } = this;
-    return {
-      map: () => loaded.maps.get(symbol)! as unknown as HomeMap,
-      batches: (signal) => loaded.records.get(symbol)!.batches({ signal }),
-      signal: this.over.signal,
-    };
   }
 }
 
@@ -164,9 +211,15 @@ export async function openProbe(path: string | URL, options: FileOptions = {}): 
 }
 
 /** The file behind a module that Node itself has imported (see `skep/probe/register`), with the same maps and events. */
-export async function probeOf(module: { readonly [name: string]: unknown }, options: FileOptions = {}): Promise<ProbeFile> {
+export async function probeOf(
+  module: { readonly [name: string]: unknown },
+  options: FileOptions = {},
+): Promise<ProbeFile> {
   const unit = unitOfModule(module);
-  if (unit === undefined) throw new TypeError('this module exports no map, event or params of skep/probe: export one of those that its probes use');
+  if (unit === undefined)
+    throw new TypeError(
+      'this module exports no map, event or params of skep/probe: export one of those that its probes use',
+    );
   const path = unit.file.startsWith('file:') ? fileURLToPath(unit.file.replace(/\?.*$/, '')) : unit.file;
   return new ProbeFile(await compileProbeFile(path, options), unit, module);
 }

@@ -2,7 +2,10 @@ import { callingUnit, type Declared, declare, type Home, own } from './unit.ts';
 import { type Field, fromKernel, type Shape, stored, type ValueOf } from './values.ts';
 
 /** What programs send and the user side reads: `for await (const e of opened)`. */
-export function events<const S extends { readonly [name: string]: Field }>(fields: S, _options?: { readonly size?: number }): Events<ValueOf<S>> {
+export function events<const S extends { readonly [name: string]: Field }>(
+  fields: S,
+  _options?: { readonly size?: number },
+): Events<ValueOf<S>> {
   return declare(callingUnit(), new Events<ValueOf<S>>(fields));
 }
 

@@ -9,38 +9,63 @@ interface Options<K extends Shape, V extends Shape> {
 }
 
 /** A map that programs and the user side share. Programs get `T | undefined`, and have to look. */
-export function hash<const K extends Shape, const V extends Shape>(options: Options<K, V>): HashMap<ValueOf<K>, ValueOf<V>> {
+export function hash<const K extends Shape, const V extends Shape>(
+  options: Options<K, V>,
+): HashMap<ValueOf<K>, ValueOf<V>> {
   return declare(callingUnit(), new HashMap('hash', options.key, options.value));
 }
 /** The same; when it is full, what was not used for longest goes. */
-export function lruHash<const K extends Shape, const V extends Shape>(options: Options<K, V>): HashMap<ValueOf<K>, ValueOf<V>> {
+export function lruHash<const K extends Shape, const V extends Shape>(
+  options: Options<K, V>,
+): HashMap<ValueOf<K>, ValueOf<V>> {
   return declare(callingUnit(), new HashMap('lruHash', options.key, options.value));
 }
 /** The same with a value of its own on every CPU. */
-export function perCpuHash<const K extends Shape, const V extends Shape>(options: Options<K, V>): HashMap<ValueOf<K>, ValueOf<V>> {
+export function perCpuHash<const K extends Shape, const V extends Shape>(
+  options: Options<K, V>,
+): HashMap<ValueOf<K>, ValueOf<V>> {
   return declare(callingUnit(), new HashMap('perCpuHash', options.key, options.value));
 }
 /** `max` values, by number; there from the start. */
-export function array<const V extends Shape>(options: { readonly value: V; readonly max?: number }): ArrayMap<ValueOf<V>> {
+export function array<const V extends Shape>(options: {
+  readonly value: V;
+  readonly max?: number;
+}): ArrayMap<ValueOf<V>> {
   return declare(callingUnit(), new ArrayMap('array', options.value, options.max ?? 1));
 }
-export function perCpuArray<const V extends Shape>(options: { readonly value: V; readonly max?: number }): ArrayMap<ValueOf<V>> {
+export function perCpuArray<const V extends Shape>(options: {
+  readonly value: V;
+  readonly max?: number;
+}): ArrayMap<ValueOf<V>> {
   return declare(callingUnit(), new ArrayMap('perCpuArray', options.value, options.max ?? 1));
 }
 /** Networks: the longest prefix that an address has. */
-export function lpm<const V extends Shape>(options: { readonly addr: 'ipv4'; readonly value: V; readonly max?: number }): PrefixMap<ValueOf<V>> {
+export function lpm<const V extends Shape>(options: {
+  readonly addr: 'ipv4';
+  readonly value: V;
+  readonly max?: number;
+}): PrefixMap<ValueOf<V>> {
   return declare(callingUnit(), new PrefixMap<ValueOf<V>>(options.value));
 }
 /** Counts, by key; on every CPU for itself, added up when they are read. */
 export function counter(options?: { readonly max?: number }): Counter<void>;
-export function counter<const K extends Shape>(options: { readonly key: K; readonly max?: number }): Counter<ValueOf<K>>;
+export function counter<const K extends Shape>(options: {
+  readonly key: K;
+  readonly max?: number;
+}): Counter<ValueOf<K>>;
 export function counter(options: { readonly key?: Shape; readonly max?: number } = {}): unknown {
   return declare(callingUnit(), new Counter('counter', options.key));
 }
 /** How often values were in which power of two. `unit` is for whoever shows it. */
 export function histogram(options?: { readonly unit?: string; readonly max?: number }): Histogram<void>;
-export function histogram<const K extends Shape>(options: { readonly key: K; readonly unit?: string; readonly max?: number }): Histogram<ValueOf<K>>;
-export function histogram(options: { readonly key?: Shape; readonly unit?: string; readonly max?: number } = {}): unknown {
+export function histogram<const K extends Shape>(options: {
+  readonly key: K;
+  readonly unit?: string;
+  readonly max?: number;
+}): Histogram<ValueOf<K>>;
+export function histogram(
+  options: { readonly key?: Shape; readonly unit?: string; readonly max?: number } = {},
+): unknown {
   return declare(callingUnit(), new Histogram(options.key, options.unit ?? ''));
 }
 
@@ -60,7 +85,8 @@ class Store<K, V> implements Declared {
 
   connect(home: Home | undefined): void {
     this.home = home;
-    if (home && !/^perCpu|^counter|^histogram/.test(this.kind)) for (const [key, value] of this.entriesHere.values()) this.write(key, value);
+    if (home && !/^perCpu|^counter|^histogram/.test(this.kind))
+      for (const [key, value] of this.entriesHere.values()) this.write(key, value);
   }
 
   reset(): void {
@@ -163,7 +189,7 @@ export class PrefixMap<V> extends Store<{ prefix: number; addr: number }, V> {
     for (const entry of this.entriesHere.values()) {
       const [{ prefix, addr }] = entry;
       const mask = prefix === 0 ? 0 : (-1 << (32 - prefix)) >>> 0;
-      if (((address & mask) >>> 0) === ((addr & mask) >>> 0) && prefix >= (best?.[0].prefix ?? -1)) best = entry;
+      if ((address & mask) >>> 0 === (addr & mask) >>> 0 && prefix >= (best?.[0].prefix ?? -1)) best = entry;
     }
     return best?.[1];
   }
@@ -231,12 +257,14 @@ function parseNetwork(text: string): { prefix: number; addr: number } {
   const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(text);
   const parts = match?.slice(1, 5).map(Number) ?? [];
   const prefix = Number(match?.[5] ?? 32);
-  if (!match || parts.some((one) => one > 255) || prefix > 32) throw new TypeError(`\`${text}\` is no network: 10.0.0.0/8`);
+  if (!match || parts.some((one) => one > 255) || prefix > 32)
+    throw new TypeError(`\`${text}\` is no network: 10.0.0.0/8`);
   return { prefix, addr: parts.reduce((sum, one) => sum * 256 + one, 0) };
 }
 
 function zero(shape: Shape): unknown {
-  if (typeof shape === 'object') return Object.fromEntries(Object.entries(shape).map(([name, field]) => [name, zero(field)]));
+  if (typeof shape === 'object')
+    return Object.fromEntries(Object.entries(shape).map(([name, field]) => [name, zero(field)]));
   return shape === 'u64' || shape === 'i64' ? 0n : shape === 'bool' ? false : shape.startsWith('char') ? '' : 0;
 }
 

@@ -18,10 +18,14 @@ export class PacketView {
     return this.view.byteLength >= 14 ? new EthView(this.view, 0) : undefined;
   }
   ipv4(): Ipv4View | undefined {
-    return !this.link && this.view.byteLength > 0 && this.view.getUint8(0) >> 4 === 4 ? Ipv4View.at(this.view, 0) : undefined;
+    return !this.link && this.view.byteLength > 0 && this.view.getUint8(0) >> 4 === 4
+      ? Ipv4View.at(this.view, 0)
+      : undefined;
   }
   ipv6(): Ipv6View | undefined {
-    return !this.link && this.view.byteLength > 0 && this.view.getUint8(0) >> 4 === 6 ? Ipv6View.at(this.view, 0) : undefined;
+    return !this.link && this.view.byteLength > 0 && this.view.getUint8(0) >> 4 === 6
+      ? Ipv6View.at(this.view, 0)
+      : undefined;
   }
 }
 

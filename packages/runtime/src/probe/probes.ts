@@ -32,22 +32,37 @@ export function tp_btf<N extends keyof RawTracepoints>(name: N, probe: (...args:
   register('tp_btf', name, probe);
 }
 /** The entry of a function of the kernel, with its first five arguments. */
-export function kprobe<N extends keyof KernelFunctions>(name: N, probe: (...args: Args<KernelFunctions[N]>) => void): void {
+export function kprobe<N extends keyof KernelFunctions>(
+  name: N,
+  probe: (...args: Args<KernelFunctions[N]>) => void,
+): void {
   register('kprobe', name, probe);
 }
 /** The return of a function of the kernel. */
-export function kretprobe<N extends keyof KernelFunctions>(name: N, probe: (ret: Result<KernelFunctions[N]>) => void): void {
+export function kretprobe<N extends keyof KernelFunctions>(
+  name: N,
+  probe: (ret: Result<KernelFunctions[N]>) => void,
+): void {
   register('kretprobe', name, probe);
 }
-export function fentry<N extends keyof KernelFunctions>(name: N, probe: (...args: Args<KernelFunctions[N]>) => void): void {
+export function fentry<N extends keyof KernelFunctions>(
+  name: N,
+  probe: (...args: Args<KernelFunctions[N]>) => void,
+): void {
   register('fentry', name, probe);
 }
 /** The return of a function, with its arguments and, behind them, its result. */
-export function fexit<N extends keyof KernelFunctions>(name: N, probe: (...args: [...Args<KernelFunctions[N]>, ret: Result<KernelFunctions[N]>]) => void): void {
+export function fexit<N extends keyof KernelFunctions>(
+  name: N,
+  probe: (...args: [...Args<KernelFunctions[N]>, ret: Result<KernelFunctions[N]>]) => void,
+): void {
   register('fexit', name, probe);
 }
 /** Allows (0) or refuses (a negative errno); behind the arguments, what programs before said. */
-export function lsm<N extends keyof LsmHooks>(name: N, probe: (...args: [...Args<LsmHooks[N]>, before: number]) => number): void {
+export function lsm<N extends keyof LsmHooks>(
+  name: N,
+  probe: (...args: [...Args<LsmHooks[N]>, before: number]) => number,
+): void {
   register('lsm', name, probe);
 }
 /** A function of a program: `/bin/bash:readline`. */
@@ -85,7 +100,10 @@ export function cgroup(hook: string, probe: (context: never) => boolean): void {
   register('cgroup', hook, probe);
 }
 /** So many times a second on every CPU. */
-export function perf(_options: { readonly frequency: number }, probe: (context: { readonly period: bigint }) => void): void {
+export function perf(
+  _options: { readonly frequency: number },
+  probe: (context: { readonly period: bigint }) => void,
+): void {
   register('perf', '', probe);
 }
 /** On the user side, while the probes are attached: every so many milliseconds. */

@@ -2,7 +2,18 @@ import type { Facts } from './facts.ts';
 import { PacketView } from './packets.ts';
 import { running, type Unit, unitOfModule } from './unit.ts';
 
-const NOBODY: Facts = { pid: 1, tid: 1, uid: 0, gid: 0, cpu: 0, now: 0n, comm: 'skep', cgroupId: 1n, random: 0, task: {} };
+const NOBODY: Facts = {
+  pid: 1,
+  tid: 1,
+  uid: 0,
+  gid: 0,
+  cpu: 0,
+  now: 0n,
+  comm: 'skep',
+  cgroupId: 1n,
+  random: 0,
+  task: {},
+};
 
 /**
  * A file's probes as plain JavaScript: its maps are JavaScript's, what it emits is in `collected` of its events. The module
@@ -10,7 +21,10 @@ const NOBODY: Facts = { pid: 1, tid: 1, uid: 0, gid: 0, cpu: 0, now: 0n, comm: '
  */
 export function simulate(module: { readonly [name: string]: unknown }): Simulation {
   const unit = unitOfModule(module);
-  if (unit === undefined) throw new TypeError('this module exports no map, event or params of skep/probe: export one of those that its probes use');
+  if (unit === undefined)
+    throw new TypeError(
+      'this module exports no map, event or params of skep/probe: export one of those that its probes use',
+    );
   return new Simulation(unit);
 }
 
@@ -35,10 +49,20 @@ export class Simulation {
    * context as an object, a packet as bytes, arguments as an array. Gives what it returns.
    */
   run(name: string, context: unknown = {}, facts: Partial<Facts> = {}): unknown {
-    const found = this.unit.probes.filter((one) => name === one.kind || name === one.target || name === `${one.kind}:${one.target}`);
-    if (found.length !== 1) throw new TypeError(`${found.length === 0 ? 'no probe is' : 'several probes are'} \`${name}\`; there are ${this.unit.probes.map((one) => `${one.kind}:${one.target}`).join(', ')}`);
+    const found = this.unit.probes.filter(
+      (one) => name === one.kind || name === one.target || name === `${one.kind}:${one.target}`,
+    );
+    if (found.length !== 1)
+      throw new TypeError(
+        `${found.length === 0 ? 'no probe is' : 'several probes are'} \`${name}\`; there are ${this.unit.probes.map((one) => `${one.kind}:${one.target}`).join(', ')}`,
+      );
     const [probe] = found as [Unit['probes'][number]];
-    const args = context instanceof Uint8Array ? [new PacketView(context, probe.kind !== 'cgroup_skb')] : Array.isArray(context) ? context : [context];
+    const args =
+      context instanceof Uint8Array
+        ? [new PacketView(context, probe.kind !== 'cgroup_skb')]
+        : Array.isArray(context)
+          ? context
+          : [context];
     const before = running.facts;
     running.facts = { ...NOBODY, ...facts };
     try {

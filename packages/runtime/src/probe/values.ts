@@ -92,7 +92,9 @@ export function stored(shape: Shape, value: unknown): unknown {
 export function fromKernel(shape: Shape, value: unknown): unknown {
   if (typeof shape === 'object') {
     const given = value as { readonly [name: string]: unknown };
-    return Object.fromEntries(Object.entries(shape).map(([name, field]) => [name, fromKernel(field, given[cName(name)])]));
+    return Object.fromEntries(
+      Object.entries(shape).map(([name, field]) => [name, fromKernel(field, given[cName(name)])]),
+    );
   }
   if (shape === 'u64' || shape === 'i64') return BigInt(value as bigint);
   if (shape === 'ipv4') return swap(Number(value));
@@ -104,7 +106,9 @@ export function fromKernel(shape: Shape, value: unknown): unknown {
 export function toKernel(shape: Shape, value: unknown): never {
   if (typeof shape === 'object') {
     const given = value as { readonly [name: string]: unknown };
-    return Object.fromEntries(Object.entries(shape).map(([name, field]) => [cName(name), toKernel(field, given[name])])) as never;
+    return Object.fromEntries(
+      Object.entries(shape).map(([name, field]) => [cName(name), toKernel(field, given[name])]),
+    ) as never;
   }
   if (shape === 'ipv4') return swap(Number(value)) as never;
   if (shape === 'uptr' || shape === 'kptr') return (value as Pointer).address as never;
@@ -112,7 +116,11 @@ export function toKernel(shape: Shape, value: unknown): never {
 }
 
 /** The compiler writes `_` behind names that C has for itself; decoded records carry C's names. */
-const C_WORDS = new Set('auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false asm typeof ctx current NULL SEC'.split(' '));
+const C_WORDS = new Set(
+  'auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false asm typeof ctx current NULL SEC'.split(
+    ' ',
+  ),
+);
 export function cName(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]/g, '_');
   return C_WORDS.has(plain) || /^(__)?[us](8|16|32|64)$|^skep_|^bpf_/.test(plain) ? `${plain}_` : plain;
