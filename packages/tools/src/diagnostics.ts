@@ -103,6 +103,15 @@ export function cannotRun(command: readonly string[], why: string): Diagnostic {
   return { code: 'E9024', severity: 'error', message: `\`${command.join(' ')}\` cannot be run: ${why}` };
 }
 
+export function nothingToTime(): Diagnostic {
+  return {
+    code: 'E9026',
+    severity: 'error',
+    message: '`skep cost` has no command to time',
+    help: 'put it behind `--`: `skep cost -- ls -R /etc`',
+  };
+}
+
 export function noStatistics(why: string): Diagnostic {
   return {
     code: 'E9025',

@@ -1,6 +1,11 @@
+export { type CompareCall, executeCompare } from './cost/compare.ts';
+export { CostWatch, costWatch } from './cost/watch.ts';
 export { executeTool, type ToolCall } from './frame/execute.ts';
 export { optionName, optionsOf } from './frame/options.ts';
 export { compileProgram } from './frame/program.ts';
 export type { Tool, ToolOption } from './frame/tool.ts';
+export { executeRecord, GROUPS, type RecordCall } from './record/record-tools.ts';
+export { executeReplay, type ReplayCall } from './record/replay-tools.ts';
 export { TOOLS } from './tools/index.ts';
+export { executeTop, type TopCall } from './top/top.ts';
 export * from './trace/index.ts';

@@ -1,6 +1,10 @@
 import type { Command, Option } from '../command.ts';
+import { COST_COMMAND } from './cost.ts';
 import type { LoadedKind } from './loaded.ts';
+import { RECORD_COMMAND } from './record.ts';
+import { REPLAY_COMMAND } from './replay.ts';
 import { TOOL_COMMANDS } from './tools.ts';
+import { TOP_COMMAND } from './top.ts';
 import { TRACE_COMMAND } from './trace-table.ts';
 
 const output: Option = {
@@ -328,6 +332,10 @@ export const COMMANDS: readonly Command[] = [
   loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
   TRACE_COMMAND,
   ...TOOL_COMMANDS,
+  RECORD_COMMAND,
+  REPLAY_COMMAND,
+  TOP_COMMAND,
+  COST_COMMAND,
 ];
 
 /** A command that shows what is loaded in this kernel, by whomever. */

@@ -33,6 +33,8 @@ export interface ToolCall {
     /** Whether stdout is a terminal: then top views clear it. */
     readonly terminal?: boolean;
   };
+  /** Everything is attached; how to detach it for a while. */
+  readonly attached?: (control: { pause(): void; resume(): void }) => void;
   /** What is replayed, when it is not `--replay` that says so. */
   readonly recording?: Recording;
   /** Several tools record together: into this, of the process with this id, and they tell when they are attached. */
@@ -148,6 +150,7 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
         output.start();
         cost?.start(loaded, control);
         together?.started();
+        call.attached?.(control);
       },
       records: (batch, ring) => output.records(batch, ring),
       ...((display.poll || cost) && { poll }),

@@ -1,11 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SkepError } from '@skep/base';
-import { permitted, probeFeature } from '@skep/kernel';
+import { permitted } from '@skep/kernel';
 import { readRecording } from 'skep';
 import { afterAll, describe, expect, it } from 'vitest';
-import { TOOLS } from '../../src/index.ts';
 import { outputOf, tool } from './testing.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'skep-tools-'));
@@ -19,7 +17,8 @@ const closed = !permission.ok
     : 'this kernel shows no BTF';
 
 /** Starts, opens, fails to open, waits, signals, reads: something for most tools. */
-const WORK = 'cat /etc/hostname /no/such/file 2>/dev/null; sleep 0.05; kill -0 $$; dd if=/dev/zero of=/dev/null count=500 2>/dev/null; exit 3';
+const WORK =
+  'cat /etc/hostname /no/such/file 2>/dev/null; sleep 0.05; kill -0 $$; dd if=/dev/zero of=/dev/null count=500 2>/dev/null; exit 3';
 
 describe.skipIf(closed !== undefined)(`recording tools${closed ? ` (skipped: ${closed})` : ''}`, () => {
   it.each([
@@ -51,7 +50,12 @@ describe.skipIf(closed !== undefined)(`recording tools${closed ? ` (skipped: ${c
 
   it('keeps names, the command and the clock', async () => {
     const file = join(scratch, 'names.skep');
-    await outputOf(tool('offcputime'), { record: file, command: 'sleep 0.05', kernelStacksOnly: true, output: 'jsonl' });
+    await outputOf(tool('offcputime'), {
+      record: file,
+      command: 'sleep 0.05',
+      kernelStacksOnly: true,
+      output: 'jsonl',
+    });
     const { blocks, header } = await readRecording(file);
     expect(header.command).toEqual(['/bin/sh', '-c', 'sleep 0.05']);
     const named = blocks.find((one) => one.kind === 'names')!;
