@@ -110,12 +110,6 @@ function reasonToSkip(test) {
 /** @param {import('./suite.mjs').Test} test */
 async function perform(test) {
   const json = test.expects[0]?.mode === 'json';
-  const argv =
-    test.prog !== ''
-      ? [...(json ? ['-q', '-f', 'json'] : []), '-e', test.prog]
-      : /pkill/.test(test.after)
-        ? undefined
-        : plainCall(test.run);
   if (test.setup !== '') spawnSync('/bin/sh', ['-c', test.setup], { stdio: 'ignore' });
   /** @type {import('node:child_process').ChildProcess[]} */
   const children = [];
@@ -125,6 +119,12 @@ async function perform(test) {
     await new Promise((resolve) => setTimeout(resolve, 300));
     test.run = test.run.replaceAll('{{BEFORE_PID}}', String(child.pid));
   }
+  const argv =
+    test.prog !== ''
+      ? [...(json ? ['-q', '-f', 'json'] : []), '-e', test.prog]
+      : /pkill/.test(test.after)
+        ? undefined
+        : plainCall(test.run);
   const after = () => {
     if (test.after === '') return;
     const child = spawn('/bin/bash', ['-c', test.after], { stdio: 'ignore', detached: true });
@@ -134,11 +134,7 @@ async function perform(test) {
     return argv === undefined ? await inShell(test, after) : await inProcess(test, argv, after);
   } finally {
     for (const child of children) {
-      try {
-        if (child.pid) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // It has ended.
-      }
+      end(child, 'SIGKILL');
     }
     if (test.cleanup !== '') spawnSync('/bin/sh', ['-c', test.cleanup], { stdio: 'ignore' });
   }
@@ -210,11 +206,8 @@ async function inShell(test, after) {
   const timer = setTimeout(
     () => {
       timedOut = true;
-      try {
-        if (child.pid) process.kill(-child.pid, 'SIGTERM');
-      } catch {
-        // It has ended.
-      }
+      end(child, 'SIGTERM');
+      setTimeout(() => end(child, 'SIGKILL'), 1000);
     },
     (test.timeout + 5) * 1000,
   );
@@ -222,6 +215,15 @@ async function inShell(test, after) {
   clearTimeout(timer);
   output = output.replaceAll('__BPFTRACE_NOTIFY_PROBES_ATTACHED\n', '');
   return { code: Number(code), output, plain: output, timedOut };
+}
+
+/** Ends a command with everything that it started. @param {import('node:child_process').ChildProcess} child @param {NodeJS.Signals} signal */
+function end(child, signal) {
+  try {
+    if (child.pid) process.kill(-child.pid, signal);
+  } catch {
+    // It has ended.
+  }
 }
 
 /** The arguments of a command line that is nothing but one call of bpftrace. @param {string} line */

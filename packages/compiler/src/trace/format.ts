@@ -15,7 +15,7 @@ export interface FormatPlace {
 }
 
 /** The pieces of a format; undefined where a `%` begins nothing known. */
-export function parseFormat(format: string): readonly FormatPiece[] | undefined {
+export function parsePrintf(format: string): readonly FormatPiece[] | undefined {
   const pieces: FormatPiece[] = [];
   let text = '';
   for (let at = 0; at < format.length; ) {

@@ -20,7 +20,6 @@ export class Output {
   elapsed = false;
   /** Variables of the kernel that programs name. */
   readonly externs = new Map<string, string>();
-  usdt = false;
   /** A map that scripts under test set the time with, in place of the clock. */
   readonly clockMap: string | undefined;
   /** `import "x.bpf.c"`. */
@@ -85,7 +84,6 @@ export class Output {
         ? '#include "vmlinux.h"'
         : '#include <linux/types.h>\n#include <linux/bpf.h>',
       '#include <bpf/bpf_helpers.h>',
-      ...(this.usdt ? ['#include <bpf/usdt.bpf.h>'] : []),
       ...(this.vmlinux || this.imports.length > 0
         ? []
         : [

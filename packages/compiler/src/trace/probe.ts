@@ -327,7 +327,7 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
       badProbe('usdt probe must have a target function or wildcard', span, 'write usdt:BINARY:PROVIDER:NAME'),
     );
   const [binary = '', ...more] = rest;
-  const wanted = more.length === 1 ? `*:${more[0]}` : more.join(':');
+  const wanted = more.length === 1 ? `*:${more[0]}` : `${more[0] || '*'}:${more.slice(1).join(':')}`;
   const found: Probe[] = [];
   for (const path of binaries(binary, text, span, target)) {
     const executable = target.executable?.(path);
@@ -338,7 +338,7 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
         binary: executable!.path,
         provider,
         event,
-        name: `usdt:${/[*?]/.test(binary) ? path : binary}:${one}`,
+        name: `usdt:${/[*?]/.test(binary) || binary === '' ? path : binary}:${one}`,
       });
     }
   }
@@ -347,7 +347,8 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
 }
 
 function binaries(pattern: string, text: string, span: Span, target: TraceTarget): readonly string[] {
-  if (/[*?]/.test(pattern)) return target.executables?.(pattern) ?? [];
+  // Without a name: those of the process that is traced.
+  if (/[*?]/.test(pattern) || pattern === '') return target.executables?.(pattern || '*') ?? [];
   if (target.executable?.(pattern) === undefined)
     throw new SkepError(
       badProbe(

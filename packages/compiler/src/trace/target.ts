@@ -36,6 +36,8 @@ export interface TraceExecutable {
   symbol(name: string): { readonly address: bigint; readonly size: number } | undefined;
   /** Static probes: `provider:name`. */
   probes(): readonly string[];
+  /** Where the arguments of a static probe are, at each place that it was compiled to, as the notes say. */
+  probeArguments?(provider: string, name: string): readonly string[];
   /** Not position independent: symbols lie where the file says. */
   readonly fixed: boolean;
   /** Device and inode, which a mapping of it has. */

@@ -60,14 +60,15 @@ export interface TraceIo {
 export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number> {
   const environment = io.environment ?? process.env;
   const clock = io.clock ?? realClock();
-  const target = io.target ?? machineTarget(call.home === 'vm' ? 1 : possibleCpus(), undefined);
+  const pid = call.pid === undefined ? undefined : pidOf(call.pid);
+  const cpus = call.home === 'vm' ? 1 : possibleCpus();
+  const target = pid === undefined && io.target ? io.target : machineTarget(cpus, undefined, pid);
   const { source, rest } = scriptOf(call, io);
   if (call.list) {
     listProbes(source, rest, (text) => io.out(text), target);
     return EXIT.ok;
   }
   if (source === undefined) throw new SkepError(noScript(), EXIT.usage);
-  const pid = call.pid === undefined ? undefined : pidOf(call.pid);
   const { positional, named } = parameters([...rest, ...call.trailing]);
   if (call.emit !== undefined || call.dryRun) return emit(call, source, positional, named, io, environment, target);
   const held =

@@ -2,7 +2,7 @@ import {
   asNumber,
   type FormatPlace,
   traceLayout as layoutOf,
-  parseFormat,
+  parsePrintf,
   traceSize as sizeOf,
   type TraceType,
 } from '@skep/compiler';
@@ -18,7 +18,7 @@ export function formatText(
   const { offsets } = layoutOf(record);
   let text = '';
   let next = 1;
-  for (const piece of parseFormat(format) ?? []) {
+  for (const piece of parsePrintf(format) ?? []) {
     if (piece.kind === 'text') {
       text += fromBytes(piece.text);
       continue;

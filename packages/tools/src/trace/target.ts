@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import type { TraceExecutable, TraceTarget } from '@skep/compiler';
+import { basename, dirname, join, resolve } from 'node:path';
+import { globTest, type TraceExecutable, type TraceTarget } from '@skep/compiler';
 import {
   Executable,
   findBinary,
@@ -14,7 +14,7 @@ import type { Btf } from '@skep/object';
 import { compileTypes } from 'skep';
 
 /** What scripts can ask of this machine. */
-export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undefined): TraceTarget {
+export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undefined, pid?: number): TraceTarget {
   const binaries = new Map<string, TraceExecutable | undefined>();
   const once = <T>(make: () => T): (() => T) => {
     let value: { made: T } | undefined;
@@ -46,7 +46,8 @@ export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undef
         );
       return binaries.get(name);
     },
-    executables: mappedBinaries,
+    executables: (pattern) =>
+      pattern.includes('/') ? or(() => matchingFiles(pattern), []) : mappedBinaries(pattern, pid),
     cgroupId: (path) => or(() => statSync(path, { bigint: true }).ino, undefined),
     readFile: (path) => or(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined),
     listDirectory: (path) => or(() => readdirSync(path).sort(), undefined),
@@ -64,18 +65,19 @@ function openExecutable(name: string): TraceExecutable | undefined {
     functions: () => [...all().keys()],
     symbol: (wanted) => file.symbolNamed(wanted),
     probes: () => [...new Set(file.usdt().map((one) => `${one.provider}:${one.name}`))],
+    probeArguments: (provider, wanted) => file.usdt(provider, wanted).map((one) => one.arguments),
     fixed: file.fixed,
     inode: statSync(path, { bigint: true }).ino,
   };
 }
 
-/** Programs and libraries that processes have mapped, matching a pattern. */
-function mappedBinaries(pattern: string): readonly string[] {
-  const test = new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '.*')}$`);
+/** Programs and libraries that processes have mapped, or one process, matching a pattern. */
+function mappedBinaries(pattern: string, pid: number | undefined): readonly string[] {
+  const test = globTest(pattern);
   const found = new Set<string>();
-  for (const pid of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+  for (const one of pid === undefined ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [String(pid)]) {
     try {
-      for (const line of readFileSync(join('/proc', pid, 'maps'), 'utf8').split('\n')) {
+      for (const line of readFileSync(join('/proc', one, 'maps'), 'utf8').split('\n')) {
         const path = /r-xp \S+ \S+ \d+ +(\/.*)$/.exec(line)?.[1];
         if (path && test.test(path)) found.add(path);
       }
@@ -84,4 +86,24 @@ function mappedBinaries(pattern: string): readonly string[] {
     }
   }
   return [...found];
+}
+
+/** Files that can be executed; wildcards stand in the last part of the path. */
+function matchingFiles(pattern: string): readonly string[] {
+  const directory = dirname(pattern);
+  const test = globTest(basename(pattern));
+  return readdirSync(directory)
+    .filter((name) => test.test(name))
+    .map((name) => (pattern.startsWith('./') ? `./${join(directory, name)}` : join(directory, name)))
+    .filter((path) => isExecutable(path))
+    .sort();
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    const { mode } = statSync(path);
+    return statSync(path).isFile() && (mode & 0o111) !== 0;
+  } catch {
+    return false;
+  }
 }

@@ -1,7 +1,7 @@
 import type { Expression } from '../ast.ts';
 import type { Checker } from '../check.ts';
 import { badCall, badFormat, mapScalar, notConstant, unsafe, userFailure } from '../diagnostics.ts';
-import { type FormatPlace, parseFormat } from '../format.ts';
+import { type FormatPlace, parsePrintf } from '../format.ts';
 import { asNumber, isCastable, NONE, showType, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
@@ -250,7 +250,7 @@ function format(checker: Checker, call: Call): true | undefined {
     return first!.type === undefined
       ? undefined
       : checker.report(notConstant(`the format of ${call.name}()`, first!.span));
-  const pieces = parseFormat(text);
+  const pieces = parsePrintf(text);
   if (pieces === undefined)
     return checker.report(badFormat(`${call.name}: unknown conversion in the format`, first!.span));
   const places = pieces.filter((one): one is FormatPlace => one.kind === 'place');

@@ -1,9 +1,11 @@
 import { PT_REGS } from '@skep/abi';
+import type { Checker } from '../check.ts';
 import { cName } from '../context.ts';
 import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
-import { type Emitter, plus } from '../emit.ts';
+import { cType, type Emitter, plus } from '../emit.ts';
 import { asNumber, BOOL, int, NONE, pointer, sizeOf, special, string, UINT64 } from '../type.ts';
-import type { FunctionSpec } from './spec.ts';
+import { parseUsdtArguments, type UsdtArgument } from '../usdt.ts';
+import type { Call, FunctionSpec } from './spec.ts';
 
 /** What the probe gives: arguments, registers, results, stacks, and addresses of symbols. */
 export const PROBE: readonly FunctionSpec[] = [
@@ -51,7 +53,30 @@ export const PROBE: readonly FunctionSpec[] = [
       const { kind } = checker.unit.probe;
       const { shape } = checker.unit.context;
       const match = /^(s?)arg(\d+)$/.exec(call.name)!;
-      if (kind === 'usdt') return UINT64;
+      if (kind === 'usdt') {
+        const found = usdtPlaces(checker).map((one) => one[Number(match[2])]);
+        if (found.length === 0 || found.includes(undefined))
+          return checker.report(
+            badCall(
+              `couldn't get argument ${match[2]} for ${checker.unit.probe.name}`,
+              call.span,
+              'the probe has fewer arguments, or they lie where skep does not look',
+            ),
+          );
+        if (
+          new Set(
+            found.map((one) => JSON.stringify(one, (_, value) => (typeof value === 'bigint' ? String(value) : value))),
+          ).size > 1
+        )
+          return checker.report(
+            refusedProbe(
+              `argument ${match[2]} of ${checker.unit.probe.name} is elsewhere at every place of the probe, which is not supported`,
+              call.span,
+              'build the program so that the probe is at one place',
+            ),
+          );
+        return UINT64;
+      }
       if (shape === 'slots' && kind === 'rawtracepoint') return UINT64;
       if (kind !== 'kprobe' && kind !== 'uprobe')
         return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, 'use args'));
@@ -64,12 +89,7 @@ export const PROBE: readonly FunctionSpec[] = [
     emit(e, call) {
       const [, stack, index] = /^(s?)arg(\d+)$/.exec(call.name)!;
       const { context } = e.unit;
-      if (context.shape === 'usdt') {
-        e.out.usdt = true;
-        const value = e.scratchVariable('long', '0');
-        e.emit(`  bpf_usdt_arg(${e.context()}, ${index}, &${value});`);
-        return e.keep(UINT64, `(u64)${value}`);
-      }
+      if (context.shape === 'usdt') return usdtArgument(e, Number(index), call);
       if (context.shape === 'slots') return e.keep(UINT64, `((u64 *)${e.context()})[${index}]`);
       if (stack === '') return register(e, PT_REGS.x86_64.args[Number(index)]!);
       const value = e.keep(UINT64, '0');
@@ -373,6 +393,28 @@ export const PROBE: readonly FunctionSpec[] = [
     emit: (e, call) => e.keep(BOOL, `(u64)(${e.value(call.args[0]!)}) >= (u64)-4095`),
   },
 ];
+
+/** The arguments at each place that a static probe was compiled to. */
+function usdtPlaces(checker: Checker): (UsdtArgument | undefined)[][] {
+  const { probe } = checker.unit;
+  if (probe.kind !== 'usdt') return [];
+  const texts = checker.options.target.executable?.(probe.binary)?.probeArguments?.(probe.provider, probe.event) ?? [];
+  return texts.map(parseUsdtArguments);
+}
+
+function usdtArgument(e: Emitter, index: number, call: Call): string {
+  const found = usdtPlaces(e.checker)[0]![index]!;
+  const type = int(found.size, found.signed);
+  const own = cType(type);
+  const slot = (offset: number) => `*(u64 *)((char *)${e.context()} + ${offset})`;
+  if (found.kind === 'constant') return e.keep(UINT64, `(u64)(s64)(${own})${found.value}LL`);
+  if (found.kind === 'register') return e.keep(UINT64, `(u64)(s64)(${own})${slot(found.offset)}`);
+  const second = found.index === undefined ? '' : ` + ${slot(found.index)} * ${found.scale}`;
+  const address = e.keep(UINT64, `${slot(found.base)}${second} + (u64)(${found.displacement}LL)`);
+  const value = e.keep(type, '0');
+  e.read('user', `&${value}`, found.size, address, call.span);
+  return e.keep(UINT64, `(u64)(s64)${value}`);
+}
 
 /** As C names the type of a variable of the kernel. */
 function variableType(e: Emitter, name: string): string {
