@@ -4,7 +4,7 @@
  * attached or run, and each program is closed at once.
  */
 
-import { btfFeatures, kernel, kernelBtf, ProgramRefused } from '@skep/kernel';
+import { btfFeatures, kernel, kernelBtf, ProgramRefused, probeProgram } from '@skep/kernel';
 import { BtfBuilder, sanitizeBtf } from '@skep/object';
 
 /** @typedef {import('@skep/verifier').VerifyInput} VerifyInput */
@@ -22,6 +22,7 @@ import { BtfBuilder, sanitizeBtf } from '@skep/object';
 const MAP = { stackTrace: 7, ringbuf: 27, userRingbuf: 31 };
 /** Storages of cgroups, sockets, inodes and tasks. */
 const WITHOUT_SIZE = new Set([19, 21, 24, 28, 29, 32]);
+const EPERM = 1;
 const EAGAIN = 11;
 const TRACING = 26;
 const STRUCT_OPS = 27;
@@ -36,6 +37,8 @@ export class HostVerifier {
   maps = new Map();
   /** @type {Map<Btf, { readonly fd: number, close(): void }>} */
   btfs = new Map();
+  /** @type {Map<string, number>} */
+  symbols = new Map();
 
   close() {
     for (const map of this.maps.values()) map.close();
@@ -99,12 +102,11 @@ export class HostVerifier {
   }
 
   /**
+   * What BPF_PROG_LOAD is given, or why it cannot be asked.
    * @param {VerifyInput} input
-   * @param {{ logLevel?: number }} [options]
-   * @returns {HostVerdict}
+   * @returns {import('@skep/kernel').ProgramOptions | string}
    */
-  verdict(input, options = {}) {
-    const no = (/** @type {string} */ text) => ({ accepted: false, asked: false, text, processed: 0, log: '' });
+  prepare(input) {
     const code = input.code.slice();
     const view = new DataView(code.buffer);
     try {
@@ -115,16 +117,16 @@ export class HostVerifier {
       }
       for (const [slot, symbol] of input.symbols ?? []) {
         if (slot * 8 + 8 > code.length) continue;
-        const id = this.types.find(symbol.name, ...(symbol.kind === 'kfunc' ? ['func'] : ['var', 'func']));
-        if (id === undefined) return no(`${symbol.name} is not in this kernel`);
+        const id = this.symbol(symbol);
+        if (id === undefined) return `${symbol.name} is not in this kernel`;
         view.setInt32(slot * 8 + 4, id, true);
       }
     } catch (error) {
-      return no(/** @type {Error} */ (error).message);
+      return /** @type {Error} */ (error).message;
     }
     const traced = input.type === TRACING || input.type === LSM || input.type === STRUCT_OPS;
     const attachBtfId = traced ? this.target(input) : undefined;
-    if (traced && input.attachTarget !== undefined && attachBtfId === undefined) return no(`no ${input.attachTarget}`);
+    if (traced && input.attachTarget !== undefined && attachBtfId === undefined) return `no ${input.attachTarget}`;
     /** @type {Uint8Array | undefined} */
     let funcInfo;
     if (input.funcInfo?.length) {
@@ -135,24 +137,69 @@ export class HostVerifier {
         words.setUint32(i * 8 + 4, one.type, true);
       }
     }
+    const handle = this.btf(input.btf);
+    const struct = input.type === STRUCT_OPS && attachBtfId !== undefined ? this.types.type(attachBtfId) : undefined;
+    const member =
+      struct?.kind === 'struct'
+        ? struct.members.findIndex((one) => one.name === input.structOpsMember)
+        : input.attachType;
+    return {
+      name: 'asked',
+      type: input.type,
+      code,
+      license: input.license ?? '',
+      expectedAttachType: member,
+      flags: input.flags ?? 0,
+      attachBtfId,
+      ...(handle && funcInfo && { btf: /** @type {any} */ (handle), funcInfo }),
+    };
+  }
+
+  /** @param {import('@skep/verifier').KernelSymbol} symbol */
+  symbol({ kind, name }) {
+    const key = `${kind} ${name}`;
+    let id = this.symbols.get(key);
+    if (id === undefined) {
+      id = this.types.find(
+        name,
+        ...(kind === 'kfunc' ? /** @type {const} */ (['func']) : /** @type {const} */ (['var', 'func'])),
+      );
+      if (id !== undefined) this.symbols.set(key, id);
+    }
+    return id;
+  }
+
+  /**
+   * Only whether it is accepted; undefined where it did not come to a verdict. No log is written, which is the fast way.
+   * @param {VerifyInput} input
+   * @returns {boolean | undefined}
+   */
+  accepts(input) {
+    const options = this.prepare(input);
+    if (typeof options === 'string') return undefined;
+    const errno = probeProgram(options);
+    return errno === EAGAIN || errno === EPERM ? undefined : errno === 0;
+  }
+
+  /** With maps of its own: some maps remember what kind of program used them first. @param {VerifyInput} input */
+  afresh(input) {
+    const fresh = new HostVerifier();
+    const said = fresh.verdict(input);
+    fresh.close();
+    return said;
+  }
+
+  /**
+   * @param {VerifyInput} input
+   * @param {{ logLevel?: number }} [options]
+   * @returns {HostVerdict}
+   */
+  verdict(input, options = {}) {
+    const no = (/** @type {string} */ text) => ({ accepted: false, asked: false, text, processed: 0, log: '' });
     try {
-      const handle = this.btf(input.btf);
-      const struct = input.type === STRUCT_OPS && attachBtfId !== undefined ? this.types.type(attachBtfId) : undefined;
-      const member =
-        struct?.kind === 'struct'
-          ? struct.members.findIndex((one) => one.name === input.structOpsMember)
-          : input.attachType;
-      const program = this.kernel.loadProgram({
-        name: 'asked',
-        type: input.type,
-        code,
-        license: input.license ?? '',
-        expectedAttachType: member,
-        flags: input.flags ?? 0,
-        attachBtfId,
-        logLevel: options.logLevel ?? 0,
-        ...(handle && funcInfo && { btf: /** @type {any} */ (handle), funcInfo }),
-      });
+      const prepared = this.prepare(input);
+      if (typeof prepared === 'string') return no(prepared);
+      const program = this.kernel.loadProgram({ ...prepared, logLevel: options.logLevel ?? 0 });
       const { log } = program;
       program.close();
       return { accepted: true, asked: true, text: '', processed: processed(log), log };

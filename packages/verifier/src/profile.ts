@@ -17,6 +17,10 @@ export interface KernelProfile {
   readonly helperReads: boolean;
   /** The negative of a number has the ranges of a subtraction from 0 (Linux 6.17). */
   readonly negation: boolean;
+  /** Products of numbers that may be negative have ranges (Linux 6.14). */
+  readonly signedProducts: boolean;
+  /** A range that shares one value with the known bits is that value (after Linux 6.18, and in 6.18 by now). */
+  readonly singleValues: boolean;
   /** What an exit would leak is said of the instruction, and checked for tail calls and packet loads alike (Linux 6.13). */
   readonly leakTexts: boolean;
   /** Global functions may be called in every context but, where they sleep, only where that is allowed (Linux 6.17). */
@@ -45,6 +49,8 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     barriers: false,
     helperReads: false,
     negation: false,
+    signedProducts: false,
+    singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
     fastcall: false,
@@ -62,6 +68,8 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     barriers: false,
     helperReads: false,
     negation: false,
+    signedProducts: false,
+    singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
     fastcall: true,
@@ -79,6 +87,8 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     barriers: true,
     helperReads: true,
     negation: true,
+    signedProducts: true,
+    singleValues: true,
     leakTexts: true,
     sleepSummaries: true,
     fastcall: true,

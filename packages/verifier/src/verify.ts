@@ -8,7 +8,7 @@ import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
 import { type Budget, Explorer, MOST_INSNS, type Observe } from './explore/explorer.ts';
-import { useEarlyRanges } from './number/range.ts';
+import { useRules } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
@@ -85,7 +85,7 @@ export function verify(input: VerifyInput): Verdict {
 
 function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['trace']): Verdict {
   const kernel = PROFILES[input.kernel ?? '6.12'];
-  useEarlyRanges(kernel.early);
+  useRules(kernel);
   const privileged = input.privileged ?? true;
   const program = new Program(input);
   let explorer: Explorer | undefined;
@@ -233,13 +233,34 @@ const DISABLED_HOOKS = new Set(
 /** Program types of which the system call looks at the attach type: cgroups, tracing, LSM, socket lookup. */
 const CHECKED_ATTACH = new Set([8, 9, 18, 25, 26, 29, 30]);
 
+/** Where programs of a type may attach; all else is EINVAL (kernel/bpf/syscall.c, bpf_prog_load_check_attach). */
+const ATTACHES: Readonly<Partial<Record<ProgramTypeName, RegExp>>> = {
+  BPF_PROG_TYPE_CGROUP_SKB: /^BPF_CGROUP_INET_(IN|E)GRESS$/,
+  BPF_PROG_TYPE_CGROUP_SOCK: /^BPF_CGROUP_(INET_SOCK_(CREATE|RELEASE)|INET[46]_POST_BIND)$/,
+  BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+    /^BPF_CGROUP_(INET[46]_(BIND|CONNECT|GETPEERNAME|GETSOCKNAME)|UDP[46]_(SENDMSG|RECVMSG)|UNIX_\w+)$/,
+  BPF_PROG_TYPE_CGROUP_SOCKOPT: /^BPF_CGROUP_[GS]ETSOCKOPT$/,
+  BPF_PROG_TYPE_SK_LOOKUP: /^BPF_SK_LOOKUP$/,
+  BPF_PROG_TYPE_SK_REUSEPORT: /^BPF_SK_REUSEPORT_SELECT/,
+  BPF_PROG_TYPE_NETFILTER: /^BPF_NETFILTER$/,
+  BPF_PROG_TYPE_SYSCALL: /^BPF_CGROUP_INET_INGRESS$/,
+};
+/** What 0 stands for where it is no place to attach to. */
+const DEFAULT_ATTACH: Readonly<Partial<Record<ProgramTypeName, string>>> = {
+  BPF_PROG_TYPE_CGROUP_SOCK: 'BPF_CGROUP_INET_SOCK_CREATE',
+  BPF_PROG_TYPE_SK_REUSEPORT: 'BPF_SK_REUSEPORT_SELECT',
+};
+type ProgramTypeName = (typeof PROG_TYPES)[number]['name'];
+
 function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
   // The system call says no more than EINVAL.
   const type = PROG_TYPES.find((one) => one.value === input.type);
   if (type === undefined || !hasSince(kernel.version, type.since)) throw new Refusal('', -1);
-  const attach = ATTACH_TYPES.find((one) => one.value === input.attachType);
+  const attach = ATTACH_TYPES.find((one) => one.value === (input.attachType ?? 0));
   if (attach !== undefined && CHECKED_ATTACH.has(input.type) && !hasSince(kernel.version, attach.since))
     throw new Refusal('', -1);
+  const place = input.attachType ? attach?.name : (DEFAULT_ATTACH[type.name] ?? ATTACH_TYPES[0].name);
+  if (ATTACHES[type.name]?.test(place ?? '') === false) throw new Refusal('', -1);
   const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
   if (input.type === 31) {
     if (!sleepable) throw new Refusal('Syscall programs can only be sleepable', -1);

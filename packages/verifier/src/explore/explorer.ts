@@ -33,6 +33,8 @@ export interface Budget {
   readonly time?: number;
   /** States that are kept at the same time. */
   readonly states?: number;
+  /** Instructions, counted as the kernel counts them; it allows a million. */
+  readonly processed?: number;
 }
 
 /** Told what is known before every instruction of every path: the registers of the function that runs. */
@@ -99,6 +101,7 @@ export class Explorer {
   private step: Step | undefined;
   private readonly deadline: number;
   private readonly mostKept: number;
+  private readonly mostProcessed: number;
   private readonly recordPath: boolean;
 
   constructor(
@@ -140,6 +143,7 @@ export class Explorer {
     this.trace = options.trace && new Trace(this, options.trace);
     this.deadline = performance.now() + (options.budget.time ?? 20000);
     this.mostKept = options.budget.states ?? 400000;
+    this.mostProcessed = Math.min(options.budget.processed ?? MOST_INSNS, MOST_INSNS);
   }
 
   get frame(): Frame {
@@ -349,7 +353,7 @@ export class Explorer {
     const insn = this.insn;
     this.step = undefined;
     if (insn >= program.length || insn < 0) this.refuse(`invalid insn idx ${insn} insn_cnt ${program.length}`);
-    if (++this.processed > MOST_INSNS) this.refuse(`BPF program is too large. Processed ${this.processed} insn`);
+    if (++this.processed > this.mostProcessed) this.tooMany();
     if ((this.processed & 1023) === 0) this.checkBudget();
     this.state.lastInsn = this.previous;
     if (this.prunePoint[insn] && visited(this)) {
@@ -434,6 +438,11 @@ export class Explorer {
     checkJump(this);
     this.insn += 1;
     return false;
+  }
+
+  private tooMany(): never {
+    if (this.processed > MOST_INSNS) this.refuse(`BPF program is too large. Processed ${this.processed} insn`);
+    this.unsupported('the instructions that were given to the verifier');
   }
 
   private checkBudget(): void {

@@ -2,15 +2,19 @@
  * The ranges of a scalar and how they tighten each other: unsigned and signed, 64 and 32 bits, and the tnum. The order
  * of the steps is the kernel's, since it decides how far they get, and with it which programs pass.
  */
-import { type Reg, setUnbounded, setUnbounded32, setUnbounded64 } from '../state/reg.ts';
-import { slt, ult } from './int64.ts';
+import type { KernelProfile } from '../profile.ts';
+import { type Reg, setUnbounded, setUnbounded32, setUnbounded64, setValue } from '../state/reg.ts';
+import { add64, hi, slt, sub64, ult } from './int64.ts';
 import { tn, tnumIntersect, tnumRange } from './tnum.ts';
 
 /** The rules of Linux before 6.8; set before a program is verified, which runs to its end without a pause. */
 export let early = false;
+/** Of {@link KernelProfile}, too. */
+export let signedProducts = false;
+let singleValues = false;
 
-export function useEarlyRanges(yes: boolean): void {
-  early = yes;
+export function useRules(kernel: Pick<KernelProfile, 'early' | 'signedProducts' | 'singleValues'>): void {
+  ({ early, signedProducts, singleValues } = kernel);
 }
 
 /** Brings all ranges of a register that has just changed in line. */
@@ -54,6 +58,62 @@ export function fromTnum(r: Reg): void {
     r.uxl = mostL;
     r.uxh = topH;
   }
+  if (singleValues) fromSingleValue(r);
+}
+
+/** Where the range holds one value only that has the known bits, it is that value. */
+function fromSingleValue(r: Reg): void {
+  const { vl, vh, ml, mh, unl, unh, uxl, uxh } = r;
+  if ((unl & ~ml) === vl && (unh & ~mh) === vh) {
+    const next = nextValue(r, unl, unh);
+    if (ult(uxl, uxh, next, stepHigh)) becomes(r, unl, unh);
+    return;
+  }
+  const l = nextValue(r, unl, unh);
+  const h = stepHigh;
+  const last = l === (vl | ml) && h === (vh | mh);
+  if (last) becomes(r, l, h);
+  else if (!ult(uxl, uxh, l, h)) {
+    const next = nextValue(r, l, h);
+    if (ult(uxl, uxh, next, stepHigh)) becomes(r, l, h);
+  }
+}
+
+/**
+ * The least number above this one that has the known bits; the greatest such number where there is none above. The
+ * high half is in {@link stepHigh}.
+ */
+function nextValue({ vl, vh, ml, mh }: Reg, l: number, h: number): number {
+  if (!ult(l, h, vl | ml, vh | mh)) {
+    stepHigh = vh | mh;
+    return vl | ml;
+  }
+  if (ult(l, h, vl, vh)) {
+    stepHigh = vh;
+    return vl;
+  }
+  // The unknown bits are counted up: known bits, and all below a known bit that is exceeded, hand the carry on.
+  const dl = sub64(l, h, vl, vh);
+  const dh = hi;
+  const wrongH = dh & ~mh;
+  const wrongL = dl & ~ml;
+  const carryH = wrongH === 0 ? 0 : below(wrongH);
+  const carryL = wrongH === 0 ? (wrongL === 0 ? 0 : below(wrongL)) : -1;
+  const sum = add64(dl | carryL | ~ml, dh | carryH | ~mh, 1, 0);
+  stepHigh = vh | (hi & mh);
+  return vl | (sum & ml);
+}
+
+let stepHigh = 0;
+
+/** Ones from the highest bit that is set downwards. */
+const below = (bits: number): number => -1 >>> Math.clz32(bits);
+
+function becomes(r: Reg, l: number, h: number): void {
+  r.vl = l;
+  r.vh = h;
+  r.ml = r.mh = 0;
+  setValue(r, l, h);
 }
 
 export function fromTnum32(r: Reg): void {

@@ -2,8 +2,8 @@
 import { mul64, high as productHigh } from '@skep/base';
 import { SCALAR } from '../state/kinds.ts';
 import { isConst, isConst32, type Reg, setUnbounded, setUnbounded32, setUnbounded64, setValue } from '../state/reg.ts';
-import { add64, hi, sar64, shl64, shr64, slt, sub64, toUnsignedNumber, ult } from './int64.ts';
-import { early, forgetUpper, fromTnum, fromTnum32, sync, takeTnum, zeroExtend } from './range.ts';
+import { add64, hi, sar64, shl64, shr64, slt, sub64, toNumber, toUnsignedNumber, ult } from './int64.ts';
+import { early, forgetUpper, fromTnum, fromTnum32, signedProducts, sync, takeTnum, zeroExtend } from './range.ts';
 import { tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
 
 export const OP = {
@@ -207,6 +207,12 @@ function sub32(d: Reg, s: Reg): void {
 }
 
 function mul(d: Reg, s: Reg): void {
+  if (signedProducts) {
+    mulRanges32(d, s);
+    mulSigned64(d, s);
+    mulUnsigned64(d, s);
+    return;
+  }
   if (s.tn < 0 || d.tn < 0 || s.wx >>> 0 > 0xffff || d.wx >>> 0 > 0xffff) {
     setUnbounded32(d);
   } else {
@@ -224,6 +230,69 @@ function mul(d: Reg, s: Reg): void {
   d.uxl = mul64(d.uxl, 0, s.uxl, 0);
   d.uxh = productHigh;
   setSigned(d, d.uxh < 0, d.unl, d.unh, d.uxl, d.uxh);
+}
+
+function mulRanges32(d: Reg, s: Reg): void {
+  const products = [d.tn * s.tn, d.tn * s.tx, d.tx * s.tn, d.tx * s.tx];
+  const least = Math.min(...products);
+  const most = Math.max(...products);
+  const lost = least < -2147483648 || most > 2147483647;
+  d.tn = lost ? -2147483648 : least | 0;
+  d.tx = lost ? 2147483647 : most | 0;
+  if ((d.wx >>> 0) * (s.wx >>> 0) > 0xffffffff) {
+    d.wn = 0;
+    d.wx = -1;
+  } else {
+    d.wn = Math.imul(d.wn, s.wn);
+    d.wx = Math.imul(d.wx, s.wx);
+  }
+}
+
+function mulUnsigned64(d: Reg, s: Reg): void {
+  const { unl, unh, uxl, uxh } = d;
+  if (tooLarge(uxl, uxh, s.uxl, s.uxh)) {
+    setUnsigned(d, true, 0, 0, 0, 0);
+    return;
+  }
+  d.unl = mul64(unl, unh, s.unl, s.unh);
+  d.unh = productHigh;
+  d.uxl = mul64(uxl, uxh, s.uxl, s.uxh);
+  d.uxh = productHigh;
+}
+
+/** Whether the product of two unsigned numbers needs more than 64 bits. */
+function tooLarge(al: number, ah: number, bl: number, bh: number): boolean {
+  if (ah === 0 && bh === 0) return false;
+  if (ah !== 0 && bh !== 0) return true;
+  const upper = ah !== 0 ? (ah >>> 0) * (bl >>> 0) : (bh >>> 0) * (al >>> 0);
+  mul64(al, 0, bl, 0);
+  return upper + (productHigh >>> 0) > 0xffffffff;
+}
+
+function mulSigned64(d: Reg, s: Reg): void {
+  let [nl, nh, xl, xh] = [-1, 2147483647, 0, -2147483648];
+  for (let corner = 0; corner < 4; corner++) {
+    const [al, ah] = corner & 1 ? [d.sxl, d.sxh] : [d.snl, d.snh];
+    const [bl, bh] = corner & 2 ? [s.sxl, s.sxh] : [s.snl, s.snh];
+    const size = Math.abs(toNumber(al, ah) * toNumber(bl, bh));
+    // As a double the product is a little off: near the limit it is computed exactly.
+    const lost = size > 0x7ffffffffffff000 && (size > 0x8000000000001000 || !fitsExactly(al, ah, bl, bh));
+    if (lost) {
+      setSigned(d, true, 0, 0, 0, 0);
+      return;
+    }
+    const l = mul64(al, ah, bl, bh);
+    const h = productHigh;
+    if (slt(l, h, nl, nh)) [nl, nh] = [l, h];
+    if (slt(xl, xh, l, h)) [xl, xh] = [l, h];
+  }
+  setSigned(d, false, nl, nh, xl, xh);
+}
+
+function fitsExactly(al: number, ah: number, bl: number, bh: number): boolean {
+  const wide = (l: number, h: number): bigint => (BigInt(h) << 32n) | BigInt(l >>> 0);
+  const product = wide(al, ah) * wide(bl, bh);
+  return BigInt.asIntN(64, product) === product;
 }
 
 /** The signed ranges are the unsigned ones where those do not cross the sign. */
