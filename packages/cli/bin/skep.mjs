@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Starts the command. The bundle's compiled code is kept between runs: most of a short run would be compiling it.
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
@@ -13,7 +12,8 @@ const { main } = existsSync(bundle) ? loadCached(bundle) : await import('../dist
 process.exitCode = await main(process.argv.slice(2));
 
 function loadCached(path) {
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'utf8')}\n})`;
+  // The bundler writes nothing but ASCII.
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, 'latin1')}\n})`;
   const store = cachePath(path);
   const cachedData = store && existsSync(store) ? readFileSync(store) : undefined;
   const script = new Script(source, { filename: path, cachedData });
@@ -32,8 +32,14 @@ function cachePath(path) {
   return home && join(home, 'skep', `code-${hash(path)}-${key}.bin`);
 }
 
+/** FNV-1a, 64 bits in two halves: loading node:crypto for a name takes longer than all else here. */
 function hash(text) {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  let [low, high] = [0x811c9dc5, 0xcbf29ce4];
+  for (let i = 0; i < text.length; i++) {
+    low = Math.imul(low ^ text.charCodeAt(i), 0x01000193);
+    high = Math.imul(high ^ text.charCodeAt(i), 0x01000193) ^ (low >>> 15);
+  }
+  return [low, high].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
 function save(script, store) {
@@ -42,7 +48,7 @@ function save(script, store) {
     writeFileSync(`${store}.${process.pid}`, script.createCachedData());
     renameSync(`${store}.${process.pid}`, store);
     // What older bundles of this place left.
-    const ours = basename(store).slice(0, 'code-'.length + 12);
+    const ours = basename(store).slice(0, 'code-'.length + 16);
     for (const name of readdirSync(dirname(store))) {
       if (name.startsWith(ours) && name.endsWith('.bin') && name !== basename(store))
         rmSync(join(dirname(store), name));
