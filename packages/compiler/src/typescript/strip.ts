@@ -160,7 +160,12 @@ function erase(node: Node, edits: Edit[], file: SourceFile): void {
       )?.[0] ?? '';
     edits.push({ start, end: start + words.length, text: /\bstatic\b/.test(words) ? 'static ' : '' });
   }
-  if (node.type === 'Identifier' || node.type === 'ClassProperty') {
+  if (node.type === 'Identifier' && (node as Node & { name?: string }).name === 'this') {
+    // A parameter of this name only says its type.
+    edits.push({ start, end: commaBehind(file.text, end), text: '' });
+    return;
+  }
+  if (node.type === 'Identifier' || node.type === 'ClassProperty' || node.type === 'VariableDeclarator') {
     const at = markAt(node, file.text);
     if ((optional === true || definite === true) && at !== undefined) edits.push({ start: at, end: at + 1, text: '' });
   }
@@ -174,9 +179,8 @@ function erase(node: Node, edits: Edit[], file: SourceFile): void {
 
 /** The `?` or `!` behind a name. */
 function markAt(node: Node, text: string): number | undefined {
-  const key = (node as Node & { key?: Node }).key;
-  const { name } = node as Node & { name?: string };
-  const from = key ? rangeOf(key)[1] : rangeOf(node)[0] + (name?.length ?? 0);
+  const { key, id, name } = node as Node & { key?: Node; id?: Node & { name?: string }; name?: string };
+  const from = key ? rangeOf(key)[1] : rangeOf(id ?? node)[0] + ((id ? id.name : name)?.length ?? 0);
   const found = /^\s*[?!]/.exec(text.slice(from));
   return found ? from + found[0].length - 1 : undefined;
 }
