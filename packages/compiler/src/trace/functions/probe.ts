@@ -247,7 +247,7 @@ export const PROBE: readonly FunctionSpec[] = [
             '/proc/kallsyms lists them; their addresses are shown to root',
           ),
         );
-      return pointer(UINT64, 'kernel');
+      return UINT64;
     },
     emit: (e, call) => `${e.checker.options.target.kernelSymbol!(e.checker.textOf(call.args[0]!)!)}ULL`,
   },
@@ -271,7 +271,7 @@ export const PROBE: readonly FunctionSpec[] = [
             'only variables that BTF knows can be found',
           ),
         );
-      return pointer(UINT64, 'kernel');
+      return UINT64;
     },
     emit(e, call) {
       const name = e.checker.textOf(call.args[0]!)!;
