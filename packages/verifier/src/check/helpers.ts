@@ -163,7 +163,18 @@ function helperNames(x: Explorer): ReadonlyMap<string, HelperProto> | undefined 
 /** bpf_setsockopt and bpf_getsockopt, which iterators over TCP and Unix sockets may call. */
 const SOCKET_OPTIONS = new Set([49, 57]);
 
-/** Newer kernels give a helper to more types of programs than the table of prototypes knows. */
+/**
+ * Newer kernels give a helper to more types of programs than the table of prototypes knows: the variant that asks for
+ * no context, where there is one.
+ */
+function commonProtoOf(name: string): HelperProto | undefined {
+  for (const type of PROG_TYPES) {
+    const found = helpersOfProgType(type.name)?.get(name);
+    if (found?.args.every(({ kind }) => kind !== 'ARG_PTR_TO_CTX')) return found;
+  }
+  return anyProtoOf(name);
+}
+
 function anyProtoOf(name: string): HelperProto | undefined {
   for (const type of PROG_TYPES) {
     const found = helpersOfProgType(type.name)?.get(name);
@@ -188,7 +199,7 @@ function protoOf(x: Explorer, id: number): HelperProto | undefined {
   if (x.context.helpers !== undefined && !x.context.helpers.has(id) && !set.get(helper.name)?.mightSleep)
     return undefined;
   if (!x.privileged && !UNPRIVILEGED.has(id)) return undefined;
-  return set.get(helper.name) ?? (x.context.helpers?.has(id) ? anyProtoOf(helper.name) : undefined);
+  return set.get(helper.name) ?? (x.context.helpers?.has(id) ? commonProtoOf(helper.name) : undefined);
 }
 
 export function checkHelperCall(x: Explorer): void {

@@ -151,13 +151,9 @@ export function access(
   if (loaded === undefined || how === 'write') return loaded;
   if (size < 8 && loaded.type === SCALAR) {
     const cut = loaded.clone();
-    if (signed) {
-      if (cut.id !== 0) {
-        cut.id = 0;
-        cut.off = 0;
-      }
-      signExtend(cut, size, true);
-    } else coerce(cut, size);
+    // What a spilled number shares its id with stays linked to it even where the sign changes it, as in the kernel.
+    if (signed) signExtend(cut, size, true);
+    else coerce(cut, size);
     return cut;
   }
   return loaded;
