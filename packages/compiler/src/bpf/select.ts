@@ -545,7 +545,11 @@ export class Selector {
 
   private takeParameters(): void {
     const { func } = this;
-    if (func.params.length > 5) this.diagnostics.add(tooManyParameters(func.name, func.params.length, func.span));
+    if (func.params.length > 5) {
+      this.diagnostics.add(tooManyParameters(func.name, func.params.length, func.span));
+      // So that the rest can be looked at.
+      for (const param of func.params.slice(5)) this.registerOf(param);
+    }
     const trusted = func.linkage === 'static' && func.section === undefined && !this.addressTaken.has(func);
     const taken = func.params.slice(0, 5).map((param, i) => {
       const reg = this.registerOf(param);

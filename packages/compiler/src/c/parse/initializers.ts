@@ -387,6 +387,12 @@ function place(sink: Sink, stack: Frame[], expr: Expr): void {
       advance(frame);
       return;
     }
+    if (frame.element !== undefined && frame.elementSize === 0) {
+      // However many there are, none of them takes a value.
+      sink.p.report(excessElements(expr.span, frame.type));
+      advance(frame);
+      return;
+    }
     advance(frame);
     stack.push(frameOf(target.type, target.offset));
   }
