@@ -5,6 +5,7 @@ import { CATALOGUE } from '@skep/verifier';
 import { describe, expect, it } from 'vitest';
 import { find, knownCodes, pages, text } from '../src/explain/pages.ts';
 import { VERIFIER_STORIES } from '../src/explain/verifier-stories.ts';
+import { WARNING_STORIES } from '../src/explain/warning-stories.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = join(root, 'docs/errors');
@@ -18,7 +19,7 @@ function codesInSources(): Set<string> {
       const path = join(at, entry.name);
       if (entry.isDirectory()) walk(path);
       else if (path.endsWith('.ts'))
-        for (const [, code] of readFileSync(path, 'utf8').matchAll(/['"](E[1-9]\d{3})['"]/g)) found.add(code!);
+        for (const [, code] of readFileSync(path, 'utf8').matchAll(/['"]([EW][1-9]\d{3})['"]/g)) found.add(code!);
     }
   };
   for (const room of readdirSync(join(root, 'packages'))) {
@@ -32,6 +33,12 @@ describe('the stories of diagnostics', () => {
   it('has one for each code of the verifier', () => {
     const codes = new Set([...CATALOGUE.map((one) => one.code), 'E2000', 'E2115', 'E2999']);
     expect(VERIFIER_STORIES.map((one) => one.code)).toEqual([...codes].sort());
+  });
+
+  it('has one for each warning', () => {
+    const codes = [...codesInSources()].filter((one) => one.startsWith('W'));
+    expect(WARNING_STORIES.map((one) => one.code)).toEqual(codes.sort());
+    expect(text(find('W1226')!)).toContain('before it has a value');
   });
 
   it('has something to say of every code, and no code twice', () => {

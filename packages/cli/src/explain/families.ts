@@ -28,6 +28,22 @@ export const FAMILIES: readonly Family[] = [
     means:
       'Valid C that neither eBPF nor skep has: floating point, recursion, arrays of variable length, structs by value.',
   },
+  {
+    prefix: 'W12',
+    title: 'Warnings about C',
+    means: 'The program compiles, but something in it is probably not meant. `-Wall` and `-Wextra` show more of them.',
+  },
+  {
+    prefix: 'W13',
+    title: 'Warnings about code for eBPF',
+    means: 'The program compiles, but the kernel will probably refuse it.',
+  },
+  { prefix: 'W14', title: 'Warnings about maps', means: 'The program compiles, but loaders will refuse a map.' },
+  {
+    prefix: 'W15',
+    title: 'Warnings about scripts',
+    means: 'Something in a script of `skep trace` is probably not meant.',
+  },
   { prefix: 'E15', title: 'The trace language', means: 'Something about a script of `skep trace`.' },
   { prefix: 'E16', title: 'TypeScript', means: 'Something about a program that is written in TypeScript.' },
   {

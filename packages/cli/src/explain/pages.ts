@@ -3,6 +3,9 @@ import { FAMILIES } from './families.ts';
 import { REMARKS } from './remarks.ts';
 import type { Family, Remark, Story } from './story.ts';
 import { VERIFIER_STORIES } from './verifier-stories.ts';
+import { WARNING_STORIES } from './warning-stories.ts';
+
+const STORIES: readonly Story[] = [...VERIFIER_STORIES, ...WARNING_STORIES];
 
 export type Found =
   | { readonly kind: 'story'; readonly story: Story; readonly family: Family }
@@ -12,14 +15,14 @@ export type Found =
 /** What there is to say of a code; undefined when there is none such. */
 export function find(code: string): Found | undefined {
   const family = FAMILIES.find((one) => code.startsWith(one.prefix));
-  if (family === undefined || !/^E\d{4}$/.test(code)) return undefined;
-  const story = VERIFIER_STORIES.find((one) => one.code === code);
+  if (family === undefined || !/^[EW]\d{4}$/.test(code)) return undefined;
+  const story = STORIES.find((one) => one.code === code);
   if (story !== undefined) return { kind: 'story', story, family };
   const remark = REMARKS.find((one) => one.code === code);
   return remark === undefined ? { kind: 'family', code, family } : { kind: 'remark', remark, family };
 }
 
-export const knownCodes: readonly string[] = [...VERIFIER_STORIES, ...REMARKS].map((one) => one.code).sort();
+export const knownCodes: readonly string[] = [...STORIES, ...REMARKS].map((one) => one.code).sort();
 
 /** For the terminal. */
 export function text(found: Found): string {
@@ -40,17 +43,20 @@ export function text(found: Found): string {
     story.means,
     '',
     `Why: ${story.why}`,
-    ...example('Refused', story.wrong),
-    ...example('Accepted', story.right),
+    ...example(refused(story), story.wrong),
+    ...example(accepted(story), story.right),
     ...example('What kernels print', story.kernel),
     ...(story.since === undefined ? [] : ['', story.since]),
   ].join('\n');
 }
 
+const refused = ({ code }: Story): string => (code.startsWith('W') ? 'Warned about' : 'Refused');
+const accepted = ({ code }: Story): string => (code.startsWith('W') ? 'Better' : 'Accepted');
+
 /** `docs/errors`: file name -> Markdown. */
 export function pages(): ReadonlyMap<string, string> {
   const out = new Map<string, string>();
-  for (const story of VERIFIER_STORIES) out.set(`${story.code}.md`, storyPage(story));
+  for (const story of STORIES) out.set(`${story.code}.md`, storyPage(story));
   out.set('README.md', index());
   return out;
 }
@@ -67,8 +73,8 @@ function storyPage(story: Story): string {
     '',
     story.why,
     '',
-    ...block('Refused', story.wrong, 'c'),
-    ...block('Accepted', story.right, 'c'),
+    ...block(refused(story), story.wrong, 'c'),
+    ...block(accepted(story), story.right, 'c'),
     ...block('What kernels print', story.kernel, 'text'),
     ...(story.since === undefined ? [] : ['## Kernels', '', story.since, '']),
     'Made by `skep explain` from packages/cli/src/explain. [All codes](README.md)',
@@ -84,7 +90,7 @@ function index(): string {
     '',
   ];
   for (const family of FAMILIES) {
-    const stories = VERIFIER_STORIES.filter((one) => one.code.startsWith(family.prefix));
+    const stories = STORIES.filter((one) => one.code.startsWith(family.prefix));
     const remarks = REMARKS.filter((one) => find(one.code)?.family === family);
     if (stories.length + remarks.length === 0) continue;
     out.push(
