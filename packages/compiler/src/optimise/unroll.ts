@@ -24,8 +24,8 @@ import { promoteAllocas } from './mem2reg.ts';
 
 /**
  * Unrolls the loops whose source asks for it (`#pragma unroll`), or that index the context, and whose number of iterations
- * is constant. What asks
- * and cannot be counted stays a loop. Inner loops come first; the outer ones are then counted anew.
+ * is constant. Where it asks for fewer copies than there are iterations, a loop over so many copies is left. What asks and
+ * cannot be counted stays a loop. Inner loops come first; the outer ones are then counted anew.
  */
 export function unrollLoops(func: Func): boolean {
   let changed = false;
@@ -55,7 +55,10 @@ const MAX_ITERATIONS = 4096;
 interface Found {
   readonly header: Block;
   readonly blocks: ReadonlySet<Block>;
-  readonly iterations: number;
+  /** How often the loop's code will be there. */
+  readonly copies: number;
+  /** The copies are all iterations. */
+  readonly whole: boolean;
 }
 
 /** Loops to unroll that have no block in common, the innermost. */
@@ -64,15 +67,18 @@ function findLoops(graph: Graph): Found[] {
   const taken = new Set<number>();
   for (const loop of loopsOf(graph, dominatorsOf(graph))) {
     const latches = loop.latches.map((latch) => graph.order[latch]!.term);
-    const needed = () => [...loop.blocks].some((index) => indexesContext(graph.order[index]!));
-    if (!latches.some(isHinted) && (latches.some(isLeft) || !needed())) continue;
+    const needs = [...loop.blocks].some((index) => indexesContext(graph.order[index]!));
+    if (!latches.some(isHinted) && (latches.some(isLeft) || !needs)) continue;
     if ([...loop.blocks].some((index) => taken.has(index))) continue;
     const iterations = countIterations(graph, loop);
     if (iterations === undefined) continue;
     for (const index of loop.blocks) taken.add(index);
     const indices = [...loop.blocks].sort((x, y) => x - y);
     const blocks = new Set(indices.map((index) => graph.order[index]!));
-    found.push({ header: graph.order[loop.header]!, blocks, iterations });
+    const wanted = needs ? iterations : Math.min(...latches.map(wantedCopies));
+    // Where the header tests, it is entered once more than the body runs.
+    const whole = iterations <= wanted + 1;
+    found.push({ header: graph.order[loop.header]!, blocks, copies: whole ? iterations : wanted, whole });
   }
   return found;
 }
@@ -95,6 +101,11 @@ function isLeft(term: Block['term']): boolean {
 function isHinted(term: Block['term']): boolean {
   if (term.kind !== 'jump' && term.kind !== 'branch') return false;
   return term.unroll === 'full' || (typeof term.unroll === 'number' && term.unroll > 1);
+}
+
+function wantedCopies(term: Block['term']): number {
+  const asked = term.kind === 'jump' || term.kind === 'branch' ? term.unroll : undefined;
+  return typeof asked === 'number' && asked > 1 ? asked : Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -185,12 +196,13 @@ function evaluate(inst: Inst, known: ReadonlyMap<Value, Const>): Const | undefin
   return constant('i1', evaluateCompare(inst.op, a.type, a.value, b.value) ? 1n : 0n);
 }
 
-/** The blocks themselves are the first iteration, copies of them the others; the last one cannot go back. */
-function unroll(func: Func, { header, blocks, iterations }: Found): void {
+/** The blocks themselves are the first iteration, copies of them the others; if these are all, the last cannot go back. */
+function unroll(func: Func, { header, blocks, copies: count, whole }: Found): void {
   const originals = [...blocks];
   const copies: { blocks: Map<Block, Block>; values: Map<Value, Value> }[] = [];
-  for (let i = 1; i < iterations; i++) copies.push(copyBlocks(originals));
+  for (let i = 1; i < count; i++) copies.push(copyBlocks(originals));
   const never: Block = { params: [], insts: [], term: { kind: 'unreachable', span: undefined } };
+  const last = whole ? never : header;
   for (const [i, copy] of copies.entries()) {
     const map = (value: Value) => copy.values.get(value) ?? value;
     for (const [original, block] of copy.blocks) {
@@ -200,12 +212,12 @@ function unroll(func: Func, { header, blocks, iterations }: Found): void {
       for (const target of targetsOf(block.term)) {
         if (target.block !== header) target.block = copy.blocks.get(target.block) ?? target.block;
       }
-      goOn(block, header, copies[i + 1]?.blocks.get(header) ?? never);
+      goOn(block, header, copies[i + 1]?.blocks.get(header) ?? last);
     }
   }
-  for (const block of originals) goOn(block, header, copies[0]?.blocks.get(header) ?? never);
+  for (const block of originals) goOn(block, header, copies[0]?.blocks.get(header) ?? last);
   const after = func.blocks.indexOf(originals[originals.length - 1]!) + 1;
-  func.blocks.splice(after, 0, ...copies.flatMap((copy) => [...copy.blocks.values()]), never);
+  func.blocks.splice(after, 0, ...copies.flatMap((copy) => [...copy.blocks.values()]), ...(whole ? [never] : []));
 }
 
 /** Back edges lead to the next iteration. */

@@ -348,6 +348,15 @@ describe('unrolling', () => {
   });
 
   it.each([
+    ['2', '4', 2],
+    ['3', '3', 0],
+    ['4', '10', 4],
+  ])('makes as many copies as are asked for: %s of %s', (copies, bound, branches) => {
+    const text = after(loop(`unroll ${copies}`, bound), unrollLoops, ...tidy, ...tidy);
+    expect(text.match(/branch/g) ?? []).toHaveLength(branches);
+  });
+
+  it.each([
     ['nobody asks', '', '3'],
     ['the source forbids it', 'unroll disable', '3'],
     ['the count is not constant', 'unroll full', '%n'],

@@ -117,7 +117,7 @@ function claim(place: Place, align: number): Place {
 export function placeOfVariable(fn: FunctionState, variable: VariableDecl): Place {
   const volatile = isVolatile(variable.type);
   if (variable.storage === 'local' || variable.storage === 'param') {
-    return plain(slotOf(fn, variable), Math.max(stackAlignOf(variable.type), variable.attributes.align ?? 1), volatile);
+    return plain(slotOf(fn, variable), alignOfLocal(variable), volatile);
   }
   const owner = variable.storage === 'static-local' ? fn.decl.name : undefined;
   const global = fn.unit.globalOf(variable, owner);
@@ -130,11 +130,15 @@ export function slotOf(fn: FunctionState, variable: VariableDecl): Value {
   if (slot === undefined) {
     const size = sizeOf(variable.type);
     if (size === undefined) fn.unit.diagnostics.add(incompleteObject(variable.name, variable.span));
-    const align = Math.max(stackAlignOf(variable.type), variable.attributes.align ?? 1);
+    const align = alignOfLocal(variable);
     slot = fn.b.alloca(roomOf(size), align, variable.name, fn.unit.notesVariables ? variableOf(variable) : undefined);
     fn.slots.set(variable, slot);
   }
   return slot;
+}
+
+function alignOfLocal({ type, attributes }: VariableDecl): number {
+  return Math.max(stackAlignOf(type), attributes.align ?? 1);
 }
 
 /** Memory of its own for a value of the type. */

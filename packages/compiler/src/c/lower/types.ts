@@ -1,6 +1,6 @@
 import type { ScalarType } from '../../ir/ir.ts';
 import type { CType } from '../ctype.ts';
-import { alignOf, integerOf, sizeOf, strip } from '../types.ts';
+import { alignOf, integerOf, isVolatile, sizeOf, strip } from '../types.ts';
 
 /**
  * The register type of a C type; `void` for none; undefined for what lives in memory only: records, arrays, 128-bit
@@ -36,9 +36,11 @@ export function isSigned(type: CType): boolean {
 
 /**
  * Scalars, and objects of eight bytes and more, start on a stack slot: verifiers remember the value of a scalar only
- * there, and larger objects can be filled and copied by words.
+ * there, and larger objects can be filled and copied by words. Of a small volatile one it is to remember nothing: a loop
+ * over an iterator that counts in one would never come to an end.
  */
 export function stackAlignOf(type: CType): number {
+  if (isVolatile(type) && irTypeOf(type) !== undefined) return alignOf(type);
   const slot = irTypeOf(type) !== undefined || (sizeOf(type) ?? 0) >= 8;
   return slot ? Math.max(8, alignOf(type)) : alignOf(type);
 }
