@@ -3,6 +3,7 @@ export { CostWatch, costWatch } from './cost/watch.ts';
 export { executeTool, type ToolCall } from './frame/execute.ts';
 export { optionName, optionsOf } from './frame/options.ts';
 export { compileProgram } from './frame/program.ts';
+export { toolReference } from './frame/reference.ts';
 export type { Tool, ToolOption } from './frame/tool.ts';
 export { executeRecord, GROUPS, type RecordCall } from './record/record-tools.ts';
 export { executeReplay, type ReplayCall } from './record/replay-tools.ts';
