@@ -1,3 +1,4 @@
+import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { parseTypeScript, scriptOf, stripTypes } from '../../src/index.ts';
 
@@ -15,7 +16,10 @@ describe('types taken out of a module', () => {
     ['const f = <T,>(a?: T, b: T[] = []): T => a!;', 'const f =     (a    , b      = [])    => a ;'],
     ["import { type A, b } from './x.ts';", "import {         b } from './x.ts';"],
     ["import type { A } from './x.ts';", '                               '],
-    ['class A { private x: number = 1; readonly y?: string; m(this: A): void {} }', 'class A {         x         = 1;          y         ; m(       )       {} }'],
+    [
+      'class A { private x: number = 1; readonly y?: string; m(this: A): void {} }',
+      'class A {         x         = 1;          y         ; m(       )       {} }',
+    ],
     ['const a = (b satisfies C) + d!.e<string>();', 'const a = (b            ) + d .e        ();'],
   ])('%s', async (text, wanted) => {
     expect((await stripped(text)).trimEnd()).toBe(wanted.trimEnd());
@@ -26,13 +30,16 @@ describe('types taken out of a module', () => {
     const script = scriptOf(await parseTypeScript(file), file);
     expect(script.split('\n').findIndex((one) => one.includes('x.b + a'))).toBe(5);
     const exports: { default?: (x: unknown) => number; a?: number } = {};
-    await (0, eval)(script)({ exports, import: async () => ({}) });
+    await new Script(script).runInThisContext()({ exports, import: async () => ({}) });
     expect(exports.a).toBe(1);
     expect(exports.default!({ b: 2 })).toBe(3);
   });
-  it.each(['enum A { B }', 'namespace N { export const a = 1; }', 'class A { constructor(private x: number) {} }'])('refuses what is more than a type: %s', async (text) => {
-    const file = { name: 'a.ts', text };
-    const program = await parseTypeScript(file);
-    expect(() => scriptOf(program, file)).toThrow(/E1605/);
-  });
+  it.each(['enum A { B }', 'namespace N { export const a = 1; }', 'class A { constructor(private x: number) {} }'])(
+    'refuses what is more than a type: %s',
+    async (text) => {
+      const file = { name: 'a.ts', text };
+      const program = await parseTypeScript(file);
+      expect(() => scriptOf(program, file)).toThrow(/E1605/);
+    },
+  );
 });

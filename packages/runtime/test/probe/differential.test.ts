@@ -5,8 +5,23 @@ import { fileURLToPath } from 'node:url';
 import { permitted } from '@skep/kernel';
 import { SimulatedWorld } from '@skep/vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundledTypes, kernel, openProbe, type ProbeFile, type ProbeSession, type VmHost, vm } from '../../src/index.ts';
-import { type Counter, type Events, type HashMap, type PrefixMap, pointerTo, type Simulation } from '../../src/probe/index.ts';
+import {
+  bundledTypes,
+  kernel,
+  openProbe,
+  type ProbeFile,
+  type ProbeSession,
+  type VmHost,
+  vm,
+} from '../../src/index.ts';
+import {
+  type Counter,
+  type Events,
+  type HashMap,
+  type PrefixMap,
+  pointerTo,
+  type Simulation,
+} from '../../src/probe/index.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../../examples/typescript/', import.meta.url));
 const why = permitted();
@@ -48,7 +63,11 @@ describe('opensnoop: plain JavaScript and the virtual machine', () => {
     const next = numbers(3);
     const paths = ['/etc/passwd', '/', 'a', 'x'.repeat(300), ''];
     for (const [i, path] of paths.entries())
-      world.memory.push({ address: BigInt(0x1000 * (i + 1)), space: 'user', bytes: new TextEncoder().encode(`${path}\0`) });
+      world.memory.push({
+        address: BigInt(0x1000 * (i + 1)),
+        space: 'user',
+        bytes: new TextEncoder().encode(`${path}\0`),
+      });
     for (let i = 0; i < 300; i++) {
       const tid = 100 + next(4);
       const pid = 100;
@@ -71,10 +90,18 @@ describe('opensnoop: plain JavaScript and the virtual machine', () => {
         simulation.run('syscalls:sys_exit_openat', { ret }, facts);
       }
     }
-    const events = taken<{ ret: bigint | number; ts: bigint | number }>(session, 'opened').map((one) => ({ ...one, ret: BigInt(one.ret), ts: BigInt(one.ts) }));
+    const events = taken<{ ret: bigint | number; ts: bigint | number }>(session, 'opened').map((one) => ({
+      ...one,
+      ret: BigInt(one.ret),
+      ts: BigInt(one.ts),
+    }));
     expect(events.length).toBeGreaterThan(50);
     expect(events).toEqual((plain.exports['opened'] as Events<unknown>).collected);
-    const [left, here] = [compiled, plain].map((one) => [...(one.exports['inflight'] as HashMap<number, { flags: number }>).entries()].map(([key, { flags }]) => [key, flags]).sort());
+    const [left, here] = [compiled, plain].map((one) =>
+      [...(one.exports['inflight'] as HashMap<number, { flags: number }>).entries()]
+        .map(([key, { flags }]) => [key, flags])
+        .sort(),
+    );
     expect(left).toEqual(here);
     session.close();
   });
@@ -117,7 +144,9 @@ describe('xdpdrop: plain JavaScript and compiled', () => {
       expect(retval, [...data].join()).toBe(simulation.run('xdp', data));
     }
     expect([...seen].sort()).toEqual([1, 2]);
-    const counts = [compiled, plain].map((one) => [...(one.exports['drops'] as Counter<number>).entries()].sort(([a], [b]) => a - b));
+    const counts = [compiled, plain].map((one) =>
+      [...(one.exports['drops'] as Counter<number>).entries()].sort(([a], [b]) => a - b),
+    );
     expect(counts[0]).toEqual(counts[1]);
     expect(counts[0]!.length).toBeGreaterThan(2);
     session.close();
@@ -191,7 +220,9 @@ describe('arithmetic', () => {
       const session = compiled.load(host);
       for (const data of packets) session.loaded.programs.get('xdp')!.run({ data });
       const found = taken<{ [name: string]: number | bigint | boolean }>(session, 'out');
-      expect(found.map(plainNumbers)).toEqual((wanted as { [name: string]: number | bigint | boolean }[]).map(plainNumbers));
+      expect(found.map(plainNumbers)).toEqual(
+        (wanted as { [name: string]: number | bigint | boolean }[]).map(plainNumbers),
+      );
       session.close();
     }
   });
@@ -199,5 +230,10 @@ describe('arithmetic', () => {
 
 /** 64-bit values are numbers or bigints as they are decoded. */
 function plainNumbers(record: { readonly [name: string]: number | bigint | boolean }) {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name.replace(/_$/, ''), typeof value === 'boolean' ? value : BigInt(value)]));
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [
+      name.replace(/_$/, ''),
+      typeof value === 'boolean' ? value : BigInt(value),
+    ]),
+  );
 }
