@@ -112,6 +112,7 @@ function checkUnary(
 
 /** The bytes of a number, turned round or cut off; the machine is taken to be little endian. */
 function swapped(reg: Reg, bits: number, always: boolean, toBig: boolean): Reg {
+  if (bits === 64 && !always && !toBig) return reg;
   const d = reg.clone();
   d.id = 0;
   d.off = 0;
