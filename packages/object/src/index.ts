@@ -26,4 +26,5 @@ export * from './link/link.ts';
 export * from './open/open.ts';
 export { withSection } from './open/programs.ts';
 export type * from './spec.ts';
+export * from './usdt-arguments.ts';
 export type * from './variables.ts';

@@ -171,3 +171,11 @@ export const pinnedOtherwise = (map: string, path: string, why: string): Diagnos
   message: `map \`${map}\` is to be that of ${path}, which has another shape: ${why}`,
   help: 'remove the file when nobody needs its map any more, or load with another directory for pins',
 });
+
+/** E8023 */
+export const usdtUnreadable = (program: string, probe: string, why: string, help: string): Diagnostic => ({
+  code: 'E8023',
+  severity: 'error',
+  message: `the arguments of static probe ${probe} cannot be given to program \`${program}\`: ${why}`,
+  help,
+});

@@ -195,6 +195,8 @@ export interface AttachOptions {
   readonly frequency?: number;
   /** perf events, uprobes, static probes: one process instead of all. */
   readonly pid?: number;
+  /** Static probes: what `bpf_usdt_cookie` returns. */
+  readonly cookie?: number | bigint;
 }
 
 export interface HostLink {

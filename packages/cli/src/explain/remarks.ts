@@ -505,6 +505,11 @@ export const REMARKS: readonly Remark[] = [
     help: 'name a directory of cgroup version 2; `skep doctor` says where it is mounted',
   },
   { code: 'E5022', title: 'program … cannot be attached: …' },
+  {
+    code: 'E5023',
+    title: 'there is no function of program … `…`',
+    help: 'freplace takes the place of a global function of the program: one that is neither `static` nor inlined; `skep btf dump` of its types lists them',
+  },
   { code: 'E5030', title: "the kernel's verifier refused program … (…)" },
   { code: 'E5031', title: 'the kernel refused the type information (…)' },
   {
@@ -645,6 +650,11 @@ export const REMARKS: readonly Remark[] = [
     code: 'E8022',
     title: 'map `…` is to be that of …, which has another shape: …',
     help: 'remove the file when nobody needs its map any more, or load with another directory for pins',
+  },
+  {
+    code: 'E8023',
+    title: 'the arguments of static probe … cannot be given to program `…`: …',
+    help: 'attach to another probe, or use uprobes on the function around it',
   },
   {
     code: 'E8180',

@@ -71,25 +71,29 @@ export function attachPerfEvent(program: Program, options: PerfEventOptions): Li
   return attachToPerfEvents(program, events, what, options);
 }
 
-/** A bpf_link where the kernel has it (5.15), the ioctl before; takes the events over, also when it fails. */
+/**
+ * A bpf_link where the kernel has it (5.15), the ioctl before; takes the events over, also when it fails. A list of cookies
+ * has one for each event.
+ */
 export function attachToPerfEvents(
   program: Program,
   events: Handle[],
   what: string,
-  options: CookieOptions,
+  options: { readonly cookie?: CookieOptions['cookie'] | readonly CookieOptions['cookie'][] },
   fallback?: string,
 ): Link {
   const links: Handle[] = [];
   try {
-    for (const event of events) {
+    for (const [i, event] of events.entries()) {
+      const cookie = Array.isArray(options.cookie) ? options.cookie[i] : options.cookie;
       const link = bpf('BPF_LINK_CREATE', {
         prog_fd: program.fd,
         target_fd: event.fd,
         attach_type: ATTACH.BPF_PERF_EVENT,
-        'perf_event.bpf_cookie': options.cookie,
+        'perf_event.bpf_cookie': cookie,
       });
       if (link >= 0) links.push(new Handle(link, `link of ${what}`));
-      else if (link === -ERRNO.EINVAL && options.cookie === undefined && links.length === 0) {
+      else if (link === -ERRNO.EINVAL && cookie === undefined && links.length === 0) {
         setPerfEventProgram(event, program.fd, what);
       } else throw systemCallFailed('BPF_LINK_CREATE', -link, what, SET_BPF_HINTS[-link]);
       enablePerfEvent(event, what);

@@ -1,4 +1,4 @@
-import { Executable, findBinary, shortName } from '../executable.ts';
+import { Executable, findBinary, shortName, type UsdtPlace } from '../executable.ts';
 import type { Program } from '../program.ts';
 import type { Handle } from '../sys/handle.ts';
 import type { Link } from './link.ts';
@@ -8,7 +8,8 @@ import { openUprobe } from './uprobe.ts';
 export interface UsdtOptions {
   /** Only in this process; in all of them when not given. */
   readonly pid?: number | undefined;
-  readonly cookie?: number | bigint | undefined;
+  /** What bpf_get_attach_cookie returns: one value, or one for each place of the probe; 5.15 and later. */
+  readonly cookie?: number | bigint | ((place: UsdtPlace) => number) | undefined;
 }
 
 /**
@@ -26,13 +27,14 @@ export function attachUsdt(
   const what = `usdt ${shortName(path, `${provider}:${name}`)}`;
   using file = new Executable(path);
   const events: Handle[] = [];
+  const { pid, cookie } = options;
+  const places = file.requireUsdt(provider, name);
+  const cookies = places.map((place) => (typeof cookie === 'function' ? cookie(place) : cookie));
   try {
-    for (const place of file.requireUsdt(provider, name)) {
-      events.push(openUprobe(path, place.offset, place.semaphore, options, what));
-    }
+    for (const place of places) events.push(openUprobe(path, place.offset, place.semaphore, { pid }, what));
   } catch (error) {
     for (const event of events) event.close();
     throw error;
   }
-  return attachToPerfEvents(program, events, what, options);
+  return attachToPerfEvents(program, events, what, { cookie: cookies });
 }

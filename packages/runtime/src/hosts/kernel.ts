@@ -8,6 +8,7 @@ import {
   enableStats,
   findProgramTarget,
   type Handle,
+  type Hook,
   type Kernel,
   KernelError,
   mapInfo,
@@ -52,6 +53,7 @@ import { fillCode, prints } from './kernel-code.ts';
 import { kconfigValue } from './kernel-config.ts';
 import { hookOf } from './kernel-hook.ts';
 import { type StructOpsProgram, structOpsLayout } from './kernel-struct-ops.ts';
+import { UsdtSpecs } from './kernel-usdt.ts';
 
 /** The running Linux kernel as a home. Throws E50xx where there is none, or where it may not be used. */
 export function kernel(): Host {
@@ -145,6 +147,7 @@ class KernelObject implements HostObject {
   private readonly maps = new Map<string, BpfMap>();
   private readonly programs = new Map<string, Program>();
   /** Of programs that are a function of a structure, by their names. */
+  private usdt: UsdtSpecs | undefined;
   private readonly structOps = new Map<string, { place: StructOpsProgram; module: Handle | undefined }>();
   /** Types of modules that structures of functions are of. */
   private readonly modules = new Map<string, Handle>();
@@ -235,7 +238,8 @@ class KernelObject implements HostObject {
     }
     this.programs.set(spec.name, program);
     for (const map of this.maps.values()) this.fillProgramArray(map, spec.name, program);
-    return new KernelHostProgram(this.kernel, spec, program, this.maps);
+    this.usdt ??= UsdtSpecs.of(this.maps, this.object.maps, this.object.btf);
+    return new KernelHostProgram(this.kernel, spec, program, this.maps, this.usdt);
   }
 
   close(): void {
@@ -358,17 +362,26 @@ class KernelHostProgram implements HostProgram {
   private readonly program: Program;
 
   private readonly maps: ReadonlyMap<string, BpfMap>;
+  private readonly usdt: UsdtSpecs | undefined;
 
-  constructor(kernel: Kernel, spec: ProgramSpec, program: Program, maps: ReadonlyMap<string, BpfMap>) {
+  constructor(
+    kernel: Kernel,
+    spec: ProgramSpec,
+    program: Program,
+    maps: ReadonlyMap<string, BpfMap>,
+    usdt: UsdtSpecs | undefined,
+  ) {
     this.kernel = kernel;
     this.spec = spec;
     this.program = program;
     this.maps = maps;
+    this.usdt = usdt;
   }
 
   attach(options: AttachOptions): HostLink {
     const hook = hookOf(this.spec, options, this.maps);
     if (hook === undefined) return { via: 'nothing: it is not run by an event', close: () => {} };
+    if (hook.kind === 'usdt' && this.usdt) return this.attachUsdt(hook, this.usdt, options);
     const link = this.kernel.attach(this.program, hook);
     const fallback = link.fallback === undefined ? '' : ` (${link.fallback})`;
     return {
@@ -377,6 +390,21 @@ class KernelHostProgram implements HostProgram {
       ...(link.via === 'bpf_link' && { pin: (path: string) => link.pin(path) }),
       ...(hook.kind === 'iterator' && { read: () => readIterator(link) }),
     };
+  }
+
+  private attachUsdt(hook: Extract<Hook, { kind: 'usdt' }>, specs: UsdtSpecs, options: AttachOptions): HostLink {
+    const entries = specs.open(this.spec.name, BigInt(options.cookie ?? 0));
+    try {
+      const link = this.kernel.attach(this.program, { ...hook, cookie: entries.cookie });
+      const close = (): void => {
+        link.close();
+        entries.release();
+      };
+      return { via: `${link.what}, by ${link.via}`, close };
+    } catch (error) {
+      entries.release();
+      throw error;
+    }
   }
 
   testRun(options: HostTestRun): HostTestResult {

@@ -68,8 +68,8 @@ function write(btf: Btf, id: BtfId, value: Encodable, view: DataView, at: number
         const found = member(btf, type.members, name, 0);
         if (found === undefined)
           throw new SkepError(badValue(what, `${type.kind} ${type.name} has no member \`${name}\``));
-        if (found.bitSize > 0) throw new SkepError(badValue(`${what}.${name}`, 'bit-fields cannot be written'));
-        write(btf, found.type, one, view, at + found.bitOffset / 8, `${what}.${name}`);
+        if (found.bitSize > 0) writeBits(btf, found, one, view, at, `${what}.${name}`);
+        else write(btf, found.type, one, view, at + found.bitOffset / 8, `${what}.${name}`);
       }
       return;
     }
@@ -88,6 +88,23 @@ function member(btf: Btf, members: readonly BtfMember[], name: string, base: num
     if (found) return found;
   }
   return undefined;
+}
+
+function writeBits(btf: Btf, to: BtfMember, value: Encodable, view: DataView, at: number, what: string): void {
+  const whole = new DataView(new ArrayBuffer(8));
+  write(btf, to.type, value, whole, 0, what);
+  const bits = whole.getBigUint64(0, true);
+  const type = btf.type(btf.resolve(to.type));
+  const isSigned = 'signed' in type && type.signed;
+  const number = isSigned ? BigInt.asIntN(8 * btf.sizeOf(to.type), bits) : bits;
+  if ((isSigned ? BigInt.asIntN : BigInt.asUintN)(to.bitSize, number) !== number)
+    throw new SkepError(badValue(what, `${number} does not fit into ${to.bitSize} bits`));
+  for (let i = 0; i < to.bitSize; i++) {
+    const bit = to.bitOffset + i;
+    const byte = at + (bit >> 3);
+    const mask = 1 << (bit & 7);
+    view.setUint8(byte, (view.getUint8(byte) & ~mask) | ((number >> BigInt(i)) & 1n ? mask : 0));
+  }
 }
 
 function integerOf(value: Encodable, what: string): bigint {
