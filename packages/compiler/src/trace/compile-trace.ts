@@ -140,7 +140,8 @@ function probesOf(node: ProbeNode, missing: string, target: TraceTarget, warning
       }
     } catch (error) {
       if (!(error instanceof SkepError) || missing === 'error' || error.code !== 'E1541') throw error;
-      if (missing === 'warn') for (const one of error.diagnostics) warnings.push(warning(one.message, span, one.help));
+      if (missing === 'warn')
+        for (const one of error.diagnostics) warnings.push(warning(`${one.message} Skipping.`, span, one.help));
     }
   }
   return found;

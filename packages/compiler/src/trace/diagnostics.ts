@@ -218,7 +218,7 @@ export function badProbe(
 export function noMatch(text: string, span: Span, near?: string): Diagnostic {
   return error(
     'E1541',
-    `No probes to attach: nothing matches ${text}`,
+    `No matches for ${text}.`,
     span,
     near ? `did you mean \`${near}\`?` : 'list what there is with `skep trace -l PATTERN`',
   );

@@ -316,7 +316,7 @@ function userProbes(
   }
   if (found.length === 0) {
     const first = target.executable?.(binary);
-    throw new SkepError(noMatch(text, span, first && suggest(name, first.functions())));
+    throw new SkepError(noMatch(readable(text), span, first && suggest(name, first.functions())));
   }
   return found;
 }
@@ -342,7 +342,7 @@ function staticProbes(rest: readonly string[], text: string, span: Span, target:
       });
     }
   }
-  if (found.length === 0) throw new SkepError(noMatch(text, span));
+  if (found.length === 0) throw new SkepError(noMatch(readable(text), span));
   return found;
 }
 
@@ -363,8 +363,14 @@ function binaries(pattern: string, text: string, span: Span, target: TraceTarget
 /** Names that match, or the one that is meant. */
 function select(wanted: string, all: readonly string[], text: string, span: Span): readonly string[] {
   const found = /[*?[]/.test(wanted) ? filter(wanted, all) : all.includes(wanted) ? [wanted] : [];
-  if (found.length === 0) throw new SkepError(noMatch(text, span, suggest(wanted, all)));
+  if (found.length === 0) throw new SkepError(noMatch(readable(text), span, suggest(wanted, all)));
   return found;
+}
+
+/** `uprobe ./a.out:main`: the kind by its long name. */
+function readable(text: string): string {
+  const colon = text.indexOf(':');
+  return `${kindOf(text.slice(0, colon)) ?? text.slice(0, colon)} ${text.slice(colon + 1)}`;
 }
 
 export function filter(pattern: string, all: readonly string[]): string[] {
