@@ -101,10 +101,12 @@ export function checkAtomic(x: Explorer): void {
   const target = op & FETCH ? (op === CMPXCHG ? 0 : src) : -1;
   if (target >= 0) x.writeOnly(target);
   access(x, dst, p, off, size, 'read', -1, false, true, false);
-  let loaded: Reg | undefined;
-  if (target >= 0) loaded = access(x, dst, p, off, size, 'read', -1, true, true, false);
-  access(x, dst, p, off, size, 'write', -1, false, true, false);
-  if (loaded !== undefined) x.set(target, loaded);
+  if (target >= 0) {
+    const loaded = access(x, dst, p, off, size, 'read', -1, true, true, false);
+    if (loaded !== undefined) x.set(target, loaded);
+  }
+  // The address may be in the register that was just loaded.
+  access(x, dst, x.frame.regs[dst]!, off, size, 'write', -1, false, true, false);
 }
 
 /** One instruction must not load through pointers of kinds that the kernel rewrites differently. */
@@ -437,22 +439,25 @@ function constantOf(p: Reg, off: number, size: number, signed: boolean): Reg | u
   return known(low, high);
 }
 
-/** Fields of struct bpf_sock and its kin: offset, size; narrower loads inside of a field where `narrow`. */
-const SOCK_FIELDS: readonly (readonly [number, number, boolean])[] = [
-  [0, 4, false],
-  [4, 4, true],
-  [8, 4, true],
-  [12, 4, true],
-  [16, 4, false],
-  [20, 4, false],
-  [24, 4, true],
-  [28, 16, true],
-  [44, 4, true],
-  [48, 2, true],
-  [52, 4, true],
-  [56, 16, true],
-  [72, 4, true],
-  [76, 4, true],
+/**
+ * Fields of struct bpf_sock and its kin: offset, size, and where loads of fewer than four bytes may be: nowhere, at the
+ * start of the field or anywhere inside of it (net/core/filter.c, bpf_sock_is_valid_access).
+ */
+const SOCK_FIELDS: readonly (readonly [number, number, 'nowhere' | 'start' | 'inside'])[] = [
+  [0, 4, 'nowhere'],
+  [4, 4, 'start'],
+  [8, 4, 'start'],
+  [12, 4, 'start'],
+  [16, 4, 'nowhere'],
+  [20, 4, 'nowhere'],
+  [24, 4, 'inside'],
+  [28, 16, 'inside'],
+  [44, 4, 'start'],
+  [48, 2, 'inside'],
+  [52, 4, 'inside'],
+  [56, 16, 'inside'],
+  [72, 4, 'start'],
+  [76, 4, 'start'],
 ];
 
 function checkSocket(x: Explorer, register: number, p: Reg, off: number, size: number): void {
@@ -469,13 +474,14 @@ function socketField(type: number, off: number, size: number): boolean {
       return off === 0 && size === 4;
     case PTR_TO_TCP_SOCK:
       if (off + size > 120) return false;
-      return off >= 80 && off < 96 ? size === 8 : size === 4;
+      return off === 80 || off === 88 ? size === 8 : size === 4;
     default: {
       const field = SOCK_FIELDS.find(([start, length]) => off >= start && off < start + length);
       if (field === undefined) return false;
       if (type === PTR_TO_SOCK_COMMON && off >= 8 && off < 24) return false;
       if (field[0] === 48) return size <= 2 || (off === 48 && size === 4);
-      return field[2] ? size <= 4 : size === 4;
+      const [start, , narrow] = field;
+      return size === 4 || (size < 4 && (narrow === 'inside' || (narrow === 'start' && off === start)));
     }
   }
 }
