@@ -21,6 +21,15 @@ const SEGMENT = new Uint8Array(
   ),
 );
 
+/** @type {Record<string, string>} */
+const PLACES = {
+  uprobe: '/bin/bash:readline',
+  uretprobe: '/bin/bash:readline',
+  kprobe: 'vfs_read',
+  kretprobe: 'vfs_read',
+  usdt: '/usr/lib/x86_64-linux-gnu/libstdc++.so.6:libstdcxx:throw',
+};
+
 const places = home === 'attach' ? await makePlaces() : {};
 
 for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8')))) {
@@ -65,21 +74,17 @@ function attempt(/** @type {any} */ spec, /** @type {string} */ name, /** @type 
 
 /** Programs whose place only the lesson's own program knows get one of the same kind that is there everywhere. */
 function standIn(/** @type {any} */ spec, /** @type {string} */ name) {
-  /** @type {Record<string, string>} */
-  const places = {
-    uprobe: '/bin/bash:readline',
-    uretprobe: '/bin/bash:readline',
-    kprobe: 'vfs_read',
-    kretprobe: 'vfs_read',
-    usdt: '/lib/x86_64-linux-gnu/libc.so.6:libc:setjmp',
-  };
   const programs = spec.object.programs.map((/** @type {any} */ one) => {
-    const target = one.name === name && !one.hook?.target ? places[one.section] : undefined;
-    return target === undefined
-      ? one
-      : { ...one, section: `${one.section}/${target}`, hook: { ...one.hook, target } };
+    const [kind, target = ''] = one.section.split(/\/(.*)/s);
+    const place = one.name === name && !isPlace(kind, target) ? PLACES[kind] : undefined;
+    return place === undefined ? one : { ...one, section: `${kind}/${place}`, hook: { ...one.hook, target: place } };
   });
   return new skep.Spec({ ...spec.object, programs });
+}
+
+function isPlace(/** @type {string} */ kind, /** @type {string} */ target) {
+  if (target.startsWith('dummy_')) return false;
+  return /^u(ret)?probe|^usdt/.test(kind) ? /:/.test(target) : target !== '';
 }
 
 /** Once, on what a quiet machine would give it: zeros, a TCP segment; of struct_ops, structures of zeros. */
