@@ -24,7 +24,7 @@ export function fromClang(argv: readonly string[]): string[] {
     else if (/^-M[FTQ]/.test(arg))
       out.push(arg.startsWith('-MF') ? '--depfile' : '--deptarget', value(arg.slice(0, 3)));
     else if (arg === '-include') out.push('--preinclude', value(arg));
-    else if (/^-(isystem|idirafter)/.test(arg)) system.push('-I', value(/^-(isystem|idirafter)/.exec(arg)![0]));
+    else if (/^-(isystem|idirafter)/.test(arg)) system.push('--isystem', value(/^-(isystem|idirafter)/.exec(arg)![0]));
     else if (arg.startsWith('-iquote')) out.push('-I', value('-iquote'));
     else if (/^-W(?!p,|error$)./.test(arg)) out.push('--warn', arg.slice(2));
     else if (arg === '-emit-llvm') throw new SkepError(notLlvm(), EXIT.usage);
@@ -53,6 +53,7 @@ const TAKES_VALUE: ReadonlySet<string> = new Set([
   '-U',
   '-o',
   '--include',
+  '--isystem',
   '--define',
   '--undefine',
   '--output',

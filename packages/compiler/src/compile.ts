@@ -151,6 +151,7 @@ class Compilation {
   readonly timings = { preprocess: 0, parse: 0, lower: 0, optimise: 0, emit: 0 };
   files: string[] = [];
   private includedAt: ReadonlyMap<SourceFile, Span> = new Map();
+  private regions: PreprocessResult['warnings'] | undefined;
   private readonly source: SourceFile;
   private readonly options: CompileOptions;
   private readonly diagnostics = new Diagnostics();
@@ -165,6 +166,7 @@ class Compilation {
     const preprocessed = this.timed('preprocess', () => preprocess(source, { ...options, diagnostics }));
     this.files = preprocessed.dependencies.map((file) => file.name);
     this.includedAt = preprocessed.includedAt;
+    this.regions = preprocessed.warnings;
     diagnostics.check();
     return preprocessed;
   }
@@ -228,9 +230,12 @@ class Compilation {
 
   /** The warnings that are wanted, by name; those that are taken for errors as such. */
   private chosen(list: readonly Diagnostic[]): Diagnostic[] {
-    const choice = new WarningChoice(this.options.warnings ?? []);
+    const flags = this.options.warnings ?? [];
+    const choice = new WarningChoice(flags);
     return list.flatMap((one) => {
-      const wanted = one.severity === 'warning' ? choice.of(one.code) : 'error';
+      const here = one.severity === 'warning' ? this.regions?.at(one.span) : undefined;
+      const choiceHere = here === undefined || here.length === 0 ? choice : new WarningChoice([...flags, ...here]);
+      const wanted = one.severity === 'warning' ? choiceHere.of(one.code) : 'error';
       if (wanted === 'off') return [];
       const name = one.severity === 'warning' ? warningName(one.code) : undefined;
       if (name === undefined) return [wanted === 'error' ? { ...one, severity: 'error' } : one];

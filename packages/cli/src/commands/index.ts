@@ -25,6 +25,7 @@ const home: Option = {
 /** What the compiler takes; clang's way of writing it is understood too (clang-options.ts). */
 const compiling: readonly Option[] = [
   { flags: '-I, --include', value: 'dir', summary: 'look for included files here too', many: true },
+  { flags: '--isystem', value: 'dir', summary: 'here too, behind those, without warnings (-isystem)', many: true },
   { flags: '-D, --define', value: 'name[=value]', summary: 'define a macro', many: true },
   { flags: '-U, --undefine', value: 'name', summary: 'take a macro back', many: true },
   { flags: '--preinclude', value: 'file', summary: 'include this file before the first line (-include)', many: true },

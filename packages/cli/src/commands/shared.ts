@@ -11,6 +11,7 @@ export function compileOptions(call: Call): CompileOptions & { btf?: Btf } {
   const btf = options.text('btf');
   return {
     includePaths: options.list('include'),
+    systemPaths: options.list('isystem'),
     includes: options.list('preinclude'),
     defines: options.list('define'),
     undefines: options.list('undefine'),

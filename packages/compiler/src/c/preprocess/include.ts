@@ -16,13 +16,17 @@ export interface Found {
 /** Finds headers: beside the including file, in the directories given, at last among the built-in ones. */
 export class IncludeResolver {
   private readonly paths: readonly string[];
+  /** The index of the first of the system's directories. */
+  private readonly system: number;
   private readonly later: readonly string[];
   private readonly read: (path: string) => string | SourceFile | undefined;
   private readonly builtin: boolean;
   private readonly files = new Map<string, SourceFile | undefined>();
 
   constructor(options: PreprocessOptions) {
-    this.paths = options.includePaths ?? [];
+    const own = options.includePaths ?? [];
+    this.paths = [...own, ...(options.systemPaths ?? [])];
+    this.system = own.length;
     this.later = options.includePathsAfter ?? [];
     this.read = options.readFile ?? (() => undefined);
     this.builtin = options.builtinHeaders ?? true;
@@ -51,6 +55,11 @@ export class IncludeResolver {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** Whether what was found at this index of the search path is a header of the system (`-isystem`). */
+  isSystem(index: number): boolean {
+    return index >= this.system && index < this.paths.length;
   }
 
   exists(name: string, angled: boolean, from: string, after: number | undefined): boolean {

@@ -1,5 +1,6 @@
 import type { Diagnostics, SourceFile, Span } from '@skep/base';
 import type { TokenList } from '../token-list.ts';
+import type { WarningRegions } from './warning-regions.ts';
 
 /** What {@link preprocess} is given besides the file. */
 export interface PreprocessOptions {
@@ -12,6 +13,8 @@ export interface PreprocessOptions {
   readonly includes?: readonly string[];
   /** Directories searched for `#include`, in order; a file's own directory comes first for `"…"`. */
   readonly includePaths?: readonly string[];
+  /** Directories searched behind these, in whose files nothing is warned of, as after `-isystem`. */
+  readonly systemPaths?: readonly string[];
   /** Directories searched behind the built-in headers, as after `-idirafter`. */
   readonly includePathsAfter?: readonly string[];
   /** The text of a file, undefined when there is none. Not asked for at all when left out: only built-in headers then. */
@@ -32,6 +35,8 @@ export interface PreprocessResult {
   readonly dependencies: readonly SourceFile[];
   /** Where each included file was included first. */
   readonly includedAt: ReadonlyMap<SourceFile, Span>;
+  /** What the sources say of warnings themselves. */
+  readonly warnings: WarningRegions;
 }
 
 export interface Features {

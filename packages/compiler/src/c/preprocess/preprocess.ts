@@ -22,6 +22,7 @@ export function preprocess(file: SourceFile, options: PreprocessOptions): Prepro
     features: preprocessor.features,
     dependencies: preprocessor.dependencies,
     includedAt: preprocessor.includedAt,
+    warnings: preprocessor.warnings,
   };
 }
 

@@ -21,6 +21,7 @@ import {
 import type { Features, PreprocessOptions } from './options.ts';
 import { readPragma } from './pragma.ts';
 import { NO_EXPAND, PLACEMARKER, Tok, tokText } from './tok.ts';
+import { WarningRegions } from './warning-regions.ts';
 
 /** Bounds that no honest program comes near, so that no input hangs or exhausts memory. */
 const MAX_INCLUDE_DEPTH = 200;
@@ -41,6 +42,8 @@ interface Frame {
   /** What `#line` adds to line numbers, and the name that it gave. */
   lineDelta: number;
   presumedName: string | undefined;
+  /** A header of the system, which nothing is warned of; the flags that hold again behind it. */
+  silent: readonly string[] | undefined;
 }
 
 interface Conditional {
@@ -75,6 +78,7 @@ export class Preprocessor {
   private readonly resolver: IncludeResolver;
   /** By number of the name. */
   private readonly macros: (Macro | undefined)[] = [];
+  readonly warnings = new WarningRegions();
   private readonly savedMacros = new Map<number, (Macro | undefined)[]>();
   private readonly disabled = new Set<Macro>();
   private readonly frames: Frame[] = [];
@@ -132,6 +136,11 @@ export class Preprocessor {
 
   private enter(lexed: LexedFile, path: string, found: number): void {
     const fileIndex = this.indexOf(lexed);
+    const { warnings } = this;
+    const around = this.frames[this.frames.length - 1];
+    const silent = around?.silent !== undefined || this.resolver.isSystem(found) ? warnings.flags : undefined;
+    if (silent !== undefined) warnings.silence();
+    warnings.mark(lexed.file, 0);
     if (!this.dependencies.includes(lexed.file)) this.dependencies.push(lexed.file);
     this.frames.push({
       lexed,
@@ -142,6 +151,7 @@ export class Preprocessor {
       pos: 0,
       lineDelta: 0,
       presumedName: undefined,
+      silent,
     });
     for (const at of lexed.unknownEscapes) {
       const span = { file: lexed.file, start: at, end: at + 2 };
@@ -213,6 +223,14 @@ export class Preprocessor {
     if (lexed.openComment >= 0)
       this.report(say.commentUnterminated({ file: lexed.file, start: lexed.openComment, end: lexed.openComment + 2 }));
     this.frames.pop();
+    if (frame.silent !== undefined) this.warnings.flags = frame.silent;
+    const around = this.frames[this.frames.length - 1];
+    if (around !== undefined) this.markWarnings(around);
+  }
+
+  /** What was said of warnings holds from here on. */
+  private markWarnings({ lexed, pos }: Frame): void {
+    this.warnings.mark(lexed.file, lexed.starts[pos] ?? lexed.file.text.length);
   }
 
   private tokAt(frame: Frame, i: number): Tok {
@@ -1031,6 +1049,11 @@ export class Preprocessor {
       this.macroStack(word, toks, at);
       return undefined;
     }
+    const second = toks[1] === undefined ? '' : tokText(this.out, toks[1]);
+    if ((word === 'GCC' || word === 'clang') && (second === 'diagnostic' || second === 'system_header')) {
+      this.warningPragma(second, toks.slice(2), at);
+      return undefined;
+    }
     const expanded = word === 'STDC' || word === '' ? toks : [first!, ...this.expandList(toks.slice(1))];
     const read = readPragma(expanded.map((tok) => ({ kind: tok.kind, text: tokText(this.out, tok) })));
     if (read === undefined) return undefined;
@@ -1043,6 +1066,18 @@ export class Preprocessor {
     }
     const index = this.out.pragmas.push(read) - 1;
     return new Tok(T.Pragma, index, at.file, at.start, at.end, LINE_START, at.origin);
+  }
+
+  private warningPragma(word: string, toks: readonly Tok[], at: Tok): void {
+    const frame = this.frames[this.frames.length - 1]!;
+    if (word === 'system_header') {
+      frame.silent ??= this.warnings.flags;
+      this.warnings.silence();
+    } else {
+      const problem = this.warnings.take(toks.map((tok) => tokText(this.out, tok)));
+      if (problem !== undefined) this.report(say.pragmaMalformed(problem, this.spanOf(at)));
+    }
+    this.markWarnings(frame);
   }
 
   private macroStack(word: string, toks: readonly Tok[], at: Tok): void {
