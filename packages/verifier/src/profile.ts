@@ -19,6 +19,8 @@ export interface KernelProfile {
   readonly negation: boolean;
   /** Products of numbers that may be negative have ranges (Linux 6.14). */
   readonly signedProducts: boolean;
+  /** Sums and differences have unsigned ranges also where all of them wrap around (Linux 6.17). */
+  readonly wrappedSums: boolean;
   /** A range that shares one value with the known bits is that value (after Linux 6.18, and in 6.18 by now). */
   readonly singleValues: boolean;
   /** What an exit would leak is said of the instruction, and checked for tail calls and packet loads alike (Linux 6.13). */
@@ -50,6 +52,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: false,
     negation: false,
     signedProducts: false,
+    wrappedSums: false,
     singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
@@ -69,6 +72,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: false,
     negation: false,
     signedProducts: false,
+    wrappedSums: false,
     singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
@@ -88,6 +92,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: true,
     negation: true,
     signedProducts: true,
+    wrappedSums: true,
     singleValues: true,
     leakTexts: true,
     sleepSummaries: true,

@@ -11,10 +11,13 @@ import { tn, tnumIntersect, tnumRange } from './tnum.ts';
 export let early = false;
 /** Of {@link KernelProfile}, too. */
 export let signedProducts = false;
+export let wrappedSums = false;
 let singleValues = false;
 
-export function useRules(kernel: Pick<KernelProfile, 'early' | 'signedProducts' | 'singleValues'>): void {
-  ({ early, signedProducts, singleValues } = kernel);
+export function useRules(
+  kernel: Pick<KernelProfile, 'early' | 'signedProducts' | 'singleValues' | 'wrappedSums'>,
+): void {
+  ({ early, signedProducts, singleValues, wrappedSums } = kernel);
 }
 
 /** Brings all ranges of a register that has just changed in line. */

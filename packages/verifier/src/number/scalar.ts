@@ -3,7 +3,17 @@ import { mul64, high as productHigh } from '@skep/base';
 import { SCALAR } from '../state/kinds.ts';
 import { isConst, isConst32, type Reg, setUnbounded, setUnbounded32, setUnbounded64, setValue } from '../state/reg.ts';
 import { add64, hi, sar64, shl64, shr64, slt, sub64, toNumber, toUnsignedNumber, ult } from './int64.ts';
-import { early, forgetUpper, fromTnum, fromTnum32, signedProducts, sync, takeTnum, zeroExtend } from './range.ts';
+import {
+  early,
+  forgetUpper,
+  fromTnum,
+  fromTnum32,
+  signedProducts,
+  sync,
+  takeTnum,
+  wrappedSums,
+  zeroExtend,
+} from './range.ts';
 import { tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
 
 export const OP = {
@@ -36,7 +46,7 @@ export function arithmetic(d: Reg, op: number, s: Reg, wide: boolean): void {
       break;
     case OP.sub:
       sub32(d, s);
-      subRanges64(d, s);
+      subRanges64(d, s, d, wrappedSums);
       tnumSub(vl, vh, ml, mh, s.vl, s.vh, s.ml, s.mh);
       takeTnum(d);
       break;
@@ -129,20 +139,20 @@ export function add(d: Reg, s: Reg): void {
   }
   const wnSum = (d.wn >>> 0) + (s.wn >>> 0);
   const wxSum = (d.wx >>> 0) + (s.wx >>> 0);
-  if (wnSum > 0xffffffff || wxSum > 0xffffffff) {
+  if (wrappedSums ? wnSum <= 0xffffffff && wxSum > 0xffffffff : wnSum > 0xffffffff || wxSum > 0xffffffff) {
     d.wn = 0;
     d.wx = -1;
   } else {
     d.wn = wnSum | 0;
     d.wx = wxSum | 0;
   }
-  addRanges64(d, d, s);
+  addRanges64(d, d, s, wrappedSums);
   tnumAdd(vl, vh, ml, mh, s.vl, s.vh, s.ml, s.mh);
   takeTnum(d);
 }
 
-/** 64-bit ranges of a + b into d, which may be a. */
-export function addRanges64(d: Reg, a: Reg, b: Reg): void {
+/** 64-bit ranges of a + b into d, which may be a. Unsigned sums may be `wrapped` where all of them are. */
+export function addRanges64(d: Reg, a: Reg, b: Reg, wrapped = false): void {
   const snl = add64(a.snl, a.snh, b.snl, b.snh);
   const snh = hi;
   const sxl = add64(a.sxl, a.sxh, b.sxl, b.sxh);
@@ -152,19 +162,21 @@ export function addRanges64(d: Reg, a: Reg, b: Reg): void {
   const unh = hi;
   const uxl = add64(a.uxl, a.uxh, b.uxl, b.uxh);
   const uxh = hi;
-  const carry = ult(unl, unh, a.unl, a.unh) || ult(uxl, uxh, a.uxl, a.uxh);
+  const least = ult(unl, unh, a.unl, a.unh);
+  const most = ult(uxl, uxh, a.uxl, a.uxh);
+  const carry = wrapped ? most && !least : least || most;
   setSigned(d, overflow, snl, snh, sxl, sxh);
   setUnsigned(d, carry, unl, unh, uxl, uxh);
 }
 
 /** 64-bit ranges of a - b. */
-export function subRanges64(d: Reg, b: Reg, a: Reg = d): void {
+export function subRanges64(d: Reg, b: Reg, a: Reg = d, wrapped = false): void {
   const snl = sub64(a.snl, a.snh, b.sxl, b.sxh);
   const snh = hi;
   const sxl = sub64(a.sxl, a.sxh, b.snl, b.snh);
   const sxh = hi;
   const overflow = ((a.snh ^ b.sxh) & (a.snh ^ snh)) < 0 || ((a.sxh ^ b.snh) & (a.sxh ^ sxh)) < 0;
-  const borrow = ult(a.unl, a.unh, b.uxl, b.uxh);
+  const borrow = ult(a.unl, a.unh, b.uxl, b.uxh) && !(wrapped && ult(a.uxl, a.uxh, b.unl, b.unh));
   const unl = sub64(a.unl, a.unh, b.uxl, b.uxh);
   const unh = hi;
   const uxl = sub64(a.uxl, a.uxh, b.unl, b.unh);
@@ -197,12 +209,13 @@ function sub32(d: Reg, s: Reg): void {
     d.tn = least;
     d.tx = most;
   }
-  if (d.wn >>> 0 < s.wx >>> 0) {
+  if (d.wn >>> 0 < s.wx >>> 0 && !(wrappedSums && d.wx >>> 0 < s.wn >>> 0)) {
     d.wn = 0;
     d.wx = -1;
   } else {
-    d.wn = (d.wn - s.wx) | 0;
+    const low = (d.wn - s.wx) | 0;
     d.wx = (d.wx - s.wn) | 0;
+    d.wn = low;
   }
 }
 
