@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { EXIT, SkepError } from '@skep/base';
 import { cannotRun, commandFailed } from '../diagnostics.ts';
@@ -8,12 +9,9 @@ export class Stopwatch {
 
   /** Milliseconds from its start to its end; its output is thrown away. Throws E9023, E9024. */
   async time(command: readonly string[]): Promise<number> {
-    const result = await new Promise<{ ms: number; status: number | null; error?: string }>((resolve, reject) => {
-      this.worker.once('message', resolve);
-      this.worker.once('error', reject);
-      this.worker.postMessage(command);
-    });
-    this.worker.removeAllListeners();
+    const answer = once(this.worker, 'message');
+    this.worker.postMessage(command);
+    const [result] = (await answer) as [{ ms: number; status: number | null; error?: string }];
     if (result.error !== undefined) throw new SkepError(cannotRun(command, result.error));
     if (result.status !== 0) throw new SkepError(commandFailed(command, result.status ?? 128), EXIT.usage);
     return result.ms;

@@ -32,10 +32,11 @@ export async function executeTop(call: TopCall): Promise<number> {
       if (await aborted(io.signal, interval)) break;
       const now = listPrograms();
       const at = performance.now();
-      const rows = rowsOf(before, now, (at - since) / 1e3, holders());
+      const seconds = (at - since) / 1e3;
+      const rows = rowsOf(before, now, seconds, holders());
       [before, since] = [now, at];
       if (format.kind === 'json') {
-        io.out(`${shown === 0 ? '\n' : ',\n'}${toJson({ seconds: (at - since) / 1e3, programs: rows })}`);
+        io.out(`${shown === 0 ? '\n' : ',\n'}${toJson({ seconds, programs: rows })}`);
         continue;
       }
       const people = format.kind !== 'jsonl' && format.kind !== 'yaml' && format.kind !== 'none';
