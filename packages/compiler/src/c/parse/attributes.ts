@@ -146,7 +146,7 @@ const HARMLESS = new Set(
   deprecated error warning unavailable fallthrough may_alias optnone minsize bpf_fastcall preserve_static_offset
   externally_visible assume_aligned align_value designated_init no_builtin noclone nodebug sentinel transparent_union
   enum_extensibility flag_enum overloadable nocf_check no_profile_instrument_function noipa maybe_unused nodiscard
-  likely unlikely counted_by access no_caller_saved_registers diagnose_if noescape no_icf retain`
+  likely unlikely counted_by access no_caller_saved_registers diagnose_if noescape no_icf retain musttail`
     .split(/\s+/)
     .concat('counted_by_or_null'),
 );

@@ -98,16 +98,17 @@ function blockItem(p: Parser, into: Stmt[]): void {
 function atDeclaration(p: Parser): boolean {
   // `name:` is a label even when the name is a type; `__attribute__((fallthrough));` is a statement.
   if (p.kind === T.Identifier && p.peek() === T.Colon) return false;
-  if (p.kind === T.Attribute) return !isFallthrough(p);
+  if (p.kind === T.Attribute) return !isOfStatement(p);
   if (p.kind === T.Extension) return startsType(p, p.peekAt());
   return startsType(p);
 }
 
-function isFallthrough(p: Parser): boolean {
+/** `fallthrough` and its like, and what stands before a statement: `musttail` before `return`. */
+function isOfStatement(p: Parser): boolean {
   const at = p.at;
   p.next();
   if (p.kind === T.LParen) p.skipBalanced();
-  const found = p.kind === T.Semicolon || p.kind === T.Case || p.kind === T.Default;
+  const found = p.kind === T.Semicolon || p.kind === T.Case || p.kind === T.Default || p.kind === T.Return;
   p.reset(at);
   return found;
 }
