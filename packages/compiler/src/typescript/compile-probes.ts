@@ -1,7 +1,7 @@
 import { Diagnostics, SkepError, type SourceFile } from '@skep/base';
 import { contextOf } from './contexts.ts';
 import { type Constant, type Declaration, type MapDeclaration, type ProbeModule, readModule } from './declarations.ts';
-import { badDeclaration } from './diagnostics.ts';
+import { badDeclaration, syntaxError } from './diagnostics.ts';
 import { knownTracepoint, knownTracepoints } from './known-tracepoints.ts';
 import { lowerProbe, type Shared, safe } from './lower.ts';
 import { type Program, parseTypeScript } from './syntax.ts';
@@ -37,6 +37,16 @@ export interface CompiledProbe {
 
 /** From a TypeScript file to C for its probes. Throws SkepError, E16xx, with everything that is wrong. */
 export async function compileProbes(file: SourceFile, target: ProbeTarget = {}): Promise<CompiledProbes> {
+  try {
+    return await compileModule(file, target);
+  } catch (error) {
+    // The stack of JavaScript is the limit of how deep expressions can be nested.
+    if (!(error instanceof RangeError)) throw error;
+    throw new SkepError(syntaxError('it is nested too deeply', { file, start: 0, end: Math.min(1, file.text.length) }));
+  }
+}
+
+async function compileModule(file: SourceFile, target: ProbeTarget): Promise<CompiledProbes> {
   const program = await parseTypeScript(file);
   const diagnostics = new Diagnostics();
   const module = readModule(program, file, diagnostics);
@@ -117,7 +127,8 @@ function symbolsOf(module: ProbeModule, diagnostics: Diagnostics): Map<string, s
   const used = new Set<string>();
   for (const { name, span } of module.declarations) {
     if (symbols.has(name)) diagnostics.add(badDeclaration(name, 'there are two of this name', span));
-    symbols.set(name, unique(safe(name), used));
+    // Variables of functions end in a number.
+    symbols.set(name, unique(safe(name).replace(/_\d+$/, '$&_'), used));
   }
   return symbols;
 }

@@ -78,7 +78,8 @@ interface Made {
 }
 
 interface Local {
-  readonly kind: 'const' | 'let' | 'counter';
+  /** `broken`: its declaration is wrong, and that was said. */
+  readonly kind: 'const' | 'let' | 'counter' | 'broken';
   readonly value: Value;
 }
 
@@ -291,6 +292,8 @@ class Lowering {
       const init = bare(one.init as Expression);
       if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression')
         this.fail(say.unsupported('nested', this.span(init)));
+      // What it is called is not unknown later, whatever is wrong here.
+      this.bind(name, { kind: 'broken', value: { type: UNDEFINED, c: '' } });
       const value = this.expression(init);
       const { type } = value;
       if (type.kind === 'undefined') this.fail(say.wrongType('undefined', 'a value', this.span(init)));
@@ -559,7 +562,7 @@ class Lowering {
       const [a, b] = [bare(node.left), bare(node.right)];
       const subject = isUndefined(b) ? a : isUndefined(a) ? b : undefined;
       if (subject) {
-        const value = this.expression(subject, false, true);
+        const value = this.expression(subject);
         const local = this.localOf(subject);
         const is = value.ok === undefined ? '1' : value.ok;
         const facts = local ? new Set([local]) : none;
@@ -568,11 +571,11 @@ class Lowering {
           : { c: `!(${is})`, whenTrue: none, whenFalse: facts };
       }
     }
-    const value = this.expression(node, false, true);
-    const local = this.localOf(node);
+    const value = this.expression(node);
+    const local = this.localOf(node) ?? this.rootOf(node);
     const truth = this.truth(value, node);
     // A constant that is 0 is as false as one that is undefined.
-    return { c: truth, whenTrue: local && value.ok !== undefined ? new Set([local]) : none, whenFalse: none };
+    return { c: truth, whenTrue: local ? new Set([local]) : none, whenFalse: none };
   }
 
   /** What an expression says and what it needs said before, apart from what was said. */
@@ -613,9 +616,8 @@ class Lowering {
 
   // Expressions
 
-  private expression(given: Expression, isStatement = false, mayBeUndefined = true): Value {
+  private expression(given: Expression, isStatement = false): Value {
     const node = bare(given);
-    void mayBeUndefined;
     switch (node.type) {
       case 'NumericLiteral':
         if (!Number.isSafeInteger(node.value)) this.fail(say.unsupported('float', this.span(node)));
@@ -685,6 +687,7 @@ class Lowering {
 
   private identifier(node: Expression & { type: 'Identifier' }): Value {
     const local = this.local(node.name);
+    if (local?.kind === 'broken') throw new SkepError([]);
     if (local)
       return local.value.ok !== undefined && this.known.has(local) ? { ...local.value, ok: undefined } : local.value;
     if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
@@ -869,8 +872,7 @@ class Lowering {
   private same(a: Value, b: Value, node: Node): string {
     if (a.type.kind === 'string' && b.type.kind === 'string') {
       const [text, constant] = typeof b.constant === 'string' ? [a, b.constant] : [b, a.constant];
-      if (typeof constant !== 'string')
-        return this.fail(say.wrongType('text that is not known', 'a text constant on one side', this.span(node)));
+      if (typeof constant !== 'string') return this.sameTexts(a, b);
       return this.sameText(text, constant, node);
     }
     const kinds = `${a.type.kind} ${b.type.kind}`;
@@ -898,6 +900,24 @@ class Lowering {
     this.emit(`char ${buffer}[${room}] = {};`);
     this.emit(guarded(text.ok, this.write(text, buffer, room)));
     return `(${bytes.map((byte, i) => `${buffer}[${i}] == ${byte > 127 ? byte - 256 : byte}`).join(' && ')})`;
+  }
+
+  /** Two texts of which none is a constant, as far as they are compared: 64 bytes. */
+  private sameTexts(a: Value, b: Value): string {
+    const buffers = [a, b].map((text) => {
+      const { size = COMPARED } = text.type as { size?: number };
+      const buffer = this.name('text');
+      this.emit(`char ${buffer}[${COMPARED}] = {};`);
+      this.emit(guarded(text.ok, this.write(text, buffer, Math.min(size, COMPARED))));
+      return buffer;
+    });
+    const [x, y] = buffers as [string, string];
+    const same = this.declare('bool', 'same', '1');
+    this.emit(`for (int i = 0; i < ${COMPARED}; i++) {`);
+    this.emit(`if (${x}[i] != ${y}[i]) { ${same} = 0; break; }`);
+    this.emit(`if (!${x}[i]) break;`);
+    this.emit('}');
+    return same;
   }
 
   private orElse(node: Expression & { type: 'LogicalExpression' }): Value {
@@ -1140,7 +1160,7 @@ class Lowering {
       type: { kind: 'string', size },
       c: lvalue,
       into: (to, room) =>
-        `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, ${lvalue}, ${Math.min(size, room)});`,
+        `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, (void *)${lvalue}, ${Math.min(size, room)});`,
     };
   }
 
@@ -1447,7 +1467,7 @@ class Lowering {
     let made = this.shared.functions.get(key);
     if (made?.busy) this.fail(say.unsupported('recursion', this.span(node), `\`${name}\``));
     if (made === undefined) {
-      const c = `${safe(name)}_${this.shared.functions.size}`;
+      const c = `${safe(name)}__${this.shared.functions.size}`;
       this.shared.functions.set(key, { name: c, result: undefined, busy: true });
       const lowering = new Lowering(this.shared, undefined, name);
       const params = definition.params.map((one, i) => {
@@ -1500,13 +1520,13 @@ class Lowering {
       this.fail(say.wrongCount(what, `${[count].flat().join(' or ')} arguments`, this.span(node)));
     const rest = [...args];
     if (map.kind === 'histogram') {
-      const values = args.map((one) => this.expression(one));
-      const value = this.defined(values.at(-1)!, 'the value', args.at(-1)!);
-      if (value.type.kind !== 'bigint' && value.type.kind !== 'number')
-        this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(args.at(-1)!)));
       const key = this.name('key');
+      const last = args.at(-1)!;
       this.emit(`struct ${symbol}_key ${key} = {};`);
-      if (map.keyed) this.fill(map.key, `${key}.key`, `${symbol}_own`, values[0]!, args[0]!);
+      if (map.keyed) this.fillWhole(map.key, `${key}.key`, args[0]!);
+      const value = this.defined(this.expression(last), 'the value', last);
+      if (value.type.kind !== 'bigint' && value.type.kind !== 'number')
+        this.fail(say.wrongType(describe(value.type), 'a number or bigint', this.span(last)));
       this.emit(`${key}.slot = skep_log2((u64)${wide(value.c)});`);
       this.emit(`${this.operation('add', map, symbol)}(&${key}, 1);`);
       return { type: UNDEFINED, c: '' };
@@ -1752,6 +1772,20 @@ class Lowering {
     return node.type === 'Identifier' ? this.local(node.name) : undefined;
   }
 
+  /** Of `x?.y`, and of `x?.y === 1`: what is there when that holds. */
+  private rootOf(given: Expression): Local | undefined {
+    const node = bare(given);
+    if (node.type === 'OptionalMemberExpression' || node.type === 'OptionalCallExpression') {
+      const inner = (node.type === 'OptionalMemberExpression' ? node.object : node.callee) as Expression;
+      return this.rootOf(inner) ?? this.localOf(inner);
+    }
+    if (node.type !== 'BinaryExpression' || node.operator !== '===' || node.left.type === 'PrivateName')
+      return undefined;
+    const [left, right] = [this.rootOf(node.left), this.rootOf(node.right)];
+    // Two that are both undefined are the same, too.
+    return left && right ? undefined : (left ?? right);
+  }
+
   private name(of: string): string {
     return `${safe(of)}_${++this.made}`;
   }
@@ -1783,6 +1817,8 @@ class Lowering {
 }
 
 const PARAM_TEXT = 64;
+/** Bytes of texts that are compared with each other. */
+const COMPARED = 64;
 
 /** What probes can do with each kind of map. */
 const METHODS: { readonly [kind in MapDeclaration['kind']]: readonly string[] } = {

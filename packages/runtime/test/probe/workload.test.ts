@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { permitted } from '@skep/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openProbe } from '../../src/index.ts';
+import { compileProbeFile, kernel, openProbe } from '../../src/index.ts';
 import type { Events } from '../../src/probe/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -29,6 +29,16 @@ describe.skipIf(!permission.ok)('examples in the kernel of this machine', () => 
     const session = probe.load();
     expect(session.loaded.programs.size).toBe(probe.file.probes.probes.length);
     session.close();
+  });
+
+  it('the verifier takes a program of every kind', async () => {
+    const file = await compileProbeFile(fileURLToPath(new URL('kinds.ts', import.meta.url)));
+    expect(new Set(file.probes.probes.map((one) => one.kind)).size).toBe(15);
+    for (const { name, section } of file.spec.programs) {
+      // This machine may permit no programs that change what the kernel does.
+      if (/^(fentry|fexit|lsm)\//.test(section)) continue;
+      file.spec.load(kernel(), { programs: [name] }).close();
+    }
   });
 
   it('opensnoop sees the files that this process opens, and nothing of others', async () => {
