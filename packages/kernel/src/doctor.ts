@@ -5,6 +5,7 @@ import { type PermissionReason, permissionReasons } from './permission.ts';
 import { onlineCpus, possibleCpus } from './sys/cpus.ts';
 import { native } from './sys/native.ts';
 import { kernelRelease } from './sys/release.ts';
+import { type HelperReport, helpers, mapTypes, programTypes, type TypeReport } from './type-support.ts';
 
 /** What `skep doctor` shows, as plain data. */
 export interface Report {
@@ -13,6 +14,11 @@ export interface Report {
   /** Whether programs can be run in this kernel by this process. */
   readonly permitted: Permission;
   readonly features: readonly FeatureReport[];
+  /** Empty where bpf(2) is not permitted. */
+  readonly programTypes: readonly TypeReport[];
+  readonly mapTypes: readonly TypeReport[];
+  /** Undefined where bpf(2) is not permitted. */
+  readonly helpers: HelperReport | undefined;
 }
 
 export type Permission =
@@ -32,6 +38,9 @@ export function doctor(): Report {
     kernel: { release: kernelRelease(), arch: arch() },
     cpus: usable ? { online: onlineCpus().length, possible: possibleCpus() } : { online: 0, possible: 0 },
     permitted: permission,
+    programTypes: permission.ok ? programTypes() : [],
+    mapTypes: permission.ok ? mapTypes() : [],
+    helpers: permission.ok ? helpers() : undefined,
     features: usable ? FEATURES.map((feature) => probeFeature(feature.name)) : [],
   };
 }

@@ -1,7 +1,8 @@
-import { CMDS, UAPI_STRUCTS, type UapiField } from '@skep/abi';
+import { existsSync, readFileSync } from 'node:fs';
+import { CMDS, PT_REGS, SYSCALLS, UAPI_STRUCTS, type UapiField } from '@skep/abi';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, type Command } from '../src/bpf/commands.ts';
-import { SYS } from '../src/sys/syscalls.ts';
+import { SYS, SYSCALLS_USED } from '../src/sys/syscalls.ts';
 
 /** Names of this package that the header spells otherwise, as a member of a member. */
 const SPELLING: Readonly<Record<string, string>> = {
@@ -52,6 +53,29 @@ describe('structures of bpf(2) that are read', () => {
     ['bpf_link_info', { type: 0, id: 4, prog_id: 8 }],
   ] as const)('%s', (struct, expected) => {
     for (const [name, offset] of Object.entries(expected)) expect(offsetOf(struct, name), name).toBe(offset);
+  });
+});
+
+describe('arm64', () => {
+  const header = '/usr/include/asm-generic/unistd.h';
+
+  it.skipIf(!existsSync(header))(`has the numbers of system calls of ${header}`, () => {
+    const lines = readFileSync(header, 'utf8').matchAll(/^#define __NR(?:3264)?_(\w+) (\d+)$/gm);
+    const numbers = new Map([...lines].map(([, name, number]) => [name!, Number(number)]));
+    for (const name of SYSCALLS_USED) {
+      expect(numbers.get(name), name).toBeDefined();
+      expect(SYSCALLS.arm64[name], name).toBe(numbers.get(name));
+    }
+    expect(SYSCALLS.arm64['bpf']).toBe(280);
+  });
+
+  it('keeps registers as struct user_pt_regs does, and arguments in the first eight', () => {
+    const { offsets, args, syscallArgs, syscallNumber, result, returnAddress, size } = PT_REGS.arm64;
+    for (let i = 0; i <= 30; i++) expect(offsets[`regs[${i}]`]).toBe(8 * i);
+    expect([offsets['sp'], offsets['pc'], offsets['pstate'], size]).toEqual([248, 256, 264, 272]);
+    expect(args).toEqual(Array.from({ length: 8 }, (_, i) => `regs[${i}]`));
+    expect(syscallArgs).toEqual(args.slice(0, 6));
+    expect([syscallNumber, result, returnAddress]).toEqual(['regs[8]', 'regs[0]', 'regs[30]']);
   });
 });
 

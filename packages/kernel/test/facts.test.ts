@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { lastMeaningfulLine, nativeUnavailable, programRefused, systemCallFailed } from '../src/diagnostics.ts';
@@ -64,6 +65,23 @@ describe('features', () => {
     expect(JSON.parse(JSON.stringify(report)).kernel).toEqual(report.kernel);
     expect(report.features.map((one) => one.name)).toEqual(FEATURES.map((one) => one.name));
     for (const feature of report.features) expect(feature.ok || feature.remedy).toBeTruthy();
+  });
+
+  it.skipIf(noKernel)('count the types of programs and maps and the helpers, by trying each', () => {
+    const { programTypes, mapTypes, helpers } = doctor();
+    expect(programTypes.map((one) => one.name)).toEqual(PROG_TYPES.map((one) => one.name));
+    expect(mapTypes.map((one) => one.name)).toEqual(MAP_TYPES.map((one) => one.name));
+    for (const { name, ok, remedy } of [...programTypes, ...mapTypes]) expect(ok || remedy, name).toBeTruthy();
+    const absent = [...programTypes, ...mapTypes].filter((one) => !one.ok).map((one) => one.name);
+    // In every kernel from 5.10 on, however it was built.
+    for (const name of ['BPF_PROG_TYPE_XDP', 'BPF_PROG_TYPE_CGROUP_SKB', 'BPF_MAP_TYPE_HASH', 'BPF_MAP_TYPE_RINGBUF'])
+      expect(absent).not.toContain(name);
+    // What says that a type is there, and is wrong, shows in kernels that are older than the type.
+    for (const { name, since, ok } of mapTypes)
+      expect(ok && since !== undefined && !releaseAtLeast(since), name).toBe(false);
+    expect(helpers!.present + helpers!.missing.length).toBe(helpers!.known);
+    expect(helpers!.present).toBeGreaterThan(150);
+    expect(openHandles()).toEqual([]);
   });
 });
 

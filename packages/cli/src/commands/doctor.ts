@@ -1,5 +1,5 @@
 import { EXIT } from '@skep/base';
-import { doctor } from '@skep/kernel';
+import { doctor, type Report } from '@skep/kernel';
 import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
 import type { Call } from '../command.ts';
 
@@ -25,5 +25,24 @@ export async function execute(call: Call): Promise<number> {
     [one.detail, one.remedy].filter((text) => text !== undefined).join('; '),
   ]);
   call.io.out(`${table(['FEATURE', 'HERE', 'SINCE', 'DETAILS'], rows)}\n`);
+  for (const line of types(report)) call.io.out(`${line}\n`);
   return EXIT.ok;
+}
+
+/** How many there are, and each that is missing. */
+function types({ programTypes, mapTypes, helpers }: Report): string[] {
+  if (helpers === undefined) return [];
+  const lines = [['program types', programTypes] as const, ['map types', mapTypes] as const].flatMap(
+    ([title, list]) => {
+      const missing = list.filter((one) => !one.ok);
+      return [
+        `${title.padEnd(14)} ${list.length - missing.length} of ${list.length}`,
+        ...missing.map((one) => `               no ${one.name}: ${one.remedy}`),
+      ];
+    },
+  );
+  const some = helpers.missing.slice(0, 5).join(', ');
+  const more = helpers.missing.length > 5 ? ` and ${helpers.missing.length - 5} more` : '';
+  const without = helpers.missing.length > 0 ? `; not ${some}${more}: newer kernels have them` : '';
+  return ['', ...lines, `${'helpers'.padEnd(14)} ${helpers.present} of ${helpers.known}${without}`];
 }

@@ -1,27 +1,30 @@
 import { SYSCALLS } from '@skep/abi';
 import { native } from './native.ts';
 
-export type Syscall =
-  | 'bpf'
-  | 'close'
-  | 'epoll_create1'
-  | 'epoll_ctl'
-  | 'epoll_pwait'
-  | 'eventfd2'
-  | 'fsconfig'
-  | 'fsmount'
-  | 'fsopen'
-  | 'ioctl'
-  | 'mmap'
-  | 'munmap'
-  | 'perf_event_open'
-  | 'prlimit64'
-  | 'read'
-  | 'recvfrom'
-  | 'sendto'
-  | 'setsockopt'
-  | 'socket'
-  | 'write';
+/** Those that this package makes, all of them on both architectures. */
+export const SYSCALLS_USED = [
+  'bpf',
+  'close',
+  'epoll_create1',
+  'epoll_ctl',
+  'epoll_pwait',
+  'eventfd2',
+  'fsconfig',
+  'fsmount',
+  'fsopen',
+  'ioctl',
+  'mmap',
+  'munmap',
+  'perf_event_open',
+  'prlimit64',
+  'read',
+  'recvfrom',
+  'sendto',
+  'setsockopt',
+  'socket',
+  'write',
+] as const;
+export type Syscall = (typeof SYSCALLS_USED)[number];
 
 /** Numbers of this machine. */
 export const SYS = SYSCALLS[process.arch === 'arm64' ? 'arm64' : 'x86_64'] as Readonly<Record<Syscall, number>>;
