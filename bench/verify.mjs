@@ -9,6 +9,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { programInputs, verify } from '@skep/verifier';
 import { cacheDir } from '../conformance/compiler/corpus.mjs';
@@ -53,7 +54,11 @@ function cpu(run) {
 for (const file of readdirSync(folder).sort()) {
   if (!file.endsWith('.o') || !filter.test(file)) continue;
   const object = openObject(new Uint8Array(readFileSync(join(folder, file))), { name: file });
-  for (const { program, input } of programInputs(object, { kernel: '6.18', kernelBtf: host.types })) {
+  for (const { program, input } of programInputs(object, {
+    kernel: '6.18',
+    kernelBtf: host.types,
+    cpus: possibleCpus(),
+  })) {
     if (input === undefined) continue;
     const theirs = host.verdict(input, { logLevel: 4 });
     if (!theirs.asked || theirs.processed < Number(values.least)) continue;

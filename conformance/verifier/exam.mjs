@@ -179,6 +179,8 @@ export function* programs(Btf, options = {}) {
           funcInfo,
           lineInfo,
           privileged: !unprivileged,
+          // Of the machines that were asked.
+          cpus: 2,
         },
       };
     }

@@ -13,7 +13,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { kernelRelease } from '@skep/kernel';
+import { kernelRelease, possibleCpus } from '@skep/kernel';
 import { Btf, openObject } from '@skep/object';
 import { PROFILES, programInputs, verify } from '@skep/verifier';
 import { cacheDir } from '../compiler/corpus.mjs';
@@ -51,6 +51,7 @@ const HOST_ONLY = /failed to find the address|bpf_probe_write_user|arena's user 
 const host = new HostVerifier();
 const release = kernelRelease().split('.').slice(0, 2).join('.');
 const kernel = /** @type {'6.12' | '6.18'} */ (release in PROFILES ? release : '6.18');
+const cpus = possibleCpus();
 const budget = { time: 3000, processed: MOST_PROCESSED };
 
 const start = performance.now();
@@ -139,7 +140,7 @@ function runs(input) {
 function judge(id, input, withText) {
   let ours;
   try {
-    ours = verify({ ...input, kernel, kernelBtf: host.types, budget });
+    ours = verify({ ...input, kernel, kernelBtf: host.types, cpus, budget });
   } catch (error) {
     figures.crashes++;
     const again = /** @type {Error} */ (error);

@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { kernelBtf, kernelRelease } from '@skep/kernel';
+import { kernelBtf, kernelRelease, possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { PROFILES, programInputs, verify } from '@skep/verifier';
 import { SkepCompiler, snapshot } from '../compiler/compile-skep.mjs';
@@ -68,7 +68,7 @@ function judge(id, bytes, row) {
   const host = new HostVerifier();
   try {
     const object = openObject(bytes, { name: basename(id) });
-    for (const { program, input } of programInputs(object, { kernel, kernelBtf: types })) {
+    for (const { program, input } of programInputs(object, { kernel, kernelBtf: types, cpus: possibleCpus() })) {
       row.programs++;
       const place = `${id} ${program.name}`;
       const theirs = input === undefined ? undefined : host.verdict(input, { logLevel: 4 });

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { kernelRelease } from '@skep/kernel';
+import { kernelRelease, possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { PROFILES, programInputs, verify } from '@skep/verifier';
 import { SkepCompiler, snapshot } from '../compiler/compile-skep.mjs';
@@ -112,7 +112,7 @@ function judge(id, bytes) {
   const host = new HostVerifier();
   try {
     const object = openObject(bytes, { name: id });
-    for (const { program, input } of programInputs(object, { kernel, kernelBtf: host.types })) {
+    for (const { program, input } of programInputs(object, { kernel, kernelBtf: host.types, cpus: possibleCpus() })) {
       const theirs = input && host.verdict(input);
       if (input === undefined || theirs === undefined || !theirs.asked || HOST_ONLY.test(theirs.text)) {
         figures['not asked']++;

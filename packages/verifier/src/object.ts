@@ -14,6 +14,8 @@ export interface ObjectOptions {
   readonly kernelBtf: Btf;
   readonly privileged?: boolean | undefined;
   readonly budget?: Budget;
+  /** See {@link VerifyInput.cpus}. */
+  readonly cpus?: number | undefined;
   /** Of a kernel that was asked itself ({@link VerifyInput.tables}). */
   readonly tables?: MeasuredTables | undefined;
   /** Keep the path to a refusal ({@link Verdict.path}). */
@@ -119,6 +121,7 @@ function inputOf(
     kernelBtf: options.kernelBtf,
     ...(options.privileged !== undefined && { privileged: options.privileged }),
     ...(options.budget !== undefined && { budget: options.budget }),
+    ...(options.cpus !== undefined && { cpus: options.cpus }),
     ...(options.tables !== undefined && { tables: options.tables }),
     ...(options.path !== undefined && { path: options.path }),
     ...(trace !== undefined && { trace: (line: string) => trace(line, program) }),

@@ -692,7 +692,8 @@ function special(x: Explorer, call: Call): void {
 const POINTER_CASTS = new Set([95, 96, 136, 137, 138, 139, 140, 178, 196]);
 const ACQUIRES = new Set([84, 85, 99, 131, KPTR_XCHG]);
 const READ_STRINGS = new Set([67, 141, 45, 114, 115]);
-const CPUS = 2;
+/** NR_CPUS of x86-64 where kernels are built for the largest machines. */
+const MOST_CPUS = 8192;
 
 function giveResult(x: Explorer, call: Call): void {
   const { id, proto, name } = call;
@@ -711,7 +712,7 @@ function giveResult(x: Explorer, call: Call): void {
       sync(reg);
       repair(reg);
     } else if (id === 8) {
-      reg.uxl = reg.wx = reg.sxl = reg.tx = CPUS - 1;
+      reg.uxl = reg.wx = reg.sxl = reg.tx = (x.program.input.cpus ?? MOST_CPUS) - 1;
       reg.uxh = reg.sxh = 0;
       reg.snl = reg.snh = reg.tn = reg.unl = reg.unh = reg.wn = 0;
       sync(reg);

@@ -71,6 +71,8 @@ export function checkStore(x: Explorer): void {
 const FETCH = 1;
 const XCHG = 0xe1;
 const CMPXCHG = 0xf1;
+const LOAD_ACQUIRE = 0x100;
+const STORE_RELEASE = 0x110;
 const ATOMICS = new Set([0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, XCHG, CMPXCHG]);
 const NO_ATOMICS = new Set([
   PTR_TO_CTX,
@@ -90,6 +92,8 @@ export function checkAtomic(x: Explorer): void {
   const dst = program.dst[insn]!;
   const off = program.off[insn]!;
   const op = program.imm[insn]!;
+  if (x.kernel.acquireRelease && (op === LOAD_ACQUIRE || op === STORE_RELEASE))
+    x.unsupported('load_acquire and store_release');
   if (!ATOMICS.has(op)) x.refuse(`BPF_ATOMIC uses invalid atomic opcode ${(op >>> 0).toString(16).padStart(2, '0')}`);
   const size = SIZE[(code >> 3) & 3]!;
   if (size !== 4 && size !== 8) x.refuse('invalid atomic operand size');

@@ -386,7 +386,7 @@ export class Explorer {
         checkStore(this);
         break;
       case 3:
-        if (code === 0xc3 || code === 0xdb) checkAtomic(this);
+        if ((code & 0xe0) === 0xc0) checkAtomic(this);
         else checkStore(this);
         break;
       case 0:

@@ -1,5 +1,7 @@
+import type { KernelProfile } from '../profile.ts';
+
 /** Opcodes that Linux has, by the release that brought them; what has another form of operand is not told apart here. */
-export function knownOpcode(code: number, kernel: { readonly cpu4: boolean; readonly mayGoto: boolean }): boolean {
+export function knownOpcode(code: number, kernel: Pick<KernelProfile, 'cpu4' | 'mayGoto' | 'acquireRelease'>): boolean {
   const op = code & 0xf0;
   switch (code & 7) {
     case 0:
@@ -9,7 +11,9 @@ export function knownOpcode(code: number, kernel: { readonly cpu4: boolean; read
     case 2:
       return (code & 0xe0) === 0x60;
     case 3:
-      return (code & 0xe0) === 0x60 || code === 0xc3 || code === 0xdb;
+      return (
+        (code & 0xe0) === 0x60 || code === 0xc3 || code === 0xdb || (kernel.acquireRelease && (code & 0xe7) === 0xc3)
+      );
     case 4:
       return op === 0x80 ? code === 0x84 : op <= 0xd0;
     case 7:

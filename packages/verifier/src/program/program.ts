@@ -22,6 +22,8 @@ export interface ProgramInput {
   /** `BPF_F_…` of `BPF_PROG_LOAD`. */
   readonly flags?: number;
   readonly license?: string;
+  /** How many processors the machine may have, which bounds their numbers. The most that kernels are built for when absent. */
+  readonly cpus?: number | undefined;
   readonly maps?: readonly MapInfo[];
   /** Slot of an `ld_imm64` of a map (`src` 1 … 6) -> index in `maps`. */
   readonly mapAt?: ReadonlyMap<number, number>;
