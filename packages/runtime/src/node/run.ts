@@ -5,7 +5,7 @@ import type { AttachOptions, Host } from '../host.ts';
 import { Attached, type Loaded } from '../loaded.ts';
 import { type PacketTotals, playPackets } from '../packets.ts';
 import { RING_MAP } from '../record/layout.ts';
-import { Recorder } from '../record/recorder.ts';
+import { Recorder, subjectOf } from '../record/recorder.ts';
 import { RecordingFile } from '../record/recording-file.ts';
 import type { Spec } from '../spec.ts';
 import type { Value } from '../typed/decode.ts';
@@ -125,7 +125,8 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const into = host.kind === 'kernel' ? intoOf(options.record) : undefined;
     if (into && typeof options.record === 'string') cleanup.push(() => into.file.close());
     const wanted = options.programs ?? spec.programs.filter((one) => one.autoload).map((one) => one.name);
-    const recorder = into && new Recorder(configured.spec, into.file, wanted);
+    const subject = into && subjectOf(configured.globals[SUBJECT], host.targetBtf());
+    const recorder = into && new Recorder(configured.spec, into.file, wanted, subject);
 
     const beforeLoad = performance.now();
     const counts = configured.spec.globals.includes(LOST);

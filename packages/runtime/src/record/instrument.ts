@@ -26,16 +26,27 @@ import { CALL, END, LOST_MAP, MEMORY, RECORD, RING_MAP, RING_SIZE, SIZE_CLASSES,
  * `hooks` are the programs that will run, by their names, and the numbers of their hooks; others stay as they are. Throws E8008
  * for programs whose view cannot be recorded this way.
  */
-export function instrument(object: ObjectSpec, hooks: ReadonlyMap<string, number>): ObjectSpec {
+export function instrument(object: ObjectSpec, hooks: ReadonlyMap<string, number>, subject?: Subject): ObjectSpec {
   return {
     ...object,
     programs: object.programs.map((program) => {
       const hook = hooks.get(program.name);
-      return hook === undefined ? program : instrumentProgram(program, hook, object);
+      return hook === undefined ? program : instrumentProgram(program, hook, object, subject);
     }),
     maps: [...object.maps, ringMap(), lostMap()],
   };
 }
+
+/** The process whose runs, and whose descendants', are recorded where hooks are about the current process. */
+export interface Subject {
+  readonly tgid: number;
+  /** Offsets in the kernel's `struct task_struct`. */
+  readonly tgidOffset: number;
+  readonly parentOffset: number;
+}
+
+/** System calls are made by the current process: programs that filter ignore those of others. */
+const ABOUT_CURRENT = /^\??(tracepoint|tp)\/(raw_)?syscalls\//;
 
 /** Bytes of context to keep, by type of program. A tracepoint's own length is not known here: this holds nearly all. */
 export const CONTEXT_SIZES: { readonly [programType: string]: number } = {
@@ -61,7 +72,13 @@ const UNSEEN: ReadonlyMap<number, string> = new Map(
 /** Settings of the kernel that the virtual machine knows from the recording. */
 const KNOWN_SETTINGS = new Set(['LINUX_KERNEL_VERSION']);
 
-function instrumentProgram(program: ProgramSpec, hook: number, object: ObjectSpec): ProgramSpec {
+function instrumentProgram(
+  program: ProgramSpec,
+  hook: number,
+  object: ObjectSpec,
+  anySubject: Subject | undefined,
+): ProgramSpec {
+  const subject = ABOUT_CURRENT.test(program.section) ? anySubject : undefined;
   const types = object.btf;
   const contextSize = contextSizeOf(program);
   if (contextSize === undefined) {
@@ -93,7 +110,7 @@ function instrumentProgram(program: ProgramSpec, hook: number, object: ObjectSpe
     return insn.kind === 'load' && flow && !flow.readsOwn(index) ? insn.size : undefined;
   };
   const sizes = [...new Set(body.flatMap((_, index) => observed(index) ?? []))];
-  const front = piece(entry(hook, contextSize, copyContext(program, contextSize)));
+  const front = piece(entry(hook, contextSize, copyContext(program, contextSize), subject));
   const wrappers = [
     ...helpers.map((id) => ({ key: `helper ${id}`, piece: piece(wrapperOf(id)) })),
     ...sizes.map((size) => ({ key: `load ${size}`, piece: piece(load(size)) })),
@@ -149,21 +166,28 @@ function instrumentProgram(program: ProgramSpec, hook: number, object: ObjectSpe
   if (rewired.some((insn) => insn.kind === 'jump' && (insn.off > 32767 || insn.off < -32768)))
     throw new SkepError(cannotRecord(program.name, 'its jumps would become too long'));
 
+  // Behind all that, the program as it was, for processes that are not recorded.
+  const plain = <T extends { readonly slot: number }>(list: readonly T[]): T[] =>
+    subject ? list.map((one) => ({ ...one, slot: one.slot + end })) : [];
+  const parts = [encode(rewired), ...wrappers.map((one) => one.piece.code)];
   return {
     ...program,
-    code: join([front.code, encode(rewired), ...wrappers.map((one) => one.piece.code)]),
+    code: subject ? join([callPlain(front.code, end), ...parts, program.code]) : join([front.code, ...parts]),
     references: [
+      ...plain(program.references),
       ...front.references(0),
       ...program.references.map((one) => ({ ...one, slot: selves.get(one.slot)! })),
       ...wrappers.flatMap((one) => one.piece.references(wrapperStarts.get(one.key)!)),
     ],
-    core: [...program.core.map((one) => ({ ...one, slot: selves.get(one.slot)! })), ...core].sort(
-      (a, b) => a.slot - b.slot,
-    ),
+    core: [
+      ...program.core.map((one) => ({ ...one, slot: selves.get(one.slot)! })),
+      ...core,
+      ...plain(program.core),
+    ].sort((a, b) => a.slot - b.slot),
     // The wrappers have no types, and the kernel wants them for all functions or for none.
     funcInfo: [],
     lineInfo: [],
-    functions: program.functions.map((one) => ({ ...one, slot: startOf(one.slot) })),
+    functions: [...program.functions.map((one) => ({ ...one, slot: startOf(one.slot) })), ...plain(program.functions)],
     ...(program.exceptionCallback !== undefined && { exceptionCallback: startOf(program.exceptionCallback) }),
   };
 }
@@ -225,10 +249,61 @@ function isRecorded(insn: Insn): insn is Insn & { kind: 'call'; target: { kind: 
 const RING = 0x5ec0_0001;
 const LOST = 0x5ec0_0002;
 
+/** The last call of the entry leads to the program as it was, `plain` slots from its start. */
+function callPlain(front: Uint8Array, plain: number): Uint8Array {
+  let slot = 0;
+  const body = decode(front);
+  const places = body.map((insn) => {
+    const here = slot;
+    slot += insn.kind === 'ld_imm64' ? 2 : 1;
+    return here;
+  });
+  const last = body.findLastIndex((insn) => insn.kind === 'call' && insn.target.kind === 'local');
+  return encode(
+    body.map((insn, i): Insn => {
+      return i === last ? { kind: 'call', target: { kind: 'local', off: plain - places[i]! - 1 } } : insn;
+    }),
+  );
+}
+
+/** As far up as programs look for the process they are told of. */
+const GENERATIONS = 12;
+
+/** Goes to `theirs` when the current process neither is the subject nor descends from it. */
+function skipOthers({ tgid, tgidOffset, parentOffset }: Subject): string {
+  const generation = `
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r3 = r7
+    r3 += ${parentOffset}
+    call 113
+    r7 = *(u64 *)(r10 -8)
+    r1 = r10
+    r1 += -16
+    r2 = 4
+    r3 = r7
+    r3 += ${tgidOffset}
+    call 113
+    r1 = *(u32 *)(r10 -16)
+    if r1 == ${tgid} goto ours
+    if r1 <= 1 goto theirs`;
+  return `
+    call 14
+    r0 >>= 32
+    if r0 == ${tgid} goto ours
+    call 35
+    r7 = r0
+    ${generation.repeat(GENERATIONS)}
+    goto theirs
+  ours:`;
+}
+
 /** In front of the program: it ends by jumping over nothing into a call of what follows it. */
-function entry(hook: number, contextSize: number, copy: string): string {
+function entry(hook: number, contextSize: number, copy: string, subject: Subject | undefined): string {
   return `
     r6 = r1
+    ${subject ? skipOthers(subject) : ''}
     r1 = ${RING} ll
     r2 = ${START.bytes + contextSize}
     r3 = 0
@@ -268,6 +343,7 @@ function entry(hook: number, contextSize: number, copy: string): string {
   out:
     r0 = r6
     exit
+    ${subject ? 'theirs:\n    r1 = r6\n    call body_follows\n    exit' : ''}
   body_follows:
   `;
 }

@@ -1,9 +1,10 @@
 import type { RecordedTool } from '@skep/capture';
+import type { Btf } from '@skep/object';
 import type { Host } from '../host.ts';
 import type { Loaded } from '../loaded.ts';
 import { Spec } from '../spec.ts';
 import { RunCollector } from './collect.ts';
-import { instrument } from './instrument.ts';
+import { instrument, type Subject } from './instrument.ts';
 import { LOST_MAP, RING_MAP } from './layout.ts';
 import { pruneBtf } from './prune-btf.ts';
 import type { RecordingFile } from './recording-file.ts';
@@ -22,12 +23,12 @@ export class Recorder {
   /** Runs written so far. */
   runs = 0;
 
-  /** `programs`: those that will be loaded. Throws E8008 when one of them cannot be recorded. */
-  constructor(spec: Spec, file: RecordingFile, programs: readonly string[]) {
+  /** `programs`: those that will be loaded; `subject`: whose system calls matter, when not everybody's. Throws E8008 when one of them cannot be recorded. */
+  constructor(spec: Spec, file: RecordingFile, programs: readonly string[], subject?: Subject) {
     this.original = spec;
     this.file = file;
     this.hooks = new Map(programs.map((name) => [name, file.newHook()]));
-    this.spec = new Spec(instrument(spec.object, this.hooks));
+    this.spec = new Spec(instrument(spec.object, this.hooks, subject));
     const tracepoints = this.recorded().filter(([one]) => one.hook?.programType === 'BPF_PROG_TYPE_TRACEPOINT');
     this.collector = new RunCollector(new Set(tracepoints.map(([, hook]) => hook)));
   }
@@ -70,4 +71,15 @@ export class Recorder {
       .filter((one) => this.hooks.has(one.name))
       .map((one) => [one, this.hooks.get(one.name)!] as const);
   }
+}
+
+/** A process for {@link Recorder}, on a kernel with these types; undefined when they do not say where tasks have what. */
+export function subjectOf(tgid: number | undefined, kernel: Btf | undefined): Subject | undefined {
+  const id = kernel?.find('task_struct', 'struct');
+  const type = id === undefined ? undefined : kernel!.type(id);
+  if (!tgid || type?.kind !== 'struct') return undefined;
+  const offsetOf = (name: string) => type.members.find((one) => one.name === name)?.bitOffset;
+  const [own, parent] = [offsetOf('tgid'), offsetOf('real_parent')];
+  if (own === undefined || parent === undefined) return undefined;
+  return { tgid, tgidOffset: own / 8, parentOffset: parent / 8 };
 }
