@@ -6,9 +6,9 @@
  * this kernel, runs it once in the virtual machine and, with `--guest`, loads and attaches it there. Prints a table with
  * reasons; ends with 1 when a file does not compile, with 2 when it was called wrongly.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ask, bundle } from './homes.mjs';
 import { SETTINGS } from './settings.mjs';
@@ -19,7 +19,9 @@ const { values, positionals } = parseArgs({
 });
 const root = positionals[0] && join(positionals[0], 'src');
 if (root === undefined) {
-  process.stderr.write('usage: node conformance/tutorial/run.mjs PATH [--guest 6.12] [--filter REGEXP] [--json FILE]\n');
+  process.stderr.write(
+    'usage: node conformance/tutorial/run.mjs PATH [--guest 6.12] [--filter REGEXP] [--json FILE]\n',
+  );
   process.exit(2);
 }
 const filter = new RegExp(values.filter ?? '');
@@ -52,7 +54,10 @@ for (const { column, home, guest } of homes) {
   for (const { file, program, section, ...result } of await ask(made, list, home, guest)) {
     const { programs } = /** @type {any} */ (seen.get(file));
     let one = programs.find((/** @type {any} */ each) => each.program === program);
-    if (one === undefined) programs.push((one = { program, section }));
+    if (one === undefined) {
+      one = { program, section };
+      programs.push(one);
+    }
     one[column] = result;
   }
 }
@@ -88,7 +93,11 @@ function compile(/** @type {string} */ source, /** @type {string} */ object) {
 function report() {
   const [vm, here, there] = homes.map((one) => one.column);
   const rows = [];
-  const count = (/** @type {any[]} */ programs, /** @type {string | undefined} */ column, /** @type {string} */ what) =>
+  const count = (
+    /** @type {any[]} */ programs,
+    /** @type {string | undefined} */ column,
+    /** @type {string} */ what,
+  ) =>
     column === undefined ? undefined : `${programs.filter((one) => one[column]?.[what]).length}/${programs.length}`;
   const columns = (/** @type {any[]} */ programs) => ({
     [`loads ${here}`]: count(programs, here, 'loads'),

@@ -11,7 +11,6 @@
 export const SETTINGS = {
   '16-memleak/memleak.bpf.c': { maps: { stack_traces: { maxEntries: 10_240, valueSize: 127 * 8 } } },
   '27-replace/replace.bpf.c': { globals: { filename_len: 8, text_len: 8 } },
-  '28-detach/textreplace2.bpf.c': { globals: {} },
   '32-wallclock-profiler/offcputime.bpf.c': { maps: { stackmap: { maxEntries: 10_240, valueSize: 127 * 8 } } },
   '32-wallclock-profiler/oncputime.bpf.c': { maps: { stackmap: { maxEntries: 10_240, valueSize: 127 * 8 } } },
 };

@@ -50,7 +50,10 @@ function summary(/** @type {string} */ path) {
 function readme() {
   const rows = lessons.map((one) => {
     const files = Object.entries(seen).filter(([file]) => one.folders.some((folder) => file.startsWith(`${folder}/`)));
-    return line(one, files.map(([, each]) => each));
+    return line(
+      one,
+      files.map(([, each]) => each),
+    );
   });
   const all = Object.values(seen);
   return `# Tutorial

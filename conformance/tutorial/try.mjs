@@ -141,7 +141,10 @@ async function makePlaces() {
 function reason(/** @type {any} */ error) {
   if (!Array.isArray(error.diagnostics)) return `crash: ${String(error.stack).slice(0, 400)}`;
   const { code, message, notes = [] } = error.diagnostics[0];
-  const log = String(error.log ?? '').trimEnd().split('\n').filter((line) => !/^(processed|verification|stack|peak)/.test(line));
+  const log = String(error.log ?? '')
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^(processed|verification|stack|peak)/.test(line));
   return [`${code} ${message}`, ...notes.slice(0, 1), ...log.slice(-1)].map(String).join(' | ').slice(0, 400);
 }
 

@@ -51,8 +51,8 @@ int switches(struct trace_event_raw_sched_switch *ctx)
 	if (!cost)
 		return 0;
 	cost->ns += ran;
-	/* mW · ns = 10^-12 J */
-	cost->microjoules = cost->ns / 1000 * milliwatts / 1000000;
+	/* mW · us = 10^-9 J */
+	cost->microjoules = cost->ns / 1000 * milliwatts / 1000;
 	return 0;
 }
 

@@ -18,8 +18,12 @@ struct {
 	__type(value, __u64);
 } started SEC(".maps");
 
-/* Slot n counts what took from 2^n to 2^(n+1) nanoseconds. */
-__u64 slots[SLOTS] = {};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32); /* n: what took from 2^n to 2^(n+1) nanoseconds */
+	__type(value, __u64);
+} slots SEC(".maps");
 
 SEC("fentry/vfs_read")
 int BPF_PROG(read_begins)
@@ -33,7 +37,7 @@ int BPF_PROG(read_begins)
 SEC("fexit/vfs_read")
 int BPF_PROG(read_ends)
 {
-	__u64 id = bpf_get_current_pid_tgid(), *start, took;
+	__u64 id = bpf_get_current_pid_tgid(), *start, *count, took;
 	__u32 slot = 0;
 
 	start = bpf_map_lookup_elem(&started, &id);
@@ -47,8 +51,9 @@ int BPF_PROG(read_ends)
 			break;
 		slot = i + 1;
 	}
-	if (slot < SLOTS)
-		__sync_fetch_and_add(&slots[slot], 1);
+	count = bpf_map_lookup_elem(&slots, &slot);
+	if (count)
+		__sync_fetch_and_add(count, 1);
 	return 0;
 }
 
