@@ -13,8 +13,9 @@ export interface DiagnosticNote {
  * compared in tests, sent to an editor and rendered in one place ({@link renderDiagnostic}).
  *
  * Codes: E10xx preprocessor, E11xx parser, E12xx types and declarations, E13xx code generation, E14xx C that skep or
- * eBPF does not have; E2xxx verifier; E30xx ELF, E31xx BTF, E32xx CO-RE, E33xx assembler, E34xx programs and maps of an
- * object, E35xx linking; E4xxx virtual machine; E5xxx kernel; E6xxx files of captures; E7xxx command line; E8xxx runtime.
+ * eBPF does not have; E15xx the language of one-liners; E16xx probes in TypeScript; E2xxx verifier; E30xx ELF, E31xx BTF,
+ * E32xx CO-RE, E33xx assembler, E34xx programs and maps of an object, E35xx linking; E4xxx virtual machine; E5xxx kernel;
+ * E6xxx files of captures; E7xxx command line; E8xxx runtime.
  */
 export interface Diagnostic {
   readonly code: string;

@@ -55,7 +55,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
     summary: 'Compile if needed, load, attach, and show events until it is over',
-    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    argument: { name: 'file', summary: 'C source, ELF object, or probes in TypeScript', required: true },
     trailing: { name: 'command', summary: 'run this and end with it' },
     options: [
       home,
@@ -87,6 +87,10 @@ export const COMMANDS: readonly Command[] = [
       {
         line: 'skep run examples/opens.bpf.c --home vm',
         does: 'the same in the virtual machine, over the recording that lies beside',
+      },
+      {
+        line: 'skep run examples/typescript/opensnoop.ts -- cat /etc/hostname',
+        does: 'a program written in TypeScript',
       },
       { line: 'skep run examples/exits.bpf.c --duration 10s -o jsonl', does: 'ten seconds of events as JSON lines' },
     ],

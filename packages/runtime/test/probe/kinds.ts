@@ -54,6 +54,7 @@ const mine = perCpuArray({ value: 'u32' });
 const nets = lpm({ addr: 'ipv4', value: { why: 'u8', since: 'u64' } });
 const lat = histogram({ key: { who: 'char[16]', cpu: 'u8' }, unit: 'ns' });
 const all = histogram({ unit: 'ns' });
+const seen = hash({ key: 'u32', value: 'u64', max: 64 });
 const total = counter();
 const sent = events({ a: 'u32', b: 'i64', text: 'char[32]', on: 'bool', net: 'ipv4', at: 'kptr' }, { size: 65536 });
 const LIMIT = 4 * 1024;
@@ -129,6 +130,8 @@ uretprobe('/bin/bash:readline', (c) => {
   sent.emit({ a: tid(), b: 0n, text: uptr(c.ret).str(32), on: true, net: 0, at: kptr(c.ret) });
 });
 perf({ frequency: 99 }, () => {
+  if (!seen.has(tid())) seen.set(tid(), now());
+  else if (task().real_parent.tgid === 1) seen.delete(tid());
   mine.set(0, (mine.get(0) ?? 0) + 1);
   const s = slots.get(random() & 3);
   if (s && s.n > Kind.A) slots.set(1, { n: s.n + 1, t: s.t });
