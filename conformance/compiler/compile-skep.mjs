@@ -19,7 +19,7 @@ import { cacheDir } from './corpus.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Milliseconds for one file. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** The compiler as its sources are now, in one file: what others change during the run does not matter. */
 export async function snapshot() {
