@@ -22,7 +22,7 @@ export const END = { size: 24 } as const;
 export const RING_MAP = 'skep_recorder';
 export const LOST_MAP = 'skep_lost';
 /** Bytes of the recorder's ring. */
-export const RING_SIZE = 4 << 20;
+export const RING_SIZE = 16 << 20;
 
 /** Room for what a helper read: the smallest that fits is reserved. Longer readings are not recorded. */
-export const SIZE_CLASSES = [64, 256, 1024, 4096] as const;
+export const SIZE_CLASSES = [8, 64, 256, 1024, 4096] as const;

@@ -25,23 +25,23 @@ describe.skipIf(!permission.ok)(
       const said: string[] = [];
       await executeRecord({
         path,
-        tools: ['open', 'execsnoop', 'killsnoop'],
+        tools: ['exec'],
         command: ['/bin/sh', '-c', 'cat /etc/hostname; kill -0 $$'],
         duration: undefined,
         io: { ...quiet, err: (text) => said.push(text) },
       });
-      expect(said.join('')).toMatch(/opensnoop: recorded \d+ runs/);
+      expect(said.join('')).toMatch(/exitsnoop: recorded \d+ runs/);
       const one = await replayed(path, 'execsnoop', 'jsonl');
       expect(one).toMatch(/"args":"[^"]*cat \/etc\/hostname"/);
-      expect(one).not.toMatch(/"path"/);
+      expect(one).not.toMatch(/"tool"/);
       const lines = (await replayed(path, undefined, 'jsonl'))
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line));
-      expect(new Set(lines.map((line) => line.tool))).toEqual(new Set(['opensnoop', 'execsnoop', 'killsnoop']));
+      expect(new Set(lines.map((line) => line.tool))).toEqual(new Set(['execsnoop', 'exitsnoop']));
       const { tools } = JSON.parse(await replayed(path, undefined, 'json'));
       expect(tools.execsnoop.summary.events).toBe(one.trimEnd().split('\n').length);
-      expect(await replayed(path, undefined, 'table')).toMatch(/── opensnoop ──\nPID/);
+      expect(await replayed(path, undefined, 'table')).toMatch(/── exitsnoop ──\nPCOMM/);
     });
 
     it('refuses tools that there are not, here or in the recording', async () => {
@@ -49,7 +49,7 @@ describe.skipIf(!permission.ok)(
       const path = join(scratch, 'none.skep');
       const call = { path, command: ['true'], duration: undefined, io };
       await expect(executeRecord({ ...call, tools: ['opnesnoop'] })).rejects.toThrow(/E9021/);
-      await executeRecord({ ...call, tools: ['killsnoop'] });
+      await executeRecord({ ...call, tools: ['exitsnoop'] });
       await expect(replayed(path, 'opensnoop', 'jsonl')).rejects.toThrow(/E9021/);
     });
   },
