@@ -101,7 +101,9 @@ async function rings(peer) {
   let last;
   // Of 32 bits: numbers beyond are objects, and would be what is measured.
   const sumOf = ({ memory: { u32 }, places, count }) => {
-    for (let i = 0; i < 2 * count; i += 2) sum = (sum + u32[(places[i] + 8) >> 2] + places[i + 1]) | 0;
+    let here = 0;
+    for (let i = 0; i < 2 * count; i += 2) here = (here + u32[(places[i] + 8) >> 2] + places[i + 1]) | 0;
+    sum = (sum + here) | 0;
   };
   for (let i = 0; i < rounds + 2; i++) {
     theirs.push(...numbers(peer, 'ring', path, String(EVENTS), '3').map(([ns]) => ns));
