@@ -173,18 +173,22 @@ function checkMapForProgram(map: MapInfo, program: Program, insn: number): void 
     throw new Refusal('Sleepable programs can only use array, hash, ringbuf and local storage maps', insn);
 }
 
+/** Names of the kernel's own structs in a value: members of it, variables of a section, elements of arrays of either. */
 function specialFieldNames(map: MapInfo, program: Program): Set<string> {
   const names = new Set<string>();
   const { btf } = program.input;
   if (btf === undefined || map.valueType === 0) return names;
-  const type = btf.type(btf.resolve(map.valueType));
-  if (type.kind !== 'struct') return names;
-  for (const member of type.members) {
-    const inner = btf.resolve(member.type);
-    if (inner !== 0) {
-      const name = btf.name(inner);
-      if (name.startsWith('bpf_')) names.add(name);
-    }
+  const seen = new Set<number>();
+  const left = [map.valueType];
+  for (let id = left.pop(); id !== undefined; id = left.pop()) {
+    const resolved = btf.resolve(id);
+    if (resolved === 0 || seen.has(resolved)) continue;
+    seen.add(resolved);
+    const type = btf.type(resolved);
+    if (type.kind === 'array' || type.kind === 'var') left.push(type.type);
+    else if (type.kind === 'datasec') left.push(...type.vars.map((one) => one.type));
+    else if (type.kind === 'struct' && type.name.startsWith('bpf_')) names.add(type.name);
+    else if (type.kind === 'struct') left.push(...type.members.map((one) => one.type));
   }
   return names;
 }
