@@ -20,6 +20,8 @@ export interface CompileOptions {
   readonly includes?: readonly string[];
   /** Directories searched for `#include`, before the built-in headers. */
   readonly includePaths?: readonly string[];
+  /** Directories searched behind these, in whose files nothing is warned of, as after `-isystem`. */
+  readonly systemPaths?: readonly string[];
   /** Directories searched behind the built-in headers, as after `-idirafter`. */
   readonly includePathsAfter?: readonly string[];
   /** The text of a file, undefined when there is none. Without it, programs can include built-in headers only. */
