@@ -63,6 +63,12 @@ export const COMMANDS: readonly Command[] = [
       { flags: '--pcap', value: 'file', summary: 'run on the packets of this file (pcap, pcapng)' },
       { flags: '--write', value: 'file', summary: 'with --pcap: write the packets that go on' },
       { flags: '--record', value: 'file', summary: 'write what the programs see to this recording (kernel only)' },
+      { flags: '--cost', summary: 'say what the programs and skep itself cost' },
+      {
+        flags: '--max-cpu',
+        value: 'share',
+        summary: 'attach only part of the time above this share of a processor: 1%',
+      },
       { flags: '--duration', value: 'time', summary: 'end after this time (5s, 500ms, 2m)', kind: 'duration' },
       { flags: '--count', value: 'n', summary: 'end after so many events', kind: 'integer' },
       { flags: '-i, --interface', value: 'name', summary: 'network interface, for XDP, tc and netkit programs' },

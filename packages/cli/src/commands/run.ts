@@ -1,4 +1,5 @@
 import { EXIT, renderDiagnostics } from '@skep/base';
+import { costWatch } from '@skep/tools';
 import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
 import {
   type AttachOptions,
@@ -64,6 +65,11 @@ export async function runProgram(call: Call, opened: Opened, extras: RunExtras =
   let writer: RowWriter | undefined;
   const people = format.kind === 'table' || format.kind === 'wide' || format.kind === 'columns';
   let maps: string[] = [];
+  const cost = costWatch({
+    ...{ cost: options.flag('cost'), maxCpu: options.text('maxCpu') },
+    ...{ name: 'skep run', err: io.err },
+  });
+  let costs = {};
   const summary = await run(
     opened.spec,
     {
@@ -95,7 +101,9 @@ export async function runProgram(call: Call, opened: Opened, extras: RunExtras =
         if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
       },
       loaded: (loaded) => extras.loaded?.(loaded),
-      started: ({ types, ring }) => {
+      ...(cost && { poll: () => cost.look() }),
+      started: ({ types, ring, loaded, control }) => {
+        cost?.start(loaded, control);
         writer = new RowWriter(columnsFor(fieldsOf(types, ring)), format, (text) => io.out(text));
         if (ring !== undefined || !people) writer.head();
       },
@@ -104,13 +112,14 @@ export async function runProgram(call: Call, opened: Opened, extras: RunExtras =
       },
       trace: (text) => io.out(text.endsWith('\n') ? text : `${text}\n`),
       ended: (loaded) => {
+        costs = cost?.end() ?? {};
         maps = extras.ended?.(loaded) ?? mapTexts(loaded);
       },
     },
   );
   const write = options.text('write');
   if (packets && write !== undefined) writePacketFile(write, packets.interfaces, forwarded);
-  const report = { ...reportOf(summary), compileMs: opened.time };
+  const report = { ...reportOf(summary), ...costs, compileMs: opened.time };
   writer?.end(report);
   if (people) for (const text of maps) io.out(text);
   if (format.kind !== 'json') printSummary(io, summary, opened.time);
