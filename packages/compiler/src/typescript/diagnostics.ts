@@ -301,3 +301,12 @@ export function notForUser(name: string, span: Span): Diagnostic {
 export function needsTypes(what: string, span: Span): Diagnostic {
   return error('E1647', `${what} needs the types of a kernel, and none are at hand`, span, 'give its BTF');
 }
+
+export function noTask(name: string, span: Span): Diagnostic {
+  return error(
+    'E1648',
+    `\`${name}()\` asks for a process, and a packet has none`,
+    span,
+    'note it where the process is seen (`cgroup`, a tracepoint), in a map that the packet can be looked up in',
+  );
+}

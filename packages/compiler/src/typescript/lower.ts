@@ -1230,6 +1230,9 @@ class Lowering {
   }
 
   private fact(name: Fact, node: Node): Value {
+    // Packets belong to nobody; newer kernels allow some of it.
+    if (/^(xdp|tcx|cgroup_skb)\b/.test(this.context?.section ?? '') && NEEDS_TASK.has(name))
+      this.fail(say.noTask(name, this.span(node)));
     const now = (type: Type, c: string): Value => {
       const kept = this.name(name);
       this.emit(`${cTypeOf(type)} ${kept} = ${c};`);
@@ -1817,6 +1820,8 @@ class Lowering {
 }
 
 const PARAM_TEXT = 64;
+/** What is asked of the process that a program runs for. */
+const NEEDS_TASK: ReadonlySet<Fact> = new Set<Fact>(['pid', 'tid', 'uid', 'gid', 'comm', 'cgroupId', 'task']);
 /** Bytes of texts that are compared with each other. */
 const COMPARED = 64;
 

@@ -79,6 +79,7 @@ const BODIES: readonly (readonly [string, string, string])[] = [
 ];
 
 const FILES: readonly (readonly [string, string, string])[] = [
+  [`${HEAD}xdp((p) => { hits.add(pid()); return Xdp.Pass; });`, 'E1648', 'pid()'],
   ['const x = ;', 'E1600', ';'],
   ["import { hash } from 'skep/probe';", 'E1601', 'i'],
   ["import * as skep from 'skep/probe';", 'E1602', '* as skep'],

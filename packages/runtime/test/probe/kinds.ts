@@ -130,7 +130,7 @@ uretprobe('/bin/bash:readline', (c) => {
   sent.emit({ a: tid(), b: 0n, text: uptr(c.ret).str(32), on: true, net: 0, at: kptr(c.ret) });
 });
 perf({ frequency: 99 }, () => {
-  if (!seen.has(tid())) seen.set(tid(), now());
+  if (!seen.has(tid()) && cgroupId() > 0n) seen.set(tid(), now());
   else if (task().real_parent.tgid === 1) seen.delete(tid());
   mine.set(0, (mine.get(0) ?? 0) + 1);
   const s = slots.get(random() & 3);
@@ -169,7 +169,7 @@ xdp((p) => {
     const w = k.who;
     if (w === 'a') return Xdp.Tx;
   }
-  byPair.set({ a: 1, b: 3, class: 'abc' }, { n: cgroupId(), who: comm(), net: 5, ptr: uptr(5n), int: -3, ok: true });
+  byPair.set({ a: 1, b: 3, class: 'abc' }, { n: now(), who: 'xdp', net: 5, ptr: uptr(5n), int: -3, ok: true });
   switch (p.length % 3) {
     case 0:
       return Xdp.Drop;
