@@ -110,17 +110,21 @@ function shareReturns(func: Func): boolean {
 const MAX_EVALUATED = 4;
 
 /**
- * Leads an edge past a block that does nothing but decide, when the arguments of the edge already say how: what `&&`
- * and `||` in a value leave behind.
+ * Leads an edge past a block that does nothing but decide, when the arguments of the edge already say how (what `&&`
+ * and `||` in a value leave behind), or a decision on the way to it (a pointer is looked at twice). The second matters to
+ * verifiers too: those before Linux 6.2 do not know that memory from a ring buffer, once found not to be NULL, stays so.
  */
 function threadJumps(func: Func): boolean {
   const candidates = findPassages(func);
   if (candidates.size === 0) return false;
   let changed = false;
+  const entered = onlyEntries(func);
   for (const block of func.blocks) {
     for (const target of targetsOf(block.term)) {
       for (let steps = 0; steps < 8; steps++) {
-        const through = candidates.has(target.block) ? lookThrough(target) : undefined;
+        const through = candidates.has(target.block)
+          ? lookThrough(target, decisionsBefore(block, target, entered))
+          : undefined;
         if (through === undefined || through.block === target.block) break;
         if (through.block === candidates.get(target.block)) break;
         // Its own way on is no longer the one behind which its values are used.
@@ -128,6 +132,7 @@ function threadJumps(func: Func): boolean {
         passNotes(block, target, through.block);
         target.block = through.block;
         target.args = through.args;
+        entered.delete(through.block);
         changed = true;
       }
     }
@@ -203,8 +208,73 @@ function passNotes(from: Block, edge: Target, next: Block): void {
   }
 }
 
+/** A condition and how it was decided. */
+interface Decision {
+  readonly condition: Value;
+  readonly holds: boolean;
+}
+
+/** How far back decisions are looked for. */
+const MAX_DECISIONS = 6;
+
+/** Blocks that are entered by one edge only, with the block that it comes from. */
+function onlyEntries(func: Func): Map<Block, Block> {
+  const found = new Map<Block, Block>();
+  const several = new Set<Block>([func.blocks[0]!]);
+  for (const block of func.blocks) {
+    for (const target of targetsOf(block.term)) {
+      if (found.has(target.block)) several.add(target.block);
+      found.set(target.block, block);
+    }
+  }
+  for (const block of several) found.delete(block);
+  return found;
+}
+
+/** What was decided on the only way to an edge of `block`, the last first. */
+function decisionsBefore(block: Block, edge: Target, entered: ReadonlyMap<Block, Block>): Decision[] {
+  const found: Decision[] = [];
+  for (let at: Block | undefined = block, way = edge, i = 0; at !== undefined && i < MAX_DECISIONS; i++) {
+    const { term } = at;
+    if (term.kind === 'branch' && term.then.block !== term.else.block) {
+      found.push({ condition: term.condition, holds: term.then.block === way.block });
+    }
+    const before = entered.get(at);
+    const into: Target | undefined = before && targetsOf(before.term).find((one) => one.block === at);
+    if (into === undefined) break;
+    way = into;
+    at = before;
+  }
+  return found;
+}
+
+/** The same comparison, or its opposite. `anew`: what the block computes itself; it may have had other values before. */
+function decidedBefore(
+  condition: Value,
+  decisions: readonly Decision[],
+  valueIn: (value: Value) => Value,
+  anew: ReadonlySet<Value>,
+): boolean | undefined {
+  const here = anew.has(condition);
+  if (condition.kind === 'compare' && (anew.has(condition.a) || anew.has(condition.b))) return undefined;
+  for (const one of decisions) {
+    if (one.condition === condition && !here) return one.holds;
+    if (condition.kind !== 'compare' || one.condition.kind !== 'compare') continue;
+    const known = one.condition;
+    const [a, b] = here ? [valueIn(condition.a), valueIn(condition.b)] : [condition.a, condition.b];
+    if (!isSame(a, known.a) || !isSame(b, known.b)) continue;
+    if (condition.op === known.op) return one.holds;
+    if ((condition.op === 'eq' && known.op === 'ne') || (condition.op === 'ne' && known.op === 'eq')) return !one.holds;
+  }
+  return undefined;
+}
+
+function isSame(a: Value, b: Value): boolean {
+  return a === b || (a.kind === 'const' && b.kind === 'const' && a.type === b.type && a.value === b.value);
+}
+
 /** Where an edge ends up after the block that it enters, if that is sure. */
-function lookThrough(edge: Target): Target | undefined {
+function lookThrough(edge: Target, decisions: readonly Decision[]): Target | undefined {
   const { block } = edge;
   const values = new Map<Value, Value>();
   for (const [i, param] of block.params.entries()) values.set(param, edge.args[i]!);
@@ -215,16 +285,23 @@ function lookThrough(edge: Target): Target | undefined {
     if (result === undefined) unknown.add(inst);
     else values.set(inst, result);
   }
-  const next = decided(block.term, valueIn);
+  const next = decided(block.term, valueIn, decisions, unknown);
   if (next === undefined || next.block === block || next.args.some((arg) => unknown.has(arg))) return undefined;
   return { block: next.block, args: next.args.map(valueIn) };
 }
 
-function decided(term: Terminator, valueIn: (value: Value) => Value): Target | undefined {
+function decided(
+  term: Terminator,
+  valueIn: (value: Value) => Value,
+  decisions: readonly Decision[],
+  anew: ReadonlySet<Value>,
+): Target | undefined {
   if (term.kind === 'jump') return term.target;
   if (term.kind === 'branch') {
     const condition = valueIn(term.condition);
-    return condition.kind !== 'const' ? undefined : condition.value === 1n ? term.then : term.else;
+    const holds =
+      condition.kind === 'const' ? condition.value === 1n : decidedBefore(condition, decisions, valueIn, anew);
+    return holds === undefined ? undefined : holds ? term.then : term.else;
   }
   if (term.kind !== 'switch') return undefined;
   const value = valueIn(term.value);
