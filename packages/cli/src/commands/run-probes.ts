@@ -21,16 +21,12 @@ export async function executeProbes(call: Call): Promise<number> {
   const over = new AbortController();
   const [frequency] = probe.file.probes.probes.flatMap((one) => one.frequency ?? []);
   const run = () =>
-    runProgram(
-      call,
-      { ...probe.file, spec: probe.spec },
-      {
-        globals: {},
-        ...(frequency !== undefined && { frequency }),
-        loaded: (loaded) => probe.connect(loaded, over.signal),
-        ended: () => countTexts(probe),
-      },
-    );
+    runProgram(call, () => ({ ...probe.file, spec: probe.spec }), {
+      globals: {},
+      ...(frequency !== undefined && { frequency }),
+      loaded: (loaded) => probe.connect(loaded, over.signal),
+      ended: () => countTexts(probe),
+    });
   try {
     return await run();
   } finally {

@@ -34,7 +34,7 @@ export async function execute(call: Call): Promise<number> {
     const { executeProbes } = await import('./run-probes.ts');
     return explained(call, () => executeProbes(call));
   }
-  return explained(call, () => runProgram(call, openArgument(call)));
+  return explained(call, () => runProgram(call, () => openArgument(call)));
 }
 
 /** What differs for programs that are not from C. */
@@ -48,9 +48,10 @@ export interface RunExtras extends AttachOptions {
 }
 
 /** Runs a program with the options of the command line. */
-export async function runProgram(call: Call, opened: Opened, extras: RunExtras = {}): Promise<number> {
+export async function runProgram(call: Call, open: () => Opened, extras: RunExtras = {}): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
+  const opened = open();
   const file = call.args[0]!;
   const named = options.text('replay');
   const wanted = options.text('home') as HomeName;
