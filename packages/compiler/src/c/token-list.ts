@@ -56,8 +56,8 @@ export class TokenList {
     if (kind === T.Identifier || kind >= FIRST_KEYWORD) return nameText(this.values[i]!);
     if (kind === T.Eof || kind === T.Pragma) return '';
     const made = this.values[i]!;
-    if (made > 0) return this.texts[made - 1]!;
-    return PUNCTUATORS[kind] ?? this.files[this.fileIndexes[i]!]!.text.slice(this.starts[i]!, this.ends[i]!);
+    const text = made > 0 ? this.texts[made - 1] : undefined;
+    return text ?? PUNCTUATORS[kind] ?? this.files[this.fileIndexes[i]!]!.text.slice(this.starts[i]!, this.ends[i]!);
   }
 
   /** The number of the name of an identifier or keyword, equal for equal names: a key for fast tables. */

@@ -287,7 +287,10 @@ function stringArgument(p: Parser, name: string): string {
   const opened = p.at;
   p.expect(T.LParen, "'('");
   if (p.kind !== T.String) p.fail(`a string, which '${name}' takes`);
+  const span = p.span();
   const text = plainString(p);
+  // Of wide characters, or with an end in its middle: it becomes a name, of a section or in BTF.
+  if (text.includes('\0')) p.report(unsupportedAttribute(span, `${name}(${JSON.stringify(text)})`));
   p.expect(T.RParen, "')'", opened);
   return text;
 }

@@ -518,7 +518,9 @@ function asmStatement(p: Parser): Stmt {
   const inputs: AsmArgument[] = [];
   const clobbers: string[] = [];
   const labels: { name: string; label: string }[] = [];
-  for (let section = 0; section < 4 && p.accept(T.Colon); section++) {
+  // Only `asm goto` has a list of labels.
+  const sections = isGoto ? 4 : 3;
+  for (let section = 0; section < sections && p.accept(T.Colon); section++) {
     if (p.is(T.Colon) || p.is(T.RParen)) continue;
     do {
       if (section === 0) asmArgument(p, outputs, true);
