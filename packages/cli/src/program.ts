@@ -52,7 +52,11 @@ function addCommand(
     const name = `${argument.name}${argument.many ? '...' : ''}`;
     sub.argument(argument.required ? `<${name}>` : `[${name}]`, argument.summary);
   }
-  if (command.trailing) sub.usage(`[options] <${argument?.name}> [-- ${command.trailing.name}...]`);
+  if (command.trailing) {
+    const words = argument && `${argument.name}${argument.many ? '...' : ''}`;
+    const shown = words === undefined ? '' : argument!.required ? `<${words}> ` : `[${words}] `;
+    sub.usage(`[options] ${shown}[-- ${command.trailing.name}...]`);
+  }
   for (const option of command.options) sub.addOption(commanderOption(option));
   const examples = command.examples.map((one) => `  ${one.line}\n      ${one.does}`).join('\n');
   sub.addHelpText('after', EXIT_CODES);

@@ -197,7 +197,7 @@ describe('build', () => {
     expect([status, err]).toEqual([0, '']);
     expect(cli.run(['disasm', object]).out).toContain('r0 = 7');
     // How makefiles ask for the directories of headers.
-    expect(cli.run(['build', '-v', '-E', '-'], { input: '' })).toEqual({ status: 0, out: '\n', err: '' });
+    expect(cli.run(['build', '-v', '-E', '-'], { input: '' })).toEqual({ status: 0, out: '', err: '' });
     expect(cli.run(['build', '-c', '-', '-o', object], { input: 'int x = ;' }).err).toContain('--> -:1:9');
   });
 

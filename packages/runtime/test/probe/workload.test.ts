@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +79,7 @@ describe.skipIf(!permission.ok)('examples in the kernel of this machine', () => 
 
   it.skipIf(!built)('a program of Node imports the file, with the same maps and events', () => {
     const app = join(ROOT, '.cache/import-probe.mjs');
+    mkdirSync(join(ROOT, '.cache'), { recursive: true });
     writeFileSync(
       app,
       `import { readFileSync } from 'node:fs';
