@@ -113,7 +113,7 @@ function insert(
     } else if (calls[next]?.slot === slot) {
       const { ring } = calls[next++]!;
       const isReserve = view.getInt32(slot * 8 + 4, true) === RESERVE;
-      code.set(isReserve ? JNE_R0_4 : JEQ_R0_4, at + 8);
+      code.set(isReserve ? JGE_R0_4 : JEQ_R0_4, at + 8);
       code.set(COUNT, at + 16);
       references.push({ kind: 'map-value', slot: places[slot]! + 2, map: LOST_COUNTERS, offset: ring * 8 });
     }
@@ -152,7 +152,11 @@ function retarget(view: DataView, out: DataView, slot: number, places: Int32Arra
   return true;
 }
 
-const JNE_R0_4 = Uint8Array.of(0x55, 0x00, 4, 0, 0, 0, 0, 0);
+/**
+ * `if r0 >= 1 goto +4`, and not `if r0 != 0`: that is how programs ask for NULL, and verifiers before Linux 6.2 do not
+ * know that memory of a ring buffer which was found not to be NULL stays so when the program itself asks again.
+ */
+const JGE_R0_4 = Uint8Array.of(0x35, 0x00, 4, 0, 1, 0, 0, 0);
 const JEQ_R0_4 = Uint8Array.of(0x15, 0x00, 4, 0, 0, 0, 0, 0);
 /** The first two slots get the map and the counter's place from the reference. */
 const COUNT = Uint8Array.of(
