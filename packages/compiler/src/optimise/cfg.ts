@@ -25,6 +25,7 @@ export function simplifyControlFlow(func: Func): boolean {
     let again = false;
     for (const block of func.blocks) if (simplifyTerminator(block)) again = true;
     if (shareReturns(func)) again = true;
+    if (askOnce(func)) again = true;
     if (threadJumps(func)) again = true;
     if (removeUnreachable(func)) again = true;
     if (removeParams(func)) again = true;
@@ -105,6 +106,26 @@ function shareReturns(func: Func): boolean {
   }
   return true;
 }
+
+/** Decides branches that the only way to them has decided already: see {@link threadJumps} for whom. */
+function askOnce(func: Func): boolean {
+  const entered = onlyEntries(func);
+  let changed = false;
+  for (const block of func.blocks) {
+    const { term } = block;
+    const before = entered.get(block);
+    if (term.kind !== 'branch' || before === undefined) continue;
+    const edge = targetsOf(before.term).find((one) => one.block === block)!;
+    const holds = decidedBefore(term.condition, decisionsBefore(before, edge, entered), (value) => value, NOTHING_NEW);
+    if (holds === undefined) continue;
+    block.term = { kind: 'jump', target: holds ? term.then : term.else, span: term.span };
+    changed = true;
+  }
+  return changed;
+}
+
+/** What was decided before a block says nothing of what it computes itself: that was not there yet. */
+const NOTHING_NEW: ReadonlySet<Value> = new Set();
 
 /** At most this many instructions are evaluated to see where a block will lead. */
 const MAX_EVALUATED = 4;

@@ -173,6 +173,29 @@ describe('control flow', () => {
     expect(after(text, simplifyControlFlow)).toBe('return 2');
   });
 
+  it('asks once, and goes straight on where the answer is known', () => {
+    const text = `func @f(%a: i64, %b: i64): i32 global { b0:
+      %0 = eq i64 %a, 0
+      branch %0, b1, b2
+      b1: jump b2
+      b2: %1 = ne i64 %a, 0
+      branch %1, b3, b4
+      b3: return 1
+      b4: return 2 }`;
+    const text2 = after(text, simplifyControlFlow, eliminateDeadCode);
+    expect(text2.match(/i64 %a, 0/g)).toHaveLength(1);
+    expect(text2.match(/branch/g)).toHaveLength(1);
+  });
+
+  it('asks again what a loop computes anew', () => {
+    const text = `func @f(%n: i64): i64 global { b0: jump b1(%n)
+      b1(%i: i64): %0 = eq i64 %i, 0
+      branch %0, b3, b2
+      b2: %next = sub i64 %i, 1 jump b1(%next)
+      b3: return %i }`;
+    expect(after(text, simplifyControlFlow)).toMatch(/branch/);
+  });
+
   it('does not join blocks that only look alike', () => {
     const text = `func @f(%ctx: ptr context, %c: i1): i32 global { b0:
       %s = alloca 4 align 4
