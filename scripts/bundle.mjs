@@ -19,7 +19,9 @@ export async function bundle(entry, outfile) {
     platform: 'node',
     target: 'node20',
     conditions: ['skep-source'],
-    external: ['koffi'],
+    // The parser of TypeScript is large, and few runs want it.
+    external: ['koffi', '@babel/parser'],
+    supported: { 'dynamic-import': false },
     minifySyntax: true,
     minifyWhitespace: true,
     keepNames: false,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { EXIT, SkepError } from '@skep/base';
 import { bundledTypes, checkFile, kernel, kernelObject, type Loaded, openFile, SimulatedWorld, vm } from 'skep';
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../packages/cli/src/commands/index.ts';
+import { COMMANDS } from '../packages/cli/src/commands/all.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = `${root}examples/tutorial/`;

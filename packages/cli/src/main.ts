@@ -1,7 +1,7 @@
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
 import { fromClang } from './clang-options.ts';
 import type { Call, Command } from './command.ts';
-import { COMMANDS } from './commands/index.ts';
+import { CORE_COMMANDS } from './commands/index.ts';
 import { processIo } from './io.ts';
 import { buildProgram, usageExit } from './program.ts';
 import { version } from './version.ts';
@@ -14,15 +14,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   const trailing = cut < 0 ? [] : argv.slice(cut + 1);
   let call: { readonly command: Command; readonly call: Call } | undefined;
   try {
-    const program = buildProgram(COMMANDS, version, io, trailing, (command, made) => {
+    const [name, ...rest] = own;
+    const core = CORE_COMMANDS.some((one) => one.name === name);
+    const commands = core ? CORE_COMMANDS : (await import('./commands/all.ts')).COMMANDS;
+    const program = buildProgram(commands, version, io, trailing, (command, made) => {
       call = { command, call: made };
     });
     if (own.length === 0) {
       program.outputHelp();
       return EXIT.ok;
     }
-    const [name, ...rest] = own;
-    const compiles = COMMANDS.find((one) => one.name === name)?.options.some((one) => one.flags === '--cpu') ?? false;
+    const compiles = commands.find((one) => one.name === name)?.options.some((one) => one.flags === '--cpu') ?? false;
     await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
     const { execute } = await call.command.load();

@@ -1,10 +1,5 @@
 import type { Command, Option } from '../command.ts';
-import { COST_COMMAND } from './cost.ts';
 import type { LoadedKind } from './loaded.ts';
-import { RECORD_COMMAND } from './record.ts';
-import { REPLAY_COMMAND } from './replay.ts';
-import { TOOL_COMMANDS } from './tools.ts';
-import { TOP_COMMAND } from './top.ts';
 import { TRACE_COMMAND } from './trace-table.ts';
 
 const output: Option = {
@@ -50,8 +45,8 @@ const compiling: readonly Option[] = [
   },
 ];
 
-/** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [
+/** Those that do without the tools, in the order of the help. The rest is in `all.ts`: its tables bring much code along. */
+export const CORE_COMMANDS: readonly Command[] = [
   {
     name: 'run',
     summary: 'Compile if needed, load, attach, and show events until it is over',
@@ -342,11 +337,6 @@ export const COMMANDS: readonly Command[] = [
   loaded('links', 'links: which program runs where', undefined, undefined),
   loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
   TRACE_COMMAND,
-  ...TOOL_COMMANDS,
-  RECORD_COMMAND,
-  REPLAY_COMMAND,
-  TOP_COMMAND,
-  COST_COMMAND,
 ];
 
 /** A command that shows what is loaded in this kernel, by whomever. */
