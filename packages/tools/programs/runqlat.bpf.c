@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* How long tasks that could run wait for a processor: from wake-up, or from being put off, to the switch. */
 #include "tool.h"
-#include "sched.h"
+#include "run-queue.h"
 
 /* What histograms are kept for: nothing, each process, each thread, each pid namespace. */
 enum { BY_NOTHING, BY_PROCESS, BY_THREAD, BY_NAMESPACE };
@@ -14,39 +14,13 @@ struct entry {
 	char comm[16];
 };
 
-HASH(queued, 16384, __u32, __u64);
 HASH(histograms, 10240, __u32, struct entry);
 
 static const struct entry zero;
 
-static __always_inline void enqueue(struct task_struct *task)
-{
-	__u32 tid = BPF_CORE_READ(task, pid);
-	__u64 now;
-
-	if (tid == 0 || !wanted_task(task))
-		return;
-	now = bpf_ktime_get_ns();
-	bpf_map_update_elem(&queued, &tid, &now, BPF_ANY);
-}
-
 static __always_inline __u32 namespace_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, nsproxy, pid_ns_for_children, ns.inum);
-}
-
-SEC("raw_tp/sched_wakeup")
-int wakeup(struct bpf_raw_tracepoint_args *ctx)
-{
-	enqueue((struct task_struct *)ctx->args[0]);
-	return 0;
-}
-
-SEC("raw_tp/sched_wakeup_new")
-int wakeup_new(struct bpf_raw_tracepoint_args *ctx)
-{
-	enqueue((struct task_struct *)ctx->args[0]);
-	return 0;
 }
 
 SEC("raw_tp/sched_switch")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Tasks that waited for a processor longer than a limit. */
 #include "tool.h"
-#include "sched.h"
+#include "run-queue.h"
 
 /* Microseconds. */
 const volatile __u64 least = 10000;
@@ -17,32 +17,6 @@ struct event {
 };
 
 RING(events, 1 << 18);
-HASH(queued, 16384, __u32, __u64);
-
-static __always_inline void enqueue(struct task_struct *task)
-{
-	__u32 tid = BPF_CORE_READ(task, pid);
-	__u64 now;
-
-	if (tid == 0 || !wanted_task(task))
-		return;
-	now = bpf_ktime_get_ns();
-	bpf_map_update_elem(&queued, &tid, &now, BPF_ANY);
-}
-
-SEC("raw_tp/sched_wakeup")
-int wakeup(struct bpf_raw_tracepoint_args *ctx)
-{
-	enqueue((struct task_struct *)ctx->args[0]);
-	return 0;
-}
-
-SEC("raw_tp/sched_wakeup_new")
-int wakeup_new(struct bpf_raw_tracepoint_args *ctx)
-{
-	enqueue((struct task_struct *)ctx->args[0]);
-	return 0;
-}
 
 SEC("raw_tp/sched_switch")
 int sched_switch(struct bpf_raw_tracepoint_args *ctx)

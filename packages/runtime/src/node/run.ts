@@ -259,13 +259,12 @@ async function live(
   const timer = options.duration === undefined ? undefined : setTimeout(() => over.abort(), options.duration);
   // Keeps the process alive while nothing but the kernel is at work, and the recorder's ring from filling up.
   const tick = setInterval(() => recorder?.drain(), recorder ? 10 : 1000);
-  const poll = setInterval(() => observer.poll?.(loaded), observer.poll ? 100 : 2 ** 30);
-  const again = setInterval(
-    () => {
-      if (options.interval !== undefined && observer.tick?.(loaded) === false) over.abort();
-    },
-    options.interval ?? 2 ** 30,
-  );
+  const poll = observer.poll && setInterval(() => observer.poll?.(loaded), 100);
+  const { interval } = options;
+  const shown = () => {
+    if (observer.tick?.(loaded) === false) over.abort();
+  };
+  const again = interval === undefined ? undefined : setInterval(shown, interval);
   const readers = [...loaded.records]
     .filter(([name]) => name !== RING_MAP)
     .map(async ([name, records]) => {
