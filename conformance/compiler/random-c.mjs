@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * node conformance/compiler/random-c.mjs [--count 100000] [--seed 1] [--seconds N] [--batch 200] [--kernel-every 50]
+ * node conformance/compiler/random-c.mjs [--count 100000] [--seed 1] [--seconds N] [--batch 200] [--kernel-every 50] [--fewer]
  *
  * Random C programs: what skep makes of them against what gcc -O0 makes of them. The compiler is bundled from its
  * sources first, so that a change during the run does not matter. Ends with 1 where anything differed.
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '1e9' },
     batch: { type: 'string', default: '200' },
     'kernel-every': { type: 'string', default: '50' },
+    fewer: { type: 'boolean', default: false },
   },
 });
 
@@ -43,6 +44,7 @@ const report = check({
   seconds: Number(values.seconds),
   batch: Number(values.batch),
   kernelEvery: Number(values['kernel-every']),
+  fewer: values.fewer,
   log: (/** @type {string} */ line) => console.log(line),
 });
 for (const one of report.differences) console.log(one);
