@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { arch } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { inflateSync } from 'node:zlib';
 import { cString, hex, suggest } from '@skep/base';
 import { executableUnreadable, noSuchBinary, noSuchUsdt, noSuchUserFunction } from './diagnostics.ts';
 import { SymbolList } from './symbols/symbol-table.ts';
@@ -136,6 +137,18 @@ export class Executable {
     return note && hex(note.data);
   }
 
+  /** The bytes of a section, uncompressed; undefined when there is none, or it is compressed in a way that Node cannot undo. */
+  section(name: string): Buffer | undefined {
+    const section = this.sections.find((one) => one.name === name && one.type !== SHT_NOBITS);
+    const data = section && this.read(section.offset, section.size);
+    if (!section || !data || (section.flags & SHF_COMPRESSED) === 0) return data;
+    try {
+      return data.readUInt32LE(0) === ELFCOMPRESS_ZLIB ? inflateSync(data.subarray(24)) : undefined;
+    } catch {
+      return this.fail(`its section ${name} is damaged`);
+    }
+  }
+
   close(): void {
     closeSync(this.fd);
   }
@@ -177,19 +190,26 @@ export class Executable {
     return undefined;
   }
 
-  private debugFiles(): string[] {
+  /** Where the separate file with debugging symbols may lie; in the named directories first. */
+  debugFiles(directories: readonly string[] = []): string[] {
     const id = this.buildId();
     const real = realpathSync(this.path);
-    const link = this.sectionData('.gnu_debuglink');
+    const link = this.section('.gnu_debuglink');
     const linked = link && cString(link);
     return [
+      ...directories.flatMap((one) => [
+        ...(id === undefined ? [] : [join(one, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`)]),
+        ...(linked ? [join(one, linked)] : []),
+        join(one, `${basename(real)}.debug`),
+      ]),
       ...(id === undefined ? [] : [`/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`]),
       ...(linked ? [join(dirname(real), linked), join(dirname(real), '.debug', linked)] : []),
       ...(linked ? [join('/usr/lib/debug', dirname(real), linked)] : []),
     ].filter((path) => path !== real);
   }
 
-  private offsetOf(address: number): number | undefined {
+  /** Of an address, as symbols are given, the offset into the file. */
+  offsetOf(address: number): number | undefined {
     const segment = this.segments.find((one) => address >= one.address && address < one.address + one.size);
     return segment && address - segment.address + segment.offset;
   }
@@ -231,7 +251,7 @@ export class Executable {
   }
 
   private notes(name: string): { name: string; type: number; data: Buffer }[] {
-    const section = this.sectionData(name);
+    const section = this.section(name);
     const found: { name: string; type: number; data: Buffer }[] = [];
     for (let at = 0; section && at + 12 <= section.length; ) {
       const nameSize = section.readUInt32LE(at);
@@ -245,11 +265,6 @@ export class Executable {
       at = data + align4(dataSize);
     }
     return found;
-  }
-
-  private sectionData(name: string): Buffer | undefined {
-    const section = this.sections.find((one) => one.name === name && one.type !== SHT_NOBITS);
-    return section && this.read(section.offset, section.size);
   }
 
   private readSegments(header: Buffer): Segment[] {
@@ -281,6 +296,7 @@ export class Executable {
     return Array.from({ length: count }, (_, i) => ({
       name: cString(names.subarray(Math.min(table.readUInt32LE(i * 64), names.length))),
       type: table.readUInt32LE(i * 64 + 4),
+      flags: number(i, 8),
       address: number(i, 16),
       offset: number(i, 24),
       size: number(i, 32),
@@ -367,6 +383,7 @@ const LIBRARY_DIRECTORIES = [`/lib/${TRIPLET}`, `/usr/lib/${TRIPLET}`, '/lib64',
 interface Section {
   readonly name: string;
   readonly type: number;
+  readonly flags: number;
   readonly address: number;
   readonly offset: number;
   readonly size: number;
@@ -391,6 +408,8 @@ interface ElfSymbol {
 
 const PT_LOAD = 1;
 const SHT_NOBITS = 8;
+const SHF_COMPRESSED = 0x800;
+const ELFCOMPRESS_ZLIB = 1;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
 const NT_GNU_BUILD_ID = 3;

@@ -1,6 +1,7 @@
 export { btfFeatures } from './bpf/btf-features.ts';
 export { loadBtf } from './bpf/btf-load.ts';
 export { bpf, returned } from './bpf/call.ts';
+export { openDebugInfo } from './debug-file.ts';
 export { KernelError, ProgramRefused } from './diagnostics.ts';
 export { doctor, type Permission, permitted, type Report } from './doctor.ts';
 export { Executable, findBinary, type UsdtPlace } from './executable.ts';
@@ -26,7 +27,9 @@ export {
   type KprobeOptions,
   syscallFunction,
 } from './link/kprobe.ts';
+export { attachLirc } from './link/lirc.ts';
 export { Link, type Via } from './link/link.ts';
+export { attachLwt, type LwtOptions } from './link/lwt.ts';
 export { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
 export { attachNetns } from './link/netns.ts';
 export {

@@ -30,6 +30,12 @@ export const notElf = (name: string, why: string) =>
   error('E3001', `${name} is no ELF object: ${why}`, 'give the object that a BPF compiler wrote (-target bpf, -c)');
 export const elfUnsupported = (what: string, help: string) => error('E3002', `unsupported ELF file: ${what}`, help);
 export const elfCorrupt = (what: string) => error('E3003', `damaged ELF file: ${what}`, REBUILD);
+export const dwarfCorrupt = (what: string) =>
+  error(
+    'E3004',
+    `damaged debug information: ${what}`,
+    'compile the program again with -g, or name it without its arguments',
+  );
 
 // BTF
 

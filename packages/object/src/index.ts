@@ -11,6 +11,16 @@ export { typesCompatible } from './core/compatible.ts';
 export { POISON_HELPER } from './core/patch.ts';
 export * from './core/relocate.ts';
 export { aboutFile } from './diagnostics.ts';
+export * from './dwarf/debug-info.ts';
+export {
+  type DebugMember,
+  type DebugRecord,
+  type DebugType,
+  plainDebugType,
+  showDebugType,
+  sizeOfDebugType,
+} from './dwarf/types.ts';
+export type { DebugSections } from './dwarf/unit.ts';
 export * from './elf/constants.ts';
 export type * from './elf/model.ts';
 export * from './elf/read.ts';
