@@ -1,0 +1,203 @@
+import { SkepError } from '@skep/base';
+import * as say from '../diagnostics.ts';
+import { bare, type Expression, type Node } from '../syntax.ts';
+import { BOOLEAN, describe, numberOf, type Type, UNDEFINED } from '../types.ts';
+import { binaryOperation, sameSign } from './arithmetic.ts';
+import { callExpression } from './calls.ts';
+import { condition, isUndefined } from './conditions.ts';
+import type { Lowering } from './lowering.ts';
+import { memberExpression } from './members.ts';
+import { castC, constantValue, cTypeOf, type Value, wide } from './value.ts';
+import { effectOf } from './variables.ts';
+
+export function expression(l: Lowering, given: Expression, isStatement = false): Value {
+  const node = bare(given);
+  switch (node.type) {
+    case 'NumericLiteral':
+      if (!Number.isSafeInteger(node.value)) l.fail(say.unsupported('float', l.span(node)));
+      return constantValue(node.value);
+    case 'BigIntLiteral':
+      return constantValue(BigInt(node.value));
+    case 'BooleanLiteral':
+    case 'StringLiteral':
+      return constantValue(node.value);
+    case 'NullLiteral':
+      return { type: UNDEFINED, c: '' };
+    case 'Identifier':
+      return identifier(l, node);
+    case 'UnaryExpression':
+      return unaryExpression(l, node);
+    case 'BinaryExpression': {
+      if (node.left.type === 'PrivateName') l.fail(say.unsupported('operator', l.span(node)));
+      if (node.operator === '==' || node.operator === '!=') l.fail(say.unsupported('loose', l.span(node)));
+      if (node.operator === '===' || node.operator === '!==') {
+        const [a, b] = [bare(node.left as Expression), bare(node.right)];
+        if (isUndefined(a) || isUndefined(b)) return { type: BOOLEAN, c: condition(l, node).c };
+      }
+      const left = expression(l, node.left as Expression);
+      const right = expression(l, node.right);
+      return binaryOperation(l, node.operator, left, right, node, node.left as Expression, node.right);
+    }
+    case 'LogicalExpression':
+      if (node.operator === '??') return orElse(l, node);
+      return { type: BOOLEAN, c: condition(l, node).c };
+    case 'ConditionalExpression':
+      return conditionalExpression(l, node);
+    case 'MemberExpression':
+    case 'OptionalMemberExpression':
+      return memberExpression(l, node);
+    case 'CallExpression':
+    case 'OptionalCallExpression':
+      return callExpression(l, node, isStatement);
+    case 'AssignmentExpression':
+    case 'UpdateExpression':
+      if (!isStatement) l.fail(say.unsupported('assignment', l.span(node)));
+      effectOf(l, node);
+      return { type: UNDEFINED, c: '' };
+    case 'TemplateLiteral':
+    case 'TaggedTemplateExpression':
+      return l.fail(say.unsupported('text', l.span(node)));
+    case 'ArrowFunctionExpression':
+    case 'FunctionExpression':
+      return l.fail(say.unsupported('nested', l.span(node)));
+    case 'ArrayExpression':
+    case 'ObjectExpression':
+    case 'ClassExpression':
+    case 'RegExpLiteral':
+      return l.fail(say.unsupported('allocation', l.span(node)));
+    case 'NewExpression':
+    case 'ThisExpression':
+    case 'Super':
+      return l.fail(say.unsupported('this', l.span(node)));
+    case 'AwaitExpression':
+    case 'YieldExpression':
+      return l.fail(say.unsupported('async', l.span(node)));
+    case 'SequenceExpression':
+      return l.fail(say.unsupported('operator', l.span(node), 'a comma'));
+    default:
+      return l.fail(say.unsupported('operator', l.span(node), node.type));
+  }
+}
+
+export function identifier(l: Lowering, node: Expression & { type: 'Identifier' }): Value {
+  const local = l.local(node.name);
+  if (local?.kind === 'broken') throw new SkepError([]);
+  if (local)
+    return local.value.ok !== undefined && l.known.has(local) ? { ...local.value, ok: undefined } : local.value;
+  if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
+  const binding = l.shared.module.bindings.get(node.name);
+  if (binding?.kind === 'constant') {
+    if (typeof binding.value === 'number' && !Number.isSafeInteger(binding.value))
+      l.fail(say.unsupported('float', l.span(node)));
+    return constantValue(binding.value);
+  }
+  if (binding?.kind === 'variable') l.fail(say.unsupported('closure', l.span(node), `\`${node.name}\``));
+  if (binding?.kind === 'foreign') l.fail(say.otherModule(node.name, l.span(node)));
+  if (binding) l.fail(say.wrongType(`\`${node.name}\` itself`, 'a value', l.span(node)));
+  if (GLOBALS.has(node.name)) l.fail(say.unsupported('library', l.span(node), `\`${node.name}\``));
+  return l.fail(l.unknown(node.name, node));
+}
+
+export function unaryExpression(l: Lowering, node: Expression & { type: 'UnaryExpression' }): Value {
+  switch (node.operator) {
+    case '!':
+      return { type: BOOLEAN, c: condition(l, node).c };
+    case '-': {
+      const value = l.defined(expression(l, node.argument), 'this', node.argument);
+      if (typeof value.constant === 'number' || typeof value.constant === 'bigint')
+        return constantValue(-value.constant);
+      if (value.type.kind === 'bigint') return { type: { kind: 'bigint', signed: true }, c: `(-(s64)(${value.c}))` };
+      const number = l.number(value, node.argument);
+      const { min, max } = number.type as Type & { kind: 'number' };
+      return { type: { kind: 'number', min: -max, max: -min }, c: `(-${wide(number.c)})` };
+    }
+    case '+':
+      return l.number(expression(l, node.argument), node.argument);
+    case '~': {
+      const value = l.defined(expression(l, node.argument), 'this', node.argument);
+      if (value.type.kind === 'bigint') return { type: value.type, c: `(~(${value.c}))` };
+      return { type: numberOf(32, true), c: `((s64)(s32)~(u32)(${l.number(value, node.argument).c}))` };
+    }
+    default:
+      return l.fail(say.unsupported('this', l.span(node), `\`${node.operator}\``));
+  }
+}
+
+export function orElse(l: Lowering, node: Expression & { type: 'LogicalExpression' }): Value {
+  const left = expression(l, node.left);
+  if (left.ok === undefined) return left;
+  const { value: right, lines } = l.aside(() => expression(l, node.right));
+  if (left.type.kind !== right.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(left.type.kind))
+    l.fail(say.wrongType(describe(right.type), describe(left.type), l.span(node.right)));
+  const type = joinedType(l, left, right, node);
+  const c = l.name('or');
+  l.emit(`${cTypeOf(type)} ${c};`);
+  l.emit(`if (${left.ok}) ${c} = ${left.c};`);
+  l.emit('else {');
+  l.lines.push(...lines);
+  l.emit(`${c} = ${l.defined(right, 'the right side', node.right).c};`);
+  l.emit('}');
+  return { type, c };
+}
+
+export function conditionalExpression(l: Lowering, node: Expression & { type: 'ConditionalExpression' }): Value {
+  const test = condition(l, node.test);
+  const before = new Set(l.known);
+  for (const one of test.whenTrue) l.known.add(one);
+  const yes = l.aside(() => l.defined(expression(l, node.consequent), 'this', node.consequent));
+  l.known = new Set(before);
+  for (const one of test.whenFalse) l.known.add(one);
+  const no = l.aside(() => l.defined(expression(l, node.alternate), 'this', node.alternate));
+  l.known = before;
+  const [a, b] = [yes.value, no.value];
+  if (a.type.kind !== b.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(a.type.kind))
+    l.fail(say.wrongType(describe(b.type), describe(a.type), l.span(node.alternate)));
+  const type = joinedType(l, a, b, node);
+  if (yes.lines.length === 0 && no.lines.length === 0)
+    return { type, c: `(${test.c} ? ${castC(type, a.c)} : ${castC(type, b.c)})` };
+  const c = l.name('either');
+  l.emit(`${cTypeOf(type)} ${c};`);
+  l.emit(`if (${test.c}) {`);
+  l.lines.push(...yes.lines, `${c} = ${a.c};`, '} else {', ...no.lines, `${c} = ${b.c};`, '}');
+  return { type, c };
+}
+
+export function joinedType(l: Lowering, a: Value, b: Value, node: Node): Type {
+  if (a.type.kind === 'number' && b.type.kind === 'number')
+    return { kind: 'number', min: Math.min(a.type.min, b.type.min), max: Math.max(a.type.max, b.type.max) };
+  if (a.type.kind === 'bigint') return { kind: 'bigint', signed: sameSign(l, a, b, node) };
+  return a.type;
+}
+
+export const GLOBALS: ReadonlySet<string> = new Set([
+  'Math',
+  'BigInt',
+  'Number',
+  'String',
+  'Boolean',
+  'Object',
+  'Array',
+  'JSON',
+  'Date',
+  'Map',
+  'Set',
+  'Promise',
+  'console',
+  'process',
+  'globalThis',
+  'Symbol',
+  'RegExp',
+  'Error',
+  'setTimeout',
+  'setInterval',
+  'parseInt',
+  'parseFloat',
+  'isNaN',
+  'fetch',
+  'performance',
+  'NaN',
+  'Infinity',
+  'structuredClone',
+  'Buffer',
+  'require',
+]);

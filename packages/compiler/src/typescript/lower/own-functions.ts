@@ -1,0 +1,68 @@
+import type { Binding } from '../declarations.ts';
+import * as say from '../diagnostics.ts';
+import type { Call, OptionalCall } from '../syntax.ts';
+import { describe, NUMBER, UNDEFINED } from '../types.ts';
+import { lowerBody } from './body.ts';
+import { safe } from './c-names.ts';
+import { argumentsOf } from './calls.ts';
+import { expression } from './expressions.ts';
+import { Lowering } from './lowering.ts';
+import { cTypeOf, type Value } from './value.ts';
+
+/** A function of the module, as a static one for the types that it is called with here. */
+export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }, node: Call | OptionalCall): Value {
+  const { name, node: definition } = binding;
+  const given = argumentsOf(l, node).map((one) => ({
+    node: one,
+    value: l.defined(expression(l, one), 'the argument', one),
+  }));
+  const required = definition.params.filter((one) => one.type === 'Identifier' && !one.optional);
+  if (given.length !== definition.params.length || required.length !== definition.params.length)
+    l.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, l.span(node)));
+  const types = given.map(({ value, node: at }) => {
+    const { kind } = value.type;
+    if (kind === 'number') return NUMBER;
+    if (kind === 'bigint' || kind === 'boolean' || kind === 'pointer') return value.type;
+    if (kind === 'kernel' && !value.c.startsWith('@')) return value.type;
+    return l.fail(
+      say.wrongType(
+        describe(value.type),
+        'a number, bigint, boolean, address or kernel struct as an argument',
+        l.span(at),
+      ),
+    );
+  });
+  const key = `${name}(${types.map((one) => JSON.stringify(one)).join()})`;
+  let made = l.shared.functions.get(key);
+  if (made?.busy) l.fail(say.unsupported('recursion', l.span(node), `\`${name}\``));
+  if (made === undefined) {
+    const c = `${safe(name)}__${l.shared.functions.size}`;
+    l.shared.functions.set(key, { name: c, result: undefined, busy: true });
+    const lowering = new Lowering(l.shared, undefined, name);
+    const params = definition.params.map((one, i) => {
+      if (one.type !== 'Identifier') return l.fail(say.unsupported('destructuring', l.span(one)));
+      const type = types[i]!;
+      lowering.bind(one.name, { kind: 'const', value: { type, c: safe(one.name) } });
+      return `${type.kind === 'kernel' ? `${type.tag} *` : `${cTypeOf(type)} `}${safe(one.name)}`;
+    });
+    const ends = lowerBody(lowering, definition);
+    const result = lowering.result ?? UNDEFINED;
+    if (result.kind !== 'undefined' && !ends)
+      l.shared.diagnostics.add(say.noReturn(`\`${name}\``, `a ${describe(result)}`, l.span(definition)));
+    l.shared.texts.push(
+      `static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${params.join(', ') || 'void'})\n{\n${lowering.lines.join('\n')}\n}\n`,
+    );
+    made = { name: c, result, busy: false };
+    l.shared.functions.set(key, made);
+    l.at(node);
+  }
+  const call = `${made.name}(${given.map(({ value }) => value.c).join(', ')})`;
+  const { result } = made;
+  if (result === undefined || result.kind === 'undefined') {
+    l.emit(`${call};`);
+    return { type: UNDEFINED, c: '' };
+  }
+  const kept = l.name(name);
+  l.emit(`${cTypeOf(result)} ${kept} = ${call};`);
+  return { type: result, c: kept };
+}
