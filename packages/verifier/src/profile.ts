@@ -21,6 +21,8 @@ export interface KernelProfile {
   readonly signedProducts: boolean;
   /** Sums and differences have unsigned ranges also where all of them wrap around (Linux 6.17). */
   readonly wrappedSums: boolean;
+  /** Links to numbers survive negative constants, subtractions and 32-bit arithmetic (Linux 7.0, and in 6.18 by now). */
+  readonly linkedSteps: boolean;
   /** A range that shares one value with the known bits is that value (after Linux 6.18, and in 6.18 by now). */
   readonly singleValues: boolean;
   /** What an exit would leak is said of the instruction, and checked for tail calls and packet loads alike (Linux 6.13). */
@@ -53,6 +55,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: false,
     signedProducts: false,
     wrappedSums: false,
+    linkedSteps: false,
     singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
@@ -73,6 +76,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: false,
     signedProducts: false,
     wrappedSums: false,
+    linkedSteps: false,
     singleValues: false,
     leakTexts: false,
     sleepSummaries: false,
@@ -93,6 +97,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     negation: true,
     signedProducts: true,
     wrappedSums: true,
+    linkedSteps: true,
     singleValues: true,
     leakTexts: true,
     sleepSummaries: true,

@@ -99,6 +99,33 @@ describe('verdicts', () => {
     expect(check(goto32, { kernel: '6.1' })).toMatchObject({ accepted: false, kernelMessage: 'unknown opcode 06' });
   });
 
+  it('checks the distance of a linked number from those it is linked to', () => {
+    const text = (step: string): string =>
+      `call 7; r1 = r0; ${step}; if r1 > 7 goto +4; r2 = r10; r2 += -8; r2 += r1; r0 = 0; r0 = 0; exit`;
+    const refusal = (offset: string) => ({
+      accepted: false,
+      kernelMessage: `fp pointer offset ${offset} is not allowed`,
+    });
+    expect(check(text('r1 += 0x40000000'), { kernel: '6.12' })).toMatchObject(refusal('1073741824'));
+    expect(check(text('r1 -= 2147483647'), { kernel: '6.12' }).accepted).toBe(true);
+    expect(check(text('r1 -= 2147483647'), { kernel: '6.18' })).toMatchObject(refusal('-2147483647'));
+    expect(check(text('r1 += -2147483648'), { kernel: '6.18' })).toMatchObject(refusal('-2147483648'));
+    expect(check(text('r1 += 0x40000000; r1 += 1'), { kernel: '6.18' }).accepted).toBe(true);
+  });
+
+  it('counts the stack of saves around a helper that only some programs have in line', () => {
+    const text =
+      '*(u64 *)(r10 - 512) = 0; call pc+2; r0 = 1; exit; *(u64 *)(r10 - 8) = r1; call 8; r1 = *(u64 *)(r10 - 8); exit';
+    const CGROUP_SKB = 8;
+    for (const kernel of ['6.12', '6.18'] as const) {
+      expect(check(text, { kernel })).toMatchObject({ accepted: true, stackDepth: [512, 0] });
+      expect(check(text, { kernel, type: CGROUP_SKB })).toMatchObject({
+        accepted: false,
+        kernelMessage: 'combined stack size of 2 calls is 528. Too large',
+      });
+    }
+  });
+
   it('gives up within its budget instead of hanging', () => {
     const verdict = check('r0 = 0; r0 += 1; if r0 < 300000 goto -2; exit', { type: KPROBE, budget: { time: 20 } });
     expect(verdict).toMatchObject({ accepted: false, decided: false, code: 'E2000' });

@@ -27,7 +27,18 @@ import {
   SCALAR,
   typeName,
 } from '../state/kinds.ts';
-import { ADD_CONST, isConst, isConst32, known, type Reg, setUnbounded, setUnbounded32, unknown } from '../state/reg.ts';
+import {
+  ADD_CONST,
+  ADD_CONST32,
+  ADD_CONST64,
+  isConst,
+  isConst32,
+  known,
+  type Reg,
+  setUnbounded,
+  setUnbounded32,
+  unknown,
+} from '../state/reg.ts';
 import { mapBounds } from './memory.ts';
 import { commitMask, planMask, sanitizeScalar } from './sanitize.ts';
 
@@ -356,25 +367,27 @@ function compute(
   sanitizeScalar(x, op, dst);
   const result = d.clone();
   arithmetic(result, op, s, wide);
-  if (
-    x.privileged &&
-    !x.kernel.early &&
-    op === OP.add &&
-    wide &&
-    result.id !== 0 &&
-    isConst(s) &&
-    !(fromReg && src === dst) &&
-    !(result.id & ADD_CONST) &&
-    s.vh === 0 &&
-    s.vl >= 0
-  ) {
-    result.id |= ADD_CONST;
-    result.off = s.vl;
-  } else {
+  const step =
+    x.privileged && !x.kernel.early && d.id !== 0 && !(d.id & ADD_CONST) && !(fromReg && src === dst)
+      ? linkedStep(x, d, s, op, wide)
+      : undefined;
+  if (step === undefined) {
     result.id = 0;
     result.off = 0;
+  } else {
+    result.id |= wide ? ADD_CONST64 : ADD_CONST32;
+    result.off = step;
   }
   return result;
+}
+
+/** How far a number moves away from those that it is linked to; undefined where the link ends. */
+function linkedStep(x: Explorer, before: Reg, s: Reg, op: number, wide: boolean): number | undefined {
+  if (!x.kernel.linkedSteps) return op === OP.add && wide && isConst(s) && s.vh === 0 && s.vl >= 0 ? s.vl : undefined;
+  if (op !== OP.add && op !== OP.sub) return undefined;
+  if (wide ? !isConst(s) || s.vh !== s.vl >> 31 : !isConst32(s) || before.uxh !== 0) return undefined;
+  if (op === OP.add) return s.vl;
+  return s.vl === -2147483648 ? undefined : -s.vl | 0;
 }
 
 /** `-1 or 0` is followed as two values: the idiom of masks from comparisons. */
@@ -507,7 +520,7 @@ function smallSum(off: number, l: number, h: number): number | undefined {
 function saneOffset(x: Explorer, r: Reg, type: number): void {
   if (isConst(r) && !between(r.vl, r.vh))
     x.refuse(`math between ${typeName(type)} pointer and ${signedText(r.vl, r.vh)} is not allowed`);
-  if (r.type !== SCALAR && (r.off >= MAX_VAR_OFF || r.off <= -MAX_VAR_OFF))
+  if (r.off >= MAX_VAR_OFF || r.off <= -MAX_VAR_OFF)
     x.refuse(`${typeName(type)} pointer offset ${r.off} is not allowed`);
   if (r.snl === 0 && r.snh === -2147483648)
     x.refuse(`math between ${typeName(type)} pointer and register with unbounded min value is not allowed`);

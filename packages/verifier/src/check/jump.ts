@@ -3,7 +3,7 @@
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { decide, flip, JMP, refine, refineEarly } from '../number/branch.ts';
-import { sync } from '../number/range.ts';
+import { sync, zeroExtend } from '../number/range.ts';
 import { add } from '../number/scalar.ts';
 import { MAP } from '../program/maps.ts';
 import { Slot } from '../state/frame.ts';
@@ -26,7 +26,7 @@ import {
   PTR_TO_XDP_SOCK,
   SCALAR,
 } from '../state/kinds.ts';
-import { ADD_CONST, isConst, isConst32, known, type Reg } from '../state/reg.ts';
+import { ADD_CONST, ADD_CONST32, isConst, isConst32, known, type Reg } from '../state/reg.ts';
 import { DST_IS_STACK, type Linked, SRC_IS_STACK, type State } from '../state/state.ts';
 import { isTrusted } from './btf-access.ts';
 import { mayPointToLock } from './fields.ts';
@@ -91,7 +91,7 @@ export function checkJump(x: Explorer): void {
   const regs = here.frame.regs;
   const other = taken.frame.regs;
   if (early && d.type === SCALAR && s.type === SCALAR) {
-    forkEarly(here, taken, d, s, op, wide, fromReg, dst, src, linked);
+    forkEarly(x, taken, d, s, op, wide, fromReg, dst, src, linked);
   } else if (d.type === SCALAR && s.type === SCALAR) {
     const same = fromReg && src === dst;
     const td = d.clone();
@@ -105,22 +105,22 @@ export function checkJump(x: Explorer): void {
       other[src] = ts;
       regs[src] = fs;
       if (fs.id !== 0) {
-        syncLinked(here, fs, linked);
-        syncLinked(taken, ts, linked);
+        syncLinked(x, here, fs, linked);
+        syncLinked(x, taken, ts, linked);
       }
     }
     if (regs[dst]!.id !== 0) {
-      syncLinked(here, regs[dst]!, linked);
-      syncLinked(taken, other[dst]!, linked);
+      syncLinked(x, here, regs[dst]!, linked);
+      syncLinked(x, taken, other[dst]!, linked);
     }
   } else {
     if (fromReg && s.type === SCALAR && s.id !== 0) {
-      syncLinked(here, s, linked);
-      syncLinked(taken, s, linked);
+      syncLinked(x, here, s, linked);
+      syncLinked(x, taken, s, linked);
     }
     if (d.type === SCALAR && d.id !== 0) {
-      syncLinked(here, d, linked);
-      syncLinked(taken, d, linked);
+      syncLinked(x, here, d, linked);
+      syncLinked(x, taken, d, linked);
     }
   }
   if (
@@ -156,7 +156,7 @@ function decideEarly(d: Reg, s: Reg, op: number, wide: boolean): number {
 }
 
 function forkEarly(
-  here: State,
+  x: Explorer,
   taken: State,
   d: Reg,
   s: Reg,
@@ -168,6 +168,7 @@ function forkEarly(
   linked: readonly Linked[],
 ): void {
   const constant = wide ? isConst : isConst32;
+  const here = x.state;
   const regs = here.frame.regs;
   const other = taken.frame.regs;
   if (constant(s)) {
@@ -192,8 +193,8 @@ function forkEarly(
   }
   for (const r of fromReg ? [src, dst] : [dst]) {
     if (regs[r]!.id === 0) continue;
-    syncLinked(here, regs[r]!, linked);
-    syncLinked(taken, other[r]!, linked);
+    syncLinked(x, here, regs[r]!, linked);
+    syncLinked(x, taken, other[r]!, linked);
   }
 }
 
@@ -307,19 +308,23 @@ function collectLinked(x: Explorer, id: number, into: Linked[]): void {
   }
 }
 
-function syncLinked(state: State, from: Reg, linked: readonly Linked[]): void {
+function syncLinked(x: Explorer, state: State, from: Reg, linked: readonly Linked[]): void {
   for (const one of linked) {
     const frame = state.frames[one.frame]!;
     const reg = one.register ? frame.regs[one.index]! : frame.stack[one.index]!.reg;
     if (reg === from || reg.type !== SCALAR || (reg.id & ~ADD_CONST) !== (from.id & ~ADD_CONST)) continue;
+    // Steps of different widths wrap around at different places.
+    if (((reg.id ^ from.id) & ADD_CONST) === ADD_CONST) continue;
     let now: Reg;
     if ((!(reg.id & ADD_CONST) && !(from.id & ADD_CONST)) || reg.off === from.off) now = from;
     else {
       now = from.clone();
       now.off = reg.off;
       now.id = reg.id;
-      add(now, known((reg.off - from.off) | 0));
-      sync(now);
+      const distance = reg.off - from.off;
+      add(now, known(distance | 0, Math.floor(distance / 4294967296)));
+      if ((reg.id | from.id) & ADD_CONST32) zeroExtend(now);
+      if (x.kernel.linkedSteps) sync(now);
     }
     if (one.register) frame.regs[one.index] = now;
     else frame.stack[one.index] = new Slot(frame.stack[one.index]!.kinds, now);

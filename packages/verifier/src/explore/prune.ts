@@ -271,8 +271,7 @@ function regSafe(
     case SCALAR:
       if (!precise && x.privileged && exact === 'prune') return true;
       if (x.exploreAluLimits) return sameButIds(old, cur) && ids.sameScalar(old.id, cur.id);
-      if (old.id & ADD_CONST && !(cur.id & ADD_CONST)) return false;
-      if (old.id !== 0 && !(old.id & ADD_CONST) && cur.id & ADD_CONST) return false;
+      if (old.id !== 0 && (old.id & ADD_CONST) !== (cur.id & ADD_CONST)) return false;
       if (old.id & ADD_CONST && old.off !== cur.off) return false;
       if (!ids.sameScalar(old.id, cur.id)) return false;
       return within(old, cur);

@@ -9,8 +9,13 @@ import type { Program, Subprogram } from './program.ts';
 const STORE = 0x7b;
 const LOAD = 0x79;
 const CALLER_SAVED = 0b111111;
-/** Helpers that the kernel puts in line on x86-64 and arm64: bpf_get_smp_processor_id. */
-const INLINE_HELPERS = new Set([8]);
+/** The helper that the kernel puts in line on x86-64 and arm64. */
+const BPF_FUNC_get_smp_processor_id = 8;
+/**
+ * Types of programs that have it in its plain form (`bpf_get_raw_smp_processor_id_proto`), which is called: socket
+ * filters, cgroups, streams of sockets, flow dissectors, struct_ops, netfilter. Measured on 6.18 by their stack depth.
+ */
+const CALLED_IN_TYPES = new Set([1, 8, 9, 13, 14, 15, 16, 18, 20, 21, 22, 23, 25, 27, 30, 32]);
 const INLINE_KFUNCS = new Set(['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast']);
 /** Below all offsets. */
 const NOWHERE = -32768;
@@ -69,7 +74,7 @@ export function removeFastcalls(program: Program): void {
     let any = false;
     for (let i = sub.start; i < sub.end && !any; i++)
       any = program.fastcallPattern[i] === 1 && (program.isHelperCall(i) || program.isKfuncCall(i));
-    if (any && !sub.keepFastcallStack) sub.stackDepth = -sub.fastcallOff;
+    if (any && !sub.keepFastcallStack) sub.stackDepth = 0 - sub.fastcallOff;
   }
 }
 
@@ -84,7 +89,7 @@ export function callSummary(program: Program, slot: number, kernelBtf: Btf | und
     return {
       parameters: proto.args.length,
       isVoid: (proto.result ?? 'RET_VOID') === 'RET_VOID',
-      fastcall: INLINE_HELPERS.has(id),
+      fastcall: id === BPF_FUNC_get_smp_processor_id && !CALLED_IN_TYPES.has(program.input.type),
     };
   }
   const name = program.kfuncName(slot);

@@ -2,8 +2,10 @@ import type { Btf } from '@skep/object';
 import type { MapInfo } from '../program/maps.ts';
 import { NOT_INIT, SCALAR } from './kinds.ts';
 
-/** Set in {@link Reg.id} of a scalar that is another one plus {@link Reg.off}. */
-export const ADD_CONST = 1 << 30;
+/** Set in {@link Reg.id} of a scalar that is another one plus {@link Reg.off}, by 64-bit or by 32-bit arithmetic. */
+export const ADD_CONST64 = 1 << 30;
+export const ADD_CONST32 = 1 << 29;
+export const ADD_CONST = ADD_CONST64 | ADD_CONST32;
 
 /**
  * What is known of a register or of a spilled one. States share registers: one that is in a state is never changed, a
