@@ -163,3 +163,10 @@ export function unknownParameter(name: string, names: readonly string[]): Diagno
         : 'declare it: `const opt = params({ … })`',
   };
 }
+
+export const onlyForProbes = (flags: string): Diagnostic => ({
+  code: 'E7026',
+  severity: 'error',
+  message: `\`${flags}\` is for probes, and this is a script`,
+  help: 'say it in the script: `/tid == 42/`, `printf("%s", strftime("%T", nsecs))`',
+});

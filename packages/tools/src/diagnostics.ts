@@ -1,4 +1,4 @@
-import type { Diagnostic } from '@skep/base';
+import type { Diagnostic, Span } from '@skep/base';
 
 /** E90xx: what the tools refuse. One function a code. */
 
@@ -181,5 +181,18 @@ export function noWay(pattern: string, remedy: string): Diagnostic {
     severity: 'error',
     message: `\`${pattern}\` is in the kernel, and this kernel has no probes for its functions (kprobes)`,
     help: `${remedy}${remedy === '' ? '' : '; '}tracepoints (t:CATEGORY:NAME), libraries and programs can be watched here`,
+  };
+}
+
+export function badSpec(message: string, span: Span, help: string): Diagnostic {
+  return { code: 'E9014', severity: 'error', message, span, help };
+}
+
+export function nothingToCount(): Diagnostic {
+  return {
+    code: 'E9015',
+    severity: 'error',
+    message: '`skep argdist` is not told what to count',
+    help: "give -C to count values, or -H for a histogram: `skep argdist -C 'p:c:write(int fd):int:fd'`",
   };
 }

@@ -1,3 +1,4 @@
+export { areProbes } from './bcc/trace-spec.ts';
 export { type CompareCall, executeCompare } from './cost/compare.ts';
 export { CostWatch, costWatch } from './cost/watch.ts';
 export { executeTool, type ToolCall } from './frame/execute.ts';
@@ -8,5 +9,6 @@ export type { Tool, ToolOption } from './frame/tool.ts';
 export { executeRecord, GROUPS, type RecordCall } from './record/record-tools.ts';
 export { executeReplay, type ReplayCall } from './record/replay-tools.ts';
 export { TOOLS } from './tools/index.ts';
+export { PROBES_ONLY, traceTool } from './tools/trace.ts';
 export { executeTop, type TopCall } from './top/top.ts';
 export * from './trace/index.ts';

@@ -5,10 +5,12 @@ import { RECORD_COMMAND } from './record.ts';
 import { REPLAY_COMMAND } from './replay.ts';
 import { TOOL_COMMANDS } from './tools.ts';
 import { TOP_COMMAND } from './top.ts';
+import { TRACE_COMMAND } from './trace-table.ts';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   ...CORE_COMMANDS,
+  TRACE_COMMAND,
   ...TOOL_COMMANDS,
   RECORD_COMMAND,
   REPLAY_COMMAND,

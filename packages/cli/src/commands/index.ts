@@ -1,6 +1,5 @@
 import type { Command, Option } from '../command.ts';
 import type { LoadedKind } from './loaded.ts';
-import { TRACE_COMMAND } from './trace-table.ts';
 
 const output: Option = {
   flags: '-o, --output',
@@ -336,7 +335,6 @@ export const CORE_COMMANDS: readonly Command[] = [
   loaded('map', 'maps', 'entries, typed where the map has types', 'skep map dump 7 -o json'),
   loaded('links', 'links: which program runs where', undefined, undefined),
   loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
-  TRACE_COMMAND,
 ];
 
 /** A command that shows what is loaded in this kernel, by whomever. */

@@ -1,14 +1,21 @@
+import { PROBES_ONLY } from '@skep/tools';
 import type { Command } from '../command.ts';
 
 /** `skep trace`, for the table of commands. */
 export const TRACE_COMMAND: Command = {
   name: 'trace',
-  summary: 'Run a script of the bpftrace language',
+  summary: "Run a script of the bpftrace language, or probes as bcc's trace has them",
   description:
     'The script is the argument, a file, or - for stdin; what follows are its parameters $1, $2 …, and behind -- its ' +
-    'options (getopt). docs/trace-language.md describes the language.',
-  argument: { name: 'script', summary: 'the script or its file, then parameters', required: false, many: true },
-  trailing: { name: 'options', summary: '--name=value, for the script' },
+    'options (getopt). docs/trace-language.md describes the language. What has no braces is a probe, with a filter and a ' +
+    'format, and behind -- stands a command; docs/tools.md describes these.',
+  argument: {
+    name: 'script',
+    summary: 'the script or its file, then parameters; or probes',
+    required: false,
+    many: true,
+  },
+  trailing: { name: 'options', summary: '--name=value, for the script; a command, for probes' },
   options: [
     {
       flags: '--home',
@@ -36,16 +43,23 @@ export const TRACE_COMMAND: Command = {
       choices: ['c'],
     },
     { flags: '-q, --quiet', summary: 'do not say how many probes are attached' },
-    { flags: '-v, --verbose', summary: 'say more' },
+    { flags: '-v, --verbose', summary: 'say more; with -l, what probes give and what structs have' },
     { flags: '-k, --helper-errors', summary: 'tell when a helper of the kernel fails: bad addresses, missing entries' },
     { flags: '--unsafe', summary: 'allow what changes something: system(), signal(), override(), write_user()' },
     { flags: '--no-warnings', summary: 'show no warnings' },
     { flags: '-d, --dry-run', summary: 'compile, and end' },
+    {
+      flags: '--debuginfo',
+      value: 'directory',
+      summary: 'look here for debug information that was split off programs',
+      many: true,
+    },
     { flags: '--include', value: 'header', summary: 'a C header in front of the script', many: true },
     { flags: '--mode', value: 'mode', summary: 'run test or bench probes only', choices: ['test', 'bench'] },
     { flags: '--test', summary: 'as --mode test' },
     { flags: '--bench', summary: 'as --mode bench' },
     { flags: '--probe-filter', value: 'regexp', summary: 'only probes whose name matches' },
+    ...PROBES_ONLY.map((one) => ({ ...one, summary: `probes: ${one.summary}` })),
   ],
   examples: [
     { line: `skep trace 'BEGIN { printf("hello\\n"); }' --home vm`, does: 'needs no root, and no Linux' },
@@ -54,6 +68,7 @@ export const TRACE_COMMAND: Command = {
       does: 'which programs open files, counted until Ctrl-C',
     },
     { line: `skep trace -l 'tracepoint:sched:*'`, does: 'what there is to trace' },
+    { line: `skep trace 'c:open "%s", arg1' -- cat /etc/hostname`, does: 'calls of a function, with an argument' },
   ],
   load: () => import('./trace.ts'),
 };

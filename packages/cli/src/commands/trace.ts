@@ -1,10 +1,21 @@
-import { renderDiagnostics } from '@skep/base';
-import { executeTrace } from '@skep/tools';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
+import { areProbes, executeTool, executeTrace, optionName, PROBES_ONLY, traceTool } from '@skep/tools';
 import type { Call } from '../command.ts';
+import { onlyForProbes } from '../diagnostics.ts';
 
-/** `skep trace 'SCRIPT' | FILE.bt [parameters] [-- --option=value]` */
+/** `skep trace 'SCRIPT' | FILE.bt [parameters] [-- --option=value]`, or `skep trace PROBE… [-- COMMAND]` */
 export async function execute(call: Call): Promise<number> {
   const { options, io } = call;
+  if (options.list('expression').length === 0 && !options.flag('list') && areProbes(call.args, isFile))
+    return probes(call);
+  const misplaced = PROBES_ONLY.find(({ flags, value }) => {
+    const name = optionName(flags);
+    return value === undefined
+      ? options.flag(name)
+      : options.text(name) !== undefined || options.number(name) !== undefined;
+  });
+  if (misplaced) throw new SkepError(onlyForProbes(misplaced.flags), EXIT.usage);
   const mode = options.flag('test')
     ? 'test'
     : options.flag('bench')
@@ -30,6 +41,7 @@ export async function execute(call: Call): Promise<number> {
       pid: options.text('pid'),
       command: options.text('cmd'),
       includes: options.list('include'),
+      debugInfo: options.list('debuginfo'),
       mode,
       only: options.text('probeFilter'),
     },
@@ -40,4 +52,36 @@ export async function execute(call: Call): Promise<number> {
       diagnose: (list) => io.err(`${renderDiagnostics(list, { color: io.color })}\n`),
     },
   );
+}
+
+/** Probes of bcc's kind, with the options of this command by the names that tools have for them. */
+async function probes(call: Call): Promise<number> {
+  const { options, io } = call;
+  const path = options.text('output');
+  const file = path === undefined ? undefined : openSync(path, 'w');
+  try {
+    return await executeTool(traceTool, {
+      args: call.args,
+      trailing: call.trailing,
+      options: {
+        text(name) {
+          if (name === 'output') return options.text('format') === 'json' ? 'jsonl' : 'table';
+          return options.text(name === 'command' ? 'cmd' : name);
+        },
+        number(name) {
+          if (name === 'pid') return options.text('pid') === undefined ? undefined : Number(options.text('pid'));
+          return options.number(name === 'count' ? 'maxEvents' : name);
+        },
+        flag: (name) => options.flag(name),
+        list: (name) => options.list(name),
+      },
+      io: { ...io, out: file === undefined ? (text) => io.out(text) : (text) => writeSync(file, text) },
+    });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

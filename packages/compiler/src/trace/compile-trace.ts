@@ -35,6 +35,8 @@ export interface TraceOptions {
   readonly mode?: 'test' | 'bench' | undefined;
   /** Only probes whose name it matches, and begin and end. */
   readonly only?: RegExp | undefined;
+  /** C that every program asks first: it does nothing where `condition` is not so. `header` stands in front of all. */
+  readonly guard?: { readonly header: string; readonly condition: string };
 }
 
 /**
@@ -105,6 +107,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     clockMap,
     options.bootOffset ?? 0n,
   );
+  out.guard = options.guard;
   for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
   const programs: TraceProgram[] = [];
   const texts: string[] = [];

@@ -89,6 +89,7 @@ export class Emitter {
   program(): string {
     const { unit } = this;
     const main = this.fn;
+    if (this.out.guard) this.emit(`if (!${this.out.guard.condition}) return 0;`);
     if (unit.predicate) {
       this.at(unit.predicate.span);
       this.emit(`if (!(${this.truth(unit.predicate)})) return 0;`);

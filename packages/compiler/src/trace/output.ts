@@ -23,6 +23,8 @@ export class Output {
   /** A map that scripts under test set the time with, in place of the clock. */
   readonly clockMap: string | undefined;
   /** `import "x.bpf.c"`. */
+  /** What programs ask before they do anything. */
+  guard: TraceOptions['guard'];
   readonly imports: string[] = [];
   private readonly texts: string[] = [];
   private readonly symbols = new Map<string, string>();
@@ -80,16 +82,16 @@ export class Output {
   ): string {
     const body = programs.join('\n\n');
     return [
-      this.vmlinux || this.imports.length > 0
-        ? '#include "vmlinux.h"'
-        : '#include <linux/types.h>\n#include <linux/bpf.h>',
+    const types = this.vmlinux || this.imports.length > 0 || this.guard !== undefined;
+      types ? '#include "vmlinux.h"' : '#include <linux/types.h>\n#include <linux/bpf.h>',
       '#include <bpf/bpf_helpers.h>',
-      ...(this.vmlinux || this.imports.length > 0
+      ...(types
         ? []
         : [
             'typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64; typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;',
           ]),
       'typedef u64 skep_unaligned __attribute__((aligned(1)));',
+      ...(this.guard ? [this.guard.header] : []),
       `char LICENSE[] SEC("license") = ${JSON.stringify(this.config.license)};`,
       `struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, ${ringBytes(this.config.perf_rb_pages)}); } ${RING} SEC(".maps");`,
       `u64 ${LOST};`,

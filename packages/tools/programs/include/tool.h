@@ -5,51 +5,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "wanted.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Only this process and what descends from it; 0 means every process. */
-const volatile __u32 target_tgid = 0;
-/* Only processes of this cgroup; 0 means of every one. */
-const volatile __u64 target_cgroup = 0;
-
 /* Events for which the ring had no room. */
 __u64 lost = 0;
-
-/* How far up a process's ancestors are looked for: more generations than people start. */
-#define GENERATIONS 12
-
-static __always_inline bool descends(struct task_struct *task, __u32 tgid)
-{
-	for (int i = 0; i < GENERATIONS; i++) {
-		__u32 own = BPF_CORE_READ(task, tgid);
-
-		if (own == tgid)
-			return true;
-		if (own <= 1)
-			return false;
-		task = BPF_CORE_READ(task, real_parent);
-	}
-	return false;
-}
-
-/* Whether the current process is one that the user asked for. */
-static __always_inline bool wanted(void)
-{
-	if (target_cgroup != 0 && bpf_get_current_cgroup_id() != target_cgroup)
-		return false;
-	if (target_tgid == 0 || bpf_get_current_pid_tgid() >> 32 == target_tgid)
-		return true;
-	return descends((struct task_struct *)bpf_get_current_task(), target_tgid);
-}
-
-/* The same of another task than the current one. */
-static __always_inline bool wanted_task(struct task_struct *task)
-{
-	if (target_cgroup != 0 && BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) != target_cgroup)
-		return false;
-	return target_tgid == 0 || descends(task, target_tgid);
-}
 
 /* Room for an event in the ring `events`, or NULL, which is counted. */
 #define reserve(ring, type)                                                              \

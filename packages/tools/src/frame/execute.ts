@@ -95,7 +95,7 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     ? intervalsOf(args)
     : seconds === undefined
       ? {}
-      : intervalsOf([String(seconds)]);
+      : intervalsOf([seconds, options.number('times') ?? []].flat().map(String));
   let left = times ?? Number.POSITIVE_INFINITY;
   const inOrder = recording || session ? ordered : (loaded: Loaded) => loaded;
   const shown = (loaded: Loaded): boolean => {

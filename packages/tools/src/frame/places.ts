@@ -66,7 +66,7 @@ function inProgram(library: string, name: string, match: (text: string) => RegEx
 }
 
 /** `c` is libc, as the linker has it; a name that is no library is a program. */
-function libraryOr(name: string): string {
+export function libraryOr(name: string): string {
   try {
     return findBinary(`lib${name}`);
   } catch {

@@ -15,7 +15,7 @@ import {
 import type { Loaded, Value } from 'skep';
 import { contextColumns, withContext } from './context.ts';
 import type { Names } from './names.ts';
-import type { Display, HistogramDisplay, RowDisplay, StackDisplay, TableDisplay } from './tool.ts';
+import type { Display, HistogramDisplay, RowDisplay, SectionDisplay, StackDisplay, TableDisplay } from './tool.ts';
 
 export interface ShowOptions {
   readonly format: Format;
@@ -50,6 +50,8 @@ export function outputOf(display: Display, options: ShowOptions): Output {
       return new HistogramOutput(display, options);
     case 'stacks':
       return new StackOutput(display, options);
+    case 'sections':
+      return new SectionOutput(display, options);
   }
 }
 
@@ -203,6 +205,60 @@ class HistogramOutput implements Output {
 
 function plain(unit: string, label: string | undefined, buckets: readonly Bucket[]) {
   return { unit, label, buckets: buckets.map(({ from, to, count }) => ({ from, to, count })) };
+}
+
+class SectionOutput implements Output {
+  private readonly display: SectionDisplay;
+  private readonly options: ShowOptions;
+  private shown = 0;
+
+  constructor(display: SectionDisplay, options: ShowOptions) {
+    this.display = display;
+    this.options = options;
+  }
+
+  start(): void {
+    if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
+  }
+
+  records(): void {
+    // What these tools show stands in maps.
+  }
+
+  interval(loaded: Loaded): void {
+    const { write, format, filter } = this.options;
+    const sections = this.display.sections(loaded).map((one) => {
+      if (one.kind === 'histogram') return one;
+      const kept = filter(one.columns.map((column) => column.name));
+      return { ...one, rows: one.rows.filter(kept) };
+    });
+    const data = sections.map((one) =>
+      one.kind === 'table' ? { label: one.label, rows: one.rows } : plain(one.unit, one.label, one.buckets),
+    );
+    if (format.kind === 'json') write(`${this.shown === 0 ? '\n' : ',\n'}${toJson({ sections: data })}`);
+    else if (format.kind === 'jsonl' || format.kind === 'yaml')
+      for (const one of data) write(`${format.kind === 'yaml' ? '- ' : ''}${toJson(one)}\n`);
+    else if (format.kind !== 'none') {
+      write(`[${new Date().toTimeString().slice(0, 8)}]\n`);
+      for (const one of sections) {
+        write(`${one.label}\n`);
+        if (one.kind === 'histogram') {
+          write(histogramText(one.buckets, one.unit));
+          continue;
+        }
+        const writer = new RowWriter(fitted(one.columns, one.rows), format, (text) =>
+          write(text.replace(/^(?=.)/gm, '\t')),
+        );
+        writer.head();
+        for (const row of one.rows) writer.row(row);
+      }
+    }
+    this.shown += 1;
+  }
+
+  end(_loaded: Loaded, summary: object = {}): void {
+    if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
+  }
 }
 
 class StackOutput implements Output {

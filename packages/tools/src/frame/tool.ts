@@ -138,4 +138,19 @@ export interface StackDisplay extends Prepared {
   stacks(loaded: Loaded): readonly (StackCount & { readonly label?: string | undefined })[];
 }
 
-export type Display = RowDisplay | TableDisplay | HistogramDisplay | StackDisplay;
+/** Several tables and histograms, at the end and at each interval. */
+export interface SectionDisplay extends Prepared {
+  readonly kind: 'sections';
+  sections(loaded: Loaded): readonly Section[];
+}
+
+export type Section =
+  | {
+      readonly kind: 'table';
+      readonly label: string;
+      readonly columns: readonly Column[];
+      readonly rows: readonly Row[];
+    }
+  | { readonly kind: 'histogram'; readonly label: string; readonly unit: string; readonly buckets: readonly Bucket[] };
+
+export type Display = RowDisplay | TableDisplay | HistogramDisplay | StackDisplay | SectionDisplay;

@@ -1,4 +1,5 @@
 import type { Tool } from '../frame/tool.ts';
+import { argdist } from './argdist.ts';
 import { biolatency } from './biolatency.ts';
 import { biosnoop } from './biosnoop.ts';
 import { biotop } from './biotop.ts';
@@ -41,6 +42,7 @@ import { tcptop } from './tcptop.ts';
 
 /** Every tool, in the order of the help. */
 export const TOOLS: readonly Tool[] = [
+  argdist,
   biolatency,
   biosnoop,
   biotop,

@@ -3,7 +3,7 @@ import type { TypedMap, Value } from 'skep';
 import { intAt, keyJson, keyText, type Meanings, valueJson, valueText } from './values.ts';
 
 /** One entry of a map with what all CPUs have of it put together. */
-interface Entry {
+export interface Entry {
   readonly key: Uint8Array;
   /** Plain values: the bytes. */
   readonly bytes: Uint8Array;
@@ -26,7 +26,7 @@ export function mapText(map: TraceMap, host: TypedMap, meanings: Meanings, optio
   let entries = readEntries(map, host);
   if (options.key) entries = entries.filter((one) => sameBytes(one.key.subarray(0, options.key!.length), options.key!));
   if (entries.length === 0) return undefined;
-  sort(map, entries);
+  sortEntries(map, entries);
   if (options.top !== undefined && options.top > 0) entries = entries.slice(-options.top);
   return options.json ? json(map, entries, meanings, options) : text(map, entries, meanings, options);
 }
@@ -57,7 +57,10 @@ export function zeroMap(host: TypedMap): void {
   }
 }
 
-function readEntries(map: TraceMap, host: TypedMap): Entry[] {
+type Shape = Pick<TraceMap, 'key' | 'value' | 'bucketAt'>;
+
+/** What all CPUs have of a map. */
+export function readEntries(map: Shape, host: TypedMap): Entry[] {
   const found = new Map<string, Entry>();
   const { value: type } = map;
   for (const [rawKey, rawValue] of host.entries()) {
@@ -142,7 +145,7 @@ function addSeries(entry: Entry, type: AggregateType, bucket: bigint, values: re
 }
 
 /** Numbers by their value, histograms by how much is in them, all else by key. */
-function sort(map: TraceMap, entries: Entry[]): void {
+export function sortEntries(map: Shape, entries: Entry[]): void {
   const { value: type } = map;
   const weight = (one: Entry): bigint => {
     if (type.kind === 'aggregate') {

@@ -8,24 +8,28 @@ import {
 } from '@skep/compiler';
 import { bufferAt, bytesText, intAt, type Meanings, valueText } from './values.ts';
 
-/** The text of a format with its arguments, which lie behind each other as a tuple whose first item is the action's number. */
+/**
+ * The text of a format with its arguments, which lie behind each other as a tuple whose first item is the action's number:
+ * those from `next` on.
+ */
 export function formatText(
   format: string,
   record: TraceType & { kind: 'tuple' },
   data: DataView,
   meanings: Meanings,
+  next = 1,
 ): string {
   const { offsets } = layoutOf(record);
   let text = '';
-  let next = 1;
+  let item = next;
   for (const piece of parsePrintf(format) ?? []) {
     if (piece.kind === 'text') {
       text += fromBytes(piece.text);
       continue;
     }
-    const type = asNumber(record.items[next]!);
-    text += placeText(piece, type, data, offsets[next]!, meanings);
-    next++;
+    const type = asNumber(record.items[item]!);
+    text += placeText(piece, type, data, offsets[item]!, meanings);
+    item++;
   }
   return text;
 }
