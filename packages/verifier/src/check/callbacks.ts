@@ -118,4 +118,5 @@ export function pushAsync(x: Explorer, subprogram: number, fill: (callee: Frame)
   fill(callee);
   state.frames.push(callee);
   x.pushState(state, sub.start, x.insn);
+  x.trace?.touchAll();
 }

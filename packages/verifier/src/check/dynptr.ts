@@ -3,7 +3,6 @@ import type { Explorer } from '../explore/explorer.ts';
 import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
 import { allOf, baseOf, CONST_PTR_TO_DYNPTR, PTR_TO_MEM, PTR_TO_STACK, STACK_DYNPTR } from '../state/kinds.ts';
 import { isConst, pointer, type Reg } from '../state/reg.ts';
-import { markSlotRead } from '../state/state.ts';
 import { checkStackBounds, frameOf } from './stack.ts';
 
 export const DYNPTR = { any: 0, local: 1, ringbuf: 2, skb: 3, xdp: 4 } as const;
@@ -89,8 +88,8 @@ export function dynptrOf(x: Explorer, reg: Reg): Reg | undefined {
   if (slot === undefined || below === undefined) return undefined;
   if (slot.kinds !== allOf(STACK_DYNPTR) || slot.reg.aux2 !== 1 || below.kinds !== allOf(STACK_DYNPTR))
     return undefined;
-  markSlotRead(x.state, frame.number, index);
-  markSlotRead(x.state, frame.number, index - 1);
+  x.readSlot(frame, index);
+  x.readSlot(frame, index - 1);
   return slot.reg;
 }
 

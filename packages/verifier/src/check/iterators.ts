@@ -5,7 +5,6 @@ import { EMPTY_SLOT, Slot } from '../state/frame.ts';
 import { ITER_ACTIVE, ITER_DRAINED } from '../state/iterator.ts';
 import { allOf, MEM_RCU, PTR_TO_STACK, PTR_UNTRUSTED, STACK_ITER } from '../state/kinds.ts';
 import { isConst, known, pointer, type Reg } from '../state/reg.ts';
-import { markSlotRead } from '../state/state.ts';
 import { inRcu } from './btf-access.ts';
 import { notNull, previousEntry } from './jump.ts';
 import type { KfuncCall } from './kfuncs.ts';
@@ -51,7 +50,7 @@ export function iteratorArgument(x: Explorer, call: KfuncCall, register: number,
     if (slot.kinds !== allOf(STACK_ITER) || (n === 0) !== (slot.reg.ref !== 0) || slot.reg.btfId !== struct)
       x.refuse(`expected an initialized iter_${name} as arg #${i}`);
   }
-  for (let n = 0; n < slots; n++) markSlotRead(x.state, frame.number, index - n);
+  for (let n = 0; n < slots; n++) x.readSlot(frame, index - n);
   call.iterator = { frame: reg.aux, slot: index };
   call.ref = frame.stack[index]!.reg.ref;
   if (!call.has('iter_destroy')) return;

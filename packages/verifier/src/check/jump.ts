@@ -295,9 +295,10 @@ function collectLinked(x: Explorer, id: number, into: Linked[]): void {
   };
   for (let f = x.state.frames.length - 1; f >= 0; f--) {
     const frame = x.state.frames[f]!;
+    const live = x.live?.[x.state.frames[f + 1]?.callsite ?? x.insn] ?? -1;
     for (let r = 0; r < 10; r++) {
       const reg = frame.regs[r]!;
-      if (reg.type !== SCALAR || (reg.id & ~ADD_CONST) !== wanted) continue;
+      if (reg.type !== SCALAR || (reg.id & ~ADD_CONST) !== wanted || !(live & (1 << r))) continue;
       if (!push(f, true, r)) frame.regs[r] = unlink(reg);
     }
     for (let i = 0; i < frame.stack.length; i++) {

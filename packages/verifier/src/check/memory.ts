@@ -40,6 +40,10 @@ const SIZE = [4, 2, 1, 8];
 const MAX_VAR_OFF = 1 << 29;
 
 export function checkLoad(x: Explorer): void {
+  load(x, false);
+}
+
+function load(x: Explorer, atomic: boolean): void {
   const { program, insn } = x;
   const code = program.code[insn]!;
   const src = program.src[insn]!;
@@ -47,10 +51,10 @@ export function checkLoad(x: Explorer): void {
   const p = x.read(src);
   x.writeOnlyCheck(dst);
   const signed = (code & 0xe0) === 0x80;
-  const value = access(x, src, p, program.off[insn]!, SIZE[(code >> 3) & 3]!, 'read', -1, true, false, signed);
+  const value = access(x, src, p, program.off[insn]!, SIZE[(code >> 3) & 3]!, 'read', -1, true, atomic, signed);
   x.writeOnly(dst);
   x.set(dst, value!);
-  samePointer(x, p.type, true);
+  samePointer(x, p.type, !atomic);
 }
 
 export function checkStore(x: Explorer): void {
@@ -92,8 +96,10 @@ export function checkAtomic(x: Explorer): void {
   const dst = program.dst[insn]!;
   const off = program.off[insn]!;
   const op = program.imm[insn]!;
-  if (x.kernel.acquireRelease && (op === LOAD_ACQUIRE || op === STORE_RELEASE))
-    x.unsupported('load_acquire and store_release');
+  if (x.kernel.acquireRelease && (op === LOAD_ACQUIRE || op === STORE_RELEASE)) {
+    checkAcquireRelease(x, op);
+    return;
+  }
   if (!ATOMICS.has(op)) x.refuse(`BPF_ATOMIC uses invalid atomic opcode ${(op >>> 0).toString(16).padStart(2, '0')}`);
   const size = SIZE[(code >> 3) & 3]!;
   if (size !== 4 && size !== 8) x.refuse('invalid atomic operand size');
@@ -111,6 +117,25 @@ export function checkAtomic(x: Explorer): void {
   }
   // The address may be in the register that was just loaded.
   access(x, dst, x.frame.regs[dst]!, off, size, 'write', -1, false, true, false);
+}
+
+function checkAcquireRelease(x: Explorer, op: number): void {
+  const { program, insn, frame } = x;
+  const code = program.code[insn]!;
+  const src = program.src[insn]!;
+  const dst = program.dst[insn]!;
+  if (op === LOAD_ACQUIRE) {
+    load(x, true);
+    // The kernel looks only now: an address that was loaded over is a number.
+    const { type } = frame.regs[src]!;
+    if (NO_ATOMICS.has(type)) x.refuse(`BPF_ATOMIC loads from R${src} ${typeName(type)} is not allowed`);
+    return;
+  }
+  x.read(src);
+  const p = x.read(dst);
+  access(x, dst, p, program.off[insn]!, SIZE[(code >> 3) & 3]!, 'write', src, false, true, false);
+  samePointer(x, p.type, false);
+  if (NO_ATOMICS.has(p.type)) x.refuse(`BPF_ATOMIC stores into R${dst} ${typeName(p.type)} is not allowed`);
 }
 
 /** One instruction must not load through pointers of kinds that the kernel rewrites differently. */

@@ -243,7 +243,7 @@ function loadFixed(x: Explorer, frame: Frame, off: number, size: number, wanted:
   const step = STACK_ACCESS | (index << 3) | frame.number;
   if (!slot.spilled) {
     checkBytes(x, slot, off, size, off, size);
-    markSlotRead(x.state, frame.number, index);
+    x.readSlot(frame, index);
     if (!wanted) return undefined;
     return zeros(frame, off, off + size) ? known(0) : unknown();
   }
@@ -251,7 +251,7 @@ function loadFixed(x: Explorer, frame: Frame, off: number, size: number, wanted:
   let width = 1;
   for (let i = 7; i > 0 && slot.kindAt(i - 1) === STACK_SPILL; i--) width++;
   if (size === 8 && width === 8) {
-    markSlotRead(x.state, frame.number, index);
+    x.readSlot(frame, index);
     if (!wanted) {
       if (x.leaks(reg)) x.refuse(`leaking pointer from stack off ${off}`);
       return undefined;
@@ -260,7 +260,7 @@ function loadFixed(x: Explorer, frame: Frame, off: number, size: number, wanted:
     return reg;
   }
   if (reg.type !== SCALAR) x.refuse('invalid size of register fill');
-  markSlotRead(x.state, frame.number, index);
+  x.readSlot(frame, index);
   if (!wanted) return undefined;
   if (off % 8 === 0 && (x.kernel.early ? size === width : size <= width)) {
     const value = reg.clone();

@@ -21,7 +21,7 @@ import { Refusal } from '../refusal.ts';
 import { Frame, Slot } from '../state/frame.ts';
 import { NOT_INIT, PTR_TO_STACK, SCALAR, STACK_SPILL } from '../state/kinds.ts';
 import { pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
-import { type Linked, markRead, pathDone, State, type Step } from '../state/state.ts';
+import { type Linked, markRead, markSlotRead, pathDone, State, type Step } from '../state/state.ts';
 import { visited } from './prune.ts';
 
 export const MOST_INSNS = 1000000;
@@ -197,6 +197,12 @@ export class Explorer {
     if (reg.type === NOT_INIT) this.refuse(`R${register} !read_ok`);
     if (register !== 10 && this.live === undefined) markRead(this.state, frame.number, register);
     return reg;
+  }
+
+  /** A slot of a frame's stack is read, which logs show since Linux 6.16. */
+  readSlot(frame: Frame, index: number): void {
+    if (this.live !== undefined) this.trace?.touchSlot(index);
+    markSlotRead(this.state, frame.number, index);
   }
 
   /** Checks that a register may be written and notes that it is. */

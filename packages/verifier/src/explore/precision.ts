@@ -9,6 +9,7 @@ import { DST_IS_STACK, SRC_IS_STACK, STACK_ACCESS, type State, type Step } from 
 import type { Explorer } from './explorer.ts';
 
 const ARGUMENTS = 0b111110;
+const LOAD_ACQUIRE = 0x100;
 
 /** Registers and slots that are wanted, by frame. */
 class Wanted {
@@ -183,7 +184,8 @@ function back(x: Explorer, at: number, after: number, step: Step | undefined, wa
   const src = srcs[at]!;
   const op = code & 0xf0;
   syncLinked(step, wanted);
-  switch (code & 7) {
+  const acquires = (code & 0xe7) === 0xc3 && imms[at] === LOAD_ACQUIRE;
+  switch (acquires ? 1 : code & 7) {
     case 4:
     case 7: {
       if (!wanted.has(dst)) return true;
