@@ -48,7 +48,12 @@ const insn = (op: number, dst: number, src: number, off: number, imm: number): W
 export interface HelperInfo {
   readonly id: number;
   readonly params: readonly { readonly type: string }[];
+  /** A function of the kernel: the call is to be linked by a reference. */
+  readonly kernel?: boolean;
 }
+
+/** The type of an argument that may be a map, a pointer or a number. */
+export const ANY = 'any';
 
 export interface Shape {
   /** Addresses of maps that calls may name, with the size of key and value. */
@@ -65,6 +70,8 @@ export interface Shape {
   readonly tame?: boolean;
   /** Helpers that programs may call with arguments that mostly fit. */
   readonly helpers?: readonly HelperInfo[];
+  /** Few blocks of few instructions, so that many programs are made in a short time. */
+  readonly small?: boolean;
 }
 
 /** Bytes at r6 that programs work on; the last 80 take the registers at exit. */
@@ -73,10 +80,10 @@ const RESULTS = BUFFER - 80;
 
 /**
  * A program of blocks with jumps between them, subprograms behind it, r6 pointing to {@link BUFFER} bytes that came in
- * r1. At the end r0 … r9 but r6 are written into the buffer.
+ * r1. At the end r0 … r9 but r6 are written into the buffer, of programs that are not wild often the frame as well.
  */
 export function randomProgram(random: Random, shape: Shape): Uint8Array {
-  const subprograms = random.below(4);
+  const subprograms = shape.small ? Math.max(0, random.below(5) - 3) : random.below(4);
   const functions = [body(random, shape, true, subprograms)];
   for (let i = 0; i < subprograms; i++) functions.push(body(random, shape, false, subprograms - 1 - i));
   const starts: number[] = [];
@@ -123,18 +130,18 @@ function body(
     push(insn(0x85, 0, 1, 0, 0));
   }
   for (const register of VALUES) {
-    if (!main && !shape.tame && random.chance(60)) continue;
+    if ((!main || shape.small) && !shape.tame && random.chance(60)) continue;
     const value = random.next();
     push(insn(0x18, register, 0, 0, random.immediate()), [0, random.chance(50) ? value : (value >> 31) | 0]);
   }
   // Programs that a verifier might take read nothing that they have not written.
   if (!shape.wild) for (let at = -240; at < 0; at += 8) push(insn(0x7a, 10, 0, at, 0));
-  const blocks = 1 + random.below(8);
+  const blocks = 1 + random.below(shape.small ? 3 : 8);
   const starts: number[] = [];
   const jumps: { at: number; from: number }[] = [];
   for (let block = 0; block < blocks; block++) {
     starts.push(words.length);
-    const length = random.below(10);
+    const length = random.below(shape.small ? 7 : 10);
     for (let i = 0; i < length; i++) {
       if (callees > 0 && random.chance(6)) {
         push(insn(0xbf, 1, 6, 0, 0));
@@ -172,8 +179,17 @@ function body(
     else words[at]![0] = (words[at]![0] & 0xffff) | (distance << 16);
   }
   if (main) for (const register of VALUES) push(insn(0x7b, 6, register, RESULTS + 8 * register, 0));
+  if (main && !shape.wild && random.chance(50)) push(...foldFrame());
   push(insn(0x95, 0, 0, 0, 0));
   return { words, calls };
+}
+
+/** What the frame holds, as one number into the place that r6 has none in. */
+function foldFrame(): Word[] {
+  const words: Word[] = [insn(0xb7, 1, 0, 0, 0)];
+  for (let at = -240; at < 0; at += 8)
+    words.push(insn(0x27, 1, 0, 0, 31), insn(0x79, 2, 10, at, 0), insn(0xaf, 1, 2, 0, 0));
+  return [...words, insn(0x7b, 6, 1, RESULTS + 8 * 6, 0)];
 }
 
 function mapCall(random: Random, shape: Shape): Word[] {
@@ -212,15 +228,15 @@ function helperCall(random: Random, shape: Shape, helpers: readonly HelperInfo[]
     const register = i + 1;
     if (random.chance(4)) words.push(insn(0xbf, register, random.pick(VALUES), 0, 0));
     else if (random.chance(3)) words.push(insn(0xb7, register, 0, 0, random.immediate()));
-    else if (type === 'struct bpf_map *')
+    else if (type === 'struct bpf_map *' || (type === ANY && random.chance(15)))
       words.push(insn(0x18, register, 0, 0, random.pick(shape.maps).address), [0, 0]);
-    else if (type.endsWith('*')) {
+    else if (type.endsWith('*') || (type === ANY && random.chance(60))) {
       // The stack, the buffer, or what a helper gave before.
       words.push(insn(0xbf, register, random.pick([10, 10, 6, 6, 9]), 0, 0));
       words.push(insn(0x07, register, 0, 0, -8 * random.below(40)));
     } else words.push(insn(0xb7, register, 0, 0, random.pick([0, 1, 2, 4, 8, 16, 24, 64, 100, random.immediate()])));
   });
-  words.push(insn(0x85, 0, 0, 0, helper.id));
+  words.push(insn(0x85, 0, helper.kernel ? 2 : 0, 0, helper.id));
   if (random.chance(40)) words.push(insn(0xbf, 9, 0, 0, 0));
   return words;
 }

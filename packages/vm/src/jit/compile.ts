@@ -2,7 +2,9 @@ import { Fault } from '../fault.ts';
 import { WORDS } from '../hooks/batch.ts';
 import { HEADROOM, XdpPacket } from '../hooks/xdp.ts';
 import { illegal, interpret, located, noSwap, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
+import { FIRST_KFUNC } from '../kfuncs/index.ts';
 import type { Machine } from '../machine.ts';
+import type { VmMap } from '../maps/map.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
 import { buildFunctions, LOOP, opcode, TAIL_CALL, width } from './graph.ts';
@@ -90,9 +92,15 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
   splitting(module, outside64, outsideImport, 3);
   splitting(module, wild64, wildImport, 2);
 
+  const mapOf = (site: HelperSite): VmMap | undefined => {
+    const first = site.known(1);
+    return first?.kind === 'number' ? machine.mapsByAddress.get(first.value) : undefined;
+  };
   const slow = (site: HelperSite): void => {
     const { code: out, id } = site;
     site.save();
+    const map = id === LOOKUP || id === UPDATE || id === DELETE ? mapOf(site) : undefined;
+    site.flush(map && { 2: map.spec.keySize, ...(id === UPDATE && { 3: map.spec.valueSize }) });
     out.i32(site.slot);
     for (let register = 1; register <= argumentCount(id); register++) {
       site.get32(register);
@@ -102,6 +110,7 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
       out.op(w.I32_WRAP);
     }
     out.op1(w.CALL, helperImports.get(id)!);
+    if (map === undefined) site.reload();
     site.restore();
     out.i32(0);
     out.access(w.I64_LOAD, machine.cells);
@@ -117,9 +126,7 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
       out.op(w.UNREACHABLE);
       return;
     }
-    const first = site.known(1);
-    const map = first?.kind === 'number' ? machine.mapsByAddress.get(first.value) : undefined;
-    const layout = map?.layout;
+    const layout = mapOf(site)?.layout;
     const callback = site.known(2);
     if (id === LOOKUP && layout !== undefined && MapOperations.looksUp(layout)) maps.lookup(site, layout);
     else if (id === UPDATE && layout !== undefined && MapOperations.updates(layout)) maps.update(site, layout);
@@ -170,6 +177,11 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
     kernelLoads: program.arena || !PACKET_PROGRAMS.has(program.spec.hook?.programType ?? ''),
     deep: functions.depth === undefined || functions.depth > MAX_FRAMES,
     helper,
+    keySize: (address) => {
+      const layout = machine.mapsByAddress.get(address)?.layout;
+      return layout && MapOperations.takesWords(layout) ? layout.keySize : undefined;
+    },
+    kernelFunctions: FIRST_KFUNC,
   };
   const translated = new Map<number, Translated>();
   for (const graph of functions.graphs) {
@@ -217,6 +229,7 @@ const BATCHED: ReadonlySet<number> = new Set([
 
 const LOOKUP = 1;
 const UPDATE = 2;
+const DELETE = 3;
 const GET_CPU = 8;
 
 function helpersOf(machine: Machine, code: Int32Array): Set<number> {
@@ -248,6 +261,7 @@ function loop(
   code.op(w.VOID);
   site.checkDepth();
   site.save();
+  site.flush();
   code.i32(0);
   code.op1(w.LOCAL_SET, turn);
   code.op(w.BLOCK);
@@ -278,6 +292,7 @@ function loop(
   code.op1(w.BR_IF, 0);
   code.op(w.END);
   code.op(w.END);
+  site.reload();
   site.restore();
   code.op1(w.LOCAL_GET, turn);
   code.op(w.I64_EXTEND_U);
@@ -345,20 +360,32 @@ function entries(
 
   const repeat = new w.Code();
   setGlobals(repeat, 2);
-  repeat.op(w.LOOP);
-  repeat.op(w.VOID);
-  if (trust !== 'verified') {
-    repeat.op1(w.LOCAL_GET, 2);
-    repeat.op1(w.GLOBAL_SET, fuel);
+  // Several calls a turn: what the engine does at every turn of a loop costs as much as a short program.
+  for (const calls of [CALLS_A_TURN, 1]) {
+    repeat.op(w.BLOCK);
+    repeat.op(w.VOID);
+    repeat.op(w.LOOP);
+    repeat.op(w.VOID);
+    repeat.op1(w.LOCAL_GET, 4);
+    repeat.i32(calls);
+    repeat.op(w.I32_LT_U);
+    repeat.op1(w.BR_IF, 1);
+    for (let i = 0; i < calls; i++) {
+      if (trust !== 'verified') {
+        repeat.op1(w.LOCAL_GET, 2);
+        repeat.op1(w.GLOBAL_SET, fuel);
+      }
+      callMain(repeat);
+      repeat.op1(w.LOCAL_SET, 5);
+    }
+    repeat.op1(w.LOCAL_GET, 4);
+    repeat.i32(calls);
+    repeat.op(w.I32_SUB);
+    repeat.op1(w.LOCAL_SET, 4);
+    repeat.op1(w.BR, 0);
+    repeat.op(w.END);
+    repeat.op(w.END);
   }
-  callMain(repeat);
-  repeat.op1(w.LOCAL_SET, 5);
-  repeat.op1(w.LOCAL_GET, 4);
-  repeat.i32(1);
-  repeat.op(w.I32_SUB);
-  repeat.op1(w.LOCAL_TEE, 4);
-  repeat.op1(w.BR_IF, 0);
-  repeat.op(w.END);
   repeat.op1(w.LOCAL_GET, 5);
   repeat.op(w.END);
   add(module, 'repeat', { params: [w.I32, w.I32, w.I32, w.I32, w.I32], results: [w.I32] }, [w.I32], repeat);
@@ -378,6 +405,8 @@ function entries(
     add(module, `call${slot}`, { params: [w.I32], results: [] }, [], call);
   }
 }
+
+const CALLS_A_TURN = 16;
 
 /** `batch(table, count, context, frame, fuel, cpu)`: see {@link PacketBatch}. */
 function batchEntry(

@@ -21,7 +21,6 @@ export interface MapModule {
 export class MapOperations {
   private readonly into: MapModule;
   private readonly finds = new Map<MapLayout, number>();
-  private readonly rests = new Map<MapLayout, number>();
   private readonly updates = new Map<MapLayout, number>();
 
   constructor(into: MapModule) {
@@ -31,6 +30,12 @@ export class MapOperations {
   /** Whether {@link lookup} can do anything for a map: of tries, those of IPv4 and IPv6 addresses. */
   static looksUp(layout: MapLayout): boolean {
     return layout.kind !== 'trie' || layout.keySize === 8 || layout.keySize === 20;
+  }
+
+  /** Whether lookups in a map take the key word by word, from wherever its words are held. */
+  static takesWords(layout: MapLayout): boolean {
+    if (layout.kind === 'hash') return layout.keySize % 4 === 0 && layout.keySize <= SMALL_KEY;
+    return layout.kind === 'array' || layout.keySize === 8;
   }
 
   /** bpf_map_lookup_elem(map, key) into r0. */
@@ -46,6 +51,7 @@ export class MapOperations {
     else if (layout.kind === 'hash' && layout.keySize <= SMALL_KEY) this.probe(site, layout);
     else {
       this.save(site);
+      site.flush({ 2: layout.keySize });
       this.pointer(site, 2);
       code.op1(w.CALL, layout.kind === 'hash' ? this.find(layout) : this.longestPrefix(layout));
       this.restore(site);
@@ -92,6 +98,7 @@ export class MapOperations {
     }
     if (layout.kind === 'trie') throw new Error('tries are updated in JavaScript');
     this.save(site);
+    site.flush({ 2: layout.keySize, 3: layout.valueSize });
     this.pointer(site, 2);
     this.pointer(site, 3);
     code.op1(w.CALL, this.overwrite(layout));
@@ -144,49 +151,58 @@ export class MapOperations {
     }
   }
 
-  /** A hash table's lookup where it stands, for the first entry of the chain, which most often is the one. */
+  /** A hash table's lookup where it stands; that the first entry of the chain is not the one is rare. */
   private probe(site: HelperSite, layout: Extract<MapLayout, { kind: 'hash' }>): void {
     const { code, temporary: hash, temporary2: entry } = site;
-    const known = site.known(2);
-    const key: Operand =
-      known?.kind === 'frame'
-        ? (load, at) => {
-            code.op1(w.LOCAL_GET, site.frame);
-            code.access(load, known.value + at);
-          }
-        : (load, at) => {
-            site.get32(2);
-            code.access(load, at);
-          };
-    // Each word is read once: processors wait for a read of what several writes have just put together.
-    const whole = layout.keySize % 4 === 0;
+    const { keySize } = layout;
+    const whole = MapOperations.takesWords(layout);
     if (whole) {
-      for (let at = 0; at < layout.keySize; at += 4) {
-        key(w.I32_LOAD, at);
+      // Each word is read once: processors wait for a read of what several writes have just put together.
+      for (let at = 0; at < keySize; at += 4) {
+        site.load32(2, at);
         code.op1(w.LOCAL_SET, site.word(at / 4));
       }
-    }
-    const held: Operand = whole ? (_, at) => code.op1(w.LOCAL_GET, site.word(at / 4)) : key;
-    emitHash(code, layout.keySize, held, hash);
+    } else site.flush({ 2: keySize });
+    const key: Operand = (load, at) => {
+      if (whole) code.op1(w.LOCAL_GET, site.word(at / 4));
+      else {
+        this.pointer(site, 2);
+        code.access(load, at);
+      }
+    };
+    const own = operand(code, entry, layout.keyOffset);
+    const same = (): void => (whole ? emitSameWords(code, keySize, key, own) : emitSame(code, keySize, key, own));
+    emitHash(code, keySize, key, hash);
     this.chain(code, layout, entry);
-    code.op1(w.LOCAL_GET, entry);
-    code.op(w.IF);
-    code.op(w.I32);
-    if (whole) emitSameWords(code, layout.keySize, held, operand(code, entry, layout.keyOffset));
-    else emitSame(code, layout.keySize, key, operand(code, entry, layout.keyOffset));
-    code.op(w.IF);
-    code.op(w.I32);
-    this.found(code, layout, entry);
-    code.op(w.ELSE);
     this.save(site);
-    this.pointer(site, 2);
-    code.op1(w.LOCAL_GET, entry);
-    code.op1(w.CALL, this.rest(layout));
-    this.restore(site);
+    code.op(w.BLOCK);
+    code.op(w.I32);
+    code.op(w.BLOCK);
+    code.op(w.VOID);
+    for (const first of [true, false]) {
+      if (!first) {
+        code.op(w.LOOP);
+        code.op(w.VOID);
+        code.op1(w.LOCAL_GET, entry);
+        code.access(w.I32_LOAD, 0);
+        code.op1(w.LOCAL_SET, entry);
+      }
+      code.op1(w.LOCAL_GET, entry);
+      code.op(w.I32_EQZ);
+      code.op1(w.BR_IF, first ? 0 : 1);
+      same();
+      code.op(w.IF);
+      code.op(w.VOID);
+      this.found(code, layout, entry);
+      code.op1(w.BR, first ? 2 : 3);
+      code.op(w.END);
+    }
+    this.again(code, hash);
     code.op(w.END);
-    code.op(w.ELSE);
+    code.op(w.END);
     code.i32(0);
     code.op(w.END);
+    this.restore(site);
   }
 
   /** From the hash on the stack to the first entry of its chain, in a local. */
@@ -214,8 +230,7 @@ export class MapOperations {
 
   private element(site: HelperSite, layout: Extract<MapLayout, { kind: 'array' }>): void {
     const { code } = site;
-    this.pointer(site, 2);
-    code.access(w.I32_LOAD, 0);
+    site.load32(2, 0);
     code.op1(w.LOCAL_TEE, site.temporary);
     code.i32(layout.entries);
     code.op(w.I32_LT_U);
@@ -258,23 +273,6 @@ export class MapOperations {
     this.chain(code, layout, entry);
     this.walk(code, layout, key, layout.keySize > SMALL_KEY ? hash : undefined, entry, temporary);
     module.define(index, [w.I32, w.I32, w.I32], code);
-    return index;
-  }
-
-  /** `(key, entry) → address of the value or 0`, from the entry behind this one on. */
-  private rest(layout: Extract<MapLayout, { kind: 'hash' }>): number {
-    const known = this.rests.get(layout);
-    if (known !== undefined) return known;
-    const { module } = this.into;
-    const index = module.declare({ params: [w.I32, w.I32], results: [w.I32] });
-    this.rests.set(layout, index);
-    const code = new w.Code();
-    const [key, entry, temporary] = [0, 1, 2];
-    code.op1(w.LOCAL_GET, entry);
-    code.access(w.I32_LOAD, 0);
-    code.op1(w.LOCAL_SET, entry);
-    this.walk(code, layout, key, undefined, entry, temporary);
-    module.define(index, [w.I32], code);
     return index;
   }
 

@@ -1,10 +1,11 @@
 import { CAST_KERN, CAST_USER, MAY_GOTO } from '../interpreter.ts';
-import { ARENA_HIGH, FRAME_SIZE, NULL_END } from '../memory.ts';
+import { ARENA_HIGH, FRAME_SIZE, MAX_FRAMES, NULL_END } from '../memory.ts';
 import { CALLBACK } from '../program.ts';
 import { analyse } from './dominators.ts';
-import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
-import { liveAtEntry } from './liveness.ts';
+import { type Block, type Graph, isLocalCall, isPacketLoad, LOOP, width } from './graph.ts';
+import { argumentCount, liveAtEntry } from './liveness.ts';
 import { Widths, ZeroState } from './narrow.ts';
+import { type Atom, StackSlots } from './stack.ts';
 import { structure } from './structure.ts';
 import { blockSize } from './unroll.ts';
 import * as w from './wasm.ts';
@@ -46,6 +47,10 @@ export interface Shared {
   readonly kernelLoads: boolean;
   /** Calls may reach the ninth frame. */
   readonly deep: boolean;
+  /** See {@link StackOptions.keySize}. */
+  keySize(map: number): number | undefined;
+  /** See {@link StackOptions.functions}. */
+  readonly kernelFunctions: number;
   /** Emits a call of a helper. */
   helper(site: HelperSite): void;
 }
@@ -74,6 +79,14 @@ export interface HelperSite {
   readonly temporary2: number;
   /** More of them, by number. */
   readonly word: (i: number) => number;
+  /** Leaves four bytes at an offset from what a register points to on the stack. */
+  readonly load32: (register: number, at: number) => void;
+  /**
+   * Writes to memory what locals hold of the stack, from where arguments point; `sizes` are the bytes that the callee
+   * looks at, by register, where they are known. {@link reload} is for callees that may write there.
+   */
+  readonly flush: (sizes?: Readonly<Record<number, number>>) => void;
+  readonly reload: () => void;
   /** To be called around what may run other code of the program. */
   readonly save: () => void;
   readonly restore: () => void;
@@ -133,6 +146,9 @@ class Translator {
   private checked: (number | undefined)[] = [];
   private readonly checkedAfter: ((number | undefined)[] | undefined)[] = [];
   private readonly knownAfter: ((Known | undefined)[] | undefined)[] = [];
+  /** What is held of the stack in locals, and which; programs that nobody verified have all of it in memory. */
+  private stack: StackSlots | undefined;
+  private readonly atomLocals = new Map<number, number>();
 
   constructor(shared: Shared, graph: Graph) {
     this.shared = shared;
@@ -165,6 +181,11 @@ class Translator {
     });
     this.zero = new ZeroState(this.shared.code, new Int32Array(this.widths.words));
     this.zeroAfter = new ZeroState(this.shared.code, new Int32Array(this.widths.words));
+    if (!unverified && flow.reducible) {
+      const { code: words, keySize, kernelFunctions: functions } = this.shared;
+      this.stack = new StackSlots(words, graph, flow, { keySize, functions });
+      if (this.stack.atoms.size === 0) this.stack = undefined;
+    }
     this.prologue();
     const predecessor = new Int32Array(successors.length).fill(-1);
     for (const node of flow.order) {
@@ -303,6 +324,7 @@ class Translator {
     const { code, shared } = this;
     const { widths, narrow } = this;
     this.context = block.context;
+    this.stack?.enter(node, block);
     for (let index = 0; index < narrow.length; index++) narrow[index] = this.narrowAt(node, index) ? 1 : 0;
     for (let i = 0; i < widths.words; i++) this.zero.set[i] = widths.zeroIn[node * widths.words + i]!;
     if (block.before !== undefined) this.crossing(block, block.before);
@@ -316,11 +338,13 @@ class Translator {
         this.zeroAfter.step(slot + 1);
         this.lower = this.wanted[slot + 1 - block.from] === 0;
         this.extension(slot);
+        this.stack?.step(slot, block.from);
         slot += 1;
       } else {
         this.lower = this.wanted[slot - block.from] === 0;
         this.instruction(slot);
       }
+      this.stack?.step(slot, block.from);
       [this.zero, this.zeroAfter] = [this.zeroAfter, this.zero];
     }
     if (block.end === 'exit') {
@@ -516,12 +540,15 @@ class Translator {
       const callee = shared.functions.get(slot + 1 + imm)!;
       if (shared.deep && shared.trust === 'unverified') this.checkDepth(slot, this.graph.depth[this.context]!);
       this.saveFuel();
+      const shown = this.shown([1, 2, 3, 4, 5], undefined, true);
+      this.flush(shown);
       for (const register of callee.params) this.get(register);
       code.op1(w.LOCAL_GET, this.frame);
       code.i32((this.graph.depth[this.context]! + 1) * FRAME_SIZE);
       code.op(w.I32_ADD);
       code.op1(w.CALL, callee.index);
       this.set(0);
+      this.reload(shown);
       this.loadFuel();
       return;
     }
@@ -531,6 +558,8 @@ class Translator {
     }
     const { context } = this;
     const { known } = this;
+    const taken = [1, 2, 3, 4, 5].slice(0, argumentCount(imm));
+    const calls = CALLS_BACK.has(imm) || imm >= shared.kernelFunctions;
     shared.helper({
       code,
       slot,
@@ -551,11 +580,178 @@ class Translator {
         this.wordLocals[i] ??= this.local(w.I32);
         return this.wordLocals[i]!;
       },
+      load32: (register, at) => this.load32(register, at),
+      flush: (sizes) => this.flush(this.shown(taken, sizes, calls)),
+      reload: () => this.reload(this.shown(taken, undefined, calls)),
       save: this.saveFuel,
       restore: this.loadFuel,
     });
     this.known[0] = undefined;
     this.checked[0] = undefined;
+  }
+
+  /**
+   * Pieces of the stack that a callee may look at: from where its arguments point, or all where functions of the program
+   * are called, which count from there in both directions.
+   */
+  private shown(
+    registers: readonly number[],
+    sizes: Readonly<Record<number, number>> | undefined,
+    all: boolean,
+  ): Atom[] {
+    const { stack } = this;
+    if (stack === undefined) return [];
+    const found = new Set<Atom>();
+    for (const register of registers) {
+      const at = stack.offset(register);
+      if (at === undefined) continue;
+      const size = sizes?.[register];
+      if (sizes !== undefined && size === undefined) continue;
+      const end = size === undefined ? MAX_FRAMES * FRAME_SIZE : at + size;
+      for (const atom of stack.within(all ? 0 : at, end)) found.add(atom);
+    }
+    return [...found];
+  }
+
+  private flush(atoms: readonly Atom[]): void {
+    const { code } = this;
+    for (const atom of atoms) {
+      code.op1(w.LOCAL_GET, this.frame);
+      code.op1(w.LOCAL_GET, this.atomLocal(atom));
+      code.access(ATOM_STORES[atom.size], atom.at);
+    }
+  }
+
+  private reload(atoms: readonly Atom[]): void {
+    const { code } = this;
+    for (const atom of atoms) {
+      code.op1(w.LOCAL_GET, this.frame);
+      code.access(ATOM_LOADS[atom.size], atom.at);
+      code.op1(w.LOCAL_SET, this.atomLocal(atom));
+    }
+  }
+
+  private atomLocal(atom: Atom): number {
+    let local = this.atomLocals.get(atom.at);
+    if (local === undefined) {
+      local = this.local(atom.size === 8 ? w.I64 : w.I32);
+      this.atomLocals.set(atom.at, local);
+    }
+    return local;
+  }
+
+  /** Leaves at most four bytes of the stack, from pieces of which only the lower bytes count. */
+  private join32(atoms: readonly Atom[], from: number, size: number): void {
+    const { code } = this;
+    atoms.forEach((atom, i) => {
+      code.op1(w.LOCAL_GET, this.atomLocal(atom));
+      const last = i === atoms.length - 1 && size === 4;
+      if (atom.size < 4 && !last) {
+        code.i32(atom.size === 1 ? 0xff : 0xffff);
+        code.op(w.I32_AND);
+      }
+      if (atom.at > from) {
+        code.i32(8 * (atom.at - from));
+        code.op(w.I32_SHL);
+      }
+      if (i > 0) code.op(w.I32_OR);
+    });
+  }
+
+  /** Leaves eight bytes of the stack. */
+  private join64(atoms: readonly Atom[], from: number): void {
+    const { code } = this;
+    if (atoms.length === 1) {
+      code.op1(w.LOCAL_GET, this.atomLocal(atoms[0]!));
+      return;
+    }
+    for (const half of [0, 4]) {
+      this.join32(
+        atoms.filter((one) => (one.at - from) >> 2 === half >> 2),
+        from + half,
+        4,
+      );
+      code.op(w.I64_EXTEND_U);
+      if (half > 0) {
+        code.i64(32, 0);
+        code.op(w.I64_SHL);
+        code.op(w.I64_OR);
+      }
+    }
+  }
+
+  private load32(register: number, at: number): void {
+    const { stack } = this;
+    const offset = stack?.offset(register);
+    const atoms = offset === undefined ? undefined : stack!.whole(offset + at, 4);
+    if (atoms && atoms[0]!.size <= 4) this.join32(atoms, offset! + at, 4);
+    else {
+      if (offset !== undefined) this.flush(stack!.within(offset + at, offset + at + 4));
+      const known = this.knownOf(register);
+      const near = known?.kind === 'frame' && known.value + at >= 0;
+      if (near) this.code.op1(w.LOCAL_GET, this.frame);
+      else this.get32(register);
+      this.code.access(w.I32_LOAD, near ? known.value + at : at);
+    }
+  }
+
+  /** A load from pieces of the stack; false when they are not in locals. */
+  private loadAtoms(op: number, d: number, s: number, off: number): boolean {
+    const { code } = this;
+    const offset = this.stack?.offset(s);
+    const size = SIZES[(op >> 3) & 3]!;
+    if (offset === undefined) return false;
+    const atoms = this.stack!.whole(offset + off, size);
+    if (atoms === undefined) {
+      this.flush(this.stack!.within(offset + off, offset + off + size));
+      return false;
+    }
+    if (size === 8) {
+      this.join64(atoms, offset + off);
+      this.set(d);
+      return true;
+    }
+    this.join32(atoms, offset + off, size);
+    if (op >> 5 === 4) {
+      if (size < 4) code.op(size === 1 ? w.I32_EXTEND8_S : w.I32_EXTEND16_S);
+      if (!this.toNarrow(d)) {
+        code.op(w.I64_EXTEND_S);
+        this.set(d);
+        return true;
+      }
+    }
+    this.set32(d);
+    return true;
+  }
+
+  /** A store to pieces of the stack; true when nothing of it goes to memory. */
+  private storeAtoms(op: number, d: number, s: number, off: number, imm: number): boolean {
+    const { code } = this;
+    const offset = this.stack?.offset(d);
+    if (offset === undefined) return false;
+    const [from, size] = [offset + off, SIZES[(op >> 3) & 3]!];
+    const atoms = this.stack!.within(from, from + size);
+    for (const atom of atoms) {
+      const at = atom.at - from;
+      if ((op & 7) === 2) {
+        const part = at >= 4 ? imm >> 31 : imm >> (8 * at);
+        if (atom.size === 8) code.i64(imm, imm >> 31);
+        else code.i32(part);
+      } else if (atom.size === 8) this.get(s);
+      else if (at === 0) this.get32(s);
+      else if (at < 4) {
+        this.get32(s);
+        code.i32(8 * at);
+        code.op(w.I32_SHR_U);
+      } else {
+        this.get(s);
+        code.i64(8 * at, 0);
+        code.op(w.I64_SHR_U);
+        code.op(w.I32_WRAP);
+      }
+      code.op1(w.LOCAL_SET, this.atomLocal(atom));
+    }
+    return atoms.reduce((sum, one) => sum + one.size, 0) === size;
   }
 
   private alu64(slot: number, op: number, d: number, s: number, off: number, imm: number): void {
@@ -952,6 +1148,7 @@ class Translator {
       this.illegal(slot);
       return;
     }
+    if (this.loadAtoms(op, d, s, off)) return;
     this.mark(slot);
     const offset = this.address(slot, s, off, SIZES[(op >> 3) & 3]!, true);
     const narrow = this.toNarrow(d) ? NARROW_LOADS[op] : undefined;
@@ -966,6 +1163,7 @@ class Translator {
       this.illegal(slot);
       return;
     }
+    if (this.storeAtoms(op, d, s, off, imm)) return;
     this.mark(slot);
     const size = SIZES[(op >> 3) & 3]!;
     const offset = this.address(slot, d, off, size, false);
@@ -1121,6 +1319,9 @@ export const ADDRESSES = -0x30000;
 /** So far above a frame is memory always: the first megabyte is there from the start. */
 const NEAR = 0x8000;
 
+/** bpf_for_each_map_elem, bpf_find_vma, bpf_loop, bpf_user_ringbuf_drain: they run functions of the program. */
+const CALLS_BACK: ReadonlySet<number> = new Set([164, 180, LOOP, 209]);
+
 /** Bytes, by the size bits of the opcode. */
 const SIZES = [4, 2, 1, 8];
 
@@ -1173,6 +1374,9 @@ const NARROW_STORES: Record<number, number> = {
   107: w.I32_STORE16,
   115: w.I32_STORE8,
 };
+
+const ATOM_LOADS = { 1: w.I32_LOAD8_U, 2: w.I32_LOAD16_U, 4: w.I32_LOAD, 8: w.I64_LOAD } as const;
+const ATOM_STORES = { 1: w.I32_STORE8, 2: w.I32_STORE16, 4: w.I32_STORE, 8: w.I64_STORE } as const;
 
 /** By the opcode of the store of a register. */
 const STORES: Record<number, number> = {

@@ -29,7 +29,7 @@ import {
  * `BPF_MAP_TYPE_HASH` and `BPF_MAP_TYPE_PERCPU_HASH` (kernel/bpf/hashtab.c): chains of entries in the machine's memory.
  * An entry is the next entry's offset, the hash, the key rounded up to 8 bytes, then the value, or one for each CPU.
  * Entries are made as they are needed, whatever `BPF_F_NO_PREALLOC` says; the order of keys is nobody's business. The
- * chains' heads lie in memory as well, as many as there may be entries, so that compiled code walks the same chains; a
+ * chains' heads lie in memory as well, more than there may be entries, so that compiled code walks the same chains; a
  * program without a verdict can write there, so that no walk trusts a chain to end.
  */
 export class HashMap implements VmMap {
@@ -80,7 +80,8 @@ export class HashMap implements VmMap {
     this.entrySize = HEAD + this.keyRoom + this.stride * this.cpus + tail;
     this.userValueSize = cpus === undefined ? spec.valueSize : this.stride * cpus;
     this.address = mapAddress(memory);
-    const buckets = 2 ** Math.ceil(Math.log2(Math.min(Math.max(spec.maxEntries, LEAST_HEADS), MOST_HEADS)));
+    const wanted = Math.max(HEADS_AN_ENTRY * spec.maxEntries, LEAST_HEADS);
+    const buckets = 2 ** Math.ceil(Math.log2(Math.min(wanted, MOST_HEADS)));
     this.mask = buckets - 1;
     this.heads = memory.allocate(4 * buckets);
     this.layout = {
@@ -243,6 +244,8 @@ export class HashMap implements VmMap {
   }
 }
 
+/** So many chains for each entry that there may be: most have one entry, which lookups find at once. */
+const HEADS_AN_ENTRY = 4;
 /** How many chains there are at least and at most; beyond, chains grow longer. */
 const LEAST_HEADS = 16;
 const MOST_HEADS = 1 << 20;
