@@ -3,6 +3,7 @@ import type { VariableRange } from '@skep/object';
 import type { Func, Module } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
 import { allocateRegisters } from './allocate.ts';
+import type { LineOptions } from './btf.ts';
 import { checkCallDepth } from './call-depth.ts';
 import { type EmittedFunction, emitFunction } from './emit.ts';
 import { layoutFrame } from './frame.ts';
@@ -14,13 +15,11 @@ import { selectFunction } from './select.ts';
 import { shareTails } from './tails.ts';
 import { tidy } from './tidy.ts';
 
-export interface EmitOptions {
+export interface EmitOptions extends LineOptions {
   readonly cpu: CpuVersion;
   /** As debug information names it where the source is not known. */
   readonly fileName: string;
   readonly debug: true;
-  /** Line information for each change of column, not only of line. */
-  readonly columns?: boolean;
 }
 
 export interface EmittedObject {
@@ -38,7 +37,7 @@ export interface EmittedObject {
  */
 export function emitObject(module: Module, options: EmitOptions): EmittedObject {
   const functions = emitFunctions(module, options.cpu);
-  const object = buildObject(module, functions, options.fileName, options.columns);
+  const object = buildObject(module, functions, options.fileName, options);
   return {
     object,
     functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),

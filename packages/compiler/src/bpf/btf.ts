@@ -1,4 +1,4 @@
-import { lineText, positionOf } from '@skep/base';
+import { lineText, positionOf, type Span } from '@skep/base';
 import type { BtfBuilder, BtfExt, BtfId, BtfLinkage, CoreRelocation, FuncInfo, LineInfo } from '@skep/object';
 import { bytesOf } from '../ir/constant.ts';
 import type { Func, Global, IrType, Linkage, Module } from '../ir/ir.ts';
@@ -49,7 +49,7 @@ export function debugInfo(
   code: readonly CodeSection[],
   ids: ReadonlyMap<Func, BtfId>,
   fileName: string,
-  columns = false,
+  options: LineOptions = {},
 ): BtfExt {
   const sections = new Map<string, { funcs: FuncInfo[]; lines: LineInfo[]; core: CoreRelocation[] }>();
   for (const section of code) {
@@ -58,7 +58,7 @@ export function debugInfo(
     const core: CoreRelocation[] = [];
     for (const { emitted, slot } of section.functions) {
       funcs.push({ slot, type: ids.get(emitted.func)! });
-      for (const line of lineInfoOf(emitted, fileName, columns)) lines.push({ ...line, slot: slot + line.slot });
+      for (const line of lineInfoOf(emitted, fileName, options)) lines.push({ ...line, slot: slot + line.slot });
       for (const one of emitted.core) {
         const { root, access, relocation } = one.core;
         core.push({ slot: slot + one.slot, type: root, access, kind: relocation });
@@ -69,11 +69,23 @@ export function debugInfo(
   return { sections };
 }
 
-/** Slots count from the start of the function. `columns`: an entry for every change of column, not only of line. */
-export function lineInfoOf(emitted: EmittedFunction, fileName: string, columns = false): LineInfo[] {
+export interface LineOptions {
+  /** An entry for every change of column, not only of line. */
+  readonly columns?: boolean | undefined;
+  /** Where a place comes from, in C that was made of another file; undefined of what stands for nothing there. */
+  readonly origin?: ((span: Span) => Span | undefined) | undefined;
+}
+
+/** Slots count from the start of the function. */
+export function lineInfoOf(
+  emitted: EmittedFunction,
+  fileName: string,
+  { columns = false, origin }: LineOptions = {},
+): LineInfo[] {
   const lines: LineInfo[] = [];
-  const { spans, starts, func } = emitted;
-  const first = spans[0] ?? func.span ?? spans.find((span) => span !== undefined);
+  const { starts, func } = emitted;
+  const spans = origin ? emitted.spans.map((span) => span && origin(span)) : emitted.spans;
+  const first = spans[0] ?? (origin ? undefined : func.span) ?? spans.find((span) => span !== undefined);
   let last: typeof first;
   let line = -1;
   for (const [i, own] of spans.entries()) {

@@ -185,6 +185,8 @@ export interface MachineBlock {
   successors: MachineBlock[];
   /** The successor that is expected (0, 1), or undefined. */
   likely: 0 | 1 | undefined;
+  /** It only hands over what the parameters of its successor are. */
+  isEdge: boolean;
   /** How many loops the block is in; 0 at first. */
   depth: number;
   /** Position in {@link MachineFunction.blocks}. */
@@ -203,5 +205,5 @@ export interface MachineFunction {
 }
 
 export function createMachineBlock(): MachineBlock {
-  return { insts: [], successors: [], likely: undefined, depth: 0, index: -1 };
+  return { insts: [], successors: [], likely: undefined, isEdge: false, depth: 0, index: -1 };
 }

@@ -8,7 +8,7 @@ import {
   writeElf,
 } from '@skep/object';
 import type { Func, Global, Module } from '../ir/ir.ts';
-import { debugInfo, declareInBtf } from './btf.ts';
+import { debugInfo, declareInBtf, type LineOptions } from './btf.ts';
 import type { EmittedFunction } from './emit.ts';
 import { type CodeSection, type DataSection, layoutSections, type Sections } from './sections.ts';
 
@@ -29,11 +29,11 @@ export function buildObject(
   module: Module,
   functions: ReadonlyMap<Func, EmittedFunction>,
   fileName: string,
-  columns = false,
+  lines: LineOptions = {},
 ): Uint8Array {
   const sections = layoutSections(module, functions);
   const ids = declareInBtf(module, sections.code, sections.data, sections.externs);
-  const ext = debugInfo(sections.code, ids, fileName, columns);
+  const ext = debugInfo(sections.code, ids, fileName, lines);
   const symbols = new Symbols(sections);
   const out: ElfSection[] = [];
   for (const section of sections.code) out.push(codeSection(section, symbols));

@@ -17,7 +17,9 @@ export function orderBlocks(fn: MachineFunction): void {
     if (block.insts.at(-1)?.op === 'asm') return successors.toReversed();
     // The one that is visited last follows its block.
     const [taken, other] = successors as [MachineBlock, MachineBlock];
-    const follow = taken.depth !== other.depth ? (taken.depth > other.depth ? 0 : 1) : (block.likely ?? 1);
+    const deeper = taken.depth !== other.depth ? (taken.depth > other.depth ? 0 : 1) : undefined;
+    // Verifiers go the way first that falls through: where what is done makes a range wider, the other is then known.
+    const follow = deeper ?? block.likely ?? (other.isEdge && !taken.isEdge ? 0 : 1);
     return follow === 0 ? [other, taken] : [taken, other];
   }).reverse();
   number(order);

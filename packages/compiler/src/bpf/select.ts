@@ -326,6 +326,7 @@ export class Selector {
     const held = new Map(this.addresses);
     this.enter(createMachineBlock());
     const block = this.current;
+    block.isEdge = true;
     this.copies(target);
     this.jump(to);
     this.current = from;

@@ -192,13 +192,13 @@ export class FunctionBuilder {
 
   /** `align` is the natural one of the type unless given. */
   load(type: ScalarType, address: Value, access: Access = {}): Inst {
-    const { offset = 0, align = bytesOf(type), volatile = false } = access;
-    return this.emit({ kind: 'load', type, address, offset, align, volatile, span: this.span });
+    const { offset = 0, align = bytesOf(type), volatile = false, typed } = access;
+    return this.emit({ kind: 'load', type, address, offset, align, volatile, typed, span: this.span });
   }
 
   store(value: Value, address: Value, access: Access = {}): Inst {
-    const { offset = 0, align = bytesOf(scalar(value)), volatile = false } = access;
-    return this.emit({ kind: 'store', type: 'void', address, offset, value, align, volatile, span: this.span });
+    const { offset = 0, align = bytesOf(scalar(value)), volatile = false, typed } = access;
+    return this.emit({ kind: 'store', type: 'void', address, offset, value, align, volatile, typed, span: this.span });
   }
 
   /** `fetch` is implied by `cmpxchg` and `xchg`; the width is that of the value. */
@@ -301,6 +301,7 @@ export interface Access {
   readonly offset?: number;
   readonly align?: number;
   readonly volatile?: boolean;
+  readonly typed?: boolean;
 }
 export interface CopyAccess {
   readonly align?: number;

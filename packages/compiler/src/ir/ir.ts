@@ -209,6 +209,8 @@ export interface LoadInst extends InstBase {
   offset: number;
   readonly align: number;
   readonly volatile: boolean;
+  /** What is there has the type of the value: no member of a union, no part of something else. Not in the text form. */
+  readonly typed?: boolean | undefined;
 }
 
 export interface StoreInst extends InstBase {
@@ -218,6 +220,8 @@ export interface StoreInst extends InstBase {
   value: Value;
   readonly align: number;
   readonly volatile: boolean;
+  /** As in {@link LoadInst}. */
+  readonly typed?: boolean | undefined;
 }
 
 /** `type` is void unless `fetch`; `cmpxchg` compares with `expected` and always fetches. i32 or i64. */

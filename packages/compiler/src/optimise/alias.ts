@@ -1,12 +1,30 @@
 import { bytesOf, typeOf } from '../ir/constant.ts';
 import type { LoadInst, ScalarType, StoreInst, Value } from '../ir/ir.ts';
 
-/** Whether two accesses certainly have no byte in common: parts of one object, or elements of one array. */
+/**
+ * Whether two accesses certainly have no byte in common: parts of one object, elements of one array, or a variable and
+ * what C says cannot be in it, an object of another type.
+ */
 export function areApart(a: LoadInst | StoreInst, b: LoadInst | StoreInst): boolean {
   const x = placeOf(a);
   const y = placeOf(b);
-  if (x.root !== y.root) return areOtherElements(x, y);
+  if (x.root !== y.root) return areOtherElements(x, y) || areOtherTypes(a, b);
   return x.start + x.size <= y.start || y.start + y.size <= x.start;
+}
+
+/** Only where one is in a variable, whose type is known: what pointers lead to is often read as something else. */
+function areOtherTypes(a: LoadInst | StoreInst, b: LoadInst | StoreInst): boolean {
+  if (!a.typed || !b.typed || isVariable(a.address) === isVariable(b.address)) return false;
+  const types = [a, b].map((one) => (one.kind === 'load' ? one.type : typeOf(one.value)));
+  return types[0] !== types[1] && !types.includes('i8');
+}
+
+function isVariable(address: Value): boolean {
+  let at = address;
+  while (at.kind === 'ptradd' || (at.kind === 'cast' && at.op === 'cast_kern')) {
+    at = at.kind === 'ptradd' ? at.base : at.value;
+  }
+  return at.kind === 'global';
 }
 
 interface Place {

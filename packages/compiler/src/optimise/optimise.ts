@@ -6,9 +6,11 @@ import { assertValid, verifyFunction } from '../ir/verify.ts';
 import { simplifyControlFlow } from './cfg.ts';
 import { eliminateDeadCode } from './dce.ts';
 import { removeDeadStores } from './dead-stores.ts';
+import { decideEarly } from './decide-early.ts';
 import { expandMemory } from './expand-memory.ts';
 import { foldGlobals, resolveCalls } from './globals.ts';
 import { numberValues } from './gvn.ts';
+import { hoistAddresses } from './hoist.ts';
 import { inlineFunctions } from './inline.ts';
 import { promoteAllocas } from './mem2reg.ts';
 import { applyRanges } from './ranges.ts';
@@ -90,6 +92,7 @@ const SHARED: readonly Pass[] = [
   ['dce', eliminateDeadCode],
 ];
 const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
+const DECIDE: readonly Pass[] = [['decide-early', decideEarly]];
 
 /** Rounds of the pipeline; real functions settle after three or four. */
 const ROUNDS = 6;
@@ -115,6 +118,7 @@ function optimiseFunction(func: Func, options: OptimiseOptions): void {
   const rounds = options.level === 1 ? 2 : ROUNDS;
   settle(func, passes, rounds, options);
   if (run(func, UNROLL, options)) settle(func, passes, rounds, options);
+  if (options.level === 2 && run(func, DECIDE, options)) settle(func, passes, rounds, options);
 }
 
 function hasNarrowCompares(cpu: OptimiseOptions['cpu']): boolean {
@@ -145,6 +149,7 @@ function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic
       : [
           ['simplify', simplifyInstructions],
           ['dce', eliminateDeadCode],
+          ['hoist', hoistAddresses],
           ['sink', sinkInstructions],
         ],
     options,

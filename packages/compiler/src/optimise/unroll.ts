@@ -1,25 +1,8 @@
-import { createParam } from '../ir/build.ts';
-import {
-  bytesOf,
-  constant,
-  evaluateBinary,
-  evaluateByteSwap,
-  evaluateCast,
-  evaluateCompare,
-  isSpaceCast,
-  typeOf,
-} from '../ir/constant.ts';
 import { dominatorsOf, type Graph, graphOf, type Loop, loopsOf, removeUnreachable } from '../ir/graph.ts';
-import type { AllocaInst, Block, Const, Func, Inst, Param, ScalarType, Value } from '../ir/ir.ts';
-import {
-  cloneInst,
-  cloneTerminator,
-  forEachOperand,
-  isLocal,
-  mapOperands,
-  sizeOfBlock,
-  targetsOf,
-} from '../ir/uses.ts';
+import type { Block, Const, Func, Param, Value } from '../ir/ir.ts';
+import { sizeOfBlock, targetsOf } from '../ir/uses.ts';
+import { copyBlocks, leaveThroughMemory } from './copy-blocks.ts';
+import { constantOf, evaluate } from './evaluate.ts';
 import { promoteAllocas } from './mem2reg.ts';
 
 /**
@@ -170,54 +153,23 @@ function staysOut(order: readonly Block[], header: Block, known: ReadonlyMap<Val
   return true;
 }
 
-function constantOf(value: Value, known: ReadonlyMap<Value, Const>): Const | undefined {
-  return value.kind === 'const' ? value : known.get(value);
-}
-
 function isEqual(value: Value, to: Const): boolean {
   return value.kind === 'const' && value.value === to.value;
-}
-
-function evaluate(inst: Inst, known: ReadonlyMap<Value, Const>): Const | undefined {
-  const type = inst.type as ScalarType;
-  if (inst.kind === 'cast' && !isSpaceCast(inst.op)) {
-    const value = constantOf(inst.value, known);
-    return value && constant(type, evaluateCast(inst.op, value.type, type, value.value));
-  }
-  if (inst.kind === 'bswap') {
-    const value = constantOf(inst.value, known);
-    return value && constant(type, evaluateByteSwap(type, value.value));
-  }
-  if (inst.kind !== 'binary' && inst.kind !== 'compare') return undefined;
-  const a = constantOf(inst.a, known);
-  const b = constantOf(inst.b, known);
-  if (a === undefined || b === undefined) return undefined;
-  if (inst.kind === 'binary') return constant(type, evaluateBinary(inst.op, type, a.value, b.value));
-  return constant('i1', evaluateCompare(inst.op, a.type, a.value, b.value) ? 1n : 0n);
 }
 
 /** The blocks themselves are the first iteration, copies of them the others; if these are all, the last cannot go back. */
 function unroll(func: Func, { header, blocks, copies: count, whole }: Found): void {
   const originals = [...blocks];
-  const copies: { blocks: Map<Block, Block>; values: Map<Value, Value> }[] = [];
-  for (let i = 1; i < count; i++) copies.push(copyBlocks(originals));
+  const copies = Array.from({ length: count - 1 }, () => [...copyBlocks(originals).blocks.values()]);
+  const at = originals.indexOf(header);
   const never: Block = { params: [], insts: [], term: { kind: 'unreachable', span: undefined } };
   const last = whole ? never : header;
-  for (const [i, copy] of copies.entries()) {
-    const map = (value: Value) => copy.values.get(value) ?? value;
-    for (const [original, block] of copy.blocks) {
-      for (const inst of block.insts) mapOperands(inst, map);
-      block.term = cloneTerminator(original.term);
-      mapOperands(block.term, map);
-      for (const target of targetsOf(block.term)) {
-        if (target.block !== header) target.block = copy.blocks.get(target.block) ?? target.block;
-      }
-      goOn(block, header, copies[i + 1]?.blocks.get(header) ?? last);
-    }
+  for (const [i, copy] of [originals, ...copies].entries()) {
+    const next = copies[i]?.[at] ?? last;
+    for (const block of copy) goOn(block, copy[at]!, next);
   }
-  for (const block of originals) goOn(block, header, copies[0]?.blocks.get(header) ?? last);
   const after = func.blocks.indexOf(originals[originals.length - 1]!) + 1;
-  func.blocks.splice(after, 0, ...copies.flatMap((copy) => [...copy.blocks.values()]), ...(whole ? [never] : []));
+  func.blocks.splice(after, 0, ...copies.flat(), ...(whole ? [never] : []));
 }
 
 /** Back edges lead to the next iteration. */
@@ -229,105 +181,4 @@ function goOn(block: Block, header: Block, next: Block): void {
   }
   const { term } = block;
   if (term.kind === 'jump' || term.kind === 'branch') block.term = { ...term, unroll: undefined };
-}
-
-function copyBlocks(blocks: readonly Block[]): { blocks: Map<Block, Block>; values: Map<Value, Value> } {
-  const copies = new Map<Block, Block>();
-  const values = new Map<Value, Value>();
-  for (const block of blocks) {
-    const copy: Block = { params: [], insts: [], term: block.term };
-    for (const param of block.params) {
-      const own = createParam(param.type, param.name);
-      values.set(param, own);
-      copy.params.push(own);
-    }
-    for (const inst of block.insts) {
-      const own = cloneInst(inst);
-      values.set(inst, own);
-      copy.insts.push(own);
-    }
-    copies.set(block, copy);
-  }
-  return { blocks: copies, values };
-}
-
-/**
- * Values of the loop that are used after it go through allocas, which promotion then turns into parameters where the
- * ways out of the copies meet.
- */
-function leaveThroughMemory(func: Func, loops: readonly ReadonlySet<Block>[]): boolean {
-  const loopOf = new Map<Block, ReadonlySet<Block>>();
-  const home = new Map<Value, Block>();
-  for (const loop of loops) {
-    for (const block of loop) {
-      loopOf.set(block, loop);
-      for (const param of block.params) home.set(param, block);
-      for (const inst of block.insts) home.set(inst, block);
-    }
-  }
-  const slots = new Map<Value, Slot>();
-  for (const block of func.blocks) {
-    const inLoop = loopOf.get(block);
-    const kept: Inst[] = [];
-    let changed = false;
-    const outside = (value: Value) => {
-      const from = isLocal(value) ? home.get(value) : undefined;
-      return from !== undefined && loopOf.get(from) !== inLoop;
-    };
-    for (const user of [...block.insts, block.term]) {
-      const loads = new Map<Value, Inst>();
-      if (user.kind === 'note' && user.value !== undefined && outside(user.value)) user.value = undefined;
-      forEachOperand(user, (value) => {
-        if (!outside(value) || loads.has(value)) return;
-        const load = loadOf(slotOf(slots, value));
-        loads.set(value, load);
-        kept.push(load);
-      });
-      if (loads.size > 0) {
-        mapOperands(user, (value) => loads.get(value) ?? value);
-        changed = true;
-      }
-      if (user !== block.term) kept.push(user as Inst);
-    }
-    if (changed) block.insts = kept;
-  }
-  for (const [value, { alloca }] of slots) {
-    const block = home.get(value)!;
-    const { align, span } = alloca;
-    const store: Inst = {
-      kind: 'store',
-      type: 'void',
-      address: alloca,
-      offset: 0,
-      value,
-      align,
-      volatile: false,
-      span,
-    };
-    block.insts.splice(value.kind === 'param' ? 0 : block.insts.indexOf(value as Inst) + 1, 0, store);
-    func.blocks[0]!.insts.unshift(alloca);
-  }
-  return slots.size > 0;
-}
-
-interface Slot {
-  readonly alloca: AllocaInst;
-  readonly type: ScalarType;
-}
-
-function slotOf(slots: Map<Value, Slot>, value: Value): Slot {
-  let slot = slots.get(value);
-  if (slot === undefined) {
-    const type = typeOf(value) as ScalarType;
-    const size = bytesOf(type);
-    const alloca: AllocaInst = { kind: 'alloca', type: 'ptr', size, align: size, name: undefined, span: undefined };
-    slot = { alloca, type };
-    slots.set(value, slot);
-  }
-  return slot;
-}
-
-function loadOf({ alloca, type }: Slot): Inst {
-  const { align, span } = alloca;
-  return { kind: 'load', type, address: alloca, offset: 0, align, volatile: false, span };
 }

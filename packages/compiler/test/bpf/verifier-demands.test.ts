@@ -320,4 +320,22 @@ b0:
     expect(code(ir('static'))).toEqual(['r0 = r1', 'exit']);
     expect(code(ir('global'))).toEqual(['w1 = w1', 'r0 = r1', 'exit']);
   });
+
+  it('what a condition guards comes before the way around it: ranges that it widens are met first', () => {
+    accepts(
+      `func @f(%ctx: ptr): i64 global section "raw_tp" {
+b0:
+  %n = call i64 helper 7 "bpf_get_prandom_u32" ()
+  %small = ule i64 %n, 1
+  branch %small, b1, b2(i64 8)
+b1:
+  %m = add i64 %n, 5
+  jump b2(%m)
+b2(%x: i64):
+  return %x
+}`,
+      RAW_TRACEPOINT,
+      ['call bpf_get_prandom_u32#7', 'if r0 > 0x1 goto pc+2', 'r0 += 5', 'exit', 'r0 = 8', 'exit'],
+    );
+  });
 });

@@ -47,6 +47,62 @@ describe('what verifiers demand of the optimiser', () => {
     expect(text).not.toMatch(/urem/);
   });
 
+  it("an address is made before an iterator's loop in which only its number is forgotten", () => {
+    const loop = (check: string) => `global @table: global ".bss" size 4096 align 4
+    func @bpf_iter_num_next(%it: ptr): ptr extern
+    func @f(%it: ptr, %row: i64): i64 global { b0:
+      %small = ult i64 %row, 64
+      branch %small, b1, b4
+    b1: jump b2
+    b2:
+      %next = call ptr func @bpf_iter_num_next(%it)
+      %more = ne ptr %next, null
+      branch %more, b3, b4
+    b3:
+      ${check}
+      %by = shl i64 %row, 6
+      %at = ptradd @table, %by
+      %n = load i32 %next
+      store i32 %n, %at + 4
+      jump b2
+    b4: return 0 }`;
+    const order = (text: string) => text.match(/ptradd @table|call ptr/g);
+    expect(order(optimised(loop('')))).toEqual(['ptradd @table', 'call ptr']);
+    // What is checked only in the loop is not known before it.
+    expect(order(optimised(loop('%c = ult i64 %row, 32 branch %c, b5, b2 b5:')))).toEqual([
+      'call ptr',
+      'ptradd @table',
+    ]);
+  });
+
+  it('a test that what was just stored decides is not made again: the way back to it is no loop', () => {
+    const refill = (type: string) => `
+      #include <linux/bpf.h>
+      #include <bpf/bpf_helpers.h>
+      int left;
+      SEC("syscall") int take(struct { ${type} *page; } *ctx) {
+        int n;
+        if (left) goto use;
+      fill:
+        bpf_get_prandom_u32();
+        left = 4088;
+        *ctx->page = 0;
+      use:
+        n = left - 16;
+        if (n < 0) goto fill;
+        left = n;
+        return 0;
+      }`;
+    const back = (insn: Insn) => (insn.kind === 'jump' || insn.kind === 'goto') && insn.off < 0;
+    expect(slots(refill('unsigned long long')).filter(back)).toEqual([]);
+    // An int behind the pointer may be the variable.
+    expect(slots(refill('int')).filter(back)).toHaveLength(1);
+    expect(slots(refill('char')).filter(back)).toHaveLength(1);
+    expect(
+      slots(refill('union { unsigned long long x; int y; }').replace('*ctx->page', 'ctx->page->x')).filter(back),
+    ).toHaveLength(1);
+  });
+
   it('a mask stays where only arithmetic that verifiers do not follow says that it does nothing', () => {
     const text = optimised(`func @f(%x: i64): i64 global { b0:
       %a = udiv i64 %x, 3

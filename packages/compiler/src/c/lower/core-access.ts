@@ -48,6 +48,7 @@ export function relocatedPlace(fn: FunctionState, e: MemberExpr | IndexExpr): Pl
     align: alignOf(e.type),
     bias: 0,
     volatile,
+    inUnion: true,
     arena: inArena(e.type),
     bits,
   };

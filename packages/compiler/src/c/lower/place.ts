@@ -20,6 +20,8 @@ export interface Place {
   readonly align: number;
   readonly bias: number;
   readonly volatile: boolean;
+  /** Other members of a union, of other types, are there too. */
+  readonly inUnion?: boolean | undefined;
   /** `base` is an address in the arena: to be cast before it is accessed. */
   readonly arena: boolean;
   /** A bit-field: the place is that of its unit. */
@@ -184,7 +186,8 @@ function memberOf(outer: Place, e: MemberExpr): Place {
   const volatile = outer.volatile || isVolatile(e.type);
   const { field } = e;
   if (field.bitWidth === undefined) {
-    return { ...outer, offset: outer.offset + (field.bitOffset >> 3), volatile };
+    const inUnion = outer.inUnion || e.record.union;
+    return { ...outer, offset: outer.offset + (field.bitOffset >> 3), volatile, inUnion };
   }
   const bits = bitUnit(field.bitOffset, field.bitWidth, sizeOf(field.type) ?? 4, complete(e.record)?.size ?? 0);
   return { ...outer, offset: outer.offset + bits.byte, volatile, bits };
@@ -254,7 +257,8 @@ export function copy(fn: FunctionState, target: Place, source: Place, type: CTyp
 }
 
 function accessOf(place: Place, size: number) {
-  return { offset: place.offset, align: Math.min(size, alignOfPlace(place)), volatile: place.volatile };
+  const { offset, volatile } = place;
+  return { offset, align: Math.min(size, alignOfPlace(place)), volatile, typed: !place.inUnion && !volatile };
 }
 
 function loadBits(fn: FunctionState, place: Place, bits: BitPlace, type: CType): Value {

@@ -1,0 +1,109 @@
+import { typeOf } from '../ir/constant.ts';
+import { removeUnreachable } from '../ir/graph.ts';
+import type { Block, Const, Func, Inst, LoadInst, Value } from '../ir/ir.ts';
+import { forEachOperand, isLocal, sizeOfBlock, targetsOf } from '../ir/uses.ts';
+import { areApart } from './alias.ts';
+import { copyBlocks, leaveThroughMemory } from './copy-blocks.ts';
+import { constantOf, evaluate } from './evaluate.ts';
+import { promoteAllocas } from './mem2reg.ts';
+
+/**
+ * Where a branch depends on what memory holds, and the way to it has just stored that, this way gets a copy of the block
+ * that asks: in the copy the answer is known. So a `goto` back to a test that will then succeed is no loop for verifiers.
+ */
+export function decideEarly(func: Func): boolean {
+  const entry = func.blocks[0]!;
+  let changed = false;
+  for (const block of func.blocks.slice()) {
+    if (block === entry || block.term.kind !== 'branch' || block.term.unroll !== undefined) continue;
+    if (sizeOfBlock(block) > MAX_COPIED || block.insts.some((inst) => inst.kind === 'call' || inst.kind === 'asm'))
+      continue;
+    const [load] = block.insts.filter((inst) => inst.kind === 'load');
+    if (load === undefined || load.volatile) continue;
+    const ways = waysTo(func, block);
+    if (ways.length < 2) continue;
+    const decided = ways.filter((way) => decides(block, load, way));
+    // With all of them the original would not be there any more.
+    if (decided.length === 0 || decided.length === ways.length) continue;
+    leaveThroughMemory(func, [new Set([block])]);
+    for (const way of decided) {
+      const copy = copyBlocks([block]).blocks.get(block)!;
+      for (const target of targetsOf(way.term)) if (target.block === block) target.block = copy;
+      for (const target of targetsOf(copy.term)) if (target.block === copy) target.block = block;
+      func.blocks.splice(func.blocks.indexOf(block) + 1, 0, copy);
+    }
+    changed = true;
+  }
+  if (!changed) return false;
+  removeUnreachable(func);
+  promoteAllocas(func);
+  return true;
+}
+
+/** Instructions of a block that is copied. */
+const MAX_COPIED = 10;
+
+/** The blocks that only jump to this one, and one for each other way. */
+function waysTo(func: Func, block: Block): Block[] {
+  return func.blocks.filter((one) => one !== block && targetsOf(one.term).some((target) => target.block === block));
+}
+
+/** Coming from `way`, which has stored what the load reads, the branch has only one way to go on. */
+function decides(block: Block, load: LoadInst, way: Block): boolean {
+  const { term } = way;
+  if (term.kind !== 'jump' || block.term.kind !== 'branch') return false;
+  const stored = storedBefore(block, load, way);
+  if (stored === undefined) return false;
+  const known = new Map<Value, Const>([[load, stored]]);
+  for (const [i, param] of block.params.entries()) {
+    const arg = term.target.args[i]!;
+    if (arg.kind === 'const') known.set(param, arg);
+  }
+  for (const inst of block.insts) {
+    const value = evaluate(inst, known);
+    if (value !== undefined) known.set(inst, value);
+  }
+  return constantOf(block.term.condition, known) !== undefined;
+}
+
+/** The constant that is in memory where the load reads it when control comes from `way`. */
+function storedBefore(block: Block, load: LoadInst, way: Block): Const | undefined {
+  for (const inst of block.insts) {
+    if (inst === load) break;
+    if (mayWrite(inst)) return undefined;
+  }
+  for (const inst of way.insts.toReversed()) {
+    if (inst.kind === 'store' && inst.offset === load.offset && isSame(inst.address, load.address)) {
+      const { value } = inst;
+      return value.kind === 'const' && typeOf(value) === load.type ? value : undefined;
+    }
+    if (mayWrite(inst) && !(inst.kind === 'store' && areApart(inst, load))) return undefined;
+  }
+  return undefined;
+}
+
+function mayWrite({ kind }: Inst): boolean {
+  return !(kind === 'load' || kind === 'compare' || kind === 'note' || kind === 'core' || isArithmetic(kind));
+}
+
+function isArithmetic(kind: Inst['kind']): boolean {
+  return kind === 'binary' || kind === 'cast' || kind === 'ptradd' || kind === 'bswap' || kind === 'select';
+}
+
+/** The same address, also where it was made twice. */
+function isSame(a: Value, b: Value, depth = 4): boolean {
+  if (a === b) return true;
+  if (a.kind === 'const' && b.kind === 'const') return a.type === b.type && a.value === b.value;
+  if (depth === 0 || a.kind !== b.kind || !isLocal(a)) return false;
+  if (a.kind === 'cast' && b.kind === 'cast' && (a.op !== b.op || a.type !== b.type)) return false;
+  if (a.kind === 'binary' && b.kind === 'binary' && a.op !== b.op) return false;
+  if (a.kind !== 'cast' && a.kind !== 'binary' && a.kind !== 'ptradd') return false;
+  const others: Value[] = [];
+  forEachOperand(b as Inst, (value) => others.push(value));
+  let same = true;
+  let i = 0;
+  forEachOperand(a, (value) => {
+    same &&= isSame(value, others[i++]!, depth - 1);
+  });
+  return same;
+}
