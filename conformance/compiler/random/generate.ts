@@ -380,8 +380,10 @@ class Generator {
     const { global } = one;
     const writable = one.writable && !(global && this.pure);
     if (one.shape.kind === 'array') {
-      const index = this.index(one.shape.length);
-      return { parts: [`&${one.name}[`, index, ']'], shape: one.shape.element, writable, global };
+      const parts: (string | Expression)[] = [`&${one.name}`];
+      let shape: Shape = one.shape;
+      for (; shape.kind === 'array'; shape = shape.element) parts.push('[', this.index(shape.length), ']');
+      return { parts, shape, writable, global };
     }
     const twin = candidates.find(
       (other) =>
