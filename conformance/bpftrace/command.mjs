@@ -15,7 +15,7 @@ const USAGE = `USAGE:
  * @returns {Promise<number>} exit code
  */
 export async function bpftrace(argv, io) {
-  /** @type {{ expressions: string[], args: string[], includes: string[], [name: string]: unknown }} */
+  /** @type {{ expressions: string[], args: string[], includes: string[], debugInfo: string[], [name: string]: unknown }} */
   const call = {
     expressions: [],
     args: [],
@@ -30,6 +30,7 @@ export async function bpftrace(argv, io) {
     warnings: true,
     dryRun: false,
     includes: [],
+    debugInfo: [],
   };
   const cut = argv.indexOf('--');
   const own = cut < 0 ? argv : argv.slice(0, cut);
@@ -66,6 +67,9 @@ export async function bpftrace(argv, io) {
     else if (name === '-p' || name === '--pid') call['pid'] = value();
     else if (name === '-c' || name === '--cmd') call['command'] = value();
     else if (name === '--include') call.includes.push(value());
+    else if (name === '--debuginfo') call.debugInfo.push(value());
+    // The kernel raises semaphores by itself, for every process.
+    else if (name === '--usdt-file-activation') continue;
     else if (name === '-I') value();
     else if (name === '--dry-run') call['dryRun'] = true;
     else if (name === '--probe-filter') call['only'] = value();
@@ -89,7 +93,8 @@ export async function bpftrace(argv, io) {
   const diagnose = (list) => {
     for (const one of list) {
       const severity = one.severity === 'warning' ? 'WARNING' : 'ERROR';
-      if (one.span && positionOf(one.span.file, one.span.start))
+      // Of places that turn out to be none when probes are set, the other tool does not tell where they are written.
+      if (one.span && one.code !== 'E1545' && positionOf(one.span.file, one.span.start))
         printer.message(
           severity,
           one.message,

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { arch } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { cString, hex, suggest } from '@skep/base';
 import { executableUnreadable, noSuchBinary, noSuchUsdt, noSuchUserFunction } from './diagnostics.ts';
@@ -191,11 +191,13 @@ export class Executable {
   }
 
   /** Where the separate file with debugging symbols may lie; in the named directories first. */
-  debugFiles(directories: readonly string[] = []): string[] {
+  debugFiles(named: readonly string[] = []): string[] {
     const id = this.buildId();
     const real = realpathSync(this.path);
     const link = this.section('.gnu_debuglink');
     const linked = link && cString(link);
+    // As debuggers do, relative ones are looked for beside the program too.
+    const directories = named.flatMap((one) => (isAbsolute(one) ? [one] : [one, join(dirname(real), one)]));
     return [
       ...directories.flatMap((one) => [
         ...(id === undefined ? [] : [join(one, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`)]),

@@ -27,8 +27,8 @@ export {
   type KprobeOptions,
   syscallFunction,
 } from './link/kprobe.ts';
-export { attachLirc } from './link/lirc.ts';
 export { Link, type Via } from './link/link.ts';
+export { attachLirc } from './link/lirc.ts';
 export { attachLwt, type LwtOptions } from './link/lwt.ts';
 export { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
 export { attachNetns } from './link/netns.ts';
@@ -79,7 +79,7 @@ export {
 export type { BatchOptions, Decode, DecodeBatch, RawBatch, ReadOnlyView, RingMemory } from './reading.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
 export { KernelSymbols } from './symbols/kernel-symbols.ts';
-export { ProcessSymbols, type UserFound } from './symbols/process-symbols.ts';
+export { ProcessSymbols, type UserFound, type UserPlace } from './symbols/process-symbols.ts';
 export { type Found, SymbolList, SymbolTable } from './symbols/symbol-table.ts';
 export { onlineCpus, possibleCpus } from './sys/cpus.ts';
 export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';

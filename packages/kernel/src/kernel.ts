@@ -12,6 +12,8 @@ import {
   syscallFunction,
 } from './link/kprobe.ts';
 import type { Link } from './link/link.ts';
+import { attachLirc } from './link/lirc.ts';
+import { attachLwt, type LwtOptions } from './link/lwt.ts';
 import { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
 import { attachNetns } from './link/netns.ts';
 import { attachPerfEvent, attachTracepoint, type PerfEventOptions } from './link/perf.ts';
@@ -55,7 +57,11 @@ export type Hook =
   /** A system call by its name: `openat`. */
   | ({ readonly kind: 'ksyscall'; readonly name: string } & KprobeOptions)
   | ({ readonly kind: 'uprobe' } & UprobeTarget & UprobeOptions)
-  | ({ readonly kind: 'uprobe_multi'; readonly binary: string; readonly functions: string } & UprobeMultiOptions)
+  | ({
+      readonly kind: 'uprobe_multi';
+      readonly binary: string;
+      readonly functions: string | readonly string[];
+    } & UprobeMultiOptions)
   | ({
       readonly kind: 'usdt';
       readonly binary: string;
@@ -67,6 +73,8 @@ export type Hook =
   | { readonly kind: 'netns'; readonly path?: string | undefined; readonly attachType?: number | undefined }
   | { readonly kind: 'sockmap'; readonly map: BpfMap }
   | { readonly kind: 'socket'; readonly fd: number }
+  | ({ readonly kind: 'route' } & LwtOptions)
+  | { readonly kind: 'lirc'; readonly path: string }
   | ({ readonly kind: 'tc'; readonly device: string | number } & TcOptions)
   | { readonly kind: 'netkit'; readonly device: string | number; readonly end: 'primary' | 'peer' }
   | ({ readonly kind: 'netfilter' } & NetfilterOptions)
@@ -140,6 +148,10 @@ const KERNEL: Kernel = {
         return attachSockmap(program, hook.map);
       case 'socket':
         return attachSocket(program, hook.fd);
+      case 'route':
+        return attachLwt(program, hook);
+      case 'lirc':
+        return attachLirc(program, hook.path);
       case 'tc':
         return attachTc(program, hook.device, hook);
       case 'netkit':

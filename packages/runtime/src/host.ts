@@ -18,8 +18,11 @@ export interface Host {
   prepare(object: ObjectSpec, options?: PrepareOptions): HostObject;
   /** What is replayed. */
   readonly recording?: Recording | undefined;
-  /** Runs what there is to run (the virtual machine's recording); the kernel's events come by themselves. */
-  readonly replay: (() => Generator<number, void, void>) | undefined;
+  /**
+   * Runs what there is to run (the virtual machine's recording), and says where intervals ended; the kernel's events come by
+   * themselves.
+   */
+  readonly replay: ((interval?: () => void) => Generator<number, void, void>) | undefined;
   /** Moves the clock that programs see to so many nanoseconds, running timers on the way; the kernel's goes by itself. */
   advance?(time: bigint): void;
   /** Has runs and their time counted until it is closed; undefined where the host cannot. */
@@ -185,6 +188,10 @@ export interface AttachOptions {
     readonly hook: 'pre_routing' | 'input' | 'forward' | 'output' | 'post_routing';
     readonly priority?: number;
   };
+  /** lwt_in, lwt_out, lwt_xmit: packets to this destination, by a route that is made for the program. */
+  readonly route?: string;
+  /** lirc_mode2: the device of the infrared receiver. */
+  readonly lirc?: string;
   /** sk_msg, sk_skb, iterators over maps: which map of the object. */
   readonly map?: string;
   /** Socket filters and sk_reuseport: the descriptor of the socket. */
@@ -195,6 +202,8 @@ export interface AttachOptions {
   readonly frequency?: number;
   /** perf events, uprobes, static probes: one process instead of all. */
   readonly pid?: number;
+  /** kprobe.multi, uprobe.multi: these functions in place of the section's pattern. */
+  readonly functions?: readonly string[];
   /** Static probes: what `bpf_usdt_cookie` returns. */
   readonly cookie?: number | bigint;
 }

@@ -3,6 +3,7 @@ import type { BlockNode, Expression, MapDeclaration, Statement, TypeName, Variab
 import type { CTypes } from './c-types.ts';
 import type { TraceConfig } from './config.ts';
 import { contextOf, type ProbeContext } from './context.ts';
+import { fromDebugType } from './debug-types.ts';
 import {
   badAssignment,
   badCall,
@@ -1056,11 +1057,22 @@ export class Checker {
         : undefined;
     if (constant?.kind === 'int') return constant.type;
     return (
+      this.programType(base) ??
       this.options.types.type(base) ??
       (/^(struct|union|enum) /.test(base)
         ? undefined
         : (this.options.types.type(`struct ${base}`) ?? this.builtInType(base)))
     );
+  }
+
+  /** A type of the traced program, which goes before the kernel's of that name, and behind the script's own. */
+  private programType(base: string): TraceType | undefined {
+    const { probe } = this.unit;
+    if (!('binary' in probe) || (/^\w+$/.test(base) && FUNCTIONS.has(base))) return undefined;
+    const known = this.options.types.type(base);
+    if (known && !(known.kind === 'struct' && known.kernel)) return undefined;
+    const found = this.options.target.executable?.(probe.binary)?.debug?.()?.type(base);
+    return found && fromDebugType(found, 'user');
   }
 
   /** A name that is no type but a builtin: its type. */

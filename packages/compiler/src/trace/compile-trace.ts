@@ -4,13 +4,13 @@ import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
 import { contextOf } from './context.ts';
-import { badProbe, importFailed, noProbes, nothingToAttach, warning } from './diagnostics.ts';
+import { badProbe, importFailed, noAttachPoints, noProbes, nothingToAttach, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import { Macros } from './macros.ts';
 import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
 import { Output } from './output.ts';
 import { parseScript } from './parser.ts';
-import { expandProbe, type Probe } from './probe.ts';
+import { type Expansion, expandProbe, type Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
 import { type AggregateType, INT64, sizeOf, type TraceType } from './type.ts';
 
@@ -35,6 +35,8 @@ export interface TraceOptions {
   readonly mode?: 'test' | 'bench' | undefined;
   /** Only probes whose name it matches, and begin and end. */
   readonly only?: RegExp | undefined;
+  /** The kernel attaches one program to many functions at once: wildcards become one program. */
+  readonly multi?: { readonly kprobe: boolean; readonly uprobe: boolean } | undefined;
   /** C that every program asks first: it does nothing where `condition` is not so. `header` stands in front of all. */
   readonly guard?: { readonly header: string; readonly condition: string };
 }
@@ -73,7 +75,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     throw new SkepError(noProbes({ file: source, start: 0, end: Math.min(1, source.text.length) }));
   const units: ProgramUnit[] = [];
   for (const node of probes) {
-    for (const probe of probesOf(node, config.missing_probes, options.target, warnings)) {
+    for (const probe of probesOf(node, config.missing_probes, options, warnings)) {
       if (
         (probe.kind === 'test' || probe.kind === 'bench') !== (options.mode !== undefined) &&
         (options.mode === undefined || (probe.kind !== 'begin' && probe.kind !== 'end'))
@@ -82,10 +84,11 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
       if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end')
         continue;
       if (options.only && probe.kind !== 'begin' && probe.kind !== 'end' && !options.only.test(probe.name)) continue;
-      if (units.length >= config.max_probes)
+      const count = placesOf(probe) + units.reduce((sum, one) => sum + placesOf(one.probe), 0);
+      if (count > config.max_probes)
         throw new SkepError(
           badProbe(
-            `Can't attach to ${units.length + 1} probes because it exceeds the current limit of ${config.max_probes} probes.`,
+            `Can't attach to ${count} probes because it exceeds the current limit of ${config.max_probes} probes.`,
             node.span,
             'raise max_probes, or narrow the wildcard',
           ),
@@ -126,27 +129,53 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     actions: out.actions,
     config,
     stacks: out.stacks ? 'skep_stacks' : undefined,
+    buildIds: out.buildIds ? 'skep_build_ids' : undefined,
     warnings: [...checker.diagnostics.list.filter((one) => one.severity === 'warning'), ...warnings],
     options: [...checker.namedOptions].map(([name, { summary }]) => ({ name, summary })),
   };
 }
 
-function probesOf(node: ProbeNode, missing: string, target: TraceTarget, warnings: Diagnostic[]): Probe[] {
+/** How many places a program is attached to. */
+export function placesOf(probe: Probe): number {
+  return 'functions' in probe && probe.functions ? probe.functions.length : 1;
+}
+
+function probesOf(node: ProbeNode, missing: string, options: TraceOptions, warnings: Diagnostic[]): Probe[] {
   const found: Probe[] = [];
   const names = new Set<string>();
+  const how: Expansion = {
+    // What differs from function to function wants a program for each.
+    ...(!asksFor(node, ['probe', '__builtin_probe', 'args', 'uaddr']) && { multi: options.multi }),
+    unsafe: options.unsafe ?? false,
+    warn: (message, span) => warnings.push(warning(message, span)),
+  };
+  const missed: Diagnostic[] = [];
   for (const { text, span } of node.attachPoints) {
     try {
-      for (const one of expandProbe(text, span, target)) {
+      for (const one of expandProbe(text, span, options.target, how)) {
         if (names.has(one.name)) continue;
         names.add(one.name);
         found.push(one);
       }
     } catch (error) {
-      if (!(error instanceof SkepError) || missing === 'error' || error.code !== 'E1541') throw error;
-      if (missing === 'warn')
+      if (!(error instanceof SkepError)) throw error;
+      const absent = error.code === 'E1541';
+      // A wildcard may match nothing, as long as something is left.
+      if (absent && missing === 'error' && /[*?[]/.test(text)) missed.push(...error.diagnostics);
+      else if (!absent || missing === 'error') throw new SkepError([...warnings, ...error.diagnostics]);
+      else if (missing === 'warn')
         for (const one of error.diagnostics) warnings.push(warning(`${one.message} Skipping.`, span, one.help));
     }
   }
+  if (found.length > 0) return found;
+  if (missing === 'error') throw new SkepError([...missed, noAttachPoints(node.span)]);
+  if (missing === 'warn')
+    warnings.push(
+      warning(
+        'Probe has no valid attach points. It is being removed which may cause issues with program behavior.',
+        node.span,
+      ),
+    );
   return found;
 }
 
@@ -165,20 +194,26 @@ function unitOf(
     context: contextOf(probe, types, target),
     predicate,
     body,
-    name: `${probe.kind}_${index + 1}`,
-    measuresStacks: asksForLength(body),
+    name: `${programName(probe)}_${index + 1}`,
+    // Only then do stacks carry how long they are.
+    measuresStacks: asksFor(body, ['len']),
   };
 }
 
-/** Whether `len()` is called: only then do stacks carry how long they are. */
-function asksForLength(node: unknown): boolean {
-  if (Array.isArray(node)) return node.some(asksForLength);
+/** Whether a builtin is used, or a function called, anywhere in a tree. */
+function asksFor(node: unknown, names: readonly string[]): boolean {
+  if (Array.isArray(node)) return node.some((one) => asksFor(one, names));
   if (typeof node !== 'object' || node === null) return false;
   const { kind, name } = node as { kind?: string; name?: string };
-  if (kind === 'call' && name === 'len') return true;
+  if ((kind === 'call' || kind === 'name') && names.includes(name!)) return true;
   return Object.entries(node).some(
-    ([key, value]) => key !== 'span' && key !== 'expandedAt' && key !== 'nameSpan' && asksForLength(value),
+    ([key, value]) => key !== 'span' && key !== 'expandedAt' && key !== 'nameSpan' && asksFor(value, names),
   );
+}
+
+/** So that tools which list programs tell what they trace; names of C. */
+function programName(probe: Probe): string {
+  return 'function' in probe ? `${probe.kind}_${probe.function.replace(/\W/g, '_')}` : probe.kind;
 }
 
 function mapOf(

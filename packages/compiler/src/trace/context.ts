@@ -1,5 +1,6 @@
-import type { Btf, BtfType } from '@skep/object';
+import type { Btf, BtfFuncProto, BtfId } from '@skep/object';
 import type { CTypes } from './c-types.ts';
+import { parametersOf as debugParameters, type ParameterPlace, type ProbeParameter } from './debug-types.ts';
 import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
 import {
@@ -11,6 +12,7 @@ import {
   pointer,
   type StructField,
   type StructType,
+  sizeOf,
   string,
   type TraceType,
   UINT64,
@@ -29,6 +31,8 @@ export interface ProbeContext {
   readonly shape: 'none' | 'slots' | 'record' | 'registers' | 'iterator' | 'usdt';
   /** Members of `args`, or of `ctx` for iterators. */
   readonly args: StructType | undefined;
+  /** Where the members of `args` are, in their order, when they are not side by side in memory. */
+  readonly places?: readonly ParameterPlace[];
   readonly retval: TraceType | undefined;
   /** The program runs for something of its own accord, and stacks and registers mean something. */
   readonly user: boolean;
@@ -69,7 +73,9 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
       return {
         ...base,
         space: 'kernel',
-        section: `${probe.kind}/${probe.function}${probe.offset ? `+${probe.offset}` : ''}`,
+        section: probe.functions
+          ? `${probe.kind}.multi/${pattern(probe.function)}`
+          : `${probe.kind}/${probe.function}${probe.offset ? `+${probe.offset}` : ''}`,
         shape: 'registers',
         retval: probe.kind === 'kretprobe' ? UINT64 : undefined,
       };
@@ -82,20 +88,23 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
     }
     case 'uprobe':
     case 'uretprobe': {
-      const place =
-        /^(0x)?[0-9a-fA-F]+$/.test(probe.function) && /^(0x|\d)/.test(probe.function)
-          ? hex(probe.function)
-          : probe.function;
-      const parameters = target.executable?.(probe.binary)?.parameters?.(probe.function);
-      const args = parameters && registersOf(`${probe.function}_args`, parameters, types);
+      const place = probe.place === undefined ? probe.function : `0x${probe.place.toString(16)}`;
+      const found =
+        probe.kind === 'uprobe' && probe.offset === 0n && probe.functions === undefined
+          ? target.executable?.(probe.binary)?.debug?.()?.function(probe.function)
+          : undefined;
+      const parameters = found && debugParameters(found);
       return {
         ...base,
         space: 'user',
-        section: `${probe.kind}/${probe.binary}:${place}${probe.offset ? `+${probe.offset}` : ''}`,
+        section: probe.functions
+          ? `${probe.kind}.multi/${probe.binary}:${pattern(probe.function)}`
+          : `${probe.kind}/${probe.binary}:${place}${probe.offset ? `+${probe.offset}` : ''}`,
         shape: 'registers',
         retval: probe.kind === 'uretprobe' ? UINT64 : undefined,
         user: true,
-        args,
+        args: parameters && argumentsOf(`${probe.function}_args`, parameters),
+        ...(parameters && { places: parameters.map((one) => one.place) }),
       };
     }
     case 'usdt':
@@ -119,8 +128,9 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
   }
 }
 
-function hex(text: string): string {
-  return `0x${BigInt(text).toString(16)}`;
+/** As names of sections may have it; which functions it means is said when the program is attached. */
+function pattern(text: string): string {
+  return text.replace(/[^\w.$*?]/g, '*');
 }
 
 /** The fields of a tracepoint, as its format file tells them; those that all tracepoints have are left out. */
@@ -209,13 +219,13 @@ function slots(name: string, parameters: readonly Parameter[], types: CTypes): S
   };
 }
 
-function registersOf(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
+/** Parameters of a function of a program, each at a multiple of eight bytes. */
+function argumentsOf(name: string, parameters: readonly ProbeParameter[]): StructType {
   let at = 0;
   const fields = parameters.map((one): StructField => {
-    const type = typeOfBtf(one.type, types, 'user');
     const offset = at;
-    at += 8;
-    return { name: one.name, type, offset };
+    at += Math.ceil(Math.max(1, sizeOf(one.type)) / 8) * 8;
+    return { name: one.name, type: one.type, offset };
   });
   return {
     kind: 'struct',
@@ -246,31 +256,45 @@ function typeOfBtf(text: string, types: CTypes, space: AddressSpace = 'kernel'):
 }
 
 function tracepointParameters(btf: Btf | undefined, event: string): Parameter[] {
+  const found = btf && tracepointPrototype(btf, event);
+  return btf && found ? parametersOf(btf, found) : [];
+}
+
+/** What a raw tracepoint passes on. */
+export function tracepointPrototype(btf: Btf, event: string): BtfFuncProto | undefined {
   // The function that calls the programs has names for what it passes on; the type of the tracepoint has none.
-  const named = functionParameters(btf, `__traceiter_${event}`) ?? functionParameters(btf, `__probestub_${event}`);
-  if (named) return named.parameters.slice(1);
-  const id = btf?.find(`btf_trace_${event}`, 'typedef');
-  if (btf === undefined || id === undefined) return [];
-  const typedef = btf.type(id);
-  const to = 'type' in typedef ? btf.type(typedef.type as number) : undefined;
-  const proto = to && 'type' in to ? btf.type(to.type as number) : undefined;
+  const found =
+    functionPrototype(btf, `__traceiter_${event}`) ??
+    functionPrototype(btf, `__probestub_${event}`) ??
+    prototypeOf(btf, btf.find(`btf_trace_${event}`, 'typedef'));
   // The first is the tracepoint's own data.
-  return proto?.kind === 'func_proto' ? parametersOf(btf, proto).slice(1) : [];
+  return found && { ...found, params: found.params.slice(1) };
 }
 
 function functionParameters(
   btf: Btf | undefined,
   name: string,
 ): { parameters: Parameter[]; result: string } | undefined {
-  const id = btf?.find(name, 'func');
-  if (btf === undefined || id === undefined) return undefined;
-  const func = btf.type(id);
-  const proto = func.kind === 'func' ? btf.type(func.type) : undefined;
-  if (proto?.kind !== 'func_proto') return undefined;
-  return { parameters: parametersOf(btf, proto), result: cName(btf, proto.result) };
+  const found = btf && functionPrototype(btf, name);
+  return btf && found && { parameters: parametersOf(btf, found), result: cName(btf, found.result) };
 }
 
-function parametersOf(btf: Btf, proto: BtfType & { kind: 'func_proto' }): Parameter[] {
+export function functionPrototype(btf: Btf, name: string): BtfFuncProto | undefined {
+  return prototypeOf(btf, btf.find(name, 'func'));
+}
+
+/** Through functions, typedefs and pointers. */
+function prototypeOf(btf: Btf, id: BtfId | undefined): BtfFuncProto | undefined {
+  for (let i = 0; id !== undefined && id !== 0 && i < 8; i++) {
+    const type = btf.type(id);
+    if (type.kind === 'func_proto') return type;
+    if (type.kind !== 'func' && type.kind !== 'typedef' && type.kind !== 'ptr') return undefined;
+    id = type.type;
+  }
+  return undefined;
+}
+
+function parametersOf(btf: Btf, proto: BtfFuncProto): Parameter[] {
   return proto.params.map((one, i) => ({ name: one.name || `arg${i}`, type: cName(btf, one.type) }));
 }
 

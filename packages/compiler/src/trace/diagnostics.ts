@@ -257,3 +257,17 @@ export function badOption(name: string, wanted: string, value: string): Diagnost
 export function nothingToAttach(span: Span): Diagnostic {
   return error('E1543', 'No probes to attach', span, '`test` and `bench` probes want --mode; a filter must leave some');
 }
+
+export function noAttachPoints(span: Span): Diagnostic {
+  return error(
+    'E1544',
+    'Probe has no valid attach points.',
+    span,
+    'set `missing_probes` to \'warn\' if this is expected: `config = { missing_probes = "warn" }`',
+  );
+}
+
+/** A place that is none, or that nothing is known of. */
+export function badBoundary(message: string, span: Span, help: string): Diagnostic {
+  return error('E1545', message, span, help);
+}

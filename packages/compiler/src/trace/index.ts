@@ -1,10 +1,20 @@
 export { aggregateOf, bucketRange } from './buckets.ts';
-export { compileTrace, parseScriptProbes, type TraceOptions } from './compile-trace.ts';
+export { compileTrace, parseScriptProbes, placesOf, type TraceOptions } from './compile-trace.ts';
 export { CONFIG_NAMES, type TraceConfig } from './config.ts';
+export { describeProbe, describeType } from './describe.ts';
 export { type FormatPiece, type FormatPlace, parsePrintf } from './format.ts';
 export { FUNCTION_GROUPS } from './functions/index.ts';
 export { type Action, type CompiledTrace, LOST, RING, type TraceMap, type TraceProgram } from './model.ts';
-export { filter, globTest, kindOf, PERF_EVENTS, PROBE_KINDS, type Probe, type ProbeKind } from './probe.ts';
+export {
+  expandProbe,
+  filter,
+  globTest,
+  kindOf,
+  PERF_EVENTS,
+  PROBE_KINDS,
+  type Probe,
+  type ProbeKind,
+} from './probe.ts';
 export { traceReference } from './reference.ts';
 export type { TraceExecutable, TraceTarget } from './target.ts';
 export {

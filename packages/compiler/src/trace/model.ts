@@ -62,6 +62,8 @@ export interface CompiledTrace {
   readonly config: TraceConfig;
   /** The map with addresses of stacks, when the script takes any. */
   readonly stacks: string | undefined;
+  /** The map with build ids and offsets of stacks, when the script asks for those. */
+  readonly buildIds: string | undefined;
   readonly warnings: readonly Diagnostic[];
   /** Options that the script takes by `getopt`. */
   readonly options: readonly { readonly name: string; readonly summary: string | undefined }[];

@@ -1,4 +1,5 @@
 import type { Span } from '@skep/base';
+import type { TraceOptions } from './compile-trace.ts';
 import type { TraceConfig } from './config.ts';
 import type { ActionOf } from './emit.ts';
 import { type Action, LOST, RING, type TraceMap } from './model.ts';
@@ -17,14 +18,16 @@ export class Output {
   readonly scratches: string[] = [];
   vmlinux = false;
   stacks = false;
+  /** Stacks as build ids and offsets. */
+  buildIds = false;
   elapsed = false;
   /** Variables of the kernel that programs name. */
   readonly externs = new Map<string, string>();
   /** A map that scripts under test set the time with, in place of the clock. */
   readonly clockMap: string | undefined;
-  /** `import "x.bpf.c"`. */
   /** What programs ask before they do anything. */
   guard: TraceOptions['guard'];
+  /** `import "x.bpf.c"`. */
   readonly imports: string[] = [];
   private readonly texts: string[] = [];
   private readonly symbols = new Map<string, string>();
@@ -81,8 +84,8 @@ export class Output {
     maps: readonly (TraceMap & { readonly type: string; readonly entries: number; readonly valueSize: number })[],
   ): string {
     const body = programs.join('\n\n');
-    return [
     const types = this.vmlinux || this.imports.length > 0 || this.guard !== undefined;
+    return [
       types ? '#include "vmlinux.h"' : '#include <linux/types.h>\n#include <linux/bpf.h>',
       '#include <bpf/bpf_helpers.h>',
       ...(types
@@ -90,8 +93,8 @@ export class Output {
         : [
             'typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64; typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;',
           ]),
-      'typedef u64 skep_unaligned __attribute__((aligned(1)));',
       ...(this.guard ? [this.guard.header] : []),
+      'typedef u64 skep_unaligned __attribute__((aligned(1)));',
       `char LICENSE[] SEC("license") = ${JSON.stringify(this.config.license)};`,
       `struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, ${ringBytes(this.config.perf_rb_pages)}); } ${RING} SEC(".maps");`,
       `u64 ${LOST};`,
@@ -102,6 +105,11 @@ export class Output {
         (map) =>
           `struct { __uint(type, BPF_MAP_TYPE_${map.type}); __uint(max_entries, ${map.entries}); __uint(key_size, ${map.keySize}); __uint(value_size, ${map.valueSize}); } ${map.symbol} SEC(".maps");`,
       ),
+      ...(this.buildIds
+        ? [
+            `struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(map_flags, BPF_F_STACK_BUILD_ID); __uint(max_entries, 4096); __uint(key_size, 4); __uint(value_size, ${127 * BUILD_ID_ENTRY}); } skep_build_ids SEC(".maps");`,
+          ]
+        : []),
       ...(this.stacks
         ? [
             'struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, 1016); } skep_stacks SEC(".maps");',
@@ -187,3 +195,6 @@ static __noinline int skep_comm_of(s32 pid, char *to) {
   return 0;
 }`,
 } as const;
+
+/** Bytes of `struct bpf_stack_build_id`. */
+const BUILD_ID_ENTRY = 32;

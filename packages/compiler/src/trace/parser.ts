@@ -204,7 +204,8 @@ class Parser {
       let quoted = false;
       for (; at < text.length; at++) {
         const c = text[at]!;
-        if (c === '"') quoted = !quoted;
+        if (c === '\\' && quoted) at++;
+        else if (c === '"') quoted = !quoted;
         else if (quoted) continue;
         else if (/[\s,{]/.test(c)) break;
         else if (c === '/' && (text[at + 1] === '*' || text[at + 1] === '/') && !/[:/]\S*$/.test(text.slice(start, at)))
@@ -223,7 +224,7 @@ class Parser {
         );
       const written = text.slice(start, at);
       const filled = written.replace(/\$(\d+)/g, (_, n: string) => this.options.positional[Number(n) - 1] ?? '');
-      found.push({ text: filled.replace(/^\w+=(?=\w+:)/, '').replaceAll('"', ''), span: this.span(start, at) });
+      found.push({ text: withoutQuotes(filled.replace(/^\w+=(?=\w+:)/, '')), span: this.span(start, at) });
       this.lexer.position = at;
       this.lexer.skip();
       if (text[this.lexer.position] !== ',') return found;
@@ -878,3 +879,8 @@ export const TYPE_NAMES: ReadonlySet<string> = new Set([
   ...['int', 'char', 'long', 'short', 'unsigned', 'signed', 'u8', 'u16', 'u32', 'u64', 's8', 's16', 's32', 's64'],
   ...['username_t', 'usym_t', 'ksym_t', 'kstack_t', 'ustack_t', 'timestamp_t', 'macaddr_t', 'cgroup_path_t'],
 ]);
+
+/** Quotes stand around parts with unusual characters; a backslash keeps one. */
+function withoutQuotes(text: string): string {
+  return text.replace(/\\(.)|"/g, (_, kept: string | undefined) => kept ?? '');
+}

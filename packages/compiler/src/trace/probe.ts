@@ -1,7 +1,7 @@
 import { SkepError, type Span, suggest } from '@skep/base';
-import { badProbe, noMatch, refusedProbe } from './diagnostics.ts';
+import { badBoundary, badProbe, noMatch, refusedProbe } from './diagnostics.ts';
 import { DURATIONS } from './lexer.ts';
-import type { TraceTarget } from './target.ts';
+import type { TraceExecutable, TraceTarget } from './target.ts';
 
 /** Where a program is attached. `name` is what the script's `probe` gives. */
 export type Probe = { readonly name: string } & (
@@ -12,13 +12,23 @@ export type Probe = { readonly name: string } & (
   | { readonly kind: 'interval' | 'profile'; readonly every: bigint }
   | { readonly kind: 'tracepoint'; readonly category: string; readonly event: string }
   | { readonly kind: 'rawtracepoint'; readonly event: string }
-  | { readonly kind: 'kprobe' | 'kretprobe'; readonly function: string; readonly offset: bigint }
+  | {
+      readonly kind: 'kprobe' | 'kretprobe';
+      /** Or the pattern of `functions`. */
+      readonly function: string;
+      readonly offset: bigint;
+      /** All functions that one program is attached to at once. */
+      readonly functions?: readonly string[];
+    }
   | { readonly kind: 'fentry' | 'fexit'; readonly function: string; readonly module: string | undefined }
   | {
       readonly kind: 'uprobe' | 'uretprobe';
       readonly binary: string;
       readonly function: string;
       readonly offset: bigint;
+      readonly functions?: readonly string[];
+      /** Offset into the file, where the probe is not at a function. */
+      readonly place?: bigint;
     }
   | { readonly kind: 'usdt'; readonly binary: string; readonly provider: string; readonly event: string }
   | { readonly kind: 'iter'; readonly over: string; readonly pin: string | undefined }
@@ -121,8 +131,18 @@ export const PERF_EVENTS: Readonly<Record<'software' | 'hardware', Readonly<Reco
   },
 };
 
+/** How attach points are expanded. */
+export interface Expansion {
+  /** One program can be attached to all functions of the kernel, or of a binary, that a wildcard matches. */
+  readonly multi?: { readonly kprobe: boolean; readonly uprobe: boolean } | undefined;
+  /** What may be wrong is tried. */
+  readonly unsafe?: boolean;
+  /** What is odd but no error. */
+  readonly warn?: (message: string, span: Span) => void;
+}
+
 /** All probes that an attach point means: one, or as many as match its wildcards. Throws E154x. */
-export function expandProbe(text: string, span: Span, target: TraceTarget): Probe[] {
+export function expandProbe(text: string, span: Span, target: TraceTarget, how: Expansion = {}): Probe[] {
   const [first = '', ...rest] = text.split(':');
   const kind = kindOf(first);
   if (kind === undefined) {
@@ -214,22 +234,9 @@ export function expandProbe(text: string, span: Span, target: TraceTarget): Prob
       return names.map((event) => ({ kind, event, name: `rawtracepoint:${event}` }));
     }
     case 'kprobe':
-    case 'kretprobe': {
+    case 'kretprobe':
       need(1, `${kind}:FUNCTION`);
-      const [, name = '', offset] = /^([^+]+)(?:\+(\w+))?$/.exec(rest.at(-1)!) ?? [];
-      if (kind === 'kretprobe' && offset !== undefined)
-        throw new SkepError(badProbe('Offset not allowed', span, 'a return has no offset'));
-      const all = target.kernelFunctions?.() ?? [];
-      if (!/[*?[]/.test(name) && all.length === 0)
-        return [{ kind, function: name, offset: offset ? BigInt(offset) : 0n, name: `${kind}:${name}` }];
-      const names = select(name, all, text, span);
-      return names.map((one) => ({
-        kind,
-        function: one,
-        offset: offset ? BigInt(offset) : 0n,
-        name: `${kind}:${one}${offset ? `+${offset}` : ''}`,
-      }));
-    }
+      return kernelProbes(kind, rest, text, span, target, how);
     case 'fentry':
     case 'fexit': {
       need(1, `${kind}:FUNCTION`);
@@ -245,7 +252,7 @@ export function expandProbe(text: string, span: Span, target: TraceTarget): Prob
     }
     case 'uprobe':
     case 'uretprobe':
-      return userProbes(kind, rest, text, span, target);
+      return userProbes(kind, rest, text, span, target, how);
     case 'usdt':
       return staticProbes(rest, text, span, target);
   }
@@ -280,12 +287,64 @@ function amount(text: string, span: Span): bigint {
   return BigInt(match[1]!.replaceAll('_', '')) * 10n ** BigInt(match[2] ?? 0) * (match[3] ? DURATIONS[match[3]]! : 1n);
 }
 
+function kernelProbes(
+  kind: 'kprobe' | 'kretprobe',
+  rest: readonly string[],
+  text: string,
+  span: Span,
+  target: TraceTarget,
+  how: Expansion,
+): Probe[] {
+  const [, name = '', offset] = /^([^+]+)(?:\+(\w+))?$/.exec(rest.at(-1)!) ?? [];
+  if (kind === 'kretprobe' && offset !== undefined)
+    throw new SkepError(badProbe('Offset not allowed', span, 'a return has no offset'));
+  const module = rest.length > 1 ? rest[0]! : undefined;
+  const modules = target.kernelModules?.();
+  if (module !== undefined && modules && filter(module, ['vmlinux', ...modules]).length === 0)
+    throw new SkepError(
+      badProbe(
+        `specified module ${module} in probe ${kind}:${rest.join(':')} is not loaded.`,
+        span,
+        '/proc/modules lists those that are; functions of the kernel itself are in vmlinux',
+      ),
+    );
+  const all = (target.kernelFunctions?.() ?? []).filter((one) => !UNTRACEABLE.test(one));
+  const made = (one: string): Probe => ({
+    kind,
+    function: one,
+    offset: offset ? BigInt(offset) : 0n,
+    name: `${kind}:${one}${offset ? `+${offset}` : ''}`,
+  });
+  if (!isPattern(name)) {
+    if (all.length === 0) return [made(name)];
+    if (!all.includes(name)) {
+      how.warn?.(
+        `${name} is not traceable (either non-existing, inlined, or marked as "notrace"); attaching to it will likely fail`,
+        span,
+      );
+      if (how.unsafe) return [made(name)];
+    }
+  }
+  const names = select(name, all, text, span);
+  if (names.length > 1 && how.multi?.kprobe && offset === undefined)
+    return [{ kind, function: name, offset: 0n, functions: names, name: `${kind}:${name}` }];
+  return names.map(made);
+}
+
+/** Functions whose probes would bring the kernel to a halt. */
+const UNTRACEABLE = /^(rcu_|__ftrace_invalid_address__|arch_cpu_idle$|default_idle$|bpf_dispatcher_xdp_func$)/;
+
+function isPattern(name: string): boolean {
+  return /[*?[]/.test(name);
+}
+
 function userProbes(
   kind: 'uprobe' | 'uretprobe',
   rest: readonly string[],
   text: string,
   span: Span,
   target: TraceTarget,
+  how: Expansion,
 ): Probe[] {
   if (rest.length < 2 || rest[0] === '' || rest.at(-1) === '')
     throw new SkepError(
@@ -295,6 +354,9 @@ function userProbes(
         `write ${kind}:BINARY:FUNCTION`,
       ),
     );
+  const line = /^(.+)@([^@:]+)$/.exec(rest[0]!);
+  if (line && rest.length === 2 && /^\d+$/.test(rest[1]!))
+    return sourceProbes(kind, line[1]!, line[2]!, Number(rest[1]), text, span, target);
   const [binary = '', ...more] = rest;
   const [, name = '', offset] = /^(.+?)(?:\+(\w+))?$/.exec(
     more[0] === 'cpp' ? more.slice(1).join(':') : more.join(':'),
@@ -303,21 +365,97 @@ function userProbes(
   for (const path of binaries(binary, text, span, target)) {
     const executable = target.executable?.(path);
     if (executable === undefined) continue;
+    const shown = isPattern(binary) ? path : binary;
     const made = (one: string): Probe => ({
       kind,
       binary: executable.path,
       function: one,
       offset: offset ? BigInt(offset) : 0n,
-      name: `${kind}:${/[*?]/.test(binary) ? path : binary}:${one}${offset ? `+${offset}` : ''}`,
+      name: `${kind}:${shown}:${one}${offset ? `+${offset}` : ''}`,
     });
-    if (/^(0x)?[0-9a-fA-F]+$/.test(name) && /^0x|^\d+$/.test(name)) found.push(made(name));
-    else if (/[*?[]/.test(name)) found.push(...filter(name, executable.functions()).map(made));
-    else if (executable.symbol(name) !== undefined) found.push(made(name));
+    if (/^(0x[0-9a-fA-F]+|\d+)$/.test(name))
+      found.push({ ...made(name), place: fileOffset(executable, BigInt(name), shown, span) } as Probe);
+    else if (isPattern(name)) {
+      const functions = filter(name, executable.functions());
+      if (functions.length > 1 && how.multi?.uprobe && offset === undefined)
+        found.push({ ...made(name), functions } as Probe);
+      else found.push(...functions.map(made));
+    } else {
+      const symbol = executable.symbol(name);
+      if (symbol === undefined) continue;
+      boundaries(name, offset ? BigInt(offset) : 0n, symbol.size, span, how);
+      found.push(made(name));
+    }
   }
   if (found.length === 0) {
     const first = target.executable?.(binary);
     throw new SkepError(noMatch(readable(text), span, first && suggest(name, first.functions())));
   }
+  return found;
+}
+
+/** A probe in the middle of an instruction would break the program. */
+function boundaries(name: string, offset: bigint, size: number, span: Span, how: Expansion): void {
+  if (size === 0 && offset === 0n) {
+    if (!how.unsafe)
+      throw new SkepError(
+        badBoundary(
+          `Could not determine boundary for ${name} (symbol has size 0).`,
+          span,
+          'run with --unsafe to attach to it all the same',
+        ),
+      );
+  } else if (offset >= BigInt(size))
+    throw new SkepError(
+      badBoundary(`Offset outside the function bounds ('${name}' size is ${size})`, span, 'give a smaller offset'),
+    );
+}
+
+function fileOffset(executable: TraceExecutable, address: bigint, shown: string, span: Span): bigint {
+  if (executable.offsetOf === undefined) return address;
+  const offset = executable.offsetOf(address);
+  if (offset === undefined)
+    throw new SkepError(
+      badBoundary(
+        `Could not resolve address: ${shown}:0x${address.toString(16)}`,
+        span,
+        'give an address of code, as `nm` shows it',
+      ),
+    );
+  return offset;
+}
+
+/** `BINARY@FILE:LINE`: where the code of a line of the source begins. */
+function sourceProbes(
+  kind: 'uprobe' | 'uretprobe',
+  binary: string,
+  file: string,
+  line: number,
+  text: string,
+  span: Span,
+  target: TraceTarget,
+): Probe[] {
+  const found: Probe[] = [];
+  for (const path of binaries(binary, text, span, target)) {
+    const executable = target.executable?.(path);
+    const debug = executable?.debug?.();
+    if (executable && debug === undefined && !isPattern(binary))
+      throw new SkepError(
+        badProbe(`${binary} has no debug information, which tells where lines are`, span, 'build it with -g'),
+      );
+    const [address] = debug?.addressesOfLine(file, line) ?? [];
+    if (executable === undefined || address === undefined) continue;
+    const shown = isPattern(binary) ? path : binary;
+    found.push({
+      kind,
+      binary: executable.path,
+      function: `0x${address.toString(16)}`,
+      offset: 0n,
+      place: fileOffset(executable, BigInt(address), shown, span),
+      name: `${kind}:${shown}@${file}:${line}`,
+    });
+  }
+  if (found.length === 0) throw new SkepError(noMatch(readable(text), span));
   return found;
 }
 

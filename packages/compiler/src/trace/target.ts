@@ -1,5 +1,5 @@
 import type { SourceFile } from '@skep/base';
-import type { Btf } from '@skep/object';
+import type { Btf, DebugInfo } from '@skep/object';
 
 /** What a script asks about the machine that it is for. Everything may be missing: scripts that do not ask do not care. */
 export interface TraceTarget {
@@ -14,6 +14,8 @@ export interface TraceTarget {
   rawTracepoints?(): readonly string[];
   /** Functions that a kprobe can be set on; undefined when there are no kprobes. */
   kernelFunctions?(): readonly string[] | undefined;
+  /** Names of loaded modules. */
+  kernelModules?(): readonly string[];
   /** Address of a symbol of the kernel. */
   kernelSymbol?(name: string): bigint | undefined;
   /** Where a binary is that was named without its path, and what it has. */
@@ -42,6 +44,8 @@ export interface TraceExecutable {
   readonly fixed: boolean;
   /** Device and inode, which a mapping of it has. */
   readonly inode: bigint;
-  /** Types of the arguments of a function, from BTF or DWARF. */
-  parameters?(name: string): readonly { readonly name: string; readonly type: string }[] | undefined;
+  /** Of an address, as symbols are given, the offset into the file. */
+  offsetOf?(address: bigint): bigint | undefined;
+  /** Names of arguments, types, and lines of the source, where the binary was built with them. */
+  debug?(): DebugInfo | undefined;
 }

@@ -318,8 +318,11 @@ export function promote(a: TraceType, b: TraceType): TraceType | undefined {
       }
       return a.space === 'none' ? b : a;
     }
-    case 'array':
-      return undefined;
+    case 'array': {
+      const other = b as typeof a;
+      const of = a.count === other.count && sizeOf(a.of) === sizeOf(other.of) ? promote(a.of, other.of) : undefined;
+      return of && { kind: 'array', of, count: a.count };
+    }
     case 'struct':
       return undefined;
     case 'tuple': {

@@ -69,19 +69,19 @@ export interface UprobeMultiOptions {
 const SINGLE_PROBES = 256;
 
 /**
- * On many functions of one file at once, by a pattern of `*` and `?`. Where the kernel has no uprobe.multi (6.6), a probe
+ * On many functions of one file at once, by names or by a pattern of `*` and `?`. Where the kernel has no uprobe.multi (6.6), a probe
  * for each of them, up to {@link SINGLE_PROBES}.
  */
 export function attachUprobeMulti(
   program: Program,
   binary: string,
-  pattern: string,
+  functions: string | readonly string[],
   options: UprobeMultiOptions = {},
 ): Link {
   const path = findBinary(binary);
   const kind = options.session ? 'uprobe.session' : options.return ? 'uretprobe.multi' : 'uprobe.multi';
-  const what = `${kind} ${shortName(path, pattern)}`;
-  const offsets = offsetsOf(path, pattern);
+  const what = `${kind} ${shortName(path, typeof functions === 'string' ? functions : functions.join(', '))}`;
+  const offsets = offsetsOf(path, functions);
   const result = createUprobeMulti(program, path, offsets, options);
   if (result >= 0) return new Link(what, 'bpf_link', [new Handle(result, what)]);
   const missing = unmet(options.session ? SESSION : MULTI, 'BPF_LINK_CREATE', -result);
@@ -121,8 +121,9 @@ function createUprobeMulti(
 
 const BPF_F_UPROBE_MULTI_RETURN = 1;
 
-function offsetsOf(path: string, pattern: string): number[] {
+function offsetsOf(path: string, pattern: string | readonly string[]): number[] {
   using file = new Executable(path);
+  if (typeof pattern !== 'string') return [...new Set(pattern.map((one) => file.functionOffset(one)))];
   if (!/[*?]/.test(pattern)) return [file.functionOffset(pattern)];
   const found = [...file.functions(wildcard(pattern)).values()];
   if (found.length === 0) throw noSuchUserFunction(path, pattern, 'absent', undefined);

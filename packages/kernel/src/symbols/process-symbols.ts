@@ -9,6 +9,16 @@ export interface UserFound extends Found {
   readonly module: string;
 }
 
+/** An address of a process as a place of a file. */
+export interface UserPlace {
+  /** As this process can open it. */
+  readonly file: string;
+  /** As the file's symbols are given. */
+  readonly address: number;
+  /** The path that the process itself sees. */
+  readonly module: string;
+}
+
 /**
  * Names of a process's addresses: of its files' symbols, their debug files' where they have been split off, and of the
  * code that Node, Java and others make at run time, when they write it to /tmp/perf-PID.map. Of a process that has ended
@@ -45,6 +55,14 @@ export class ProcessSymbols {
     const at = file?.address(Number(address - mapping.start) + mapping.offset);
     const found = at === undefined ? undefined : file?.table.find(BigInt(at));
     return found && { ...found, module: basename(mapping.path) };
+  }
+
+  /** Which file an address comes from, and where in it; undefined for code of no file. */
+  place(address: bigint): UserPlace | undefined {
+    const mapping = this.mappingOf(address);
+    const file = mapping?.path.startsWith('/') ? fileSymbols(this.pid, mapping) : undefined;
+    const at = mapping && file?.address(Number(address - mapping.start) + mapping.offset);
+    return at === undefined || !file || !mapping ? undefined : { file: file.path, address: at, module: mapping.path };
   }
 
   /** `[libc.so.6]`, for addresses without a name. */
@@ -95,6 +113,7 @@ function parseMaps(text: string): Mapping[] {
 }
 
 interface FileSymbols {
+  readonly path: string;
   readonly table: SymbolTable;
   /** Of an offset into the file, the address that symbols are given in. */
   address(offset: number): number | undefined;
@@ -125,6 +144,7 @@ function readFile(path: string): FileSymbols | undefined {
     const table = new SymbolTable(file.functionRanges());
     const { segments } = file;
     return {
+      path,
       table,
       address: (offset) => {
         const segment = segments.find((one) => offset >= one.offset && offset < one.offset + one.size);

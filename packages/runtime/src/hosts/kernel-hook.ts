@@ -74,6 +74,18 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
       throw new SkepError(
         optionNeeded(spec.name, 'is for a socket', '`attach({ socket: descriptor })` in a program of yours'),
       );
+    case 'BPF_PROG_TYPE_LWT_IN':
+    case 'BPF_PROG_TYPE_LWT_OUT':
+    case 'BPF_PROG_TYPE_LWT_XMIT':
+      if (options.route) return { kind: 'route', destination: options.route, device: options.interface };
+      throw new SkepError(
+        optionNeeded(spec.name, 'is for a route, and none was named', '`--route 10.8.0.0/16 --interface NAME`'),
+      );
+    case 'BPF_PROG_TYPE_LIRC_MODE2':
+      if (options.lirc) return { kind: 'lirc', path: options.lirc };
+      throw new SkepError(
+        optionNeeded(spec.name, 'is for an infrared receiver, and none was named', '`attach({ lirc: "/dev/lirc0" })`'),
+      );
     case 'BPF_PROG_TYPE_SYSCALL':
     case 'BPF_PROG_TYPE_SCHED_ACT':
     case 'BPF_PROG_TYPE_STRUCT_OPS':
@@ -100,7 +112,12 @@ function probe(spec: ProgramSpec, options: AttachOptions): Hook {
     case 'kretprobe.multi':
     case 'kprobe.session':
       if (!/^[\w.$*?]+$/.test(target)) throw wrongTarget(spec, `${kind}/PATTERN`);
-      return { kind: 'kprobe_multi', functions: target, return: isReturn, session: kind === 'kprobe.session' };
+      return {
+        kind: 'kprobe_multi',
+        functions: options.functions ?? target,
+        return: isReturn,
+        session: kind === 'kprobe.session',
+      };
     case 'ksyscall':
     case 'kretsyscall':
       if (!/^\w+$/.test(target)) throw wrongTarget(spec, `${kind}/SYSCALL`);
@@ -120,7 +137,8 @@ function probe(spec: ProgramSpec, options: AttachOptions): Hook {
       const match = /^(.+):([^:]+)$/.exec(target);
       if (!match) throw wrongTarget(spec, `${kind}/PATH:PATTERN`);
       const session = kind === 'uprobe.session';
-      return { kind: 'uprobe_multi', binary: match[1]!, functions: match[2]!, return: isReturn, session, pid };
+      const functions = options.functions ?? match[2]!;
+      return { kind: 'uprobe_multi', binary: match[1]!, functions, return: isReturn, session, pid };
     }
     case 'usdt': {
       const match = /^(.+):([^:]+):([^:]+)$/.exec(target);

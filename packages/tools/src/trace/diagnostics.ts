@@ -20,6 +20,15 @@ export function noScript(name?: string): Diagnostic {
       );
 }
 
+export function noSuchFile(name: string): Diagnostic {
+  return {
+    code: 'W8184',
+    severity: 'warning',
+    message: `It appears that '${name}' is a filename but the file does not exist. Treating '${name}' as a search pattern.`,
+    help: 'name the script with its path',
+  };
+}
+
 export function badPid(message: string): Diagnostic {
   return error('E8181', message, 'give the number of a process');
 }

@@ -3,7 +3,7 @@ import { type Diagnostic, EXIT, SkepError, type SourceFile } from '@skep/base';
 import { compileTrace, type TraceTarget } from '@skep/compiler';
 import { possibleCpus } from '@skep/kernel';
 import { HeldCommand, readRecording } from 'skep';
-import { badPattern, badPid, noScript, unexpectedOptions } from './diagnostics.ts';
+import { badPattern, badPid, noScript, noSuchFile, unexpectedOptions } from './diagnostics.ts';
 import { listProbes } from './list.ts';
 import { compileScript, runTrace } from './run-trace.ts';
 import { machineTarget } from './target.ts';
@@ -34,6 +34,8 @@ export interface TraceCall {
   /** A command line to run while tracing. */
   readonly command?: string | undefined;
   readonly includes: readonly string[];
+  /** Directories with debug information that was split off programs. */
+  readonly debugInfo?: readonly string[];
   readonly mode?: 'test' | 'bench' | undefined;
   /** A regular expression: only probes whose name it matches. */
   readonly only?: string | undefined;
@@ -62,10 +64,16 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
   const clock = io.clock ?? realClock();
   const pid = call.pid === undefined ? undefined : pidOf(call.pid);
   const cpus = call.home === 'vm' ? 1 : possibleCpus();
-  const target = pid === undefined && io.target ? io.target : machineTarget(cpus, undefined, pid);
+  const target =
+    pid === undefined && !call.debugInfo?.length && io.target
+      ? io.target
+      : machineTarget(cpus, undefined, { pid, debugInfo: call.debugInfo ?? [] });
   const { source, rest } = scriptOf(call, io);
   if (call.list) {
-    listProbes(source, rest, (text) => io.out(text), target);
+    const [word] = rest;
+    if (source === undefined && word !== undefined && /^[^:*?\s]+\.\w+$/.test(word) && call.warnings)
+      io.diagnose([noSuchFile(word)]);
+    listProbes(source, rest, { out: (text) => io.out(text), target, verbose: call.verbose, pid });
     return EXIT.ok;
   }
   if (source === undefined) throw new SkepError(noScript(), EXIT.usage);
@@ -89,6 +97,7 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
       quiet: call.quiet,
       warnings: call.warnings,
       includes: call.includes,
+      debugInfo: call.debugInfo ?? [],
       pid,
       command: held,
       mode: call.mode,

@@ -1,41 +1,87 @@
 import type { SourceFile } from '@skep/base';
-import { filter, kindOf, PERF_EVENTS, PROBE_KINDS, parseScriptProbes, type TraceTarget } from '@skep/compiler';
+import { SkepError } from '@skep/base';
+import {
+  describeProbe,
+  describeType,
+  expandProbe,
+  filter,
+  kindOf,
+  PERF_EVENTS,
+  PROBE_KINDS,
+  parseScriptProbes,
+  type TraceTarget,
+} from '@skep/compiler';
 
-/** `-l`: probes that there are, or those that a script has. */
-export function listProbes(
-  source: SourceFile | undefined,
-  patterns: readonly string[],
-  out: (text: string) => void,
-  target: TraceTarget,
-): void {
-  if (source !== undefined) {
-    for (const name of parseScriptProbes(source, target)) out(`${name}\n`);
-    return;
-  }
-  const wanted = patterns.length === 0 ? ['*'] : patterns.flatMap((one) => one.split(','));
-  for (const pattern of wanted) for (const name of namesOf(pattern, target)) out(`${name}\n`);
+export interface ListOptions {
+  readonly out: (text: string) => void;
+  readonly target: TraceTarget;
+  /** With what probes give, and members of structs. */
+  readonly verbose: boolean;
+  /** Only what a process has mapped. */
+  readonly pid?: number | undefined;
 }
 
-function namesOf(pattern: string, target: TraceTarget): string[] {
+/** `-l`: probes that there are, or those that a script has. */
+export function listProbes(source: SourceFile | undefined, patterns: readonly string[], options: ListOptions): void {
+  const { target } = options;
+  let text = '';
+  const say = (name: string) => {
+    text += `${name}\n`;
+    if (options.verbose) for (const one of argumentsOf(name, target)) text += `    ${one}\n`;
+    // A kernel has more than a hundred thousand of them.
+    if (text.length < CHUNK) return;
+    options.out(text);
+    text = '';
+  };
+  if (source !== undefined) for (const name of parseScriptProbes(source, target)) say(name);
+  else
+    for (const pattern of patterns.length === 0 ? ['*'] : patterns.flatMap((one) => one.split(','))) {
+      const type = /^(struct|union|enum) /.test(pattern) ? describeType(pattern, target) : undefined;
+      if (type !== undefined) text += `vmlinux: ${options.verbose ? type : pattern}\n`;
+      else for (const name of namesOf(pattern, options)) say(name);
+    }
+  if (text !== '') options.out(text);
+}
+
+const CHUNK = 1 << 16;
+
+function argumentsOf(name: string, target: TraceTarget): string[] {
+  try {
+    const [probe] = expandProbe(name, { file: { name: 'list', text: name }, start: 0, end: name.length }, target);
+    return probe ? describeProbe(probe, target) : [];
+  } catch (error) {
+    // What is listed need not be something that can be traced.
+    if (error instanceof SkepError) return [];
+    throw error;
+  }
+}
+
+function namesOf(pattern: string, options: ListOptions): string[] {
   const [first = '', ...rest] = pattern.split(':');
   const kinds = PROBE_KINDS.filter(({ kind, short }) =>
     rest.length === 0 && !/^[a-z]+$/.test(first)
-      ? true
+      ? options.pid === undefined || OF_PROGRAMS.has(kind)
       : kind === kindOf(first) || filter(first, [kind, ...short]).length > 0,
   );
   const found: string[] = [];
   for (const { kind } of kinds) {
-    const all = everyName(kind, rest, target);
+    const all = everyName(kind, rest.length === 0 && options.pid !== undefined ? ['*'] : rest, options);
     const test =
       rest.length === 0 && kinds.length > 1 ? pattern : `${kind}:${rest.length === 0 ? '*' : rest.join(':')}`;
-    found.push(
-      ...(kind === 'uprobe' || kind === 'uretprobe' || kind === 'usdt' ? all : filter(test.replace(/:+$/, ':*'), all)),
-    );
+    found.push(...(OF_PROGRAMS.has(kind) ? all : filter(withModule(test.replace(/:+$/, ':*'), kind), all)));
   }
   return found;
 }
 
-function everyName(kind: string, rest: readonly string[], target: TraceTarget): string[] {
+/** `fentry:vfs_*` means those of the kernel itself. */
+function withModule(pattern: string, kind: string): string {
+  const parts = pattern.split(':');
+  return (kind === 'fentry' || kind === 'fexit') && parts.length === 2 ? `${parts[0]}:*:${parts[1]}` : pattern;
+}
+
+const OF_PROGRAMS: ReadonlySet<string> = new Set(['uprobe', 'uretprobe', 'usdt']);
+
+function everyName(kind: string, rest: readonly string[], { target }: ListOptions): string[] {
   switch (kind) {
     case 'tracepoint':
       return (target.tracepoints?.() ?? []).map((one) => `tracepoint:${one}`);
@@ -46,7 +92,7 @@ function everyName(kind: string, rest: readonly string[], target: TraceTarget): 
       return (target.kernelFunctions?.() ?? []).map((one) => `${kind}:${one}`);
     case 'fentry':
     case 'fexit':
-      return (target.kernelFunctions?.() ?? []).map((one) => `${kind}:vmlinux:${one}`);
+      return typedFunctions(target).map((one) => `${kind}:vmlinux:${one}`);
     case 'software':
     case 'hardware':
       return Object.keys(PERF_EVENTS[kind]).map((one) => `${kind}:${one}:`);
@@ -61,20 +107,37 @@ function everyName(kind: string, rest: readonly string[], target: TraceTarget): 
     case 'uprobe':
     case 'uretprobe': {
       const [binary = '', name = '*'] = rest;
-      if (binary === '') return [];
-      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) =>
+      return binariesOf(binary, target).flatMap((path) =>
         filter(name || '*', target.executable?.(path)?.functions() ?? []).map((one) => `${kind}:${path}:${one}`),
       );
     }
     case 'usdt': {
       const [binary = '', ...more] = rest;
-      if (binary === '') return [];
       const test = more.length === 0 || more[0] === '' ? '*' : more.length === 1 ? `*:${more[0]}` : more.join(':');
-      return [...(target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary])].flatMap((path) =>
+      return binariesOf(binary, target).flatMap((path) =>
         filter(test, target.executable?.(path)?.probes() ?? []).map((one) => `usdt:${path}:${one}`),
       );
     }
     default:
       return [];
   }
+}
+
+function binariesOf(binary: string, target: TraceTarget): readonly string[] {
+  if (binary === '') return [];
+  return target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary];
+}
+
+/** Functions of the kernel whose types are known, and on which something can be set. */
+function typedFunctions(target: TraceTarget): readonly string[] {
+  const btf = target.btf?.();
+  const traceable = target.kernelFunctions?.() ?? [];
+  if (btf === undefined) return traceable;
+  if (traceable.length > 0) return traceable.filter((one) => btf.find(one, 'func') !== undefined);
+  const found: string[] = [];
+  for (let id = 1; id < btf.count; id++) {
+    const type = btf.type(id);
+    if (type.kind === 'func') found.push(type.name);
+  }
+  return found.sort();
 }

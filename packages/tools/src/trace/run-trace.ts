@@ -1,7 +1,7 @@
 import type { Diagnostic, SourceFile } from '@skep/base';
 import type { Recording } from '@skep/capture';
 import { type CompiledTrace, compile, compileTrace, type TraceTarget } from '@skep/compiler';
-import { permitted, possibleCpus } from '@skep/kernel';
+import { permitted, possibleCpus, probeFeature } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { compileTypes, type Host, kernel, Spec, vm } from 'skep';
 import { Actions } from './actions.ts';
@@ -24,6 +24,8 @@ export interface TraceRun {
   readonly quiet?: boolean;
   readonly warnings?: boolean;
   readonly includes?: readonly string[];
+  /** Directories with debug information that was split off programs. */
+  readonly debugInfo?: readonly string[];
   readonly pid?: number | undefined;
   readonly command?: HeldLike | undefined;
   readonly mode?: 'test' | 'bench' | undefined;
@@ -55,10 +57,10 @@ export async function runTrace(run: TraceRun): Promise<number> {
   const clock = run.clock ?? realClock();
   const cpus = run.home === 'vm' ? 1 : possibleCpus();
   const target = run.target ?? machineTarget(cpus, undefined);
-  const compiled = compileScript(run, target, clock);
-  if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
   const host = homeOf(run, target, clock);
   try {
+    const compiled = compileScript(run, target, clock, host.kind);
+    if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
     return await load(run, compiled, host, clock, target);
   } finally {
     host.close();
@@ -81,6 +83,7 @@ export function compileScript(
   >,
   target: TraceTarget,
   clock: Clock,
+  home: 'kernel' | 'vm' = 'vm',
 ): CompiledTrace {
   return compileTrace(run.source, {
     target,
@@ -94,8 +97,19 @@ export function compileScript(
     bootOffset: clock.wall() - clock.now(),
     mode: run.mode,
     only: run.only,
+    ...(home === 'kernel' && { multi: MULTI }),
   });
 }
+
+/** Asked for only by scripts with wildcards. */
+const MULTI = {
+  get kprobe() {
+    return probeFeature('kprobe_multi').ok;
+  },
+  get uprobe() {
+    return probeFeature('uprobe_multi').ok;
+  },
+};
 
 /** The object of a compiled script. What is wrong with it is a mistake of ours. */
 export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readonly object: Uint8Array } {
@@ -138,14 +152,16 @@ async function load(
   if (run.dryRun) return 0;
   const loaded = spec.load(host);
   try {
-    const dummy = run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined;
-    const meanings = machineMeanings(
-      compiled.config,
+    const mapOf = (name: string | undefined) => (name === undefined ? undefined : loaded.maps.get(name));
+    const meanings = machineMeanings({
+      config: compiled.config,
       clock,
-      () => (compiled.stacks === undefined ? undefined : loaded.maps.get(compiled.stacks)),
-      dummy,
-      binariesOf(compiled),
-    );
+      stacks: () => mapOf(compiled.stacks),
+      buildIds: () => mapOf(compiled.buildIds),
+      dummyClock: run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined,
+      binaries: binariesOf(compiled),
+      debugInfo: run.debugInfo ?? [],
+    });
     const actions = new Actions(compiled, loaded.maps, printer, meanings, run.helperErrors ?? false);
     const code = await runSession({
       compiled,

@@ -1,4 +1,4 @@
-import { type CompiledTrace, LOST, type ProbeKind, RING, type TraceProgram } from '@skep/compiler';
+import { type CompiledTrace, LOST, type ProbeKind, placesOf, RING, type TraceProgram } from '@skep/compiler';
 import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram } from 'skep';
 import type { Actions } from './actions.ts';
 import type { Printer } from './printer.ts';
@@ -89,19 +89,19 @@ class Session {
   /** Everything that something else runs. Gives how many probes there are. */
   private attach(): number {
     const { compiled, loaded, attachable, pid } = this.options;
-    // Of several probes at one place of a program the kernel runs the newest first.
-    const user = compiled.programs.filter((one) => one.probe.kind === 'uprobe' || one.probe.kind === 'uretprobe');
-    for (const one of [...compiled.programs.filter((each) => !user.includes(each)), ...user.reverse()]) {
+    const reversed = compiled.programs.filter((one) => NEWEST_FIRST.has(one.probe.kind));
+    for (const one of [...compiled.programs.filter((each) => !reversed.includes(each)), ...reversed.reverse()]) {
       if (OWN.has(one.probe.kind)) continue;
       const program = loaded.programs.get(one.name)!;
       if (attachable || this.options.host.replay) this.links.push(this.attachOne(one, program, pid));
     }
-    return compiled.programs.length;
+    return compiled.programs.reduce((sum, one) => sum + placesOf(one.probe), 0);
   }
 
   private attachOne(one: TraceProgram, program: LoadedProgram, pid: number | undefined): HostLink {
     const { probe } = one;
     const more: AttachOptions = {
+      ...('functions' in probe && probe.functions && { functions: probe.functions }),
       ...(pid !== undefined &&
         (probe.kind === 'uprobe' ||
           probe.kind === 'uretprobe' ||
@@ -250,6 +250,9 @@ class Session {
     this.lost = lost;
   }
 }
+
+/** Of several probes at one place the kernel runs the newest first. */
+const NEWEST_FIRST: ReadonlySet<ProbeKind> = new Set(['kprobe', 'uprobe', 'uretprobe', 'usdt', 'fentry', 'fexit']);
 
 /** Probes whose programs are run by this process. */
 const OWN: ReadonlySet<ProbeKind> = new Set(['begin', 'end', 'interval', 'self', 'test', 'bench']);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { globTest, type TraceExecutable, type TraceTarget } from '@skep/compiler';
 import {
@@ -6,6 +6,7 @@ import {
   findBinary,
   findKernelSymbols,
   kernelFunctions,
+  openDebugInfo,
   rawTracepointNames,
   tracepointFormat,
   tracepointNames,
@@ -13,8 +14,21 @@ import {
 import type { Btf } from '@skep/object';
 import { compileTypes } from 'skep';
 
+export interface MachineTargetOptions {
+  /** Binaries are those that this process sees, and patterns mean those that it has mapped. */
+  readonly pid?: number | undefined;
+  /** Directories with debug information that was split off programs. */
+  readonly debugInfo?: readonly string[];
+}
+
 /** What scripts can ask of this machine. */
-export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undefined, pid?: number): TraceTarget {
+export function machineTarget(
+  cpus: number,
+  btf: (() => Btf | undefined) | undefined,
+  options: MachineTargetOptions = {},
+): TraceTarget {
+  const { pid } = options;
+  const root = pid === undefined ? '' : rootOf(pid);
   const binaries = new Map<string, TraceExecutable | undefined>();
   const once = <T>(make: () => T): (() => T) => {
     let value: { made: T } | undefined;
@@ -37,17 +51,18 @@ export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undef
     tracepointFormat: (category, name) => or(() => tracepointFormat(category, name), undefined),
     rawTracepoints: once(() => or(() => [...rawTracepointNames()], [])),
     kernelFunctions: once(() => or(() => kernelFunctions('*'), [])),
+    kernelModules: once(() => or(loadedModules, [])),
     kernelSymbol: (name) => or(() => findKernelSymbols(name)[0]?.address, undefined),
     executable(name) {
       if (!binaries.has(name))
         binaries.set(
           name,
-          or(() => openExecutable(name), undefined),
+          or(() => openExecutable(name, root, options.debugInfo ?? []), undefined),
         );
       return binaries.get(name);
     },
     executables: (pattern) =>
-      pattern.includes('/') ? or(() => matchingFiles(pattern), []) : mappedBinaries(pattern, pid),
+      pattern.includes('/') && pid === undefined ? or(() => matchingFiles(pattern), []) : mappedBinaries(pattern, pid),
     cgroupId: (path) => or(() => statSync(path, { bigint: true }).ino, undefined),
     readFile: (path) => or(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined),
     listDirectory: (path) => or(() => readdirSync(path).sort(), undefined),
@@ -55,11 +70,31 @@ export function machineTarget(cpus: number, btf: (() => Btf | undefined) | undef
   };
 }
 
-function openExecutable(name: string): TraceExecutable | undefined {
-  const path = name.includes('/') ? resolve(name) : findBinary(name);
+/** The root directory of a process with a file system of its own, as we see it; of others nothing is put in front of paths. */
+function rootOf(pid: number): string {
+  try {
+    const own = readlinkSync('/proc/self/ns/mnt');
+    return readlinkSync(`/proc/${pid}/ns/mnt`) === own ? '' : `/proc/${pid}/root`;
+  } catch {
+    return '';
+  }
+}
+
+function loadedModules(): string[] {
+  return readFileSync('/proc/modules', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[0]!)
+    .filter(Boolean);
+}
+
+function openExecutable(name: string, root: string, debugInfo: readonly string[]): TraceExecutable | undefined {
+  const path = name.includes('/') ? root + resolve(name) : findBinary(name);
   if (!existsSync(path)) return undefined;
+  const { ino: inode } = statSync(path, { bigint: true });
+  if (!isElf(path)) return statSync(path).isFile() ? codeWithoutNames(path, inode) : undefined;
   const file = new Executable(path);
   const all = () => file.functions(/./);
+  let debug: { found: ReturnType<typeof openDebugInfo> } | undefined;
   return {
     path,
     functions: () => [...all().keys()],
@@ -67,7 +102,39 @@ function openExecutable(name: string): TraceExecutable | undefined {
     probes: () => [...new Set(file.usdt().map((one) => `${one.provider}:${one.name}`))],
     probeArguments: (provider, wanted) => file.usdt(provider, wanted).map((one) => one.arguments),
     fixed: file.fixed,
-    inode: statSync(path, { bigint: true }).ino,
+    inode,
+    offsetOf(address) {
+      const offset = file.offsetOf(Number(address));
+      return offset === undefined ? undefined : BigInt(offset);
+    },
+    debug() {
+      debug ??= { found: openDebugInfo(path, debugInfo) };
+      return debug.found;
+    },
+  };
+}
+
+function isElf(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const magic = Buffer.alloc(4);
+    readSync(fd, magic, 0, 4, 0);
+    return magic.toString('latin1') === '\x7fELF';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file of nothing but code: addresses are offsets. */
+function codeWithoutNames(path: string, inode: bigint): TraceExecutable {
+  return {
+    path,
+    functions: () => [],
+    symbol: () => undefined,
+    probes: () => [],
+    fixed: false,
+    inode,
+    offsetOf: (address) => address,
   };
 }
 

@@ -12,13 +12,27 @@ import { strftime } from './strftime.ts';
 export interface Meanings {
   kernelSymbol(address: bigint, offset: boolean): string;
   userSymbol(address: bigint, pid: number, offset: boolean): string;
+  /** What a process runs at an address, innermost first; more than one where functions were inlined. */
+  userFrames?(address: bigint, pid: number, called: boolean): readonly UserFrame[];
   /** Addresses of a stack by its id; undefined when it is not known any more. */
   stack(id: number): readonly bigint[] | undefined;
+  /** The same as build ids (hexadecimal) with offsets into their files. */
+  buildIds?(id: number): readonly { readonly id: string; readonly offset: bigint }[] | undefined;
   userName(uid: number): string | undefined;
   cgroupPath(id: bigint, filter: string): string;
   /** Nanoseconds since 1970 of a clock: 0 boot, 1 monotonic, 3 the time of day. */
   wallClock(nanoseconds: bigint, clock: number): bigint;
   readonly config: TraceConfig;
+}
+
+export interface UserFrame {
+  /** With the offset, where the function is the program's own and not inlined. */
+  readonly name: string;
+  readonly inlined: boolean;
+  /** `file:line` of the source. */
+  readonly source: string | undefined;
+  /** The path of the binary. */
+  readonly module: string | undefined;
 }
 
 /** A value as text, as it is printed. */
@@ -213,19 +227,45 @@ function specialText(type: TraceType & { kind: 'special' }, data: DataView, at: 
   }
 }
 
-/** One line for each address, innermost first. */
+/** One line for each address, innermost first; more where functions were inlined. */
 function stackText(type: TraceType & { kind: 'special' }, data: DataView, at: number, meanings: Meanings): string {
   const id = Number(data.getBigInt64(at, true));
   const pid = data.getUint32(at + 8, true);
-  const addresses = id < 0 ? [] : (meanings.stack(id) ?? []).slice(0, type.limit ?? 127);
-  const lines = addresses.map((address) => {
-    const hex = address.toString(16);
-    if (type.mode === 'raw') return hex;
-    const name =
-      type.name === 'kstack' ? meanings.kernelSymbol(address, true) : meanings.userSymbol(address, pid, true);
-    return type.mode === 'perf' ? `\t${hex} ${name}` : `        ${name}`;
-  });
+  const limit = type.limit ?? 127;
+  if (id < 0) return '';
+  const lines =
+    type.mode === 'build_id'
+      ? (meanings.buildIds?.(id) ?? []).slice(0, limit).map((one) => `${one.id} 0x${one.offset.toString(16)}`)
+      : (meanings.stack(id) ?? [])
+          .slice(0, limit)
+          .flatMap((address, i) =>
+            type.name === 'kstack' || type.mode === 'raw'
+              ? [kernelLine(type.mode, address, meanings)]
+              : framesOf(address, pid, i > 0, meanings).map((frame) => userLine(type.mode, address, frame)),
+          );
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
+}
+
+function framesOf(address: bigint, pid: number, called: boolean, meanings: Meanings): readonly UserFrame[] {
+  return (
+    meanings.userFrames?.(address, pid, called) ?? [
+      { name: meanings.userSymbol(address, pid, true), inlined: false, source: undefined, module: undefined },
+    ]
+  );
+}
+
+function kernelLine(mode: string | undefined, address: bigint, meanings: Meanings): string {
+  const hex = address.toString(16);
+  if (mode === 'raw') return hex;
+  const name = meanings.kernelSymbol(address, true);
+  return mode === 'perf' ? `\t${hex} ${name}` : `        ${name}`;
+}
+
+function userLine(mode: string | undefined, address: bigint, frame: UserFrame): string {
+  const { name, inlined, source, module } = frame;
+  if (mode === 'perf')
+    return `\t${address.toString(16)} ${name}${inlined ? ' (inlined)' : module ? ` (${module})` : ''}`;
+  return `        ${inlined ? '[inlined] ' : ''}${name}${source === undefined ? '' : `@${source}`}`;
 }
 
 export function inetText(six: boolean, bytes: Uint8Array): string {

@@ -3,6 +3,8 @@ import type { Checker } from '../check.ts';
 import { cName } from '../context.ts';
 import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
 import { cType, type Emitter, plus } from '../emit.ts';
+import type { Probe } from '../probe.ts';
+import type { TraceExecutable } from '../target.ts';
 import { asNumber, BOOL, int, NONE, pointer, sizeOf, special, string, UINT64 } from '../type.ts';
 import { parseUsdtArguments, type UsdtArgument } from '../usdt.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -22,14 +24,7 @@ export const PROBE: readonly FunctionSpec[] = [
     emit(e, call, dest) {
       const { shape, args } = e.unit.context;
       if (shape === 'record' || shape === 'slots') e.read('kernel', dest!, sizeOf(args!), e.context(), call.span);
-      else {
-        for (const [i, field] of args!.fields().entries())
-          e.storeScalar(
-            plus(dest!, field.offset),
-            field.type.kind === 'int' || field.type.kind === 'pointer' ? field.type : UINT64,
-            register(e, PT_REGS.x86_64.args[i]!),
-          );
-      }
+      else for (const [i, field] of args!.fields().entries()) argumentInto(e, i, plus(dest!, field.offset), call);
       return dest;
     },
   },
@@ -130,7 +125,7 @@ export const PROBE: readonly FunctionSpec[] = [
       if (name === undefined) return undefined;
       if (checker.unit.context.shape !== 'registers' && checker.unit.context.shape !== 'usdt')
         return checker.report(notHere('reg()', checker.unit.probe.kind, call.span));
-      if (!(name in PT_REGS.x86_64.offsets))
+      if (!(registerName(name) in PT_REGS.x86_64.offsets))
         return checker.report(
           badCall(
             `'${name}' is not a valid register on this architecture (x86_64)`,
@@ -140,7 +135,7 @@ export const PROBE: readonly FunctionSpec[] = [
         );
       return UINT64;
     },
-    emit: (e, call) => register(e, e.checker.textOf(call.args[0]!)!),
+    emit: (e, call) => register(e, registerName(e.checker.textOf(call.args[0]!)!)),
   },
   {
     names: ['func', '__builtin_func'],
@@ -304,12 +299,12 @@ export const PROBE: readonly FunctionSpec[] = [
             '`nm` lists the symbols of a binary',
           ),
         );
-      if (!executable!.fixed)
+      if (!executable!.fixed && addressOfProbe(probe, executable!) === undefined)
         return checker.report(
           refusedProbe(
-            'uaddr() of a position-independent program is not supported',
+            'uaddr() in static probes of a position-independent program is not supported',
             call.span,
-            'link the program with -no-pie',
+            'use it in a uprobe, or link the program with -no-pie',
           ),
         );
       const size = [1, 2, 4, 8].includes(symbol.size) ? symbol.size : 8;
@@ -317,8 +312,12 @@ export const PROBE: readonly FunctionSpec[] = [
     },
     emit(e, call) {
       const { probe } = e.unit;
-      const binary = 'binary' in probe ? probe.binary : '';
-      return `${e.checker.options.target.executable!(binary)!.symbol(e.checker.textOf(call.args[0]!)!)!.address}ULL`;
+      const executable = e.checker.options.target.executable!('binary' in probe ? probe.binary : '')!;
+      const { address } = executable.symbol(e.checker.textOf(call.args[0]!)!)!;
+      if (executable.fixed) return `${address}ULL`;
+      // Where the probe is tells where the program was put.
+      const here = probe.kind === 'uprobe' ? register(e, 'ip') : `bpf_get_func_ip(${e.context()})`;
+      return e.keep(UINT64, `${here} + ${BigInt.asUintN(64, address - addressOfProbe(probe, executable)!)}ULL`);
     },
   },
   address('kptr', 'kernel'),
@@ -393,6 +392,26 @@ export const PROBE: readonly FunctionSpec[] = [
     emit: (e, call) => e.keep(BOOL, `(u64)(${e.value(call.args[0]!)}) >= (u64)-4095`),
   },
 ];
+
+/** Where the file says that a probe is; undefined when several places are meant. */
+function addressOfProbe(probe: Probe, executable: TraceExecutable): bigint | undefined {
+  if (probe.kind !== 'uprobe' && probe.kind !== 'uretprobe') return undefined;
+  if (probe.functions !== undefined) return undefined;
+  if (probe.place !== undefined) return BigInt(probe.function);
+  const symbol = executable.symbol(probe.function);
+  return symbol && symbol.address + (probe.kind === 'uprobe' ? probe.offset : 0n);
+}
+
+/** A parameter of the function that is entered, as whole registers or from the stack. */
+function argumentInto(e: Emitter, index: number, dest: string, call: Call): void {
+  const { args, places } = e.unit.context;
+  const place = places![index]!;
+  if (place.kind === 'stack')
+    e.read('user', dest, sizeOf(args!.fields()[index]!.type), `${register(e, 'sp')} + ${place.offset}`, call.span);
+  else
+    for (let i = 0; i < place.count; i++)
+      e.storeScalar(plus(dest, 8 * i), UINT64, register(e, PT_REGS.x86_64.args[place.first + i]!));
+}
 
 /** The arguments at each place that a static probe was compiled to. */
 function usdtPlaces(checker: Checker): (UsdtArgument | undefined)[][] {
@@ -471,10 +490,12 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
       return special(name, { mode, limit });
     },
     emit(e, call, dest) {
-      e.out.stacks = true;
-      const type = call.type as { limit?: number };
+      const type = call.type as { limit?: number; mode?: string };
+      const map = type.mode === 'build_id' ? 'skep_build_ids' : 'skep_stacks';
+      if (type.mode === 'build_id') e.out.buildIds = true;
+      else e.out.stacks = true;
       const flags = name === 'ustack' ? '0x100' : '0';
-      e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &skep_stacks, ${flags});`);
+      e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &${map}, ${flags});`);
       e.emit(`  *(u32 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
       if (e.unit.measuresStacks) {
         const room = e.room(127 * 8);
@@ -493,6 +514,11 @@ function kindName(kind: string): string {
   return kind === 'begin' || kind === 'end' || kind === 'self' || kind === 'test' || kind === 'bench'
     ? 'special'
     : kind;
+}
+
+/** The program counter has a name that is the same on all machines. */
+function registerName(name: string): string {
+  return name === 'pc' ? 'ip' : name;
 }
 
 function register(e: Emitter, name: string): string {
