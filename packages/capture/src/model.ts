@@ -28,7 +28,9 @@ export type RecordingBlock =
   /** What numbers in events are called on the recorded machine: answers by question, as {@link RecordedNames} has them. */
   | { readonly kind: 'names'; readonly names: RecordedNames }
   /** So many runs were lost here because the recorder's ring was full. */
-  | { readonly kind: 'lost'; readonly count: bigint };
+  | { readonly kind: 'lost'; readonly count: bigint }
+  /** What tools had gathered was shown here, and gathering began anew: nanoseconds of the monotonic clock. */
+  | { readonly kind: 'interval'; readonly time: bigint };
 
 /** What is needed to show a recorded tool again without saying anything but its name. */
 export interface RecordedTool {

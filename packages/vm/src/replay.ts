@@ -12,12 +12,14 @@ export interface Attachment {
 
 /**
  * Runs the attached programs on every recorded run of their hooks, in the order of the recording; gives the number of
- * runs after each of at most `batch`, so that the caller can read rings before they fill.
+ * runs after each of at most `batch`, so that the caller can read rings before they fill. Where an interval ended, and all
+ * runs of it were given, `interval` is called.
  */
 export function* replay(
   machine: Machine,
   recording: Recording,
   attachments: Iterable<Attachment>,
+  interval: () => void = () => {},
   batch = 64,
 ): Generator<number, void, void> {
   const hooks = new Map<number, Attachment[]>();
@@ -32,6 +34,11 @@ export function* replay(
           block.hook.id,
           list.filter((one) => one.hook === key),
         );
+      }
+      if (block.kind === 'interval') {
+        yield ran;
+        ran = 0;
+        interval();
       }
       if (block.kind !== 'run') continue;
       const { run } = block;

@@ -68,6 +68,8 @@ function decodeBlock(type: number, payload: Uint8Array, name: string, at: number
         return { kind: 'run', run: run(reader) };
       case BLOCK.lost:
         return { kind: 'lost', count: reader.u64() };
+      case BLOCK.interval:
+        return { kind: 'interval', time: reader.u64() };
       case BLOCK.tool:
         return { kind: 'tool', tool: tool(JSON.parse(utf8Text(payload))) };
       case BLOCK.names:

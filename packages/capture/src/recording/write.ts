@@ -34,6 +34,9 @@ export function encodeBlock(block: RecordingBlock): Uint8Array {
       break;
     case 'lost':
       writer.u64(block.count);
+      break;
+    case 'interval':
+      writer.u64(block.time);
   }
   writer.offset = 4;
   writer.u32(writer.length - 8);

@@ -1,8 +1,8 @@
-import { executeTool, optionsOf, TOOLS, type Tool } from '@skep/tools';
+import { executeTool, optionsOf, TOOLS, type Tool, traceTool } from '@skep/tools';
 import type { Command } from '../command.ts';
 
-/** The tools as commands. */
-export const TOOL_COMMANDS: readonly Command[] = TOOLS.map(commandOf);
+/** The tools as commands. Probes of `trace` stand beside scripts, in a command that takes both. */
+export const TOOL_COMMANDS: readonly Command[] = TOOLS.filter((one) => one !== traceTool).map(commandOf);
 
 function commandOf(tool: Tool): Command {
   const { name, summary, description, examples } = tool;

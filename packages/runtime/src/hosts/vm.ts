@@ -85,9 +85,9 @@ export class VmHost implements Host {
     return new VmObject(this, this.attachments, object);
   }
 
-  get replay(): (() => Generator<number, void, void>) | undefined {
+  get replay(): Host['replay'] {
     const { recording } = this;
-    return recording && (() => replay(this.machine, recording, this.attachments));
+    return recording && ((interval) => replay(this.machine, recording, this.attachments, interval));
   }
 
   advance(time: bigint): void {

@@ -184,8 +184,12 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     if (options.packets) {
       const playing = playPackets(loaded, host, options.packets, packets, options.forward ?? (() => {}));
       replayed = await replayAll(playing, drain, options.signal, progress);
-    } else if (host.replay) replayed = await replayAll(host.replay(), drain, options.signal, progress);
-    else exitCode = await live(loaded, command, options, progress, drain, recorder, take, observer);
+    } else if (host.replay) {
+      const shown = () => {
+        if (observer.tick?.(loaded) === false) progress.enough.abort();
+      };
+      replayed = await replayAll(host.replay(shown), drain, options.signal, progress);
+    } else exitCode = await live(loaded, command, options, progress, drain, recorder, take, observer);
     attached.close();
     drain();
     const recorded = recorder?.finish();
@@ -262,6 +266,7 @@ async function live(
   const poll = observer.poll && setInterval(() => observer.poll?.(loaded), 100);
   const { interval } = options;
   const shown = () => {
+    recorder?.interval();
     if (observer.tick?.(loaded) === false) over.abort();
   };
   const again = interval === undefined ? undefined : setInterval(shown, interval);

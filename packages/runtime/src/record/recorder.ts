@@ -57,6 +57,12 @@ export class Recorder {
     });
   }
 
+  /** What gathered is shown now: a replay shows it here too. */
+  interval(): void {
+    this.drain();
+    this.file.write({ kind: 'interval', time: process.hrtime.bigint() });
+  }
+
   /** Writes what is left, and how much was lost. */
   finish(): { readonly runs: number; readonly lost: bigint } {
     this.drain();

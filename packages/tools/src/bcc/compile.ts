@@ -27,7 +27,7 @@ const compiled = new WeakMap<Given, CompiledProbes>();
 export function compileProbes(given: Given, make: (target: TraceTarget) => Script): CompiledProbes {
   const before = compiled.get(given);
   if (before) return before;
-  const text = given.names.fact('program', () => {
+  const text = given.fact('program', () => {
     // What skep brings along, wherever it is recorded and replayed; CO-RE makes it right.
     const target = machineTarget(possibleCpus(), bundledTypes);
     const script = make(target);

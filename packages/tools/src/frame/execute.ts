@@ -67,8 +67,14 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   const boot = recording
     ? recording.header.startRealtime - recording.header.startMonotonic
     : (session?.boot ?? BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint());
+  const asked = new Map<string, number>();
+  const fact: Given['fact'] = (name, look) => {
+    const time = (asked.get(name) ?? 0) + 1;
+    asked.set(name, time);
+    return names.fact(`${tool.name} ${name} ${time}`, look);
+  };
   const given: Given = {
-    ...{ args, route, names },
+    ...{ args, route, names, fact },
     text: (name) => options.text(name),
     number: (name) => options.number(name),
     flag: (name) => options.flag(name),
@@ -86,6 +92,7 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     clear: io.terminal === true && display.kind === 'table' && display.top === true,
     save: (path, text) => writeText(path, text),
     names,
+    clock: () => fact('clock', () => new Date().toTimeString().slice(0, 8)),
     command: tool.name,
   });
   if (route.kind === 'approximate') io.err(`${tool.name}: approximate (${route.name}): misses ${route.misses}\n`);

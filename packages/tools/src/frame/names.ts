@@ -22,7 +22,7 @@ export interface Names {
   meet(pid: number): void;
   /** The container, and on Kubernetes the pod, whose processes are in a cgroup. */
   container(cgroup: bigint): Container | undefined;
-  /** What else a tool reads of the machine beside its maps (`meminfo`): the text that `look` gives, or the recorded one. */
+  /** The text that `look` gives, or the recorded one. */
   fact(name: string, look: () => string): string;
 }
 

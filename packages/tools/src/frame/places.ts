@@ -1,6 +1,7 @@
 import { EXIT, SkepError, suggest } from '@skep/base';
 import { Executable, findBinary, kernelFunctions, probeFeature, tracepointNames } from '@skep/kernel';
 import { badPlace, noPlace, noWay, tooManyPlaces } from '../diagnostics.ts';
+import type { Given } from './tool.ts';
 
 /** What a pattern on the command line means: functions of the kernel or of programs, tracepoints, static probes. */
 export interface Places {
@@ -16,6 +17,20 @@ export interface Place {
   readonly entry: string;
   /** The section of a program that runs at its end; undefined where there is none (tracepoints, static probes). */
   readonly exit: string | undefined;
+}
+
+const known = new WeakMap<Given, Places>();
+
+/** The places of a command line's first argument; of a recording those that it was made of. */
+export function placesFor(given: Given): Places {
+  let places = known.get(given);
+  if (places === undefined) {
+    const found = given.fact('places', () => JSON.stringify(placesOf(given.args[0]!, given.flag('regexp'))));
+    // A recording that another tool made has none.
+    places = found === '' ? placesOf(given.args[0]!, given.flag('regexp')) : (JSON.parse(found) as Places);
+    known.set(given, places);
+  }
+  return places;
 }
 
 /** More programs than these load only slowly, and nobody reads as many rows. */

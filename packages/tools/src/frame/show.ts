@@ -27,6 +27,8 @@ export interface ShowOptions {
   /** Writes a file. */
   readonly save: (path: string, text: string) => void;
   readonly names: Names;
+  /** The hour: `14:03:22`. */
+  readonly clock: () => string;
   readonly command: string;
 }
 
@@ -239,7 +241,7 @@ class SectionOutput implements Output {
     else if (format.kind === 'jsonl' || format.kind === 'yaml')
       for (const one of data) write(`${format.kind === 'yaml' ? '- ' : ''}${toJson(one)}\n`);
     else if (format.kind !== 'none') {
-      write(`[${new Date().toTimeString().slice(0, 8)}]\n`);
+      write(`[${this.options.clock()}]\n`);
       for (const one of sections) {
         write(`${one.label}\n`);
         if (one.kind === 'histogram') {

@@ -21,20 +21,31 @@ export interface StackKey {
   readonly comm: string;
 }
 
-/** Takes what a map counts by {@link StackKey} out of it, with the names of the functions in `stacks`. */
-export function takeStacks(loaded: Loaded, map: string, given: Given): (StackCount & { label: string })[] {
+/**
+ * Takes what a map counts by {@link StackKey} out of it, with the names of the functions in `stacks`. `place` is the
+ * innermost function where the stack does not have it; a process without a name is nobody's.
+ */
+export function takeStacks<Key extends StackKey>(
+  loaded: Loaded,
+  map: string,
+  given: Given,
+  place?: (key: Key) => string,
+): (StackCount & { label: string | undefined })[] {
   const counts = loaded.maps.get(map)!;
   const read = stackReader(loaded, 'stacks', given.names, given.flag('annotations'));
   const asLine = given.flag('folded') || given.text('flameGraph') !== undefined;
   return counts.entries().map(([key, value]) => {
-    const { pid, user, kernel, comm } = key as unknown as StackKey;
+    const { pid, user, kernel, comm } = key as unknown as Key;
     counts.delete(key as never);
     const inProcess = given.flag('kernelStacksOnly') ? [] : read.user(pid, user);
     const inKernel = given.flag('userStacksOnly') ? [] : read.kernel(kernel);
     const between = given.flag('delimited') && inProcess.length > 0 && inKernel.length > 0 ? ['--'] : [];
     const frames = [...inProcess, ...between, ...inKernel];
-    const label = `-                ${comm} (${pid})`;
-    return { frames: asLine ? [comm, ...frames] : frames, value: Number(value), label };
+    const name = place?.(key as unknown as Key);
+    if (name !== undefined && frames.at(-1) !== name) frames.push(name);
+    const who = comm === '' ? [] : [comm];
+    const label = comm === '' ? undefined : `-                ${comm} (${pid})`;
+    return { frames: asLine ? [...who, ...frames] : frames, value: Number(value), label };
   });
 }
 

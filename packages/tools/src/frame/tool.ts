@@ -75,6 +75,8 @@ export interface Given {
   readonly route: Route;
   /** Names of users, system calls, functions, containers …: of this machine, or those that a recording brings. */
   readonly names: Names;
+  /** What else a tool reads of the machine, and when: a recording has the text that `look` gave, each time it was asked for. */
+  fact(name: string, look: () => string): string;
   /** Nanoseconds since 1970, of nanoseconds since boot on the machine that the event comes from. */
   realtime(monotonic: bigint): bigint;
 }

@@ -11,6 +11,8 @@ export const TOP: readonly ToolOption[] = [
 /** `14:03:22 loadavg: 0.12 0.34 0.56`, above the table. */
 export function loadLine(given: Given): string | undefined {
   if (given.flag('nosummary')) return undefined;
-  const averages = loadavg().map((one) => one.toFixed(2));
-  return `${new Date().toTimeString().slice(0, 8)} loadavg: ${averages.join(' ')}\n`;
+  return given.fact('load', () => {
+    const averages = loadavg().map((one) => one.toFixed(2));
+    return `${new Date().toTimeString().slice(0, 8)} loadavg: ${averages.join(' ')}\n`;
+  });
 }

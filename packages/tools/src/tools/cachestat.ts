@@ -73,8 +73,8 @@ export const cachestat: Tool = {
         const misses = Math.min(total, Math.max(0, lookedUp ? added : added - dirtied));
         const hits = total - misses;
         const ratio = total === 0 ? 0 : hits / total;
-        const time = BigInt(given.names.fact('time', () => String(BigInt(Date.now()) * 1_000_000n)) || 0);
-        const pages = memory(given.names.fact('meminfo', readMemory));
+        const time = BigInt(given.fact('time', () => String(BigInt(Date.now()) * 1_000_000n)) || 0);
+        const pages = memory(given.fact('meminfo', readMemory));
         return [{ time, hits, misses, dirties: buffers || dirtied, ratio, ...pages }];
       },
     };

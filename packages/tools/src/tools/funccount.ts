@@ -1,5 +1,5 @@
 import { left, right } from '../frame/columns.ts';
-import { placesOf } from '../frame/places.ts';
+import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
 export const funccount: Tool = {
@@ -20,7 +20,7 @@ export const funccount: Tool = {
     { line: "skep funccount 'vfs_*' -i 1", does: 'functions of the kernel, every second' },
   ],
   display(given) {
-    const places = placesOf(given.args[0]!, given.flag('regexp'));
+    const places = placesFor(given);
     return {
       kind: 'table',
       columns: [left('FUNC', 'func', 36), right('COUNT', 'count', 10)],
@@ -38,7 +38,7 @@ export const funccount: Tool = {
 };
 
 function programOf(given: Given): string {
-  const { single, multi } = placesOf(given.args[0]!, given.flag('regexp'));
+  const { single, multi } = placesFor(given);
   const each = single.map((one, i) => `PLACE(${i}, ${JSON.stringify(one.entry)})\n`);
   const all = multi ? `PLACES(${JSON.stringify(multi.entry)})\n` : '';
   return `#include "tool.h"\n#include "funccount.h"\n${each.join('')}${all}`;

@@ -1,7 +1,7 @@
 import { EXIT, SkepError } from '@skep/base';
 import { log2Buckets } from '@skep/view';
 import { badPlace } from '../diagnostics.ts';
-import { placesOf } from '../frame/places.ts';
+import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
 interface Entry {
@@ -32,7 +32,7 @@ export const funclatency: Tool = {
     { line: "skep funclatency -F 'vfs_f*' -i 5", does: 'several, apart, every five seconds' },
   ],
   display(given) {
-    const places = placesOf(given.args[0]!, given.flag('regexp'));
+    const places = placesFor(given);
     const [unit, size] = given.flag('milliseconds')
       ? ['msecs', 1_000_000]
       : given.flag('microseconds')
@@ -58,7 +58,7 @@ export const funclatency: Tool = {
 };
 
 function programOf(given: Given): string {
-  const { single, multi } = placesOf(given.args[0]!, given.flag('regexp'));
+  const { single, multi } = placesFor(given);
   const each = single.map((one, i) => {
     if (one.exit === undefined) throw new SkepError(badPlace(given.args[0]!), EXIT.usage);
     return `PLACE(${i}, ${JSON.stringify(one.entry)}, ${JSON.stringify(one.exit)})\n`;

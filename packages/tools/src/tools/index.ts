@@ -39,6 +39,7 @@ import { tcpretrans } from './tcpretrans.ts';
 import { tcprtt } from './tcprtt.ts';
 import { tcpstates } from './tcpstates.ts';
 import { tcptop } from './tcptop.ts';
+import { traceTool } from './trace.ts';
 
 /** Every tool, in the order of the help. */
 export const TOOLS: readonly Tool[] = [
@@ -82,4 +83,5 @@ export const TOOLS: readonly Tool[] = [
   tcprtt,
   tcpstates,
   tcptop,
+  traceTool,
 ];

@@ -61,7 +61,7 @@ export const memleak: Tool = {
       },
       stacks(loaded) {
         const read = stackReader(loaded, 'stacks', given.names);
-        const now = BigInt(given.names.fact('now', () => String(process.hrtime.bigint())) || 0);
+        const now = BigInt(given.fact('now', () => String(process.hrtime.bigint())) || 0);
         const older = BigInt(given.number('older') ?? 500) * 1_000_000n;
         const found = new Map<string, { bytes: number; count: number; one: Allocation; list: string[] }>();
         for (const [key, value] of loaded.maps.get('allocations')!) {

@@ -1,13 +1,9 @@
-import { placesOf } from '../frame/places.ts';
-import { STACK_SIDES, stackReader } from '../frame/stacks.ts';
+import { placesFor } from '../frame/places.ts';
+import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
-interface Key {
+interface Key extends StackKey {
   readonly place: bigint;
-  readonly pid: number;
-  readonly user: number;
-  readonly kernel: number;
-  readonly comm: string;
 }
 
 export const stackcount: Tool = {
@@ -28,8 +24,7 @@ export const stackcount: Tool = {
     { line: 'skep stackcount tcp_sendmsg --flame-graph send.svg --duration 10s', does: 'as a flame graph' },
   ],
   display(given) {
-    const places = placesOf(given.args[0]!, given.flag('regexp'));
-    const asLine = given.flag('folded') || given.text('flameGraph') !== undefined;
+    const places = placesFor(given);
     return {
       kind: 'stacks',
       unit: 'calls',
@@ -41,32 +36,16 @@ export const stackcount: Tool = {
           if (pid !== 0) given.names.meet(pid);
         }
       },
-      stacks(loaded) {
-        const read = stackReader(loaded, 'stacks', given.names, given.flag('annotations'));
-        const map = loaded.maps.get('counts')!;
-        return map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { place, pid, user, kernel, comm } = key as unknown as Key;
-          const inProcess = given.flag('kernelStacksOnly') ? [] : read.user(pid, user);
-          const inKernel = given.flag('userStacksOnly') ? [] : read.kernel(kernel);
-          const between = given.flag('delimited') && inProcess.length > 0 && inKernel.length > 0 ? ['--'] : [];
-          const name = places.multi ? given.names.kernelFunction(place) : places.single[Number(place)]!.label;
-          const frames = [...inProcess, ...between, ...inKernel];
-          const who = comm === '' ? [] : [comm];
-          const whole = frames.at(-1) === name ? frames : [...frames, name];
-          return {
-            frames: asLine ? [...who, ...whole] : whole,
-            value: Number(value),
-            label: comm === '' ? undefined : `${comm} (${pid})`,
-          };
-        });
-      },
+      stacks: (loaded) =>
+        takeStacks<Key>(loaded, 'counts', given, ({ place }) =>
+          places.multi ? given.names.kernelFunction(place) : places.single[Number(place)]!.label,
+        ),
     };
   },
 };
 
 function programOf(given: Given): string {
-  const { single, multi } = placesOf(given.args[0]!, given.flag('regexp'));
+  const { single, multi } = placesFor(given);
   const each = single.map((one, i) => `PLACE(${i}, ${JSON.stringify(one.entry)})\n`);
   const all = multi ? `PLACES(${JSON.stringify(multi.entry)})\n` : '';
   return `#include "tool.h"\n#include "stackcount.h"\n${each.join('')}${all}`;

@@ -20,6 +20,11 @@ export interface Document {
       readonly value: number;
       readonly label?: string;
     }[];
+    readonly sections?: readonly {
+      readonly label?: string;
+      readonly rows?: readonly Row[];
+      readonly buckets?: readonly Bucket[];
+    }[];
   }[];
 }
 type Row = { readonly [name: string]: unknown };
@@ -496,5 +501,60 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
       count(events(document), { raddr: '192.0.2.2', rport: 9, state: 'SYN_SENT' }) > 0
         ? undefined
         : 'nothing was sent again',
+  },
+  {
+    tool: 'trace',
+    args: [
+      'c:clock_nanosleep (arg1 == 0) "flags %d", arg2',
+      'p::vfs_read(struct file *file, char *to, size_t count) (count == 12345) "%d of %s", count, file->f_path.dentry->d_name.name',
+      'r::vfs_read (retval == 12345) "got %d", retval',
+      't:sched:sched_process_exec "%s", args->filename',
+      'r::sys_openat (retval < 0) "failed with %d", retval',
+      'do_unlinkat(int at, struct filename *name) (STRCMP("/tmp/skep-gone", name->name)) "gone: %s", name->name',
+    ],
+    command:
+      'head -c 40000 /dev/zero > /tmp/skep-gone; dd if=/tmp/skep-gone of=/dev/null bs=12345 count=2 2> /dev/null; ' +
+      'cat /nowhere/at/all 2> /dev/null; rm /tmp/skep-gone; exec sleep 0.01',
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { func: 'clock_nanosleep', message: 'flags 0', comm: 'sleep' }), 'naps'),
+        exactly(2, count(events(document), { func: 'vfs_read', message: '12345 of skep-gone' }), 'calls of vfs_read'),
+        exactly(2, count(events(document), { message: 'got 12345' }), 'returns of vfs_read'),
+        exactly(1, count(events(document), { func: 'sched_process_exec', message: '/usr/bin/dd' }), 'starts of dd'),
+        count(events(document), { func: 'sys_openat', comm: 'cat', message: 'failed with -2' }) > 0
+          ? undefined
+          : 'no failed open',
+        exactly(1, count(events(document), { message: 'gone: /tmp/skep-gone' }), 'removed files'),
+      ),
+  },
+  {
+    tool: 'argdist',
+    args: [
+      ...['-C', 'p::vfs_read(struct file *file, char *to, size_t count):size_t:count:count==12345'],
+      ...[
+        '-C',
+        'r::vfs_read(struct file *file, char *to, size_t count):size_t,int:$entry(count),$retval:$entry(count)==12345',
+      ],
+      ...['-C', 't:sched:sched_process_exec():char*:args->filename#programs'],
+      ...['-H', 'r::sys_clock_nanosleep():u64:$latency/1000000#ms'],
+      ...['-H', 'p:c:umask(int mask):int:mask'],
+    ],
+    command:
+      'head -c 40000 /dev/zero > /tmp/skep-read; dd if=/tmp/skep-read of=/dev/null bs=12345 count=2 2> /dev/null; ' +
+      "sleep 0.3; exec node -e 'for (let i = 0; i < 100; i++) process.umask(18)'",
+    wrong: (document) => {
+      const sections = (document.intervals ?? []).flatMap((one) => one.sections ?? []);
+      const counted = (event: string) =>
+        Number(sections.flatMap((one) => one.rows ?? []).find((row) => row['event'] === event)?.['count'] ?? 0);
+      const slept = sections.find((one) => one.label === 'ms')?.buckets ?? [];
+      const masks = sections.find((one) => one.label?.startsWith('p:c:umask'))?.buckets ?? [];
+      return first(
+        exactly(2, counted('count = 12345'), 'reads of 12345 bytes'),
+        exactly(2, counted('entry(count) = 12345, retval = 12345'), 'ends of them'),
+        exactly(1, counted('args->filename = /usr/bin/dd'), 'starts of dd'),
+        exactly(1, slept.find((one) => one.from === 256)?.count ?? 0, 'naps of 300 ms'),
+        exactly(100, masks.find((one) => one.from === 16)?.count ?? 0, 'calls of umask'),
+      );
+    },
   },
 ];

@@ -20,54 +20,85 @@ const closed = !permission.ok
 const WORK =
   'cat /etc/hostname /no/such/file 2>/dev/null; sleep 0.05; kill -0 $$; dd if=/dev/zero of=/dev/null count=500 2>/dev/null; exit 3';
 
-describe.skipIf(closed !== undefined)(`recording tools${closed ? ` (skipped: ${closed})` : ''}`, () => {
-  it.each([
-    ['opensnoop', { failed: true, timestamp: true }, /no\/such\/file/],
-    ['execsnoop', { time: true }, /sleep 0.05/],
-    ['exitsnoop', {}, /"code":3|exit/],
-    ['killsnoop', {}, /kill|sh/],
-    ['syscount', {}, /openat/],
-    ['syscount', { process: true, latency: true }, /"comm":"sh"/],
-    ['runqlat', {}, /buckets/],
-    ['runqlat', { pids: true }, /pid = \d+/],
-    ['offcputime', {}, /sleep/],
-    ['profile', { frequency: 997 }, /dd/],
-  ] as const)('%s %j shows the same again', async (name, options, expected) => {
-    const file = join(scratch, `${name}${Object.keys(options).join('')}.skep`);
-    const one = tool(name);
-    const record = () => outputOf(one, { ...options, record: file, command: WORK, output: 'jsonl' });
-    let live = await record();
-    // Hooks of the scheduler see the whole machine: when it is busy, more than the recorder can write.
-    for (let i = 0; i < 3 && !/, 0 lost/.test(live.err); i++) live = await record();
-    expect(live.out).toMatch(expected);
-    const [, lost] = /recorded \d+ runs, (\d+) lost/.exec(live.err)!;
-    if (lost !== '0') {
-      console.warn(`${name}: not compared, this machine is too busy to be recorded whole (${lost} runs lost)`);
-      return;
-    }
-    const again = await outputOf(one, { replay: file, output: 'jsonl' });
-    expect(again.out).toBe(live.out);
-    // As a table too, in the columns that were asked for.
-    if (one.name === 'opensnoop' && 'timestamp' in options) {
-      const table = await outputOf(one, { replay: file });
-      expect(table.out).toMatch(/^ *TIME\(s\)/);
-    }
-  });
+describe.skipIf(closed !== undefined)(
+  `recording tools${closed ? ` (skipped: ${closed})` : ''}`,
+  { timeout: 60_000 },
+  () => {
+    it.each([
+      ['opensnoop', { failed: true, timestamp: true }, /no\/such\/file/],
+      ['execsnoop', { time: true }, /sleep 0.05/],
+      ['exitsnoop', {}, /"code":3|exit/],
+      ['killsnoop', {}, /kill|sh/],
+      ['syscount', {}, /openat/],
+      ['syscount', { process: true, latency: true }, /"comm":"sh"/],
+      ['runqlat', {}, /buckets/],
+      ['runqlat', { pids: true }, /pid = \d+/],
+      ['offcputime', {}, /sleep/],
+      ['profile', { frequency: 997 }, /dd/],
+    ] as const)('%s %j shows the same again', async (name, options, expected) => {
+      const file = join(scratch, `${name}${Object.keys(options).join('')}.skep`);
+      const one = tool(name);
+      const record = () => outputOf(one, { ...options, record: file, command: WORK, output: 'jsonl' });
+      let live = await record();
+      // Hooks of the scheduler see the whole machine: when it is busy, more than the recorder can write.
+      for (let i = 0; i < 3 && !/, 0 lost/.test(live.err); i++) live = await record();
+      expect(live.out).toMatch(expected);
+      const [, lost] = /recorded \d+ runs, (\d+) lost/.exec(live.err)!;
+      if (lost !== '0') {
+        console.warn(`${name}: not compared, this machine is too busy to be recorded whole (${lost} runs lost)`);
+        return;
+      }
+      const again = await outputOf(one, { replay: file, output: 'jsonl' });
+      expect(again.out).toBe(live.out);
+      // As a table too, in the columns that were asked for.
+      if (one.name === 'opensnoop' && 'timestamp' in options) {
+        const table = await outputOf(one, { replay: file });
+        expect(table.out).toMatch(/^ *TIME\(s\)/);
+      }
+    });
 
-  it('keeps names, the command and the clock', async () => {
-    const file = join(scratch, 'names.skep');
-    await outputOf(tool('offcputime'), {
-      record: file,
-      command: 'sleep 0.05',
-      kernelStacksOnly: true,
-      output: 'jsonl',
+    it.each([
+      ['syscount', ['0.3'], {}],
+      ['filetop', ['0.3', '2'], { noclear: true }],
+      ['runqlat', ['0.3'], { timestamp: true }],
+      ['funccount', ['c:write'], { interval: 1 }],
+      ['trace', ['c:open "%s %d", arg1, arg2', 'r::sys_openat (retval < 0) "%d", retval'], { timestamp: true }],
+      [
+        'argdist',
+        [],
+        { counter: ['p:c:write(int fd):int:fd'], histogram: ['r::sys_read():int64:retval'], interval: 1 },
+      ],
+    ] as const)('%s %j shows the same intervals and places again', async (name, args, options) => {
+      const file = join(scratch, `${name}-intervals.skep`);
+      const one = tool(name);
+      const command = 'for i in 1 2 3; do cat /etc/hostname /no/such/file 2>/dev/null; sleep 0.4; done';
+      const live = await outputOf(one, { ...options, record: file, command }, { args });
+      const [, lost] = /recorded \d+ runs, (\d+) lost/.exec(live.err)!;
+      if (lost !== '0') {
+        console.warn(`${name}: not compared, this machine is too busy to be recorded whole (${lost} runs lost)`);
+        return;
+      }
+      const again = await outputOf(one, { replay: file });
+      expect(again.out).toBe(live.out);
+      const tables = live.out.match(/^(SYSCALL|TID|FUNC|\[[\d:]+\]|[\d:]+ loadavg.*| +usecs .*)/gm)!;
+      if (name !== 'trace') expect(tables.length).toBeGreaterThan(1);
     });
-    const { blocks, header } = await readRecording(file);
-    expect(header.command).toEqual(['/bin/sh', '-c', 'sleep 0.05']);
-    const named = blocks.find((one) => one.kind === 'names')!;
-    expect(Object.keys(named.names).some((one) => one.startsWith('kernel 0x'))).toBe(true);
-    expect(blocks.find((one) => one.kind === 'tool')).toMatchObject({
-      tool: { name: 'offcputime', route: 'sched', options: { kernelStacksOnly: true } },
+
+    it('keeps names, the command and the clock', async () => {
+      const file = join(scratch, 'names.skep');
+      await outputOf(tool('offcputime'), {
+        record: file,
+        command: 'sleep 0.05',
+        kernelStacksOnly: true,
+        output: 'jsonl',
+      });
+      const { blocks, header } = await readRecording(file);
+      expect(header.command).toEqual(['/bin/sh', '-c', 'sleep 0.05']);
+      const named = blocks.find((one) => one.kind === 'names')!;
+      expect(Object.keys(named.names).some((one) => one.startsWith('kernel 0x'))).toBe(true);
+      expect(blocks.find((one) => one.kind === 'tool')).toMatchObject({
+        tool: { name: 'offcputime', route: 'sched', options: { kernelStacksOnly: true } },
+      });
     });
-  });
-});
+  },
+);

@@ -4,7 +4,7 @@ export function tool(name: string): Tool {
   return TOOLS.find((one) => one.name === name)!;
 }
 
-type Given = { readonly [option: string]: string | number | boolean };
+type Given = { readonly [option: string]: string | number | boolean | readonly string[] };
 
 /** A tool's command line without a command line: what it writes. */
 export async function outputOf(
@@ -39,9 +39,9 @@ function optionValues(one: Tool, given: Given): ToolCall['options'] {
     ...given,
   };
   return {
-    text: (name) => (typeof values[name] === 'string' ? values[name] : undefined),
-    number: (name) => (typeof values[name] === 'number' ? values[name] : undefined),
+    text: (name) => (typeof values[name] === 'string' ? (values[name] as string) : undefined),
+    number: (name) => (typeof values[name] === 'number' ? (values[name] as number) : undefined),
     flag: (name) => values[name] === true,
-    list: () => [],
+    list: (name) => (Array.isArray(values[name]) ? values[name] : []),
   };
 }
