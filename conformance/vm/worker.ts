@@ -22,7 +22,7 @@ export interface Outcome {
 /** Types of program that the kernel runs for a test and that touch nothing but their input. */
 const RUNNABLE = new Set([
   ...['SCHED_CLS', 'SCHED_ACT', 'XDP', 'SOCKET_FILTER', 'CGROUP_SKB', 'LWT_IN', 'LWT_OUT', 'LWT_XMIT'],
-  ...['FLOW_DISSECTOR', 'SK_LOOKUP', 'RAW_TRACEPOINT'],
+  ...['FLOW_DISSECTOR', 'SK_LOOKUP', 'RAW_TRACEPOINT', 'SYSCALL'],
 ]);
 /** Signals, writing to processes, and what would end the machine. */
 const DANGEROUS_HELPERS = new Set([36, 58, 109, 117, 166]);
@@ -88,7 +88,8 @@ function runAll(spec: Spec, program: ProgramSpec, host: Host): Result[] {
   const loaded = spec.load(host, { programs: [program.name] });
   try {
     const type = program.hook!.programType;
-    if (type === 'BPF_PROG_TYPE_RAW_TRACEPOINT') return [runOne(loaded, program, { context: new Uint8Array(96) })];
+    if (type === 'BPF_PROG_TYPE_RAW_TRACEPOINT' || type === 'BPF_PROG_TYPE_SYSCALL')
+      return [runOne(loaded, program, { context: new Uint8Array(96) })];
     if (type === 'BPF_PROG_TYPE_SK_LOOKUP') return [runOne(loaded, program, { context: new Uint8Array(72) })];
     return PACKETS.map((data) => runOne(loaded, program, { data }));
   } finally {

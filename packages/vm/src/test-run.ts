@@ -4,6 +4,7 @@ import { badTestRun } from './diagnostics.ts';
 import { contextSize, decodeContext, encodeContext, layoutOf, type PlainContext } from './hooks/context.ts';
 import type { Fields } from './hooks/fields.ts';
 import { kernelObject, type Placed, type PlainObject, releasePlaced } from './hooks/kernel-object.ts';
+import { netfilterContext } from './hooks/netfilter.ts';
 import { ETH_HLEN, MAX_SKB, SkBuff, type SkbView } from './hooks/skb.ts';
 import type { Socket } from './hooks/socket.ts';
 import { MAX_PACKET, XdpPacket } from './hooks/xdp.ts';
@@ -52,6 +53,7 @@ export function testRun(machine: Machine, program: VmProgram, options: TestRunOp
     const layout = layoutOf(hook)?.layout;
     if (hook?.programType === 'BPF_PROG_TYPE_XDP') return xdpRun(machine, program, options, repeat);
     if (layout?.kind === 'uapi' && layout.struct === '__sk_buff') return skbRun(machine, program, options, repeat);
+    if (hook?.programType === 'BPF_PROG_TYPE_NETFILTER') return netfilterRun(machine, program, options, repeat);
     return contextRun(machine, program, options, repeat);
   } catch (error) {
     if (error instanceof RangeError) throw badTestRun(name, error.message);
@@ -154,6 +156,28 @@ function skbRun(machine: Machine, program: VmProgram, options: TestRunOptions, r
     flow?.free();
     return withFields(hook, { ...run, dataOut, contextOut }, record);
   } finally {
+    skb.free();
+  }
+}
+
+/** bpf_prog_test_run_nf (net/bpf/test_run.c): the packet is at its network header already. */
+function netfilterRun(machine: Machine, program: VmProgram, options: TestRunOptions, repeat: number): TestRunResult {
+  const { name, hook } = program.spec;
+  const data = options.data ?? new Uint8Array(64);
+  if (data.length < ETH_HLEN) throw tooShort(name, data.length);
+  if (data.length > MAX_SKB) throw badTestRun(name, `a packet has at most ${MAX_SKB} bytes, not ${data.length}`);
+  if (options.context instanceof Uint8Array)
+    throw badTestRun(name, 'its context is given as plain values, `{ state, skb }`: the bytes hold pointers');
+  const skb = new SkBuff(machine.memory);
+  const placed: Placed[] = [];
+  try {
+    skb.fill(data, { layer2: false, direct: true }, {}, options.socket);
+    machine.skb = skb;
+    const context = netfilterContext(machine, skb, (options.context ?? {}) as PlainObject, placed);
+    const run = timed(machine, program, context, repeat);
+    return withFields(hook, { ...run, dataOut: skb.packet(), contextOut: undefined });
+  } finally {
+    releasePlaced(machine, placed);
     skb.free();
   }
 }

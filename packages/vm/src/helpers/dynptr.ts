@@ -123,7 +123,8 @@ export const dynptrKfuncs: Record<string, Helper> = {
   bpf_dynptr_from_skb: (machine, r) => {
     const at = place(machine, r[6]!, r[7]!);
     const { skb } = machine;
-    if ((r[4]! | r[5]!) !== 0 || skb === undefined || r[2] !== skb.context || r[3] !== 0) {
+    const own = skb !== undefined && r[3] === 0 && (r[2] === skb.context || (r[2] === skb.structure && r[2] !== 0));
+    if ((r[4]! | r[5]!) !== 0 || !own) {
       setDynptr(machine, at, 0, 0, false);
       give(r, EINVAL);
       return;

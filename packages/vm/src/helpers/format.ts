@@ -1,46 +1,83 @@
 import type { Machine } from '../machine.ts';
 import { EINVAL } from '../maps/map.ts';
 
+/** A text with one character a byte, as far as anybody can see it, and how long the kernel says it is. */
+export interface Formatted {
+  readonly text: string;
+  readonly length: number;
+}
+
 /**
  * The text of `bpf_trace_printk`, `bpf_trace_vprintk` and `bpf_snprintf` (bpf_bprintf_prepare in kernel/bpf/helpers.c):
  * `%d %i %u %x %X` with `l` or `ll`, `%c %s %p %px %pK %ps %pS %pks %pus %pB %pi4 %pI4 %pi6 %pI6`, flags `0 + - space`
- * and a width. EINVAL for everything else, as in the kernel: no precision, no `#`, no `%o`. The result holds one
- * character a byte. `room` is the size of what it is for, which it may exceed.
+ * and a width. EINVAL for everything else, as in the kernel: no precision, no `#`, no `%o`. `room` is the size of what it
+ * is for, which it may exceed.
  */
 export function formatText(
   machine: Machine,
   format: Uint8Array,
   args: readonly bigint[],
   room = Number.POSITIVE_INFINITY,
-): string | typeof EINVAL {
+): Formatted | typeof EINVAL {
   const template = byteString(format);
   for (let i = 0; i < template.length; i++) {
     const code = template.charCodeAt(i);
     if (code > 126 || (code < 32 && (code < 9 || code > 13))) return EINVAL;
   }
-  let out = '';
+  let text = '';
+  let length = 0;
+  // Nobody sees more, and a width may be anything.
+  const add = (part: string, width = part.length): void => {
+    if (text.length < MOST_TEXT) text += part.slice(0, MOST_TEXT - text.length);
+    length += width;
+  };
   let used = 0;
   let at = 0;
   while (at < template.length) {
     const percent = template.indexOf('%', at);
     if (percent < 0) break;
-    out += template.slice(at, percent);
+    add(template.slice(at, percent));
     if (template[percent + 1] === '%') {
-      out += '%';
+      add('%');
       at = percent + 2;
       continue;
     }
-    const found = DIRECTIVE.exec(template.slice(percent));
+    const found = DIRECTIVE.exec(template.slice(percent, percent + MOST_DIRECTIVE));
     if (found === null || used >= args.length) return EINVAL;
-    const [whole, flags = '', width = '', body = ''] = found;
-    const text = convert(machine, args[used++]!, body, flags);
+    const [whole, flags = '', digits = '', body = ''] = found;
+    const value = convert(machine, args[used++]!, body, flags);
     // Addresses are made beforehand: without padding, and not counted where there is no room (bstr_printf, lib/vsprintf.c).
-    if (/^p[iI]/.test(body)) out += out.length < room ? text : '';
-    else out += pad(text, flags, Number(width || 0), body);
+    if (/^p[iI]/.test(body)) {
+      if (length < room) add(value);
+    } else {
+      const width = Math.min(Number(digits || 0), FIELD_WIDTH_MAX);
+      add(pad(value, flags, Math.min(width, MOST_TEXT), body), Math.max(value.length, width));
+    }
     at = percent + whole.length;
   }
-  return out + template.slice(at);
+  add(template.slice(at));
+  machine.memory.work += Math.min(length, MOST_TEXT);
+  return { text, length };
 }
+
+/**
+ * The bytes of a format up to its NUL, which has to be among the `size`; EINVAL where it is not. Without a size the
+ * kernel's verifier has seen the end.
+ */
+export function formatAt(machine: Machine, low: number, high: number, size?: number): Uint8Array | typeof EINVAL {
+  const { memory } = machine;
+  const at = memory.check(low, high, size ?? 1, 'a format');
+  const end = memory.bytes.subarray(at, at + Math.min(size ?? MOST_TEXT, MOST_TEXT)).indexOf(0);
+  memory.work += end < 0 ? MOST_TEXT : end;
+  return end < 0 ? EINVAL : memory.bytes.slice(at, at + end);
+}
+
+/** Bytes of a text, and of a format, that are looked at. */
+const MOST_TEXT = 1 << 16;
+/** A width has as many digits as somebody writes; what follows is short. */
+const MOST_DIRECTIVE = 4096;
+/** Of a width (lib/vsprintf.c). */
+const FIELD_WIDTH_MAX = (1 << 23) - 1;
 
 /** `%p` alone must be followed by a space, punctuation or the end. */
 const DIRECTIVE = /^%([-+ 0]*)([1-9]\d*)?(p(?:[ku]s|[KxsSB]|[iI][46]|(?![A-Za-z0-9]))|s|c|(?:ll|l)?[diuxX])/;
@@ -125,5 +162,12 @@ function bytesAt(machine: Machine, at: bigint, size: number): Uint8Array | undef
 /** Up to the NUL. */
 function byteString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return String.fromCharCode(...bytes.subarray(0, end < 0 ? undefined : end));
+  return latin1Text(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** One character a byte. */
+export function latin1Text(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
 }

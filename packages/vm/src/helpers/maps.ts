@@ -78,7 +78,9 @@ export const mapHelpers: Record<number, Helper> = {
     const key = memory.allocate(map.spec.keySize);
     let visited = 0;
     try {
-      for (const bytes of map.keys()) {
+      const keys = map.keys();
+      memory.work += keys.length * (map.spec.keySize + 64);
+      for (const bytes of keys) {
         memory.bytes.set(bytes, key);
         // A callback may have deleted what comes later.
         const value = map.lookup(key, cpu);
@@ -157,6 +159,7 @@ function perfOutput(machine: Machine, r: Int32Array, map: PerfEventMap): number 
   const packet = type === 'BPF_PROG_TYPE_XDP' ? machine.packet?.bytes() : machine.skb?.packet();
   if (packet === undefined) return EINVAL;
   if (length > packet.length) return EFAULT;
+  machine.memory.work += packet.length;
   const record = new Uint8Array(data.length + length);
   record.set(data);
   record.set(packet.subarray(0, length), data.length);

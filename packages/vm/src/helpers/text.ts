@@ -1,19 +1,19 @@
 import { utf8Text } from '@skep/base';
 import type { Machine } from '../machine.ts';
 import { EINVAL, EOVERFLOW, ERANGE } from '../maps/map.ts';
-import { formatText } from './format.ts';
+import { formatAt, formatText, latin1Text } from './format.ts';
 import { argument64, give, type Helper } from './helper.ts';
 
 /** Helpers that make or read text. */
 export const textHelpers: Record<number, Helper> = {
   // bpf_trace_printk(fmt, size, a, b, c)
   6: (machine, r) => {
-    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format').slice();
+    const format = formatAt(machine, r[2]!, r[3]!, r[4]! >>> 0);
     trace(machine, r, format, [argument64(r, 3), argument64(r, 4), argument64(r, 5)]);
   },
   // bpf_trace_vprintk(fmt, size, data, length)
   177: (machine, r) => {
-    const format = machine.memory.slice(r[2]!, r[3]!, r[4]! >>> 0, 'a format').slice();
+    const format = formatAt(machine, r[2]!, r[3]!, r[4]! >>> 0);
     const args = argumentsAt(machine, r[6]!, r[7]!, r[8]! >>> 0);
     if (args === undefined) give(r, EINVAL);
     else trace(machine, r, format, args);
@@ -22,48 +22,52 @@ export const textHelpers: Record<number, Helper> = {
   165: (machine, r) => {
     const size = r[4]! >>> 0;
     const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a text');
-    const format = machine.memory.bytes.subarray(machine.memory.check(r[6]!, r[7]!, 1, 'a format'));
+    const format = formatAt(machine, r[6]!, r[7]!);
     const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
-    const text = args && formatText(machine, format, args, size);
-    if (typeof text !== 'string') {
+    const made = args === undefined || format === EINVAL ? EINVAL : formatText(machine, format, args, size);
+    if (made === EINVAL) {
       give(r, EINVAL);
       return;
     }
-    const bytes = Uint8Array.from(text, (one) => one.charCodeAt(0));
     if (size > 0) {
-      target.set(bytes.subarray(0, size - 1));
-      target[Math.min(bytes.length, size - 1)] = 0;
+      const bytes = Uint8Array.from(made.text.slice(0, size - 1), (one) => one.charCodeAt(0));
+      target.set(bytes);
+      target[bytes.length] = 0;
     }
-    give(r, bytes.length + 1);
+    give(r, made.length + 1);
   },
   // bpf_seq_printf(seq, fmt, size, data, length), bpf_seq_write(seq, data, length)
   126: (machine, r) => {
-    const format = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'a format').slice();
+    const format = formatAt(machine, r[4]!, r[5]!, r[6]! >>> 0);
     const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
-    const text = args && formatText(machine, format, args);
-    if (typeof text !== 'string') give(r, EINVAL);
-    else give(r, write(machine, text));
+    const made = args === undefined || format === EINVAL ? EINVAL : formatText(machine, format, args);
+    give(r, made === EINVAL ? EINVAL : write(machine, made.text));
   },
   127: (machine, r) => {
     const data = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'the bytes for a sequence');
-    let text = '';
-    for (const byte of data.subarray(0, SEQUENCE + 1)) text += String.fromCharCode(byte);
-    give(r, write(machine, text));
+    give(r, write(machine, latin1Text(data.subarray(0, SEQUENCE + 1))));
   },
   // bpf_strtol(buf, length, flags, result), bpf_strtoul
   105: (machine, r) => parseNumber(machine, r, true),
   106: (machine, r) => parseNumber(machine, r, false),
 };
 
-function trace(machine: Machine, r: Int32Array, format: Uint8Array, args: readonly bigint[]): void {
-  const text = formatText(machine, format, args);
-  if (typeof text !== 'string') {
-    give(r, text);
+function trace(machine: Machine, r: Int32Array, format: Uint8Array | typeof EINVAL, args: readonly bigint[]): void {
+  const made = format === EINVAL ? EINVAL : formatText(machine, format, args);
+  if (made === EINVAL) {
+    give(r, EINVAL);
     return;
   }
-  machine.onTrace?.(utf8Text(Uint8Array.from(text, (one) => one.charCodeAt(0))));
-  give(r, text.length);
+  machine.onTrace?.(traceText(made.text));
+  give(r, made.length);
 }
+
+/** A line of the trace has room for MAX_BPRINTF_BUF bytes. */
+export function traceText(text: string): string {
+  return utf8Text(Uint8Array.from(text.slice(0, MAX_BPRINTF_BUF - 1), (one) => one.charCodeAt(0)));
+}
+
+const MAX_BPRINTF_BUF = 1024;
 
 /** An iterator's text has room for eight pages (bpf_seq_read, kernel/bpf/bpf_iter.c). */
 function write(machine: Machine, text: string): number {

@@ -19,6 +19,8 @@ export class SkBuff {
   readonly context: number;
   readonly memory: Memory;
   socket: Socket | undefined;
+  /** Where the kernel's own structure of the packet lies, for programs that get that. */
+  structure = 0;
   private readonly area: number;
   private layer2 = true;
   private direct = true;

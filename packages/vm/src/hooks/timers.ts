@@ -113,7 +113,9 @@ export class Timers {
     const { memory } = this.machine;
     const at = memory.allocate(map.spec.keySize);
     try {
-      for (const key of map.keys()) {
+      const keys = map.keys();
+      memory.work += keys.length * (map.spec.keySize + 64);
+      for (const key of keys) {
         memory.bytes.set(key, at);
         const value = map.lookup(at, 0);
         if (value !== 0 && value <= address && address < value + map.spec.valueSize) return { key, value };

@@ -1,7 +1,8 @@
 import { Fault, Thrown } from '../fault.ts';
-import { formatText } from '../helpers/format.ts';
+import { formatAt, formatText } from '../helpers/format.ts';
 import { give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import { mapOf } from '../helpers/maps.ts';
+import { traceText } from '../helpers/text.ts';
 import { tracingHelpers } from '../helpers/tracing.ts';
 import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
@@ -145,20 +146,19 @@ export const miscKfuncs: Record<string, Helper> = {
   bpf_stream_vprintk: (machine, r) => {
     const { memory } = machine;
     const length = r[8]! >>> 0;
-    const format = memory.bytes.subarray(memory.check(r[4]!, r[5]!, 1, 'a format'));
-    const end = format.indexOf(0);
-    if (length % 8 !== 0 || length > 96 || end < 0) {
+    const format = formatAt(machine, r[4]!, r[5]!);
+    if (length % 8 !== 0 || length > 96 || format === EINVAL) {
       give(r, EINVAL);
       return;
     }
     const at = length === 0 ? 0 : memory.check(r[6]!, r[7]!, length, 'the arguments of a format');
     const args = Array.from({ length: length / 8 }, (_, i) => memory.view.getBigUint64(at + 8 * i, true));
-    const text = formatText(machine, format.slice(0, end + 1), args);
-    if (typeof text !== 'string') {
-      give(r, text);
+    const made = formatText(machine, format, args);
+    if (made === EINVAL) {
+      give(r, EINVAL);
       return;
     }
-    machine.onTrace?.(text);
+    machine.onTrace?.(traceText(made.text));
     give(r, 0);
   },
 };
