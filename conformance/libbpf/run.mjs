@@ -1,10 +1,11 @@
 // @ts-check
 /**
- * node conformance/libbpf/run.mjs [--suite libbpf-tools,selftests] [--filter REGEXP] [--guest 6.12] [--json FILE] [--update]
+ * node conformance/libbpf/run.mjs [--suite libbpf-tools,selftests] [--filter REGEXP] [--guest 6.12] [--json FILE] [--update] [--bundle FILE]
  *
  * Loads clang's objects of public eBPF C program by program through libbpf and through skep, on this kernel or in a
  * guest, and compares what became of each and the instructions that the kernel was given. Ends with 1 when a difference
- * has no reason in known-differences.json, or when one that stands there is gone; `--update` writes it.
+ * has no reason in known-differences.json, or when one that stands there is gone; `--update` writes it. What is
+ * said in guests is kept: a run that was stopped goes on, with the same sources of skep or the `--bundle` that it named.
  */
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
@@ -21,9 +22,11 @@ const { values } = parseArgs({
     filter: { type: 'string' },
     guest: { type: 'string' },
     json: { type: 'string' },
+    bundle: { type: 'string' },
     update: { type: 'boolean', default: false },
   },
 });
+const OBJECTS_AT_ONCE = values.guest === undefined ? 120 : 20;
 const filter = new RegExp(values.filter ?? '');
 const series = values.guest ?? release().split('.', 2).join('.');
 const remembered = known();
@@ -40,8 +43,24 @@ for (const name of values.suite.split(',')) {
     const built = await compileWithClang(sources, file, tools);
     if (built.object !== undefined) objects.push(built.object);
   }
-  const libbpf = await ask(libbpfSide(), objects, values.guest);
-  const skep = await ask(await skepSide(), objects, values.guest);
+  const bundled = await skepSide(values.bundle);
+  if (values.guest !== undefined) console.error(`skep is ${bundled.at(-1)}`);
+  const libbpf = [];
+  const skep = [];
+  // A few at a time, so that a long run says how far it is and what it found.
+  for (let at = 0; at < objects.length; at += OBJECTS_AT_ONCE) {
+    const part = objects.slice(at, at + OBJECTS_AT_ONCE);
+    const started = performance.now();
+    const theirs = await ask(libbpfSide(), part, values.guest);
+    const ours = await ask(bundled, part, values.guest);
+    libbpf.push(...theirs);
+    skep.push(...ours);
+    const seconds = Math.round((performance.now() - started) / 1000);
+    console.error(`${name}: ${at + part.length} of ${objects.length} objects, the last ${part.length} in ${seconds} s`);
+    for (const { what, kind, said, reason } of compare(theirs, ours).differences) {
+      if (reason === undefined) console.error(`  ${what}: ${kind}: ${said}`);
+    }
+  }
   const result = compare(libbpf, skep);
   details.push({ suite: name, kernel: series, ...result });
   const unexplained = result.differences.filter((one) => one.reason === undefined);
@@ -58,7 +77,6 @@ for (const name of values.suite.split(',')) {
     'other instructions': result.differences.filter((one) => one.kind === 'other instructions').length,
     unexplained: unexplained.length,
   });
-  for (const { what, kind, said } of unexplained) console.log(`${what}: ${kind}: ${said}`);
   isAsKnown &&= unexplained.length === 0 && sameAsKnown(name, result.differences);
 }
 console.table(rows);

@@ -24,7 +24,7 @@ export interface Verdict {
 export function libbpfSide(): string[];
 /** The same where a run of the script has made it. */
 export function cachedHarness(): string[] | undefined;
-/** The command of skep's side, from its sources as they are now. */
-export function skepSide(): Promise<string[]>;
-/** What a side says of objects, on this kernel or in a guest. */
+/** The command of skep's side, from its sources as they are now, or with the bundle of a run before. */
+export function skepSide(bundle?: string): Promise<string[]>;
+/** What a side says of objects, on this kernel or in a guest, whose answers are kept. */
 export function ask(command: readonly string[], objects: readonly string[], guest?: string): Promise<Verdict[]>;

@@ -1,7 +1,7 @@
 // @ts-check
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -34,8 +34,12 @@ export function cachedHarness() {
   return existsSync(binary) ? [binary] : undefined;
 }
 
-/** The command of skep's side, from its sources as they are now: what others change during the run does not matter. */
-export async function skepSide() {
+/**
+ * The command of skep's side, from its sources as they are now: what others change during the run does not matter.
+ * `bundle`: from a run before, to go on with that.
+ */
+export async function skepSide(/** @type {string | undefined} */ bundle = undefined) {
+  if (bundle !== undefined) return [process.execPath, join(HERE, 'skep.mjs'), bundle];
   const result = await build({
     stdin: {
       contents: `export { kernel } from './src/hosts/kernel.ts'; export { Spec } from './src/spec.ts';
@@ -55,9 +59,8 @@ export async function skepSide() {
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error('esbuild gave no output');
-  const hash = createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
   // Inside of the repository, where the native package is found.
-  const path = join(REPOSITORY, '.cache/libbpf', `skep-${hash}.mjs`);
+  const path = join(REPOSITORY, '.cache/libbpf', `skep-${hashOf(output.contents)}.mjs`);
   if (!existsSync(path)) {
     mkdirSync(join(path, '..'), { recursive: true });
     writeFileSync(`${path}.part`, output.contents);
@@ -74,7 +77,7 @@ function leaveOutTheMachine(/** @type {import('esbuild').PluginBuild} */ bundler
 }
 
 /**
- * What a side says of objects, on this kernel or in a guest.
+ * What a side says of objects, on this kernel or in a guest. What a guest said is kept, and not asked again.
  *
  * @returns {Promise<Verdict[]>}
  */
@@ -83,15 +86,60 @@ export async function ask(
   /** @type {readonly string[]} */ objects,
   /** @type {string | undefined} */ guest,
 ) {
+  if (guest === undefined) return await askThose(command, objects, here);
+  const kernel = fetchKernel(guest);
+  const answers = answersOf(kernel.release, command);
+  const open = objects.filter((object) => answers.read(object) === undefined);
+  if (open.length > 0) {
+    const verdicts = await askThose(command, open, (script) => inGuest(script, kernel));
+    for (const object of open) {
+      const mine = verdicts.filter((one) => one.object === object);
+      if (mine.length === 0) throw new Error(`nothing was said of ${object}`);
+      answers.write(object, mine);
+    }
+  }
+  return objects.flatMap((object) => answers.read(object) ?? []);
+}
+
+/** @returns {Promise<Verdict[]>} */
+async function askThose(
+  /** @type {readonly string[]} */ command,
+  /** @type {readonly string[]} */ objects,
+  /** @type {(script: string) => Promise<string>} */ run,
+) {
   const list = join(cacheDir(), `objects.${process.pid}.list`);
   writeFileSync(list, `${objects.join('\n')}\n`);
   try {
-    const script = `xargs -n 60 ${command.join(' ')} < ${list}`;
-    const output = guest === undefined ? await here(script) : await inGuest(script, guest);
+    const output = await run(`xargs -n 60 ${command.join(' ')} < ${list}`);
     return output.split(/\r?\n/).flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
   } finally {
     rmSync(list, { force: true });
   }
+}
+
+/** What this side said before, on that kernel, of an object with that content. */
+function answersOf(/** @type {string} */ release, /** @type {readonly string[]} */ command) {
+  const files = command.filter((one) => one.startsWith('/') && one !== process.execPath);
+  const side = hashOf(...files.map((file) => readFileSync(file)));
+  const directory = join(cacheDir(), 'verdicts', `${release}-${side}`);
+  const pathOf = (/** @type {string} */ object) => join(directory, `${hashOf(object, readFileSync(object))}.json`);
+  return {
+    /** @returns {Verdict[] | undefined} */
+    read(/** @type {string} */ object) {
+      const path = pathOf(object);
+      return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+    },
+    write(/** @type {string} */ object, /** @type {readonly Verdict[]} */ verdicts) {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(pathOf(object), JSON.stringify(verdicts));
+    },
+  };
+}
+
+function hashOf(/** @type {(string | Uint8Array)[]} */ ...contents) {
+  const hash = createHash('sha256');
+  for (const one of contents) hash.update(one);
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** @returns {Promise<string>} */
@@ -106,8 +154,8 @@ function here(/** @type {string} */ script) {
   });
 }
 
-async function inGuest(/** @type {string} */ script, /** @type {string} */ guest) {
-  const result = await boot(fetchKernel(guest), ['sh', '-c', script], { timeout: 10_800, memory: 2048 });
+async function inGuest(/** @type {string} */ script, /** @type {import('../../vmtest/index.mjs').Kernel} */ kernel) {
+  const result = await boot(kernel, ['sh', '-c', script], { timeout: 10_800, memory: 2048 });
   if (result.how !== 'exited') throw new Error(`the guest ended: ${result.how}\n${result.console.slice(-2000)}`);
   return result.output;
 }

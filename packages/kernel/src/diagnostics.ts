@@ -176,6 +176,17 @@ export function cgroupUnusable(path: string, why: string): KernelError {
   );
 }
 
+export function badRoute(text: string): KernelError {
+  return new KernelError(
+    error(
+      'E5024',
+      `${text} is not an address of a route`,
+      'write it as 10.8.0.0/16 or 2001:db8::/32, all of one family',
+    ),
+    EXIT.error,
+  );
+}
+
 export function notAttachable(program: string, why: string, help: string): KernelError {
   return new KernelError(error('E5022', `program ${program} cannot be attached: ${why}`, help), EXIT.error);
 }

@@ -68,6 +68,8 @@ export type FeatureName =
   | 'netkit'
   | 'netfilter'
   | 'struct_ops'
+  | 'sched_ext'
+  | 'token'
   | 'task_storage'
   | 'bloom_filter'
   | 'user_ringbuf'
@@ -383,6 +385,22 @@ export const FEATURES: readonly Feature[] = [
     config: 'CONFIG_BPF_JIT',
     remedy: 'a kernel with CONFIG_BPF_JIT and BTF',
     probe: () => ({ ok: kernelBtf().find('bpf_struct_ops_tcp_congestion_ops', 'struct') !== undefined }),
+  },
+  {
+    name: 'sched_ext',
+    title: 'programs as schedulers (sched_ext)',
+    since: '6.12',
+    config: 'CONFIG_SCHED_CLASS_EXT',
+    remedy: 'a kernel with CONFIG_SCHED_CLASS_EXT',
+    probe: () => ({ ok: kernelBtf().find('bpf_struct_ops_sched_ext_ops', 'struct') !== undefined }),
+  },
+  {
+    name: 'token',
+    title: 'rights lent to containers (BPF tokens)',
+    since: '6.9',
+    remedy: 'give the container CAP_BPF and CAP_PERFMON of the host',
+    // What is not a directory of bpffs: where there are tokens, the descriptor is looked at first.
+    probe: () => ({ ok: bpf('BPF_TOKEN_CREATE', { bpffs_fd: 0x7fff_ffff }) === -ERRNO.EBADF }),
   },
   {
     name: 'task_storage',

@@ -1,14 +1,14 @@
 import { cString } from '@skep/base';
 import { bpf, returned } from './bpf/call.ts';
 import { PROG } from './bpf/constants.ts';
-import { notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
+import { type KernelError, notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
 import { enableStats, type ProgramInfo, programInfo } from './inspect.ts';
 import { pin } from './pin.ts';
 import { cBytes } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
 import { kernelVersionCode } from './sys/release.ts';
-import { missingAttachType, missingProgramType } from './unsupported.ts';
+import { missingAttachType, missingProgramFlag, missingProgramType, programTypeNotBuiltIn } from './unsupported.ts';
 
 export interface ProgramOptions {
   readonly name: string;
@@ -170,7 +170,10 @@ export function loadProgram(options: ProgramOptions): Program {
   if (result === -ERRNO.EPERM) throw notPermitted('BPF_PROG_LOAD', ERRNO.EPERM, `loading program ${options.name}`);
   // The verifier ends its log with what it processed: nothing, when the kernel refused the kind of program.
   const tooOld = !/^processed [1-9]/m.test(log)
-    ? (missingProgramType(options.type, -result) ?? missingAttachType(options.expectedAttachType ?? 0, -result))
+    ? (missingProgramType(options.type, -result) ??
+      missingAttachType(options.expectedAttachType ?? 0, -result) ??
+      missingProgramFlag(options.flags ?? 0, -result) ??
+      (log === '' && result === -ERRNO.EINVAL ? absentProgramType(options) : undefined))
     : undefined;
   throw tooOld ?? programRefused(options.name, -result, log);
 }
@@ -183,6 +186,15 @@ export function probeProgram(options: ProgramOptions, log?: Uint8Array): number 
   return 0;
 }
 
+/** Nothing was said, and nothing is wrong with the version: was the kernel built without programs of this type? */
+function absentProgramType({ type, expectedAttachType }: ProgramOptions): KernelError | undefined {
+  const log = new Uint8Array(256);
+  const refused = probeProgram({ name: 'probe', type, license: 'GPL', code: RETURN_ZERO, expectedAttachType }, log);
+  return refused === ERRNO.EINVAL && cString(log) === '' ? programTypeNotBuiltIn(type, refused) : undefined;
+}
+
+/** `r0 = 0; exit` */
+const RETURN_ZERO = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
 const EMPTY = new Uint8Array();
 const LOG_START = 1 << 20;
 /** What BPF_PROG_LOAD takes at most is UINT_MAX >> 2; more than this nobody reads. */

@@ -17,6 +17,39 @@ export function missingAttachType(type: number, errno: number): KernelError | un
   return missing(ATTACH_TYPES, type, 'BPF_PROG_LOAD', errno);
 }
 
+export function missingProgramFlag(flags: number, errno: number): KernelError | undefined {
+  if (errno !== ERRNO.EINVAL) return undefined;
+  const need = PROGRAM_FLAGS.find((one) => (flags & one.value) !== 0 && !releaseAtLeast(one.since));
+  return need && featureMissing(need.what, need.since, kernelRelease(), 'BPF_PROG_LOAD', errno, need.instead);
+}
+
+/** Where a type of programs that this kernel is new enough for is an option of its build. */
+export function programTypeNotBuiltIn(type: number, errno: number): KernelError | undefined {
+  const name = PROG_TYPES.find((one) => one.value === type)?.name;
+  const config = name && PROGRAM_CONFIGS[name.slice('BPF_PROG_TYPE_'.length)];
+  return config ? notBuiltIn(name, config, kernelRelease(), 'BPF_PROG_LOAD', errno) : undefined;
+}
+
+/** Flags of BPF_PROG_LOAD that old kernels do not know. */
+const PROGRAM_FLAGS = [
+  { value: 1 << 5, what: 'XDP programs for packets in several pieces', since: '5.18', instead: 'packets of one page' },
+  { value: 1 << 6, what: 'XDP programs bound to a device', since: '6.3', instead: 'a program for any device' },
+];
+
+/** include/linux/bpf_types.h: without its option the kernel does not know the type. */
+const PROGRAM_CONFIGS: Readonly<Record<string, string>> = {
+  LIRC_MODE2: 'CONFIG_BPF_LIRC_MODE2',
+  LSM: 'CONFIG_BPF_LSM',
+  NETFILTER: 'CONFIG_NETFILTER_BPF_LINK',
+  CGROUP_SKB: 'CONFIG_CGROUP_BPF',
+  CGROUP_SOCK: 'CONFIG_CGROUP_BPF',
+  CGROUP_SOCK_ADDR: 'CONFIG_CGROUP_BPF',
+  CGROUP_SOCKOPT: 'CONFIG_CGROUP_BPF',
+  CGROUP_SYSCTL: 'CONFIG_CGROUP_BPF',
+  CGROUP_DEVICE: 'CONFIG_CGROUP_BPF',
+  SOCK_OPS: 'CONFIG_CGROUP_BPF',
+};
+
 /** What an attachment needs of the kernel. */
 export interface Need {
   /** For people: `kprobe.multi`. */

@@ -70,6 +70,7 @@ export const CORE_COMMANDS: readonly Command[] = [
       { flags: '--cgroup', value: 'dir', summary: 'cgroup (version 2), for programs on cgroups and sockops' },
       { flags: '--pid', value: 'pid', summary: 'only this process, for uprobes and perf events', kind: 'integer' },
       { flags: '--netns', value: 'file', summary: 'network namespace, for sk_lookup and flow_dissector programs' },
+      { flags: '--route', value: 'destination', summary: 'of packets, for lwt_in, lwt_out and lwt_xmit programs' },
       {
         flags: '--hook',
         value: 'hook',
@@ -98,11 +99,11 @@ export const CORE_COMMANDS: readonly Command[] = [
   },
   {
     name: 'build',
-    summary: 'Compile C to an ELF object that any loader takes',
+    summary: 'Compile C, or probes in TypeScript, to an ELF object that any loader takes',
     description:
       'Several sources, or objects among them, are linked when -o names one file. Options of clang are understood ' +
       '(-target bpf -g -c -Wall -MD -isystem …), so that a Makefile can call `skep build` in its place.',
-    argument: { name: 'files', summary: 'C sources', required: true, many: true },
+    argument: { name: 'files', summary: 'C sources, probes in TypeScript', required: true, many: true },
     options: [
       { flags: '-o, --output', value: 'file', summary: 'the object (default: the source with .o for .c; - is stdout)' },
       {
@@ -161,7 +162,7 @@ export const CORE_COMMANDS: readonly Command[] = [
   {
     name: 'disasm',
     summary: 'Show the instructions of an object, with source lines',
-    argument: { name: 'file', summary: 'ELF object or C source', required: true },
+    argument: { name: 'file', summary: 'ELF object, C source, or probes in TypeScript', required: true },
     options: [
       { flags: '--program', value: 'name', summary: 'only this program', many: true },
       { ...output, summary: 'table (text) or json' },
@@ -200,7 +201,7 @@ export const CORE_COMMANDS: readonly Command[] = [
     description: 'As C by default. With `--ts`, as declarations of the values that the API gives for maps and records.',
     argument: {
       name: 'names',
-      summary: 'an object or C source, then types; only types with --kernel',
+      summary: 'an object or source, then types; only types with --kernel',
       required: false,
       many: true,
     },
@@ -229,7 +230,7 @@ export const CORE_COMMANDS: readonly Command[] = [
   {
     name: 'check',
     summary: "Say what the kernel's verifier will say of each program, and why, without loading it",
-    argument: { name: 'file', summary: 'C source or ELF object', required: false },
+    argument: { name: 'file', summary: 'C source, ELF object, or probes in TypeScript', required: false },
     options: [
       {
         flags: '--kernel',
@@ -251,6 +252,7 @@ export const CORE_COMMANDS: readonly Command[] = [
     ],
     examples: [
       { line: 'skep check examples/opens.bpf.c', does: 'verdict, cost and stack of each program' },
+      { line: 'skep check examples/typescript/opensnoop.ts', does: 'the same of probes in TypeScript' },
       {
         line: 'skep check examples/xdp_count.bpf.c --kernel 6.1,6.12,6.18 -o json',
         does: 'the same for three kernels, as JSON',
@@ -280,7 +282,7 @@ export const CORE_COMMANDS: readonly Command[] = [
   {
     name: 'test-run',
     summary: 'Run a program once, or many times, on a packet or context of yours',
-    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    argument: { name: 'file', summary: 'C source, ELF object, or probes in TypeScript', required: true },
     options: [
       { flags: '--program', value: 'name', summary: 'which program, when there are several' },
       { flags: '--data', value: 'file', summary: 'the packet: a file, or hex:0a0b0c' },
@@ -306,7 +308,7 @@ export const CORE_COMMANDS: readonly Command[] = [
   {
     name: 'debug',
     summary: 'Step a program in the virtual machine, forwards and backwards',
-    argument: { name: 'file', summary: 'C source or ELF object', required: true },
+    argument: { name: 'file', summary: 'C source, ELF object, or probes in TypeScript', required: true },
     options: [
       { flags: '--program', value: 'name', summary: 'which program, when there are several' },
       { flags: '--data', value: 'file', summary: 'the packet: a file, or hex:0a0b0c' },

@@ -21,16 +21,16 @@ import {
 } from 'skep';
 import type { Call, Io, Options } from '../command.ts';
 import { explained } from '../refusal.ts';
-import { globalsOf, openArgument } from './shared.ts';
+import { globalsOf, holdsProbes, openArgument } from './shared.ts';
 
 /** `skep run FILE [-- COMMAND]` */
 export async function execute(call: Call): Promise<number> {
   if (call.options.flag('check')) {
     const { executeQuietly } = await import('./check.ts');
-    const code = executeQuietly(call);
+    const code = await executeQuietly(call);
     if (code !== EXIT.ok) return code;
   }
-  if (call.args[0]!.endsWith('.ts')) {
+  if (holdsProbes(call.args[0])) {
     const { executeProbes } = await import('./run-probes.ts');
     return explained(call, () => executeProbes(call));
   }
@@ -48,10 +48,14 @@ export interface RunExtras extends AttachOptions {
 }
 
 /** Runs a program with the options of the command line. */
-export async function runProgram(call: Call, open: () => Opened, extras: RunExtras = {}): Promise<number> {
+export async function runProgram(
+  call: Call,
+  open: () => Opened | Promise<Opened>,
+  extras: RunExtras = {},
+): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
-  const opened = open();
+  const opened = await open();
   const file = call.args[0]!;
   const named = options.text('replay');
   const wanted = options.text('home') as HomeName;
@@ -129,7 +133,7 @@ export async function runProgram(call: Call, open: () => Opened, extras: RunExtr
 
 /** Where programs go whose sections do not say it. */
 export function attachOptions(options: Options): AttachOptions {
-  const named = ['interface', 'cgroup', 'netns', 'direction'] as const;
+  const named = ['interface', 'cgroup', 'netns', 'direction', 'route'] as const;
   const texts = named.filter((name) => options.text(name) !== undefined).map((name) => [name, options.text(name)!]);
   const pid = options.number('pid');
   const hook = options.text('hook') as NonNullable<AttachOptions['netfilter']>['hook'] | undefined;

@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync } from 'node:fs';
 import { ERRNO } from '../sys/errno.ts';
 import { raiseMemlock } from '../sys/memlock.ts';
 import { allocate, type Memory } from '../sys/memory.ts';
@@ -24,6 +25,16 @@ const underWay: { args: unknown } = { args: undefined };
  * attribute is read with {@link returned} before the next call.
  */
 export function bpf<C extends CommandName>(name: C, args: Arguments<C>): number {
+  const result = lent === undefined ? send(name, args) : send(name, withToken(name, args, lent));
+  if (result !== -ERRNO.EPERM || !CHARGED.has(name)) return result;
+  // Until 5.11 maps and programs count against RLIMIT_MEMLOCK, and the kernel says EPERM when it is used up.
+  if (raiseMemlock()) return send(name, args);
+  if (lent !== undefined) return result;
+  lent = openToken();
+  return lent === undefined ? result : send(name, withToken(name, args, lent));
+}
+
+function send<C extends CommandName>(name: C, args: Arguments<C>): number {
   attr ??= allocate(ATTR_SIZE);
   const command: Command = COMMANDS[name];
   attr.bytes.fill(0, 0, ATTR_SIZE);
@@ -35,12 +46,36 @@ export function bpf<C extends CommandName>(name: C, args: Arguments<C>): number 
   let result = bpfCall(command.number, attr.address, ATTR_SIZE);
   for (let tries = 0; result === -ERRNO.EAGAIN && tries < 5; tries++)
     result = bpfCall(command.number, attr.address, ATTR_SIZE);
-  // Until 5.11 maps and programs count against RLIMIT_MEMLOCK, and the kernel says EPERM when it is used up.
-  if (result === -ERRNO.EPERM && CHARGED.has(name) && raiseMemlock()) {
-    result = bpfCall(command.number, attr.address, ATTR_SIZE);
-  }
   underWay.args = undefined;
   return result;
+}
+
+/** The descriptor of a token, once one was needed and there was one. */
+let lent: number | undefined;
+
+/**
+ * A token of the bpffs that a container was given (`delegate_…` of its mount, Linux 6.9): where `LIBBPF_BPF_TOKEN_PATH`
+ * says, as for libbpf, or where bpffs usually is. Undefined where nobody lends any rights.
+ */
+function openToken(): number | undefined {
+  const path = process.env['LIBBPF_BPF_TOKEN_PATH'] ?? '/sys/fs/bpf';
+  let directory: number;
+  try {
+    directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return undefined;
+  }
+  const token = send('BPF_TOKEN_CREATE', { bpffs_fd: directory });
+  closeSync(directory);
+  return token < 0 ? undefined : token;
+}
+
+function withToken<C extends CommandName>(name: C, args: Arguments<C>, token: number): Arguments<C> {
+  const BPF_F_TOKEN_FD = 1 << 16;
+  const kind = CHARGED.get(name);
+  if (kind === undefined) return args;
+  const flags = (args as Record<string, number | undefined>)[`${kind}_flags`] ?? 0;
+  return { ...args, [`${kind}_flags`]: flags | BPF_F_TOKEN_FD, [`${kind}_token_fd`]: token };
 }
 
 /** A field of the attribute after the last {@link bpf} call, which must have been `name`. */
@@ -54,7 +89,12 @@ export function bpfCall(command: number, address: number, size: number): number 
   return native().syscall(SYS.bpf, command, address, size);
 }
 
-const CHARGED: ReadonlySet<CommandName> = new Set(['BPF_MAP_CREATE', 'BPF_PROG_LOAD', 'BPF_BTF_LOAD']);
+/** What takes memory, and rights that can be lent; and how its fields begin. */
+const CHARGED: ReadonlyMap<CommandName, 'map' | 'prog' | 'btf'> = new Map([
+  ['BPF_MAP_CREATE', 'map'],
+  ['BPF_PROG_LOAD', 'prog'],
+  ['BPF_BTF_LOAD', 'btf'],
+]);
 
 type FieldInput = number | bigint | string | Uint8Array;
 

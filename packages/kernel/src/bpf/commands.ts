@@ -21,6 +21,7 @@ export const COMMANDS = {
       btf_vmlinux_value_type_id: [60, 'u32'],
       map_extra: [64, 'u64'],
       value_type_btf_obj_fd: [72, 'u32'],
+      map_token_fd: [76, 'u32'],
     },
   },
   BPF_MAP_LOOKUP_ELEM: element(1),
@@ -55,6 +56,7 @@ export const COMMANDS = {
       attach_btf_id: [108, 'u32'],
       attach_prog_fd: [112, 'u32'],
       fd_array: [120, 'ptr'],
+      prog_token_fd: [144, 'u32'],
     },
   },
   BPF_OBJ_PIN: path(6),
@@ -100,6 +102,8 @@ export const COMMANDS = {
       btf_size: [16, 'u32'],
       btf_log_size: [20, 'u32'],
       btf_log_level: [24, 'u32'],
+      btf_flags: [32, 'u32'],
+      btf_token_fd: [36, 'u32'],
     },
   },
   BPF_BTF_GET_FD_BY_ID: byId(19),
@@ -145,6 +149,7 @@ export const COMMANDS = {
   BPF_LINK_GET_FD_BY_ID: byId(30),
   BPF_LINK_GET_NEXT_ID: nextId(31),
   BPF_ITER_CREATE: { number: 33, fields: { link_fd: [0, 'u32'], flags: [4, 'u32'] } },
+  BPF_TOKEN_CREATE: { number: 36, fields: { flags: [0, 'u32'], bpffs_fd: [4, 'u32'] } },
   BPF_ENABLE_STATS: { number: 32, fields: { type: [0, 'u32'] } },
 } as const satisfies Record<string, Command>;
 

@@ -7,8 +7,8 @@ export type Via = 'bpf_link' | 'perf_ioctl' | 'netlink' | 'prog_attach' | 'setso
 
 /**
  * A program that is attached. It is detached by {@link close}, and by the end of this process: nothing is pinned, so the
- * kernel cleans up with the descriptors, also after SIGKILL (except {@link via} `netlink`, which an exit handler undoes,
- * and `setsockopt` and `map_update`, which end with the socket and the map).
+ * kernel cleans up with the descriptors, also after SIGKILL; `setsockopt` and `prog_attach` end with the socket and the
+ * map. What would outlive the process (`netlink`, registrations by `map_update`) a guardian undoes: see outliving.ts.
  */
 export class Link {
   /** For people: `tracepoint syscalls/sys_enter_openat`. */

@@ -1,15 +1,18 @@
+import { suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from '../bpf/btf-load.ts';
 import { bpf } from '../bpf/call.ts';
 import { ATTACH, MAP } from '../bpf/constants.ts';
-import { noSuchKernelFunction, systemCallFailed } from '../diagnostics.ts';
+import { type KernelError, noSuchKernelFunction, systemCallFailed } from '../diagnostics.ts';
 import { kernelBtf } from '../kernel-btf.ts';
 import { type BpfMap, createMap } from '../map.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
 import { releaseAtLeast } from '../sys/release.ts';
+import { type Need, unmet } from '../unsupported.ts';
 import { Link } from './link.ts';
+import { outlivingLink } from './outliving.ts';
 
 /** What a program that implements one function of a structure is loaded with: the structure's type and the member's number. */
 export function structOpsMember(
@@ -18,7 +21,10 @@ export function structOpsMember(
 ): { readonly attachBtfId: number; readonly expectedAttachType: number } {
   const { id, members } = structure(struct);
   const index = members.findIndex((one) => one.name === member);
-  if (index < 0) throw noSuchKernelFunction(`${struct}.${member}`, undefined);
+  if (index < 0) {
+    const names = members.map((one) => `${struct}.${one.name}`);
+    throw noSuchKernelFunction(`${struct}.${member}`, suggest(`${struct}.${member}`, names));
+  }
   return { attachBtfId: id, expectedAttachType: index };
 }
 
@@ -27,14 +33,13 @@ export type StructOpsMembers = Readonly<Record<string, Program | number | bigint
 
 /**
  * Registers an implementation of a structure of functions (`tcp_congestion_ops`, `sched_ext_ops`) with the kernel, until it
- * is closed. By a link where the kernel has them (6.4), which ends with the process; before, the registration is undone by
- * {@link Link.close} and by the end of the process, but not by SIGKILL.
+ * is closed or this process ends: by a link where the kernel has them (6.4), else see {@link outlivingLink}.
  */
 export function attachStructOps(name: string, struct: string, members: StructOpsMembers): Link {
   const what = `struct_ops ${struct} ${name}`;
   const btf = kernelBtf();
   const wrapper = btf.find(`bpf_struct_ops_${struct}`, 'struct');
-  if (wrapper === undefined) throw noSuchKernelFunction(`struct_ops ${struct}`, undefined);
+  if (wrapper === undefined) throw noSuchStructure(struct);
   const value = new Uint8Array(btf.sizeOf(wrapper));
   fill(value, struct, members);
   // The kernel insists on types of the program's own, though the value's type is the kernel's.
@@ -68,13 +73,7 @@ export function registerStructOps(map: BpfMap, value: Uint8Array, what: string, 
     if (result < 0) throw systemCallFailed('BPF_LINK_CREATE', -result, what, STRUCT_OPS_HINTS[-result]);
     return new Link(what, 'bpf_link', [new Handle(result, what)], closed);
   }
-  const remove = (): void => void map.delete(new Uint8Array(4));
-  process.once('exit', remove);
-  return new Link(what, 'map_update', [], () => {
-    process.off('exit', remove);
-    remove();
-    closed();
-  });
+  return outlivingLink(what, map, undefined, closed);
 }
 
 /** Flag of the map: registered by a link, 6.4. */
@@ -85,11 +84,24 @@ const STRUCT_OPS_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.EINVAL]: 'a function is missing that the structure must have',
 };
 
+/** Structures that programs may implement, where they are not in every kernel with struct_ops. */
+const STRUCTURES: Readonly<Record<string, Need>> = {
+  tcp_congestion_ops: { what: 'congestion control of TCP by programs', since: '5.6', config: 'CONFIG_BPF_JIT' },
+  sched_ext_ops: { what: 'schedulers by programs (sched_ext)', since: '6.12', config: 'CONFIG_SCHED_CLASS_EXT' },
+  hid_bpf_ops: { what: 'drivers of input devices by programs', since: '6.11', config: 'CONFIG_HID_BPF' },
+  Qdisc_ops: { what: 'queueing disciplines by programs', since: '6.16', config: 'CONFIG_NET_SCH_BPF' },
+};
+
+function noSuchStructure(name: string): KernelError {
+  const need = STRUCTURES[name];
+  return (need && unmet(need, '', ERRNO.ENOTSUPP)) ?? noSuchKernelFunction(`struct_ops ${name}`, undefined);
+}
+
 function structure(name: string) {
   const btf = kernelBtf();
   const id = btf.find(name, 'struct');
   const type = id === undefined ? undefined : btf.type(id);
-  if (id === undefined || type?.kind !== 'struct') throw noSuchKernelFunction(`struct_ops ${name}`, undefined);
+  if (id === undefined || type?.kind !== 'struct') throw noSuchStructure(name);
   return { id, members: type.members };
 }
 

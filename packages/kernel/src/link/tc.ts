@@ -2,13 +2,14 @@ import { bpf } from '../bpf/call.ts';
 import { ATTACH } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
 import { interfaceIndex } from '../interfaces.ts';
-import { addClsact, addTcFilter, removeClsact, removeTcFilter } from '../netlink.ts';
+import { addTcFilter } from '../netlink.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
 import { releaseAtLeast } from '../sys/release.ts';
 import { Link } from './link.ts';
 import { createLink } from './link-create.ts';
+import { outlivingLink } from './outliving.ts';
 
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
@@ -30,30 +31,8 @@ export function attachTc(program: Program, device: string | number, options: TcO
     if (result >= 0) return new Link(what, 'bpf_link', [new Handle(result, what)]);
     if (result !== -ERRNO.EINVAL || releaseAtLeast('6.6')) throw systemCallFailed('BPF_LINK_CREATE', -result, what);
   }
-  const made = addClsact(ifindex, what);
-  let filter: ReturnType<typeof addTcFilter>;
-  try {
-    filter = addTcFilter(ifindex, direction, program.fd, program.name, what);
-  } catch (error) {
-    if (made) removeClsact(ifindex, what);
-    throw error;
-  }
-  const remove = (): void => {
-    removeTcFilter(filter, what);
-    if (made) removeClsact(ifindex, what);
-  };
-  // Nothing else of ours outlives the process; this would.
-  process.once('exit', remove);
-  return new Link(
-    what,
-    'netlink',
-    [],
-    () => {
-      process.off('exit', remove);
-      remove();
-    },
-    via === undefined ? 'a filter of clsact' : undefined,
-  );
+  const removal = addTcFilter(ifindex, direction, program, what);
+  return outlivingLink(what, removal, via === undefined ? 'a filter of clsact' : undefined);
 }
 
 /** On a netkit device, at the end of the host (`primary`) or at that of the container (`peer`); named by its primary. */

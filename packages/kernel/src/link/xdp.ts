@@ -9,6 +9,7 @@ import { ERRNO } from '../sys/errno.ts';
 import { Handle } from '../sys/handle.ts';
 import { releaseAtLeast } from '../sys/release.ts';
 import { Link } from './link.ts';
+import { outlivingLink } from './outliving.ts';
 
 export interface XdpOptions {
   /** In the driver, in the stack, or on the card; the kernel picks driver or stack when not given. */
@@ -34,14 +35,7 @@ export function attachXdp(program: Program, device: string | number, options: Xd
       throw systemCallFailed('BPF_LINK_CREATE', -result, what, XDP_HINTS[-result]);
     }
   }
-  setXdp(ifindex, program.fd, flags, what);
-  const remove = (): void => setXdp(ifindex, -1, flags, what);
-  // Nothing else of ours outlives the process; this would.
-  process.once('exit', remove);
-  return new Link(what, 'netlink', [], () => {
-    process.off('exit', remove);
-    remove();
-  });
+  return outlivingLink(what, setXdp(ifindex, program.fd, flags, what));
 }
 
 /**

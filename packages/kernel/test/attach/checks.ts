@@ -1,6 +1,9 @@
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { SYSCALLS } from '@skep/abi';
 import { EXIT } from '@skep/base';
 import {
   attachTarget,
@@ -22,6 +25,7 @@ import {
   tracepointId,
   tracepointNames,
 } from '../../src/index.ts';
+import { native } from '../../src/sys/native.ts';
 import {
   call,
   code,
@@ -38,6 +42,7 @@ import {
   store,
 } from '../support/code.ts';
 import { network, sendPackets } from './network.ts';
+import { rawCall } from './traffic.ts';
 
 /** One thing that must work on a real kernel. It throws when it does not. */
 export interface Check {
@@ -323,6 +328,25 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'a container uses the rights that its bpffs lends (a token)',
+    guestOnly: true,
+    since: '6.9',
+    async run() {
+      const child = spawn(
+        'unshare',
+        ['--user', '--map-root-user', '--mount', process.execPath, process.argv[1]!, 'contained'],
+        { stdio: ['pipe', 'pipe', 'inherit'] },
+      );
+      const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+      const said = async () => JSON.parse(String((await lines.next()).value));
+      const { context, refused } = await said();
+      equal(refused, 'E5002');
+      lend(child.pid!, context);
+      child.stdin.end('lent');
+      deepEqual(await said(), { map: true, program: true, type: 6 });
+    },
+  },
+  {
     name: 'the doctor finds all features that a kernel of this version has',
     run() {
       const report = doctor();
@@ -361,6 +385,35 @@ export const WITHOUT_TRACEFS: readonly Check[] = [
   },
   ...CHECKS.filter((check) => /tracepoint/.test(check.name)),
 ];
+
+/** Lets the file system that process `pid` is about to make lend all rights: only who has them may say so. */
+function lend(pid: number, context: number): void {
+  const FSCONFIG_SET_STRING = 1;
+  const FSCONFIG_CMD_CREATE = 6;
+  const process = rawCall('pidfd_open', pid, 0);
+  const fd = rawCall('pidfd_getfd', process, context, 0);
+  const text = (value: string) => new TextEncoder().encode(`${value}\0`);
+  for (const what of ['cmds', 'maps', 'progs', 'attachs']) {
+    equal(rawCall('fsconfig', fd, FSCONFIG_SET_STRING, text(`delegate_${what}`), text('any'), 0), 0);
+  }
+  equal(rawCall('fsconfig', fd, FSCONFIG_CMD_CREATE, 0, 0, 0), 0);
+  for (const one of [process, fd]) rawCall('close', one);
+}
+
+/** In a user namespace of its own: refused first, and then by a token. */
+export async function contained(): Promise<void> {
+  const make = () => createMap({ name: 'mine', type: ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+  process.env['LIBBPF_BPF_TOKEN_PATH'] = '/nonexistent';
+  const refused = thrown(make).code;
+  const context = native().syscall(SYSCALLS.x86_64['fsopen']!, native().address(new TextEncoder().encode('bpf\0')), 0);
+  process.stdout.write(`${JSON.stringify({ context, refused })}\n`);
+  await once(process.stdin.resume(), 'end');
+  const mount = rawCall('fsmount', context, 0, 0);
+  process.env['LIBBPF_BPF_TOKEN_PATH'] = `/proc/self/fd/${mount}`;
+  using map = make();
+  using program = loadProgram({ name: 'mine', type: XDP, license: 'GPL', code: returns(2) });
+  process.stdout.write(`${JSON.stringify({ map: map.fd > 0, program: program.fd > 0, type: program.type })}\n`);
+}
 
 /** Attaches, says so, and waits to be killed. */
 export function hold(): void {

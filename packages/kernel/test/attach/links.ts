@@ -1,4 +1,4 @@
-import { equal, ok, throws } from 'node:assert/strict';
+import { equal, ok, rejects, throws } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,8 @@ import {
 } from '../../src/index.ts';
 import { native } from '../../src/sys/native.ts';
 import { sys } from '../../src/sys/syscalls.ts';
-import { call, code, countAll, countFor, exit, mapFd, returns, set } from '../support/code.ts';
-import { network, sendPackets } from './network.ts';
+import { call, code, countAll, counted, countFor, exit, jump, mapFd, returns, set } from '../support/code.ts';
+import { forwardedPacket, network, sendPackets } from './network.ts';
 import { packetSocket, rawCall, TcpPair, traffic, udp, unixDatagrams } from './traffic.ts';
 
 /**
@@ -365,6 +365,37 @@ export const LINKS: readonly LinkCase[] = [
     }),
   },
   {
+    name: 'fentry of a module',
+    on: '- bpf_link bpf_link bpf_link skip',
+    set: (counter, scope) => {
+      network();
+      const { attachBtfId, module } = findAttachTarget(ATTACH['TRACE_FENTRY']!, 'veth_xmit');
+      return {
+        program: {
+          type: PROG['TRACING']!,
+          expectedAttachType: ATTACH['TRACE_FENTRY']!,
+          code: countAll(counter, 0),
+          attachBtfId,
+          attachTo: module && scope.use(module),
+        },
+        attach: { kind: 'tracing' },
+        trigger: () => sendPackets(3, 100),
+      };
+    },
+  },
+  {
+    name: 'kprobe of a module',
+    on: 'perf_ioctl bpf_link bpf_link bpf_link skip',
+    set: (counter) => {
+      network();
+      return {
+        program: { type: PROG['KPROBE']!, code: countAll(counter, 0) },
+        attach: { kind: 'kprobe', function: 'veth_xmit' },
+        trigger: () => sendPackets(3, 100),
+      };
+    },
+  },
+  {
     name: 'fentry with a cookie',
     on: '- bpf_link bpf_link bpf_link skip',
     set: (counter) => ({
@@ -462,6 +493,7 @@ export const LINKS: readonly LinkCase[] = [
     on: ALL,
     set: onPackets('XDP', 2, { kind: 'xdp', device: 'skep0', mode: 'generic' }),
   },
+  { name: 'XDP of packets in pieces', on: '- bpf_link bpf_link bpf_link bpf_link', set: largePackets },
   {
     name: 'XDP over netlink',
     on: 'netlink netlink netlink netlink netlink',
@@ -482,6 +514,7 @@ export const LINKS: readonly LinkCase[] = [
     on: 'map_update map_update bpf_link bpf_link skip',
     set: structOps,
   },
+  { name: 'sched_ext', on: '- - - bpf_link skip', set: scheduler },
   {
     name: 'tc ingress',
     on: 'netlink* netlink* bpf_link bpf_link bpf_link',
@@ -520,6 +553,20 @@ export const LINKS: readonly LinkCase[] = [
       program: { type: PROG['NETFILTER']!, code: countAll(counter, 1), expectedAttachType: ATTACH['NETFILTER']! },
       attach: { kind: 'netfilter', hook: 'output' },
       trigger: () => udp('127.0.0.1'),
+    }),
+  },
+  ...(['in', 'out', 'xmit'] as const).map((end) => ({
+    name: `lwt_${end}`,
+    on: 'netlink netlink netlink netlink netlink',
+    set: (counter: number) => onRoute(counter, end),
+  })),
+  {
+    name: 'lirc_mode2',
+    on: '- - - - -',
+    set: (counter) => ({
+      program: { type: PROG['LIRC_MODE2']!, code: countAll(counter, 0) },
+      attach: { kind: 'lirc', path: '/dev/lirc0' },
+      trigger: () => {},
     }),
   },
   {
@@ -683,6 +730,62 @@ function redirected(counter: number, scope: Scope, type: number, attachType: str
     program: { type: PROG['XDP']!, code: countAll(counter, 2), expectedAttachType: ATTACH[attachType]! },
     attach: (program) => attachXdpMap(program, map, 0, target()),
     trigger: () => sendPackets(3, 100),
+  };
+}
+
+/** On a pair of devices whose packets do not fit in one page, which XDP programs must be made for. */
+function largePackets(counter: number, scope: Scope): Setting {
+  const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+  const xdp_get_buff_len = 188;
+  const ip = (...args: string[]) => equal(spawnSync('ip', args).status, 0, `ip ${args.join(' ')}`);
+  return {
+    program: {
+      type: PROG['XDP']!,
+      flags: BPF_F_XDP_HAS_FRAGS,
+      code: code(call(xdp_get_buff_len), jump('lt', 0, 5000, 4), ...counted(counter), set(0, 2), exit),
+    },
+    attach(program) {
+      ip('link', 'add', 'skep8', 'mtu', '9000', 'type', 'veth', 'peer', 'name', 'skep9', 'mtu', '9000');
+      scope.use({ [Symbol.dispose]: () => ip('link', 'del', 'skep8') });
+      ip('addr', 'add', '10.79.0.1/24', 'dev', 'skep9');
+      ip('neigh', 'add', '10.79.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'skep9');
+      for (const device of ['skep8', 'skep9']) ip('link', 'set', device, 'up');
+      const plain = scope.use(loadProgram({ name: 'plain', type: PROG['XDP']!, license: 'GPL', code: returns(2) }));
+      throws(() => kernel().attach(plain, { kind: 'xdp', device: 'skep8', mode: 'native' }), KernelError);
+      return kernel().attach(program, { kind: 'xdp', device: 'skep8', mode: 'native' });
+    },
+    trigger: () => sendPackets(3, 8000, '10.79.0.2'),
+  };
+}
+
+/** A scheduler that leaves all to the kernel and counts the tasks that begin to run. */
+function scheduler(counter: number): Setting {
+  const STRUCT = 'sched_ext_ops';
+  return {
+    program: { type: PROG['STRUCT_OPS']!, code: countAll(counter, 0), ...structOpsMember(STRUCT, 'running') },
+    attach: (running) => attachStructOps('skep_sched', STRUCT, { running, name: 'skep_sched' }),
+    trigger: () => void spawnSync('/bin/true'),
+  };
+}
+
+/** Packets to 10.88.0.0/16 take a route with the program: ours on their way out, somebody else's on their way through. */
+function onRoute(counter: number, end: 'in' | 'out' | 'xmit'): Setting {
+  network();
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+  const hook: Hook = { kind: 'route', destination: '10.88.0.0/16', device: 'skep1' };
+  return {
+    program: { type: PROG[`LWT_${end.toUpperCase()}`]!, code: countAll(counter, 0) },
+    attach(program) {
+      throws(() => kernel().attach(program, { ...hook, destination: '10.88.0.0/40' }), /E5024/);
+      const link = kernel().attach(program, hook);
+      throws(() => kernel().attach(program, hook), /there is a route to just that destination|EEXIST/);
+      return link;
+    },
+    async trigger(attached) {
+      if (end === 'in') await forwardedPacket('skep1', 'skep0');
+      else if (attached) await sendPackets(3, 100, '10.88.0.5');
+      else await rejects(sendPackets(1, 100, '10.88.0.5'), { code: 'ENETUNREACH' });
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { openHandles, releaseAtLeast } from '../../src/index.ts';
-import { CHECKS, hold, unprivileged, WITHOUT_TRACEFS } from './checks.ts';
+import { CHECKS, contained, hold, unprivileged, WITHOUT_TRACEFS } from './checks.ts';
 import { heldLinks, holdLinks, linkOutcome } from './link-contract.ts';
 import { expected, LINKS } from './links.ts';
 import { network } from './network.ts';
@@ -11,10 +11,10 @@ export interface Outcome {
   readonly message?: string | undefined;
 }
 
-const [mode] = process.argv.slice(2);
+const [mode, round] = process.argv.slice(2);
 const series = process.env['VMTEST'] ?? 'host';
 if (mode === 'hold') hold();
-else if (mode === 'hold-links') await holdLinks(series);
+else if (mode === 'hold-links') await holdLinks(series, Number(round));
 else if (mode === 'links') {
   network();
   for (const one of LINKS) {
@@ -23,6 +23,7 @@ else if (mode === 'links') {
   }
   tell({ name: 'killed', ...(await heldLinks(series)) });
 } else if (mode === 'unprivileged') unprivileged();
+else if (mode === 'contained') await contained();
 else {
   const checks = mode === 'no-tracefs' ? WITHOUT_TRACEFS : CHECKS;
   for (const check of checks) {

@@ -1,6 +1,7 @@
 import { equal } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { sendFrame } from './traffic.ts';
 
 /** `skep0` and `skep1`, connected, in this network namespace, which is ours alone. */
 export function network(): void {
@@ -20,11 +21,32 @@ export function network(): void {
 /** Through `skep1` to nobody, which `skep0` receives. */
 export async function sendPackets(count: number, size: number, to = '10.77.0.2'): Promise<void> {
   const socket = createSocket('udp4');
-  for (let i = 0; i < count; i++) {
-    await new Promise<void>((resolve, reject) =>
-      socket.send(new Uint8Array(size), 9, to, (error) => (error ? reject(error) : resolve())),
-    );
+  try {
+    for (let i = 0; i < count; i++) {
+      await new Promise<void>((resolve, reject) =>
+        socket.send(new Uint8Array(size), 9, to, (error) => (error ? reject(error) : resolve())),
+      );
+    }
+  } finally {
+    socket.close();
   }
-  socket.close();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** From `device` to its peer: a datagram of another machine to 10.88.0.5, which this machine is to pass on. */
+export async function forwardedPacket(device: string, peer: string): Promise<void> {
+  const { stdout } = spawnSync('ip', ['-o', 'link', 'show', peer], { encoding: 'utf8' });
+  const address = /link\/ether (\S+)/.exec(stdout)![1]!;
+  const frame = new Uint8Array(64);
+  frame.set(address.split(':').map((byte) => Number.parseInt(byte, 16)));
+  frame.set([0x02, 0, 0, 0, 0, 9, 0x08, 0x00], 6);
+  const header = [0x45, 0, 0, 50, 0, 0, 0, 0, 64, 17, 0, 0, 10, 77, 0, 9, 10, 88, 0, 5];
+  let sum = 0;
+  for (let i = 0; i < header.length; i += 2) sum += header[i]! * 256 + header[i + 1]!;
+  sum = 0xffff & ~((sum & 0xffff) + (sum >> 16));
+  header.splice(10, 2, sum >> 8, sum & 255);
+  frame.set(header, 14);
+  frame.set([0, 9, 0, 9, 0, 30], 34);
+  sendFrame(device, frame);
   await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -138,11 +138,15 @@ export function unixDatagrams(): void {
 
 /** A frame through a packet socket: the kernel dissects it to find its transport header. */
 export function packetSocket(device: string): void {
+  const frame = new Uint8Array(64);
+  frame.set([0x08, 0x00, 0x45, 0, 0, 50, 0, 0, 0, 0, 64, 17], 12);
+  sendFrame(device, frame);
+}
+
+export function sendFrame(device: string, frame: Uint8Array): void {
   const AF_PACKET = 17;
   const SOCK_RAW = 3;
   const fd = rawCall('socket', AF_PACKET, SOCK_RAW, 0);
-  const frame = new Uint8Array(64);
-  frame.set([0x08, 0x00, 0x45, 0, 0, 50, 0, 0, 0, 0, 64, 17], 12);
   const address = new Uint8Array(20); // struct sockaddr_ll
   new DataView(address.buffer).setUint16(0, AF_PACKET, true);
   new DataView(address.buffer).setUint16(2, 0x0800);

@@ -135,8 +135,15 @@ export function perfWriter(events: number, counters: number, size = 16): Uint8Ar
 
 /** Counts all runs in the first eight bytes of `counter`, and returns `result`. */
 export function countAll(counter: number, result: number): Uint8Array {
-  return code(mapValue(1, counter), set(2, 1), { ...fetchAdd(1, 0, 2), fetch: false } as Insn, set(0, result), exit);
+  return code(...counted(counter), set(0, result), exit);
 }
+
+/** One more in the first eight bytes of `counter`: four slots. Atomics that fetch came with 5.12. */
+export const counted = (counter: number): Insn[] => [
+  mapValue(1, counter),
+  set(2, 1),
+  { ...fetchAdd(1, 0, 2), fetch: false } as Insn,
+];
 
 /** Counts runs in the first eight bytes of `counter`, when process `pid` is the current one, and returns `result`; 0 otherwise. */
 export function countFor(pid: number, counter: number, result = 0): Uint8Array {
@@ -144,9 +151,7 @@ export function countFor(pid: number, counter: number, result = 0): Uint8Array {
     call(HELPER.get_current_pid_tgid),
     shiftRight(0, 32),
     jump('ne', 0, pid, 6),
-    mapValue(1, counter),
-    set(2, 1),
-    { ...fetchAdd(1, 0, 2), fetch: false } as Insn, // atomics that fetch came with 5.12
+    ...counted(counter),
     set(0, result),
     exit,
     set(0, 0),
