@@ -510,6 +510,11 @@ export const REMARKS: readonly Remark[] = [
     title: 'there is no function of program … `…`',
     help: 'freplace takes the place of a global function of the program: one that is neither `static` nor inlined; `skep btf dump` of its types lists them',
   },
+  {
+    code: 'E5024',
+    title: '… is not an address of a route',
+    help: 'write it as 10.8.0.0/16 or 2001:db8::/32, all of one family',
+  },
   { code: 'E5030', title: "the kernel's verifier refused program … (…)" },
   { code: 'E5031', title: 'the kernel refused the type information (…)' },
   {
