@@ -3,7 +3,7 @@ import { EXIT, renderDiagnostic } from '@skep/base';
 import { ProgramRefused } from '@skep/kernel';
 import { compileTypes, type ExplainedLog, explainKernelLogOf, renderFix } from 'skep';
 import type { Call, Io } from './command.ts';
-import { compileOptions } from './commands/shared.ts';
+import { compileOptions, objectOfProbes } from './commands/shared.ts';
 import { closestKernel } from './kernels.ts';
 
 /** Does the work; where the kernel refuses a program of the file that the command names, says why and gives exit code 3. */
@@ -15,7 +15,9 @@ export async function explained(call: Call, work: () => Promise<number>): Promis
     const { kernel, release } = closestKernel();
     let story: ExplainedLog | undefined;
     try {
-      const options = { release, kernel, types: compileTypes(), compile: compileOptions(call), program: error.program };
+      const object = await objectOfProbes(call);
+      const compile = compileOptions(call);
+      const options = { object, release, kernel, types: compileTypes(), compile, program: error.program };
       story = explainKernelLogOf(call.args[0]!, error.log, options);
     } catch {
       // The kernel's own words are better than none.

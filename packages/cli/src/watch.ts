@@ -6,12 +6,12 @@ import { basename, dirname } from 'node:path';
  * that is not there counts too: it may be what was missing.
  */
 export async function workOnChange(
-  work: () => { readonly files: readonly string[] },
+  work: () => Promise<{ readonly files: readonly string[] }>,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     const started = Date.now();
-    const { files } = work();
+    const { files } = await work();
     const before = fingerprint(files);
     // A file that was saved while it was being read.
     if (files.some((file) => modified(file) > started)) {

@@ -42,6 +42,8 @@ export interface CompileOptions {
    * Default false.
    */
   readonly variables?: boolean;
+  /** For C that was made of another file: where in that a place comes from. Line information then tells of that file. */
+  readonly origin?: (span: Span) => Span | undefined;
   /** Checks the intermediate representation after every pass, and throws where one broke it. */
   readonly debug?: boolean;
 }
@@ -113,6 +115,7 @@ export function* compileInSteps(source: SourceFile, options: CompileOptions = {}
         fileName: source.name,
         debug: true,
         columns: options.variables ?? false,
+        origin: options.origin,
       }),
     );
     return { module, emitted };

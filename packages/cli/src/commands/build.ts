@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { type Diagnostic, EXIT, renderDiagnostics, SkepError, utf8Text } from '@skep/base';
 import { compileToText, printModule, printTree } from '@skep/compiler';
 import { linkObjects } from '@skep/object';
-import { type Compiled, compileFile, type FileOptions, isElf, open, readBytes } from 'skep';
+import { type Compiled, compileFile, compileProbeFile, type FileOptions, isElf, open, readBytes } from 'skep';
 import type { Call } from '../command.ts';
 import { depfile, diskFiles } from '../depfile.ts';
 import { severalOutputs } from '../diagnostics.ts';
 import { writeOutput } from '../output.ts';
 import { workOnChange } from '../watch.ts';
 import { objectText } from './disasm.ts';
-import { compileOptions } from './shared.ts';
+import { compileOptions, holdsProbes } from './shared.ts';
 
 /** `skep build FILE… -o OUT.o` */
 export async function execute(call: Call): Promise<number> {
@@ -18,7 +18,7 @@ export async function execute(call: Call): Promise<number> {
   if (output !== undefined && emit !== 'obj' && call.args.length > 1)
     throw new SkepError(severalOutputs(emit), EXIT.usage);
   if (!call.options.flag('watch')) {
-    new Build(call, emit, output).run();
+    await new Build(call, emit, output).run();
     return EXIT.ok;
   }
   await workOnChange(() => watched(call, emit, output), call.io.signal);
@@ -28,11 +28,15 @@ export async function execute(call: Call): Promise<number> {
 type Emit = 'c' | 'ast' | 'ir' | 'asm' | 'obj';
 
 /** One build whose errors are shown, not thrown. */
-function watched(call: Call, emit: Emit, output: string | undefined): { readonly files: readonly string[] } {
+async function watched(
+  call: Call,
+  emit: Emit,
+  output: string | undefined,
+): Promise<{ readonly files: readonly string[] }> {
   const build = new Build(call, emit, output);
   const start = performance.now();
   try {
-    build.run();
+    await build.run();
     call.io.err(`built in ${(performance.now() - start).toFixed(0)} ms; watching ${build.read.size} files\n`);
   } catch (error) {
     if (!(error instanceof SkepError)) throw error;
@@ -64,17 +68,19 @@ class Build {
     };
   }
 
-  run(): void {
+  async run(): Promise<void> {
     const { call, emit, output } = this;
     const objects: { name: string; bytes: Uint8Array }[] = [];
     for (const path of call.args) {
       this.read.add(path);
       if (call.options.flag('deps')) this.preprocess(path, 'deps');
+      else if (emit === 'c' && holdsProbes(path))
+        this.write(output ?? '-', (await compileProbeFile(path, this.options)).probes.c);
       else if (emit === 'c') this.preprocess(path, 'text');
       else if (call.args.length > 1 && emit === 'obj' && isElf(readBytes(path)))
         objects.push({ name: path, bytes: readBytes(path) });
       else {
-        const compiled = this.compile(path);
+        const compiled = await this.compile(path);
         if (emit === 'obj') objects.push({ name: path, bytes: compiled.object });
         else this.write(output ?? '-', contents(path, compiled, emit));
       }
@@ -84,9 +90,11 @@ class Build {
     else for (const { name, bytes } of objects) this.write(output ?? objectName(name), bytes);
   }
 
-  private compile(path: string): Compiled {
+  private async compile(path: string): Promise<Compiled> {
     const { call } = this;
-    const compiled = compileFile(path, this.options);
+    const compiled = holdsProbes(path)
+      ? (await compileProbeFile(path, this.options)).compiled!
+      : compileFile(path, this.options);
     this.warn(compiled.warnings);
     for (const file of diskFiles(compiled.files, true)) this.read.add(file);
     this.noteDeps(path, compiled.files);
@@ -96,6 +104,11 @@ class Build {
 
   private preprocess(path: string, what: 'text' | 'deps'): void {
     const { call } = this;
+    // Probes are one file, whatever it imports for the user side.
+    if (holdsProbes(path)) {
+      this.write(call.options.text('depfile') ?? this.output ?? '-', this.rule(path, [path]));
+      return;
+    }
     const result = compileToText({ name: path, text: utf8Text(readBytes(path)) }, this.options);
     if (!result.ok) throw new SkepError(result.diagnostics);
     this.warn(result.warnings);
@@ -139,7 +152,7 @@ function warningsOf({ options }: Call): string[] {
 }
 
 function objectName(path: string): string {
-  return `${path === '-' ? 'stdin' : path.replace(/\.[cso]$/, '')}.o`;
+  return `${path === '-' ? 'stdin' : path.replace(/\.([cso]|m?ts)$/, '')}.o`;
 }
 
 function readText(path: string): string | undefined {

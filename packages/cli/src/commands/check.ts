@@ -17,7 +17,7 @@ import type { Call } from '../command.ts';
 import { noSuchKernel, noSuchProgramHere, nothingToCheck } from '../diagnostics.ts';
 import { closestKernel, KERNELS, readProfile } from '../kernels.ts';
 import { showStory } from '../refusal.ts';
-import { compileOptions, readBtf } from './shared.ts';
+import { compileOptions, objectOfProbes, readBtf } from './shared.ts';
 
 /** `skep check FILE`: 0 when all are accepted, 3 when one is refused, 1 when one could not be judged. */
 export async function execute(call: Call): Promise<number> {
@@ -30,6 +30,7 @@ export async function execute(call: Call): Promise<number> {
   const programs = call.options.list('program');
   const trace = call.options.flag('trace');
   const report = checkFile(call.args[0]!, {
+    object: await objectOfProbes(call),
     kernels,
     tables: profile,
     privileged: !call.options.flag('unprivileged'),
@@ -61,10 +62,11 @@ export async function execute(call: Call): Promise<number> {
 }
 
 /** Before a run: silent about what is accepted. Gives the exit code. */
-export function executeQuietly(call: Call): number {
+export async function executeQuietly(call: Call): Promise<number> {
   const programs = call.options.list('program');
   const { kernel } = closestKernel();
   const report = checkFile(call.args[0]!, {
+    object: await objectOfProbes(call),
     kernels: [kernel],
     types: typesOf(call),
     compile: compileOptions(call),
@@ -76,10 +78,11 @@ export function executeQuietly(call: Call): number {
 }
 
 /** `skep check --kernel-log FILE [prog]`: 3 when it holds a refusal. */
-function explainLog(call: Call, path: string, json: boolean): number {
+async function explainLog(call: Call, path: string, json: boolean): Promise<number> {
   const { kernel, release } = closestKernel(profileOf(call)?.release ?? call.options.text('kernel'));
   const [program] = call.options.list('program');
   const story = explainKernelLogOf(call.args[0], utf8Text(readBytes(path)), {
+    object: await objectOfProbes(call),
     release,
     kernel,
     types: typesOf(call),

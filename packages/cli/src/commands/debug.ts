@@ -40,7 +40,7 @@ export async function execute(call: Call): Promise<number> {
 
 async function prepare(call: Call): Promise<Session> {
   const { options } = call;
-  const { spec } = openArgument(call);
+  const { spec } = await openArgument(call);
   const globals = globalsOf(call);
   const set = Object.keys(globals).length > 0 ? spec.with(globals) : spec;
   const replayed = options.text('replay');

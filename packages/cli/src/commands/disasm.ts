@@ -8,7 +8,7 @@ import { openArgument } from './shared.ts';
 /** `skep disasm FILE` */
 export async function execute(call: Call): Promise<number> {
   const format = parseFormat(call.options.text('output') ?? 'table');
-  const { spec } = openArgument(call);
+  const { spec } = await openArgument(call);
   const programs = chosen(spec, call.options.list('program'));
   if (format.kind === 'json' || format.kind === 'jsonl') {
     const list = programs.map((one) => ({

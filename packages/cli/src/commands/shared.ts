@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { renderDiagnostics, SkepError } from '@skep/base';
 import { aboutFile, Btf, readElf } from '@skep/object';
-import { type CompileOptions, isElf, type Opened, openFile, readBytes } from 'skep';
+import { type CompileOptions, compileProbeFile, isElf, type Opened, openFile, readBytes } from 'skep';
 import type { Call } from '../command.ts';
 import { badAssignment, badData, nothingKnown } from '../diagnostics.ts';
 
@@ -25,9 +25,22 @@ function levelOf(text: string | undefined): 0 | 1 | 2 | 's' {
   return text === 's' ? 's' : (Number(text) as 0 | 1 | 2);
 }
 
+/** Whether a file holds probes in TypeScript. */
+export function holdsProbes(path: string | undefined): path is string {
+  return path !== undefined && /\.m?ts$/.test(path);
+}
+
+/** What is made of a source that is not C, for those that take C or objects. */
+export async function objectOfProbes(call: Call): Promise<Uint8Array | undefined> {
+  const [path] = call.args;
+  return holdsProbes(path) ? (await compileProbeFile(path, compileOptions(call))).compiled!.object : undefined;
+}
+
 /** Opens what the user named, and prints warnings. */
-export function openArgument(call: Call): Opened {
-  const opened = openFile(call.args[0]!, compileOptions(call));
+export async function openArgument(call: Call): Promise<Opened> {
+  const path = call.args[0]!;
+  const options = compileOptions(call);
+  const opened = holdsProbes(path) ? await compileProbeFile(path, options) : openFile(path, options);
   if (opened.warnings.length > 0) call.io.err(`${renderDiagnostics(opened.warnings, { color: call.io.color })}\n`);
   return opened;
 }

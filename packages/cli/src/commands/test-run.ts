@@ -14,7 +14,7 @@ export async function execute(call: Call): Promise<number> {
 async function runOnce(call: Call): Promise<number> {
   const { options, io } = call;
   const format = parseFormat(options.text('output') ?? 'table');
-  const { spec } = openArgument(call);
+  const { spec } = await openArgument(call);
   const names = spec.programs.map((one) => one.name);
   const program = options.text('program') ?? (names.length === 1 ? names[0] : undefined);
   if (program === undefined) throw new SkepError(chooseProgram(names), EXIT.usage);

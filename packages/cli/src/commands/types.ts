@@ -1,11 +1,11 @@
 import { EXIT, SkepError, suggest } from '@skep/base';
 import { type Btf, type BtfId, btfListing, btfToC } from '@skep/object';
 import { SCHEMA, toJson } from '@skep/view';
-import { compileTypes, declarationsOf, openFile, typeDeclarations } from 'skep';
+import { compileTypes, declarationsOf, typeDeclarations } from 'skep';
 import type { Call } from '../command.ts';
 import { noSuchType, nothingKnown, nothingToShow } from '../diagnostics.ts';
 import { writeOutput } from '../output.ts';
-import { compileOptions, readBtf } from './shared.ts';
+import { openArgument, readBtf } from './shared.ts';
 
 /** `skep types FILE`, `skep types --kernel TYPE…` */
 export async function execute(call: Call): Promise<number> {
@@ -16,7 +16,7 @@ export async function execute(call: Call): Promise<number> {
   const [file, ...rest] = call.args;
   if (!isKernel && file === undefined) throw new SkepError(nothingToShow(), EXIT.usage);
   const names = isKernel ? call.args : rest;
-  const text = isKernel ? ofKernel(call, names, format) : ofFile(call, file!, names, format);
+  const text = isKernel ? ofKernel(call, names, format) : await ofFile(call, file!, names, format);
   writeOutput(io, output ?? '-', text);
   return EXIT.ok;
 }
@@ -27,8 +27,8 @@ function ofKernel(call: Call, names: readonly string[], format: string): string 
   return show(btf, rootsOf(btf, names, path ?? 'the kernel'), format);
 }
 
-function ofFile(call: Call, file: string, names: readonly string[], format: string): string {
-  const { spec } = openFile(file, compileOptions(call));
+async function ofFile(call: Call, file: string, names: readonly string[], format: string): Promise<string> {
+  const { spec } = await openArgument(call);
   const { btf } = spec.object;
   if (btf === undefined)
     throw new SkepError(nothingKnown(file, 'BTF', 'compile it with `-g`, which writes the types into the object'));

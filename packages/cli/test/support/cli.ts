@@ -48,7 +48,7 @@ export class Cli {
       platform: 'node',
       target: 'node20',
       conditions: ['skep-source'],
-      external: ['commander', 'yaml', 'koffi'],
+      external: ['commander', 'yaml', 'koffi', '@babel/parser'],
       logLevel: 'error',
       plugins: [
         {

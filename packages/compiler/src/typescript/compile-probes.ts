@@ -1,4 +1,4 @@
-import { Diagnostics, SkepError, type SourceFile } from '@skep/base';
+import { Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
 import { contextOf } from './contexts.ts';
 import { type Constant, type Declaration, type MapDeclaration, type ProbeModule, readModule } from './declarations.ts';
 import { badDeclaration, syntaxError } from './diagnostics.ts';
@@ -6,6 +6,7 @@ import { knownTracepoint, knownTracepoints } from './known-tracepoints.ts';
 import { safe } from './lower/c-names.ts';
 import type { Shared } from './lower/lowering.ts';
 import { lowerProbe } from './lower.ts';
+import { collect } from './origins.ts';
 import { type Program, parseTypeScript } from './syntax.ts';
 import type { ProbeTarget } from './target.ts';
 import { declareC, type Storage } from './types.ts';
@@ -15,6 +16,8 @@ import type { MapKind, ProbeKind } from './vocabulary.ts';
 export interface CompiledProbes {
   /** For `compile`: it has no errors that the probes did not have, which are all found here. */
   readonly c: string;
+  /** Where in the file something of the C comes from. */
+  readonly origin: (span: Span) => Span | undefined;
   /** In the order of the text, as the calls that make them run. */
   readonly declarations: readonly CompiledDeclaration[];
   readonly probes: readonly CompiledProbe[];
@@ -88,7 +91,7 @@ async function compileModule(file: SourceFile, target: ProbeTarget): Promise<Com
     '',
   ];
   return {
-    c: c.join('\n'),
+    ...collect(c.join('\n'), file),
     declarations: module.declarations.map(({ name, kind }) => ({ name, kind, symbol: symbols.get(name)! })),
     probes,
     hasMain: module.hasMain,

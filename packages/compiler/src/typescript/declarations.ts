@@ -10,11 +10,10 @@ import {
   unsupported,
 } from './diagnostics.ts';
 import {
-  type ArrowFunction,
+  type AnyFunction,
   bare,
   type Call,
   type Expression,
-  type FunctionDeclaration,
   type ObjectLiteral,
   type Program,
   type Statement,
@@ -45,7 +44,7 @@ export interface ProbeDeclaration {
   readonly target: string;
   /** Samples per second. */
   readonly frequency: number | undefined;
-  readonly body: ArrowFunction;
+  readonly body: AnyFunction;
   readonly span: Span;
   readonly targetSpan: Span;
 }
@@ -55,9 +54,12 @@ export type Binding =
   | { readonly kind: 'declaration'; readonly declaration: Declaration }
   | { readonly kind: 'constant'; readonly value: Constant }
   | { readonly kind: 'constants'; readonly values: ReadonlyMap<string, Constant> }
-  | { readonly kind: 'function'; readonly name: string; readonly node: ArrowFunction | FunctionDeclaration }
+  | { readonly kind: 'list'; readonly values: readonly Constant[] }
+  | { readonly kind: 'function'; readonly name: string; readonly node: AnyFunction }
   | { readonly kind: 'library'; readonly name: string }
   | { readonly kind: 'foreign'; readonly span: Span }
+  /** Its declaration is wrong, and that was said. */
+  | { readonly kind: 'refused' }
   | { readonly kind: 'variable'; readonly span: Span };
 
 export interface ProbeModule {
@@ -72,7 +74,7 @@ export interface ProbeModule {
 /** What probes can see of a file: everything else in it is of the user side and not looked at. */
 export function readModule(program: Program, file: SourceFile, diagnostics: Diagnostics): ProbeModule {
   const reader = new Reader(file, diagnostics);
-  for (const statement of program.body) reader.imports(statement);
+  for (const statement of program.body) reader.hoisted(statement);
   for (const statement of program.body) reader.statement(statement);
   if (reader.probes.length === 0 && diagnostics.errors === 0)
     throw new SkepError([...diagnostics.list, noProbes({ file, start: 0, end: Math.min(1, file.text.length) })]);
@@ -98,7 +100,11 @@ class Reader {
     this.diagnostics = diagnostics;
   }
 
-  imports(node: Statement): void {
+  /** What the whole file can use, wherever it stands. */
+  hoisted(node: Statement): void {
+    const inner = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
+    if (inner?.type === 'FunctionDeclaration' && inner.id)
+      this.bindings.set(inner.id.name, { kind: 'function', name: inner.id.name, node: inner });
     if (node.type !== 'ImportDeclaration' || node.importKind === 'type') return;
     const ours = node.source.value === 'skep/probe';
     for (const one of node.specifiers) {
@@ -135,8 +141,10 @@ class Reader {
           else this.bindings.set(one.id.name, { kind: 'variable', span });
         }
         return;
-      case 'FunctionDeclaration':
-        if (node.id) this.bindings.set(node.id.name, { kind: 'function', name: node.id.name, node });
+      case 'TSEnumDeclaration':
+      case 'TSModuleDeclaration':
+        if (!node.declare) this.diagnostics.add(unsupported('namespace', spanOf(this.file, node)));
+        if (node.id.type === 'Identifier') this.bindings.set(node.id.name, { kind: 'refused' });
         return;
       case 'ExpressionStatement': {
         const call = bare(node.expression);
@@ -161,7 +169,7 @@ class Reader {
   }
 
   private constant(name: string, init: Expression, span: Span): void {
-    if (init.type === 'ArrowFunctionExpression') {
+    if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression') {
       this.bindings.set(name, { kind: 'function', name, node: init });
       return;
     }
@@ -188,6 +196,13 @@ class Reader {
       }
       this.bindings.set(name, { kind: 'constants', values });
       return;
+    }
+    if (init.type === 'ArrayExpression') {
+      const values = listOf(init, (one) => this.fold(one));
+      if (values !== undefined) {
+        this.bindings.set(name, { kind: 'list', values });
+        return;
+      }
     }
     const value = this.fold(init);
     this.bindings.set(name, value === undefined ? { kind: 'variable', span } : { kind: 'constant', value });
@@ -369,8 +384,14 @@ class Reader {
     const args = call.arguments.map((one) =>
       one.type === 'SpreadElement' || one.type === 'ArgumentPlaceholder' ? undefined : bare(one),
     );
-    const last = args.at(-1);
-    if (last?.type !== 'ArrowFunctionExpression') {
+    const given = args.at(-1);
+    const named = given?.type === 'Identifier' ? this.bindings.get(given.name) : undefined;
+    const last = named?.kind === 'function' ? named.node : given;
+    if (
+      last?.type !== 'ArrowFunctionExpression' &&
+      last?.type !== 'FunctionExpression' &&
+      last?.type !== 'FunctionDeclaration'
+    ) {
       this.diagnostics.add(badDeclaration(kind, 'its last argument is the probe: `(c) => { … }`', span));
       return;
     }
@@ -428,6 +449,20 @@ export function plainMembers(node: ObjectLiteral): [string, Expression][] {
     if (name !== undefined) found.push([name, one.value as Expression]);
   }
   return found;
+}
+
+/** The values of a list of constants of one type; undefined of any other list. */
+export function listOf(
+  node: Expression & { type: 'ArrayExpression' },
+  fold: (node: Expression) => Constant | undefined,
+): readonly Constant[] | undefined {
+  const values: Constant[] = [];
+  for (const one of node.elements) {
+    const value = one === null || one.type === 'SpreadElement' ? undefined : fold(one);
+    if (value === undefined || typeof value !== typeof (values[0] ?? value)) return undefined;
+    values.push(value);
+  }
+  return values;
 }
 
 export function foldNumbers(operator: string, a: number, b: number): number | undefined {

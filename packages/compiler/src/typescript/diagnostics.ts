@@ -1,4 +1,4 @@
-import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
+import { type Diagnostic, type DiagnosticNote, type Span, suggest } from '@skep/base';
 
 // Probes in TypeScript: E160x the file, E161x constructs that programs in the kernel cannot have, E163x types and names,
 // E164x declarations and probes.
@@ -30,7 +30,7 @@ export const CONSTRUCTS = {
   division: {
     code: 'E1611',
     what: 'division of numbers, which gives fractions',
-    remedy: 'write `Math.trunc(a / b)`, or divide bigints',
+    remedy: 'write `Math.trunc(a / b)`, `Math.floor(a / b)`, or divide bigints',
   },
   closure: {
     code: 'E1612',
@@ -56,7 +56,7 @@ export const CONSTRUCTS = {
     code: 'E1616',
     what: 'a loop whose bound is not known',
     remedy:
-      'write `for (let i = 0; i < 16; i++)`, with `Math.min(n, 16)` for a bound that changes, and leave early with `break`',
+      'write `for (let i = 0; i < 16; i++)`, with `Math.min(n, 16)` for a bound that changes, and leave early with `break`; `for … of` goes through lists of constants',
   },
   async: {
     code: 'E1617',
@@ -71,9 +71,14 @@ export const CONSTRUCTS = {
   text: {
     code: 'E1619',
     what: 'text that is put together or cut',
-    remedy: 'send the parts as fields of an event and join them on the user side',
+    remedy:
+      "compare it with `===` or `startsWith('…')`; else send the parts as fields of an event, and join or cut them on the user side",
   },
-  destructuring: { code: 'E1620', what: 'destructuring and spreading', remedy: 'name the members one by one' },
+  destructuring: {
+    code: 'E1620',
+    what: 'destructuring with defaults, rests or nesting, and most spreading',
+    remedy: 'name the members one by one: `const { a, b } = c`',
+  },
   assignment: {
     code: 'E1621',
     what: 'an assignment inside of an expression',
@@ -84,7 +89,7 @@ export const CONSTRUCTS = {
     code: 'E1623',
     what: "JavaScript's library",
     remedy:
-      'only `Math.min`, `Math.max`, `Math.trunc`, `BigInt`, `Number`, `BigInt.asUintN(64, …)` and `BigInt.asIntN(64, …)` are there',
+      'only `Math.min`, `max`, `abs`, `trunc`, `floor`, `ceil`, `clz32`, `BigInt`, `Number`, `BigInt.asUintN(64, …)` and `BigInt.asIntN(64, …)` are there',
   },
   this: {
     code: 'E1624',
@@ -105,7 +110,7 @@ export const CONSTRUCTS = {
   optionalVariable: {
     code: 'E1628',
     what: '`let` for something that may be undefined, or is no number, bigint or boolean',
-    remedy: 'use `const`',
+    remedy: 'use `const`, or say what it is when there is nothing: `?? 0n`',
   },
   namespace: {
     code: 'E1605',
@@ -164,10 +169,26 @@ export function reexport(span: Span): Diagnostic {
   );
 }
 
-export function unsupported(construct: ConstructName, span: Span, detail?: string): Diagnostic {
+/** `instead`: a better remedy than the construct's own, where it is known. */
+export function unsupported(construct: ConstructName, span: Span, detail?: string, instead?: string): Diagnostic {
   const { code, what, remedy } = CONSTRUCTS[construct];
-  return error(code, `probes cannot have ${what}${detail ? ` (${detail})` : ''}`, span, remedy);
+  return error(code, `probes cannot have ${what}${detail ? ` (${detail})` : ''}`, span, instead ?? remedy);
 }
+
+/** A name of JavaScript's library, with what probes have in its place. */
+export function noLibrary(name: string, span: Span): Diagnostic {
+  const found = INSTEAD.find(([pattern]) => pattern.test(name));
+  return unsupported('library', span, `\`${name}\``, found?.[1]);
+}
+
+const INSTEAD: readonly (readonly [RegExp, string])[] = [
+  [/^console\b/, 'send what is to be shown as an event, and print it on the user side'],
+  [/^(Date|performance)\b/, '`now()` gives the time since the machine started, in nanoseconds'],
+  [/^process\b/, '`pid()`, `tid()`, `uid()` and `comm()` tell of the process that a probe runs for'],
+  [/^(Map|Set|Object|Array)\b/, '`hash()` and `array()` at module level are what programs keep things in'],
+  [/^(setTimeout|setInterval|Promise|fetch)\b/, 'do it on the user side, where events are read; or with `interval()`'],
+  [/^Math\.random$/, '`random()` gives a number of 32 bits'],
+];
 
 export function maybeUndefined(what: string, span: Span): Diagnostic {
   return error(
@@ -187,13 +208,16 @@ export function unknownName(name: string, near: string | undefined, span: Span):
   );
 }
 
-export function unknownMember(what: string, name: string, near: string | undefined, span: Span): Diagnostic {
-  return error(
-    'E1632',
-    `${what} has no \`${name}\``,
-    span,
-    near ? `did you mean \`${near}\`?` : "the editor's completion shows what there is",
-  );
+export function unknownMember(what: string, name: string, names: Iterable<string>, span: Span): Diagnostic {
+  const all = [...names];
+  const near = suggest(name, all);
+  const help =
+    near !== undefined
+      ? `did you mean \`${near}\`?`
+      : all.length > 0 && all.length <= 16
+        ? `it has ${all.map((one) => `\`${one}\``).join(', ')}`
+        : "the editor's completion shows what there is";
+  return error('E1632', `${what} has no \`${name}\``, span, help);
 }
 
 export function wrongType(found: string, wanted: string, span: Span): Diagnostic {
@@ -202,7 +226,9 @@ export function wrongType(found: string, wanted: string, span: Span): Diagnostic
       ? 'write `BigInt(x)`, or a literal with `n`'
       : wanted === 'number' && found === 'bigint'
         ? 'write `Number(x)`'
-        : `give ${wanted}`;
+        : wanted === 'text' && found.endsWith('Pointer')
+          ? 'write `x.str(64)`, which reads the text that is there, 64 bytes at most'
+          : `give ${wanted}`;
   return error('E1633', `this is ${found}, ${wanted} is wanted`, span, help);
 }
 

@@ -2,10 +2,13 @@ import type { ProbeContext } from './contexts.ts';
 import * as say from './diagnostics.ts';
 import { lowerBody } from './lower/body.ts';
 import { Lowering, type Shared } from './lower/lowering.ts';
-import { type ArrowFunction, spanOf } from './syntax.ts';
+import type { Value } from './lower/value.ts';
+import { bindPattern } from './lower/variables.ts';
+import { placed } from './origins.ts';
+import { type AnyFunction, spanOf } from './syntax.ts';
 
 /** The C function of one probe. Problems are added to the diagnostics; what cannot be gone on from is thrown. */
-export function lowerProbe(shared: Shared, body: ArrowFunction, context: ProbeContext, name: string): string {
+export function lowerProbe(shared: Shared, body: AnyFunction, context: ProbeContext, name: string): string {
   const lowering = new Lowering(shared, context, undefined);
   const { params } = body;
   const most = context.object ? 1 : context.args.length;
@@ -20,14 +23,13 @@ export function lowerProbe(shared: Shared, body: ArrowFunction, context: ProbeCo
     return '';
   }
   for (const [i, param] of params.entries()) {
-    if (param.type !== 'Identifier') {
+    const value: Value = context.object ? { type: { kind: 'context' }, c: 'ctx' } : context.args[i]!;
+    if (param.type === 'Identifier') lowering.bind(param.name, { kind: 'const', value });
+    else if (param.type === 'ObjectPattern') lowering.attempt(() => bindPattern(lowering, param, value));
+    else {
       shared.diagnostics.add(say.unsupported('destructuring', spanOf(shared.module.file, param)));
       return '';
     }
-    lowering.bind(param.name, {
-      kind: 'const',
-      value: context.object ? { type: { kind: 'context' }, c: 'ctx' } : context.args[i]!,
-    });
   }
   const ends = lowerBody(lowering, body);
   if (context.result !== 'nothing' && !ends)
@@ -39,10 +41,10 @@ export function lowerProbe(shared: Shared, body: ArrowFunction, context: ProbeCo
     );
   return [
     `SEC("${context.section}")`,
-    `int ${name}(${context.c}ctx)`,
+    placed(`int ${name}(${context.c}ctx)`, body.start ?? undefined),
     '{',
     ...lowering.lines,
-    '  return 0;',
+    placed('  return 0;', (body.end ?? 1) - 1),
     '}',
     '',
   ].join('\n');

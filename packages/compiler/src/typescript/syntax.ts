@@ -7,6 +7,10 @@ export type Statement = Program['body'][number];
 export type Expression = Extract<Statement, { type: 'ExpressionStatement' }>['expression'];
 export type ArrowFunction = Extract<Expression, { type: 'ArrowFunctionExpression' }>;
 export type FunctionDeclaration = Extract<Statement, { type: 'FunctionDeclaration' }>;
+export type FunctionExpression = Extract<Expression, { type: 'FunctionExpression' }>;
+/** The body of a probe or of a function of the module. */
+export type AnyFunction = ArrowFunction | FunctionExpression | FunctionDeclaration;
+export type ObjectPattern = Extract<AnyFunction['params'][number], { type: 'ObjectPattern' }>;
 export type Call = Extract<Expression, { type: 'CallExpression' }>;
 export type OptionalCall = Extract<Expression, { type: 'OptionalCallExpression' }>;
 export type Member = Extract<Expression, { type: 'MemberExpression' }>;
@@ -35,6 +39,7 @@ export async function parseTypeScript(file: SourceFile): Promise<Program> {
       attachComment: false,
     });
   } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     throw new SkepError(problemOf(error as ParseProblem, file));
   }
   const problems = (found.errors ?? []) as unknown as ParseProblem[];

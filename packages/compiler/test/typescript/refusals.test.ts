@@ -42,12 +42,15 @@ const BODIES: readonly (readonly [string, string, string])[] = [
   ['for (;;) hits.add(1);', 'E1616', 'for (;;) '],
   ['for (let i = 0; i < pid(); i++) hits.add(i);', 'E1616', 'for (let i = 0; i < pid(); i++) '],
   ['for (let i = 0; i < 4; i--) hits.add(i);', 'E1616', 'for (let i = 0; i < 4; i--) '],
-  ['for (const x of [1]) hits.add(x);', 'E1616', 'for (const x of [1]) '],
+  ['for (const x of [pid()]) hits.add(x);', 'E1616', 'for (const x of [pid()]) '],
   ['const f = () => 1;', 'E1618', '() => 1'],
   ['const x = `a`;', 'E1619', '`a`'],
   ["const x = comm() + 'x';", 'E1619', "comm() + 'x'"],
   ['const x = comm().length;', 'E1619', 'comm().length'],
-  ['const { flags } = c;', 'E1620', '{ flags }'],
+  ['const { flags = 1 } = c;', 'E1620', 'flags = 1'],
+  ['const { ...rest } = c;', 'E1620', '...rest'],
+  ['let n = 0; n ||= 1;', 'E1625', 'n ||= 1'],
+  ['hits.add(seen.size);', 'E1646', 'seen.size'],
   ['let n = 0; hits.add(n = 1);', 'E1621', 'n = 1'],
   ["const x = c['flags'];", 'E1622', "'flags'"],
   ['const x = Math.sqrt(4);', 'E1623', 'Math.sqrt(4)'],
@@ -108,6 +111,22 @@ describe('what probes cannot have', () => {
     const found = await refusal(text);
     expect(found).toMatchObject({ code, marked });
     expect(found.help).toBeTruthy();
+  });
+  it('says what there is instead, where that is known', async () => {
+    const instead = async (body: string) => (await inProbe(body)).help;
+    expect(await instead('console.log(1);')).toContain('as an event');
+    expect(await instead('const t = Date.now();')).toContain('`now()`');
+    expect(await instead('sent.emit({ pid: pid(), when: now(), comm: c.filename });')).toContain('.str(64)');
+    expect(await instead('hits.add(c.nothing);')).toContain('`filename`');
+  });
+  it('says of what is refused only that', async () => {
+    for (const body of ['const f = (x: number) => x; hits.add(f(1));', 'hits.add(Kind.A);']) {
+      const text = `${HEAD}enum Kind { A }\ntracepoint('syscalls:sys_enter_openat', (c) => { ${body} });\n`;
+      const found = await compileProbes({ name: 'test.ts', text }, {}).catch((error: SkepError) => error.diagnostics);
+      expect((found as readonly { code: string }[]).map((one) => one.code).filter((one) => one !== 'E1605')).toEqual(
+        body.startsWith('const') ? ['E1618'] : [],
+      );
+    }
   });
   it('names every construct of the table in some test', () => {
     const tested = new Set([...BODIES, ...FILES].map(([, code]) => code));

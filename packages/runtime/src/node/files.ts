@@ -39,20 +39,25 @@ export function openFile(path: string, options: FileOptions = {}): Opened {
 /** Verdicts on the programs of a source or object by its path; files that its line information names are read. */
 export function checkFile(
   path: string,
-  options: Omit<CheckOptions, 'compile'> & { readonly compile?: FileOptions },
+  { object, ...options }: Omit<CheckOptions, 'compile'> & Made & { readonly compile?: FileOptions },
 ): CheckReport {
   const compiling = fileCompileOptions(options.compile ?? {});
-  return check(path, readBytes(path), { readFile: readText, ...options, compile: compiling });
+  return check(path, object ?? readBytes(path), { readFile: readText, ...options, compile: compiling });
+}
+
+/** Of a source that is not C: what was made of it. */
+interface Made {
+  readonly object?: Uint8Array | undefined;
 }
 
 /** {@link explainKernelLog} with the source or object at a path, where there is one. */
 export function explainKernelLogOf(
   path: string | undefined,
   log: string,
-  options: Omit<LogOptions, 'compile'> & { readonly compile?: FileOptions },
+  { object, ...options }: Omit<LogOptions, 'compile'> & Made & { readonly compile?: FileOptions },
 ): ExplainedLog | undefined {
   const compile = fileCompileOptions(options.compile ?? {});
-  const loaded = path === undefined ? undefined : { name: path, bytes: readBytes(path) };
+  const loaded = path === undefined ? undefined : { name: path, bytes: object ?? readBytes(path) };
   return explainKernelLog(log, { readFile: readText, ...options, compile }, loaded);
 }
 
@@ -111,7 +116,7 @@ export function writePacketFile(
 
 /** The recording that ships with a program: `opens.skep` beside `opens.bpf.c`. */
 export function recordingBeside(path: string): string | undefined {
-  const stem = path.replace(/(\.bpf)?\.(c|o)$/, '');
+  const stem = path.replace(/(\.bpf)?\.(c|o|m?ts)$/, '');
   const beside = join(dirname(path), `${stem.slice(dirname(stem) === '.' ? 0 : dirname(stem).length + 1)}.skep`);
   return existsSync(beside) ? beside : undefined;
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
-import { SkepError, type SourceFile, utf8Text } from '@skep/base';
+import { type Diagnostic, SkepError, type SourceFile, utf8Text } from '@skep/base';
 import {
   type CompiledProbes,
   type CompileOptions,
@@ -38,9 +38,9 @@ export async function compileProbeFile(path: string, options: FileOptions = {}):
   const btf = () => options.btf ?? compileTypes();
   const probes = await compileProbes(file, { btf, tracepointFormat: formatHere });
   const compiling: CompileOptions = fileCompileOptions(options);
-  const result = compile({ name: path, text: probes.c }, compiling);
-  // What is wrong with the probes was found above.
-  if (!result.ok) throw new SkepError(result.diagnostics);
+  const result = compile({ name: path, text: probes.c }, { ...compiling, origin: probes.origin });
+  // What is wrong with the probes was found above; what is too large for a program is found only now.
+  if (!result.ok) throw new SkepError(result.diagnostics.map((one) => ofProbes(one, probes)));
   return {
     spec: new Spec(openObject(result.object, { name: path })),
     compiled: result,
@@ -48,6 +48,18 @@ export async function compileProbeFile(path: string, options: FileOptions = {}):
     time: performance.now() - start,
     probes,
   };
+}
+
+/** What was found in the C, as found in what that was made of. */
+function ofProbes({ span, notes, ...rest }: Diagnostic, { origin }: CompiledProbes): Diagnostic {
+  const at = span && origin(span);
+  const others = notes?.map((note) => {
+    const place = note.span && origin(note.span);
+    // Lines of the C, and the numbers that make its names unique, mean nothing to the reader.
+    const message = note.message.replace(/, line \d+$/, '').replace(/^(\w+)_\d+ /, '`$1` ');
+    return { message, ...(place && { span: place }) };
+  });
+  return { ...rest, ...(at && { span: at }), ...(others && { notes: others }) };
 }
 
 /** The layout of tracepoints on this machine, where it shows them. */

@@ -41,6 +41,8 @@ export function onBigints(
   leftNode: Node,
   rightNode: Node,
 ): Value {
+  if (/^[<>]=?$/.test(operator) && (a.type.kind === 'number' || b.type.kind === 'number'))
+    return { type: BOOLEAN, c: a.type.kind === 'bigint' ? mixed(operator, a, b) : mixed(MIRRORED[operator]!, b, a) };
   for (const [one, at] of [
     [a, leftNode],
     [b, rightNode],
@@ -179,3 +181,16 @@ export function sameness(l: Lowering, a: Value, b: Value, node: Node): string {
 export function signedDivision(operator: string, a: string, b: string): string {
   return `skep_signed_${operator === '/' ? 'divide' : 'remainder'}(${wide(a)}, ${wide(b)})`;
 }
+
+/** A bigint against a number, by their values as JavaScript compares them. */
+function mixed(operator: string, big: Value, small: Value): string {
+  const { signed } = big.type as { signed: boolean };
+  const { min } = small.type as { min: number };
+  if (signed) return `((s64)(${big.c}) ${operator} ${wide(small.c)})`;
+  const plain = `((u64)(${big.c}) ${operator} (u64)${wide(small.c)})`;
+  if (min >= 0) return plain;
+  // No u64 is below a number that is below zero.
+  return operator.startsWith('<') ? `(${wide(small.c)} >= 0 && ${plain})` : `(${wide(small.c)} < 0 || ${plain})`;
+}
+
+const MIRRORED: { readonly [operator: string]: string } = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };

@@ -1,16 +1,17 @@
-import { suggest } from '@skep/base';
+import { SkepError } from '@skep/base';
 import * as say from '../diagnostics.ts';
 import { LAYERS, type LayerName } from '../packets.ts';
 import { bare, type Call, type Expression, type Member, type OptionalCall, type OptionalMember } from '../syntax.ts';
-import { describe, U64 } from '../types.ts';
+import { BOOLEAN, describe, U64 } from '../types.ts';
 import { expression, GLOBALS } from './expressions.ts';
 import { packetHeader } from './headers.ts';
 import { asIntCall, convert, libraryFunction, mathCall } from './library.ts';
+import { includes, listIn } from './lists.ts';
 import type { Lowering } from './lowering.ts';
 import { emitEvent, mapMethod } from './maps.ts';
 import { declarationOf, memberName, reached } from './members.ts';
 import { ownFunction } from './own-functions.ts';
-import { readText } from './texts.ts';
+import { readText, startsWith } from './texts.ts';
 import type { Value } from './value.ts';
 
 export function callExpression(l: Lowering, node: Call | OptionalCall, isStatement: boolean): Value {
@@ -24,7 +25,8 @@ export function callExpression(l: Lowering, node: Call | OptionalCall, isStateme
   if (binding?.kind === 'library') return libraryFunction(l, binding.name, node);
   if (binding?.kind === 'foreign') return l.fail(say.otherModule(callee.name, l.span(callee)));
   if (callee.name === 'BigInt' || callee.name === 'Number') return convert(l, callee.name, node);
-  if (GLOBALS.has(callee.name)) return l.fail(say.unsupported('library', l.span(callee), `\`${callee.name}\``));
+  if (l.local(callee.name)?.kind === 'broken' || binding?.kind === 'refused') throw new SkepError([]);
+  if (GLOBALS.has(callee.name)) return l.fail(say.noLibrary(`${callee.name}`, l.span(callee)));
   return l.fail(l.unknown(callee.name, callee));
 }
 
@@ -56,11 +58,12 @@ export function methodCall(
   if (on.type === 'Identifier' && !l.local(on.name) && (on.name === 'Math' || on.name === 'BigInt'))
     return on.name === 'Math' ? mathCall(l, name, node) : asIntCall(l, name, node);
   if (on.type === 'Identifier' && !l.local(on.name) && GLOBALS.has(on.name) && !l.shared.module.bindings.has(on.name))
-    return l.fail(say.unsupported('library', l.span(node), `\`${on.name}.${name}\``));
+    return l.fail(say.noLibrary(`${on.name}.${name}`, l.span(node)));
+  const list = listIn(l, on);
+  if (list !== undefined && name === 'includes') return includes(l, list, node);
   const declaration = declarationOf(l, on);
   if (declaration?.kind === 'events') return emitEvent(l, declaration.name, declaration.storage, name, node);
-  if (declaration?.kind === 'params')
-    return l.fail(say.unknownMember('`params`', name, undefined, l.span(callee.property)));
+  if (declaration?.kind === 'params') return l.fail(say.unknownMember('`params`', name, [], l.span(callee.property)));
   if (declaration) return mapMethod(l, declaration, name, node, isStatement);
   const object = reached(l, expression(l, callee.object as Expression), callee);
   return valueMethod(l, object, name, node, callee);
@@ -75,7 +78,7 @@ export function valueMethod(
 ): Value {
   const { type } = object;
   const missing = (names: Iterable<string>): never =>
-    l.fail(say.unknownMember(describe(type), name, suggest(name, names), l.span(callee.property)));
+    l.fail(say.unknownMember(describe(type), name, names, l.span(callee.property)));
   if (type.kind === 'pointer') {
     if (name !== 'str') return missing(['str']);
     const [argument] = exactly(l, node, '`str()`', 1) as [Expression];
@@ -106,7 +109,7 @@ export function valueMethod(
         say.unknownMember(
           context.what,
           name,
-          suggest(name, [...Object.keys(context.first), ...(context.arg ? ['arg'] : [])]),
+          [...Object.keys(context.first), ...(context.arg ? ['arg'] : [])],
           l.span(callee.property),
         ),
       );
@@ -132,6 +135,14 @@ export function valueMethod(
       here(next.at),
       object.ok === undefined ? `(${when})` : `(${object.ok} && ${when})`,
     );
+  }
+  if (type.kind === 'string' && name === 'startsWith') {
+    const [argument] = exactly(l, node, '`startsWith()`', 1) as [Expression];
+    const prefix = expression(l, argument).constant;
+    if (typeof prefix !== 'string')
+      return l.fail(say.wrongType('no constant', "a text such as '/etc/'", l.span(argument)));
+    const c = startsWith(l, object, prefix, argument);
+    return { type: BOOLEAN, c: object.ok === undefined ? c : `(${object.ok} && ${c})` };
   }
   if (type.kind === 'string') return l.fail(say.unsupported('text', l.span(node), `\`${name}()\``));
   return missing([]);

@@ -33,11 +33,7 @@ export function condition(l: Lowering, given: Expression): { c: string; whenTrue
       : { c, whenTrue: new Set(), whenFalse: both(left.whenFalse, right.whenFalse) };
   }
   const none = new Set<Local>();
-  if (
-    node.type === 'BinaryExpression' &&
-    (node.operator === '===' || node.operator === '!==') &&
-    node.left.type !== 'PrivateName'
-  ) {
+  if (node.type === 'BinaryExpression' && /^[=!]==?$/.test(node.operator) && node.left.type !== 'PrivateName') {
     const [a, b] = [bare(node.left), bare(node.right)];
     const subject = isUndefined(b) ? a : isUndefined(a) ? b : undefined;
     if (subject) {
@@ -45,7 +41,7 @@ export function condition(l: Lowering, given: Expression): { c: string; whenTrue
       const local = l.localOf(subject);
       const is = value.ok === undefined ? '1' : value.ok;
       const facts = local ? new Set([local]) : none;
-      return node.operator === '!=='
+      return node.operator.startsWith('!')
         ? { c: `(${is})`, whenTrue: facts, whenFalse: none }
         : { c: `!(${is})`, whenTrue: none, whenFalse: facts };
     }

@@ -7,6 +7,7 @@ import { callExpression } from './calls.ts';
 import { condition, isUndefined } from './conditions.ts';
 import type { Lowering } from './lowering.ts';
 import { memberExpression } from './members.ts';
+import { eitherText } from './texts.ts';
 import { castC, constantValue, cTypeOf, type Value, wide } from './value.ts';
 import { effectOf } from './variables.ts';
 
@@ -29,11 +30,11 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
       return unaryExpression(l, node);
     case 'BinaryExpression': {
       if (node.left.type === 'PrivateName') l.fail(say.unsupported('operator', l.span(node)));
-      if (node.operator === '==' || node.operator === '!=') l.fail(say.unsupported('loose', l.span(node)));
-      if (node.operator === '===' || node.operator === '!==') {
+      if (/^[=!]==?$/.test(node.operator)) {
         const [a, b] = [bare(node.left as Expression), bare(node.right)];
         if (isUndefined(a) || isUndefined(b)) return { type: BOOLEAN, c: condition(l, node).c };
       }
+      if (node.operator === '==' || node.operator === '!=') l.fail(say.unsupported('loose', l.span(node)));
       const left = expression(l, node.left as Expression);
       const right = expression(l, node.right);
       return binaryOperation(l, node.operator, left, right, node, node.left as Expression, node.right);
@@ -48,7 +49,7 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
       return memberExpression(l, node);
     case 'CallExpression':
     case 'OptionalCallExpression':
-      return callExpression(l, node, isStatement);
+      return l.within(node, () => callExpression(l, node, isStatement));
     case 'AssignmentExpression':
     case 'UpdateExpression':
       if (!isStatement) l.fail(say.unsupported('assignment', l.span(node)));
@@ -92,9 +93,10 @@ export function identifier(l: Lowering, node: Expression & { type: 'Identifier' 
     return constantValue(binding.value);
   }
   if (binding?.kind === 'variable') l.fail(say.unsupported('closure', l.span(node), `\`${node.name}\``));
+  if (binding?.kind === 'refused') throw new SkepError([]);
   if (binding?.kind === 'foreign') l.fail(say.otherModule(node.name, l.span(node)));
   if (binding) l.fail(say.wrongType(`\`${node.name}\` itself`, 'a value', l.span(node)));
-  if (GLOBALS.has(node.name)) l.fail(say.unsupported('library', l.span(node), `\`${node.name}\``));
+  if (GLOBALS.has(node.name)) l.fail(say.noLibrary(`${node.name}`, l.span(node)));
   return l.fail(l.unknown(node.name, node));
 }
 
@@ -150,6 +152,8 @@ export function conditionalExpression(l: Lowering, node: Expression & { type: 'C
   const no = l.aside(() => l.defined(expression(l, node.alternate), 'this', node.alternate));
   l.known = before;
   const [a, b] = [yes.value, no.value];
+  if (a.type.kind === 'string' && b.type.kind === 'string' && yes.lines.length + no.lines.length === 0)
+    return eitherText(l.declare('bool', 'either', test.c), a, b);
   if (a.type.kind !== b.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(a.type.kind))
     l.fail(say.wrongType(describe(b.type), describe(a.type), l.span(node.alternate)));
   const type = joinedType(l, a, b, node);
@@ -158,7 +162,12 @@ export function conditionalExpression(l: Lowering, node: Expression & { type: 'C
   const c = l.name('either');
   l.emit(`${cTypeOf(type)} ${c};`);
   l.emit(`if (${test.c}) {`);
-  l.lines.push(...yes.lines, `${c} = ${a.c};`, '} else {', ...no.lines, `${c} = ${b.c};`, '}');
+  l.lines.push(...yes.lines);
+  l.emit(`${c} = ${a.c};`);
+  l.emit('} else {');
+  l.lines.push(...no.lines);
+  l.emit(`${c} = ${b.c};`);
+  l.emit('}');
   return { type, c };
 }
 

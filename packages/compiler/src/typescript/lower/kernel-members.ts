@@ -1,4 +1,3 @@
-import { suggest } from '@skep/base';
 import * as say from '../diagnostics.ts';
 import { memberNames, memberOf } from '../kernel-types.ts';
 import type { Member, OptionalMember } from '../syntax.ts';
@@ -26,7 +25,7 @@ export function kernelMember(
           l.span(node.property),
         ),
       );
-    l.fail(say.unknownMember(`\`${type.tag}\``, name, suggest(name, names), l.span(node.property)));
+    l.fail(say.unknownMember(`\`${type.tag}\``, name, names, l.span(node.property)));
   }
   const { embedded, bitField, type: member } = found!;
   // `@pointer|path`: a struct that lies inside of the one pointed to.

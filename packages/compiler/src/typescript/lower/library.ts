@@ -111,8 +111,22 @@ export function mathCall(l: Lowering, name: string, node: Call | OptionalCall): 
         return { type: { kind: 'number', min: pick(x.min, y.min), max: pick(x.max, y.max) }, c };
       });
   }
-  if (name === 'trunc') {
-    const [argument] = exactly(l, node, '`Math.trunc`', 1) as [Expression];
+  if (name === 'abs') {
+    const [argument] = exactly(l, node, '`Math.abs`', 1) as [Expression];
+    const value = l.number(expression(l, argument), argument);
+    const { min, max } = value.type as Type & { kind: 'number' };
+    if (min >= 0) return value;
+    const c = l.declare('s64', 'abs', value.c);
+    l.emit(`if (${c} < 0) ${c} = -${c};`);
+    return { type: { kind: 'number', min: 0, max: Math.max(-min, max) }, c };
+  }
+  if (name === 'clz32') {
+    const [argument] = exactly(l, node, '`Math.clz32`', 1) as [Expression];
+    const c = l.declare('u32', 'clz', l.number(expression(l, argument), argument).c);
+    return { type: { kind: 'number', min: 0, max: 32 }, c: `(s64)(${c} ? 31 - skep_log2(${c}) : 32)` };
+  }
+  if (name === 'trunc' || name === 'floor' || name === 'ceil') {
+    const [argument] = exactly(l, node, `\`Math.${name}\``, 1) as [Expression];
     const quotient = bare(argument);
     if (quotient.type !== 'BinaryExpression' || quotient.operator !== '/' || quotient.left.type === 'PrivateName')
       return l.number(expression(l, argument), argument);
@@ -122,17 +136,25 @@ export function mathCall(l: Lowering, name: string, node: Call | OptionalCall): 
     const safe = x.min >= 0 && y.min >= 0;
     const c = safe ? `(s64)((u64)${wide(a.c)} / (u64)${wide(b.c)})` : signedDivision('/', a.c, b.c);
     const most = Math.max(Math.abs(x.min), x.max);
-    return {
-      type: { kind: 'number', min: safe ? 0 : -most, max: safe && y.min > 0 ? Math.trunc(x.max / y.min) : most },
-      c: `(${c})`,
+    const type: Type = {
+      kind: 'number',
+      min: safe ? 0 : -most,
+      max: safe && y.min > 0 ? Math.ceil(x.max / y.min) : most,
     };
+    if (name === 'trunc' || (name === 'floor' && safe)) return { type, c: `(${c})` };
+    // What is cut off is put back where the quotient was cut the wrong way.
+    const [p, q, quotientC] = [l.declare('s64', 'p', a.c), l.declare('s64', 'q', b.c), l.declare('s64', name, c)];
+    const opposite = `(${p} < 0) != (${q} < 0)`;
+    l.emit(
+      `if (${quotientC} * ${q} != ${p} && ${q} != 0 && ${name === 'floor' ? opposite : `!(${opposite})`}) ${quotientC} ${name === 'floor' ? '-' : '+'}= 1;`,
+    );
+    return { type, c: quotientC };
   }
-  return l.fail(say.unsupported('library', l.span(node), `\`Math.${name}\``));
+  return l.fail(say.noLibrary(`Math.${name}`, l.span(node)));
 }
 
 export function asIntCall(l: Lowering, name: string, node: Call | OptionalCall): Value {
-  if (name !== 'asUintN' && name !== 'asIntN')
-    return l.fail(say.unsupported('library', l.span(node), `\`BigInt.${name}\``));
+  if (name !== 'asUintN' && name !== 'asIntN') return l.fail(say.noLibrary(`BigInt.${name}`, l.span(node)));
   const [bits, argument] = exactly(l, node, `\`BigInt.${name}\``, 2) as [Expression, Expression];
   const width = expression(l, bits).constant;
   if (width !== 8 && width !== 16 && width !== 32 && width !== 64)

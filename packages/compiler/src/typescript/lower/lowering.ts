@@ -1,8 +1,9 @@
-import { type Diagnostics, positionOf, SkepError, type Span, suggest } from '@skep/base';
+import { type Diagnostics, SkepError, type Span, suggest } from '@skep/base';
 import type { Btf } from '@skep/object';
 import type { ProbeContext } from '../contexts.ts';
 import type { ProbeModule } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
+import { placed } from '../origins.ts';
 import { bare, type Expression, type Node, spanOf } from '../syntax.ts';
 import { describe, type Type } from '../types.ts';
 import { safe } from './c-names.ts';
@@ -20,7 +21,7 @@ export class Lowering {
   /** Constants that are known not to be undefined. */
   known = new Set<Local>();
   private made = 0;
-  private line = -1;
+  private place: number | undefined;
 
   constructor(shared: Shared, context: ProbeContext | undefined, helper: string | undefined) {
     this.shared = shared;
@@ -106,15 +107,21 @@ export class Lowering {
   }
 
   emit(line: string): void {
-    this.lines.push(`  ${line}`);
+    this.lines.push(placed(`  ${line}`, this.place));
   }
 
   /** What follows stands for this place in the file. */
   at(node: Node): void {
-    const { line } = positionOf(this.shared.module.file, node.start ?? 0);
-    if (line === this.line) return;
-    this.line = line;
-    this.lines.push(`#line ${line} ${JSON.stringify(this.shared.module.file.name)}`);
+    this.place = node.start ?? undefined;
+  }
+
+  /** What the work says stands for this place, what follows for where it was. */
+  within<T>(node: Node, work: () => T): T {
+    const outer = this.place;
+    this.at(node);
+    const result = work();
+    this.place = outer;
+    return result;
   }
 
   span(node: Node): Span {

@@ -1,6 +1,6 @@
-import { suggest } from '@skep/base';
 import type { MapDeclaration } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
+import { placed } from '../origins.ts';
 import { bare, type Call, type Expression, type Node, type OptionalCall } from '../syntax.ts';
 import { BOOLEAN, declareC, describe, type Storage, UNDEFINED } from '../types.ts';
 import { cNameOf, safe } from './c-names.ts';
@@ -24,7 +24,7 @@ export function mapMethod(
     return l.fail(
       USER_METHODS.has(name)
         ? say.notForUser(`${map.name}.${name}()`, l.span(node))
-        : say.unknownMember(`a ${map.kind}`, name, suggest(name, has), l.span(node)),
+        : say.unknownMember(`a ${map.kind}`, name, has, l.span(node)),
     );
   const keyed = map.keyed || map.kind === 'lpm';
   const count = { get: 1, has: 1, take: 1, delete: 1, set: 2, add: keyed ? [1, 2] : [0, 1], log2: keyed ? 2 : 1 }[
@@ -49,7 +49,7 @@ export function mapMethod(
   const key = l.name('key');
   if (map.kind === 'lpm') {
     l.emit(`struct ${symbol}_key ${key} = { .prefix = 32 };`);
-    fillField(l, map.key, `${key}.addr`, '', expression(l, rest[0]!), rest.shift()!);
+    fillField(l, map.key, `${key}.addr`, expression(l, rest[0]!), rest.shift()!);
   } else if (keyed) {
     const argument = rest.shift()!;
     l.emit(
@@ -130,10 +130,18 @@ export function operationOn(l: Lowering, kind: 'add', map: MapDeclaration, symbo
         ? `struct ${symbol}_key *key`
         : `${declareC(map.key, '*key', `${symbol}_key`).replace(/\[\d+\]$/, '')}`;
     // Nobody else counts on this CPU, and an interrupt that does is a count more or less.
-    l.shared.operations.set(
-      name,
-      `static void ${name}(${key}, u64 amount)\n{\n  u64 *count = bpf_map_lookup_elem(&${symbol}, key);\n  if (count) *count += amount;\n${map.keyed || map.kind === 'histogram' ? `  else bpf_map_update_elem(&${symbol}, key, &amount, BPF_ANY);\n` : ''}}\n`,
-    );
+    const lines = [
+      `static void ${name}(${key}, u64 amount)`,
+      '{',
+      `  u64 *count = bpf_map_lookup_elem(&${symbol}, key);`,
+      '  if (count) *count += amount;',
+      ...(map.keyed || map.kind === 'histogram'
+        ? [`  else bpf_map_update_elem(&${symbol}, key, &amount, BPF_ANY);`]
+        : []),
+      '}',
+      '',
+    ];
+    l.shared.operations.set(name, lines.map((line) => placed(line, map.span.start)).join('\n'));
   }
   return name;
 }
@@ -145,7 +153,7 @@ export function emitEvent(
   method: string,
   node: Call | OptionalCall,
 ): Value {
-  if (method !== 'emit') return l.fail(say.unknownMember('an event', method, suggest(method, ['emit']), l.span(node)));
+  if (method !== 'emit') return l.fail(say.unknownMember('an event', method, ['emit'], l.span(node)));
   const [argument] = exactly(l, node, '`emit()`', 1) as [Expression];
   const literal = bare(argument);
   if (literal.type !== 'ObjectExpression')
@@ -157,7 +165,8 @@ export function emitEvent(
   const values = membersOf(l, storage, literal);
   l.emit(`struct ${symbol}_event *${record} = bpf_ringbuf_reserve(&${symbol}, sizeof(struct ${symbol}_event), 0);`);
   l.emit(`if (${record}) {`);
-  for (const { name, field, value, node: at } of values) fillField(l, field, `${record}->${safe(name)}`, '', value, at);
+  for (const { name, field, value, node: at } of values)
+    l.within(at, () => fillField(l, field, `${record}->${safe(name)}`, value, at));
   l.emit(`bpf_ringbuf_submit(${record}, 0);`);
   l.emit('}');
   return { type: UNDEFINED, c: '' };

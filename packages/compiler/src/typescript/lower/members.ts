@@ -1,4 +1,3 @@
-import { suggest } from '@skep/base';
 import type { Binding, Constant } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { LAYERS, type LayerName } from '../packets.ts';
@@ -19,12 +18,12 @@ export function memberExpression(l: Lowering, node: Member | OptionalMember): Va
   if (constants) {
     const value = constants.get(name);
     if (value === undefined)
-      l.fail(say.unknownMember(l.text(node.object), name, suggest(name, constants.keys()), l.span(node.property)));
+      l.fail(say.unknownMember(l.text(node.object), name, constants.keys(), l.span(node.property)));
     return constantValue(value as Constant);
   }
   const declaration = declarationOf(l, node.object as Expression);
   if (declaration?.kind === 'params') return paramValue(l, declaration.name, declaration.fields, name, node);
-  if (declaration) l.fail(say.wrongType(`\`${name}\` of a map`, 'a call', l.span(node)));
+  if (declaration) l.fail(say.notForUser(`${declaration.name}.${name}`, l.span(node)));
   const object = reached(l, expression(l, node.object as Expression), node);
   if (object.ok === undefined) return memberOfValue(l, object, name, node);
   const inside = memberOfValue(l, { ...object, ok: undefined }, name, node);
@@ -74,8 +73,7 @@ export function paramValue(
   node: Member | OptionalMember,
 ): Value {
   const value = fields.get(name);
-  if (value === undefined)
-    l.fail(say.unknownMember(`\`${params}\``, name, suggest(name, fields.keys()), l.span(node.property)));
+  if (value === undefined) l.fail(say.unknownMember(`\`${params}\``, name, fields.keys(), l.span(node.property)));
   const c = `${l.shared.symbols.get(params)!}_${name}`;
   if (typeof value === 'number') return { type: NUMBER, c };
   if (typeof value === 'boolean') return { type: BOOLEAN, c };
@@ -86,7 +84,7 @@ export function paramValue(
 export function memberOfValue(l: Lowering, object: Value, name: string, node: Member | OptionalMember): Value {
   const { type } = object;
   const missing = (what: string, names: Iterable<string>): never =>
-    l.fail(say.unknownMember(what, name, suggest(name, names), l.span(node.property)));
+    l.fail(say.unknownMember(what, name, names, l.span(node.property)));
   switch (type.kind) {
     case 'record': {
       const field = type.storage.fields.get(name);

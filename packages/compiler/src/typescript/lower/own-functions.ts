@@ -1,5 +1,6 @@
 import type { Binding } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
+import { placed } from '../origins.ts';
 import type { Call, OptionalCall } from '../syntax.ts';
 import { describe, NUMBER, UNDEFINED } from '../types.ts';
 import { lowerBody } from './body.ts';
@@ -12,12 +13,15 @@ import { cTypeOf, type Value } from './value.ts';
 /** A function of the module, as a static one for the types that it is called with here. */
 export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }, node: Call | OptionalCall): Value {
   const { name, node: definition } = binding;
-  const given = argumentsOf(l, node).map((one) => ({
-    node: one,
-    value: l.defined(expression(l, one), 'the argument', one),
-  }));
-  const required = definition.params.filter((one) => one.type === 'Identifier' && !one.optional);
-  if (given.length !== definition.params.length || required.length !== definition.params.length)
+  const args = argumentsOf(l, node);
+  // What is left out is what its default says, as far as that is a constant.
+  for (const one of definition.params.slice(args.length))
+    if (one.type === 'AssignmentPattern' && typeof expression(l, one.right).constant !== 'undefined')
+      args.push(one.right);
+  const given = args.map((one) => ({ node: one, value: l.defined(expression(l, one), 'the argument', one) }));
+  const params = definition.params.map((one) => (one.type === 'AssignmentPattern' ? one.left : one));
+  const required = params.filter((one) => one.type === 'Identifier' && !one.optional);
+  if (given.length !== params.length || required.length !== params.length)
     l.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, l.span(node)));
   const types = given.map(({ value, node: at }) => {
     const { kind } = value.type;
@@ -39,7 +43,7 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
     const c = `${safe(name)}__${l.shared.functions.size}`;
     l.shared.functions.set(key, { name: c, result: undefined, busy: true });
     const lowering = new Lowering(l.shared, undefined, name);
-    const params = definition.params.map((one, i) => {
+    const declared = params.map((one, i) => {
       if (one.type !== 'Identifier') return l.fail(say.unsupported('destructuring', l.span(one)));
       const type = types[i]!;
       lowering.bind(one.name, { kind: 'const', value: { type, c: safe(one.name) } });
@@ -50,7 +54,16 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
     if (result.kind !== 'undefined' && !ends)
       l.shared.diagnostics.add(say.noReturn(`\`${name}\``, `a ${describe(result)}`, l.span(definition)));
     l.shared.texts.push(
-      `static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${params.join(', ') || 'void'})\n{\n${lowering.lines.join('\n')}\n}\n`,
+      [
+        placed(
+          `static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${declared.join(', ') || 'void'})`,
+          definition.start ?? undefined,
+        ),
+        '{',
+        ...lowering.lines,
+        '}',
+        '',
+      ].join('\n'),
     );
     made = { name: c, result, busy: false };
     l.shared.functions.set(key, made);

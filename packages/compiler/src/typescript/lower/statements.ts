@@ -3,6 +3,7 @@ import { bare, type Node, type Statement } from '../syntax.ts';
 import { describe, NUMBER, UNDEFINED } from '../types.ts';
 import { condition } from './conditions.ts';
 import { expression } from './expressions.ts';
+import { forOf } from './lists.ts';
 import { forStatement } from './loops.ts';
 import type { Lowering } from './lowering.ts';
 import type { Value } from './value.ts';
@@ -58,10 +59,12 @@ export function statement(l: Lowering, node: Statement): boolean {
       return true;
     case 'SwitchStatement':
       return switchStatement(l, node);
+    case 'ForOfStatement':
+      forOf(l, node);
+      return false;
     case 'WhileStatement':
     case 'DoWhileStatement':
     case 'ForInStatement':
-    case 'ForOfStatement':
       return l.fail(say.unsupported('loop', l.span({ ...node, end: node.body.start ?? node.end ?? null })));
     case 'ThrowStatement':
     case 'TryStatement':

@@ -1,4 +1,3 @@
-import { suggest } from '@skep/base';
 import { plainMembers } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { bare, type Expression, type Node, type ObjectLiteral } from '../syntax.ts';
@@ -28,14 +27,38 @@ export function readStored(storage: Storage, lvalue: string): Value {
 /** The members of an object that is stored, in the order in which they are written. */
 export function membersOf(l: Lowering, storage: Storage & { kind: 'record' }, literal: ObjectLiteral) {
   const members = plainMembers(literal);
-  if (members.length !== literal.properties.length) l.fail(say.unsupported('destructuring', l.span(literal)));
-  const missing = [...storage.fields.keys()].filter((name) => !members.some(([one]) => one === name));
+  const [first] = literal.properties;
+  const spread = first?.type === 'SpreadElement' ? first : undefined;
+  if (members.length + (spread ? 1 : 0) !== literal.properties.length)
+    l.fail(say.unsupported('destructuring', l.span(literal)));
+  const rest = spread ? spreadOf(l, storage, spread.argument, new Set(members.map(([name]) => name))) : [];
+  const missing = [...storage.fields.keys()].filter(
+    (name) => !members.some(([one]) => one === name) && !rest.some((one) => one.name === name),
+  );
   if (missing.length > 0) l.fail(say.missingFields(missing, l.span(literal)));
-  return members.map(([name, node]) => {
+  const named = members.map(([name, node]) => {
     const field = storage.fields.get(name);
     if (field === undefined)
-      return l.fail(say.unknownMember('the declared object', name, suggest(name, storage.fields.keys()), l.span(node)));
+      return l.fail(say.unknownMember('the declared object', name, storage.fields.keys(), l.span(node)));
     return { name, field, value: expression(l, node), node };
+  });
+  return [...rest, ...named];
+}
+
+/** `{ ...old, more: 1 }`: what is not named is as in another object. */
+function spreadOf(
+  l: Lowering,
+  storage: Storage & { kind: 'record' },
+  node: Expression,
+  named: ReadonlySet<string>,
+): { name: string; field: Storage; value: Value; node: Node }[] {
+  const { type, c } = l.defined(expression(l, node), 'this', node);
+  if (type.kind !== 'record') return l.fail(say.unsupported('destructuring', l.span(node)));
+  return [...storage.fields].flatMap(([name, field]) => {
+    const own = type.storage.fields.get(name);
+    return own === undefined || named.has(name)
+      ? []
+      : [{ name, field, value: readStored(own, `${c}.${safe(name)}`), node: node as Node }];
   });
 }
 
@@ -43,14 +66,14 @@ export function fillWhole(l: Lowering, storage: Storage, to: string, node: Expre
   const literal = bare(node);
   if (storage.kind === 'record' && literal.type === 'ObjectExpression') {
     for (const { name, field, value, node: at } of membersOf(l, storage, literal))
-      fillField(l, field, `${to}.${safe(name)}`, '', value, at);
+      fillField(l, field, `${to}.${safe(name)}`, value, at);
     return;
   }
-  fillField(l, storage, to, '', expression(l, node), node);
+  fillField(l, storage, to, expression(l, node), node);
 }
 
 /** Stores a value; numbers are cut to the width, as typed arrays do it. */
-export function fillField(l: Lowering, storage: Storage, to: string, _record: string, given: Value, node: Node): void {
+export function fillField(l: Lowering, storage: Storage, to: string, given: Value, node: Node): void {
   const value = l.defined(given, 'the value', node);
   const { type, constant } = value;
   const wrong = (wanted: string): never => l.fail(say.wrongType(describe(type), wanted, l.span(node)));
@@ -93,7 +116,7 @@ export function fillField(l: Lowering, storage: Storage, to: string, _record: st
       if (type.kind !== 'record' || JSON.stringify([...type.storage.fields]) !== JSON.stringify([...storage.fields]))
         wrong('an object with the declared fields');
       for (const [name, field] of storage.fields)
-        fillField(l, field, `${to}.${safe(name)}`, '', readStored(field, `${value.c}.${safe(name)}`), node);
+        fillField(l, field, `${to}.${safe(name)}`, readStored(field, `${value.c}.${safe(name)}`), node);
   }
 }
 

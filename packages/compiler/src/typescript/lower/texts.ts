@@ -21,17 +21,58 @@ export function writeText(value: Value, to: string, size: number): string {
   return value.into!(to, size);
 }
 
+/** One text or the other. */
+export function eitherText(test: string, a: Value, b: Value): Value {
+  const [x, y] = [a.type, b.type] as { size?: number }[];
+  const size = x!.size === undefined || y!.size === undefined ? undefined : Math.max(x!.size, y!.size);
+  return {
+    type: { kind: 'string', size },
+    c: '@text',
+    into: (to, room) => `if (${test}) { ${writeText(a, to, room)} } else { ${writeText(b, to, room)} }`,
+  };
+}
+
+/** `text.startsWith('…')`, for a constant. */
+export function startsWith(l: Lowering, text: Value, prefix: string, node: Node): string {
+  const bytes = [...new TextEncoder().encode(prefix)];
+  const { size } = text.type as { size?: number };
+  if (size !== undefined && bytes.length >= size) return '0';
+  if (bytes.length >= COMPARED) l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
+  return equalBytes(bufferOf(l, text, bytes.length + 1), bytes);
+}
+
 /** Byte for byte up to the end of the text. */
 export function sameText(l: Lowering, text: Value, constant: string, node: Node): string {
   const bytes = [...new TextEncoder().encode(constant), 0];
   const { size = 64 } = text.type as { size?: number };
   if (bytes.length > Math.min(size, 64))
     return bytes.length > size ? '0' : l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
-  const buffer = l.name('text');
+  return equalBytes(bufferOf(l, text, Math.min(size, 64)), bytes);
+}
+
+/** `[…].includes(text)` */
+export function amongTexts(l: Lowering, text: Value, constants: readonly string[], node: Node): string {
+  const { size = 64 } = text.type as { size?: number };
   const room = Math.min(size, 64);
+  const buffer = bufferOf(l, text, room);
+  const tests = constants.flatMap((one) => {
+    const bytes = [...new TextEncoder().encode(one), 0];
+    if (bytes.length > 64) l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
+    return bytes.length > room ? [] : [equalBytes(buffer, bytes)];
+  });
+  return tests.length === 0 ? '0' : `(${tests.join(' || ')})`;
+}
+
+function bufferOf(l: Lowering, text: Value, room: number): string {
+  const buffer = l.name('text');
   l.emit(`char ${buffer}[${room}] = {};`);
   l.emit(guarded(text.ok, writeText(text, buffer, room)));
-  return `(${bytes.map((byte, i) => `${buffer}[${i}] == ${byte > 127 ? byte - 256 : byte}`).join(' && ')})`;
+  return buffer;
+}
+
+function equalBytes(buffer: string, bytes: readonly number[]): string {
+  const tests = bytes.map((byte, i) => `${buffer}[${i}] == ${byte > 127 ? byte - 256 : byte}`);
+  return tests.length === 0 ? '1' : `(${tests.join(' && ')})`;
 }
 
 /** Two texts of which none is a constant, as far as they are compared: 64 bytes. */

@@ -1,11 +1,11 @@
 import * as say from '../diagnostics.ts';
-import { bare, type Expression, type Member, type Node, type Statement } from '../syntax.ts';
+import { bare, type Expression, type Member, type Node, type ObjectPattern, type Statement } from '../syntax.ts';
 import { describe, NUMBER, U64, UNDEFINED } from '../types.ts';
 import { binaryOperation, sameSign } from './arithmetic.ts';
 import { condition } from './conditions.ts';
 import { expression } from './expressions.ts';
 import type { Local, Lowering } from './lowering.ts';
-import { memberName, memberOfValue } from './members.ts';
+import { constantsOf, declarationOf, memberExpression, memberName, memberOfValue } from './members.ts';
 import { textAt, writeText } from './texts.ts';
 import { constantValue, cTypeOf, guarded, type Value } from './value.ts';
 
@@ -13,14 +13,20 @@ export function declareVariables(l: Lowering, node: Statement & { type: 'Variabl
   if (node.kind !== 'const' && node.kind !== 'let')
     l.fail(say.unsupported('statement', l.span(node), `\`${node.kind}\``));
   for (const one of node.declarations) {
+    if (one.id.type === 'ObjectPattern' && one.init && node.kind === 'const') {
+      const init = bare(one.init);
+      // Of parameters and constants of the module the members are values, they themselves are not.
+      bindPattern(l, one.id, isModuleObject(l, init) ? init : l.defined(expression(l, init), 'this', init));
+      continue;
+    }
     if (one.id.type !== 'Identifier') l.fail(say.unsupported('destructuring', l.span(one.id)));
     const { name } = one.id as { name: string };
     if (!one.init) l.fail(say.unsupported('optionalVariable', l.span(one)));
     const init = bare(one.init as Expression);
-    if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression')
-      l.fail(say.unsupported('nested', l.span(init)));
     // What it is called is not unknown later, whatever is wrong here.
     l.bind(name, { kind: 'broken', value: { type: UNDEFINED, c: '' } });
+    if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression')
+      l.fail(say.unsupported('nested', l.span(init)));
     const value = expression(l, init);
     const { type } = value;
     if (type.kind === 'undefined') l.fail(say.wrongType('undefined', 'a value', l.span(init)));
@@ -34,6 +40,30 @@ export function declareVariables(l: Lowering, node: Statement & { type: 'Variabl
     }
     l.bind(name, { kind: 'const', value: keepValue(l, value, name) });
   }
+}
+
+/** `{ a, b: c }`: constants for members of an object. */
+export function bindPattern(l: Lowering, pattern: ObjectPattern, of: Value | Expression): void {
+  for (const one of pattern.properties) {
+    if (
+      one.type !== 'ObjectProperty' ||
+      one.computed ||
+      one.key.type !== 'Identifier' ||
+      one.value.type !== 'Identifier'
+    )
+      l.fail(say.unsupported('destructuring', l.span(one)));
+    const { key, value: target } = one as { key: Expression & { type: 'Identifier' }; value: { name: string } };
+    l.bind(target.name, { kind: 'broken', value: { type: UNDEFINED, c: '' } });
+    const { start, end } = key;
+    const object = 'c' in of ? key : of;
+    const member = { type: 'MemberExpression', object, property: key, computed: false, start, end } as Member;
+    const value = 'c' in of ? memberOfValue(l, of, key.name, member) : memberExpression(l, member);
+    l.bind(target.name, { kind: 'const', value: keepValue(l, value, target.name) });
+  }
+}
+
+function isModuleObject(l: Lowering, node: Expression): boolean {
+  return constantsOf(l, node) !== undefined || declarationOf(l, node)?.kind === 'params';
 }
 
 /** A value that later statements find unchanged. */
@@ -74,6 +104,8 @@ export function effectOf(l: Lowering, node: Expression): void {
     if (node.left.type === 'MemberExpression') assignMember(l, node.left, node.operator, node.right);
     else if (node.left.type !== 'Identifier') l.fail(say.unsupported('destructuring', l.span(node.left)));
     else {
+      if (/^(\|\||&&|\?\?|\*\*)=$/.test(node.operator))
+        l.fail(say.unsupported('operator', l.span(node), `\`${node.operator}\``, 'write it out: `x = …`'));
       const local = assignable(l, node.left.name, node.left);
       const right = expression(l, node.right);
       const value =
