@@ -45,8 +45,8 @@ export class Memory {
     }
     const at = this.top;
     const end = at + rounded;
-    if (!(end <= MAXIMUM_PAGES * PAGE)) throw outOfMemory(size);
-    if (end > this.size) this.grow(end);
+    if (!(end + BEHIND <= MAXIMUM_PAGES * PAGE)) throw outOfMemory(size);
+    if (end + BEHIND > this.size) this.grow(end + BEHIND);
     this.top = end;
     return at;
   }
@@ -122,6 +122,8 @@ export interface SavedMemory {
 export const RECORDED = 1 << 16;
 const BYTES_AN_INSTRUCTION = 16;
 const LEAST_WORK = 2048;
+/** Compiled loops read some bytes more than the program does, all at once; what is allocated never ends memory. */
+const BEHIND = 64;
 const PAGE = 65536;
 const INITIAL_PAGES = 16;
 /** 2 GiB: offsets stay positive in 32-bit arithmetic. */

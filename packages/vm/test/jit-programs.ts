@@ -38,9 +38,9 @@ export class Random {
 }
 
 /** Words of an instruction, as the interpreter reads them. */
-type Word = [number, number];
+export type Word = [number, number];
 
-const insn = (op: number, dst: number, src: number, off: number, imm: number): Word => [
+export const insn = (op: number, dst: number, src: number, off: number, imm: number): Word => [
   op | (dst << 8) | (src << 12) | (off << 16) | 0,
   imm | 0,
 ];

@@ -12,6 +12,7 @@ import { argumentCount } from './liveness.ts';
 import { MapOperations } from './maps.ts';
 import { type HelperSite, parameters, type Shared, STOP, type Translated, type Trust, translate } from './translate.ts';
 import { unroll } from './unroll.ts';
+import { vectorise } from './vector.ts';
 import * as w from './wasm.ts';
 
 /** A program as WebAssembly over the memory of its machine. */
@@ -186,6 +187,7 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
   const translated = new Map<number, Translated>();
   for (const graph of functions.graphs) {
     const { index } = declared.get(graph.entry)!;
+    if (trust !== 'unverified' && !shared.kernelLoads) vectorise(code, graph);
     const one = translate(shared, unroll(graph));
     if (one.code.length > LARGEST_FUNCTION) return undefined;
     module.define(index, one.locals, one.code);

@@ -1,4 +1,5 @@
 import { CALLBACK } from '../program.ts';
+import type { VectorLoop } from './vector.ts';
 
 /** A straight run of instructions in one {@link Graph}. */
 export interface Block {
@@ -14,6 +15,9 @@ export interface Block {
   readonly slot: number;
   /** Blocks that may follow; of a branch first the one when the condition holds. */
   readonly next: number[];
+  /** Turns of the loop that follows, done here several at once; and the first block of such a loop. */
+  readonly vector?: VectorLoop;
+  readonly remainder?: true;
 }
 
 /** One function (the program or a subprogram) as WebAssembly will see it. Block 0 is the entry. */

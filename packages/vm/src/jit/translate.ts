@@ -8,6 +8,8 @@ import { Widths, ZeroState } from './narrow.ts';
 import { type Atom, StackSlots } from './stack.ts';
 import { structure } from './structure.ts';
 import { blockSize } from './unroll.ts';
+import type { VectorLoop } from './vector.ts';
+import { VectorTurns } from './vector-turns.ts';
 import * as w from './wasm.ts';
 
 /** How far a program is trusted: what compiled code checks at run time. */
@@ -330,6 +332,7 @@ class Translator {
     if (block.before !== undefined) this.crossing(block, block.before);
     this.zero.enter(block);
     if (this.counts) this.charge(node, block);
+    if (block.vector) this.vector(block.vector, block.next[0]!);
     this.wanted = widths.wanted(node);
     for (let slot = block.from; slot < block.to; slot += width(shared.code, slot)) {
       const pair = slot + 1 < block.to && isExtension(shared.code, slot);
@@ -354,6 +357,33 @@ class Translator {
       return;
     }
     for (const next of block.next) this.hand(next);
+  }
+
+  /** Turns of the loop that begins with the next block, several at a time, while at least one is left for the loop. */
+  private vector(loop: VectorLoop, header: number): void {
+    const { widths, context } = this;
+    const sum = loop.work.kind === 'sum' ? loop.work.sum : -1;
+    const liveIn = (register: number): boolean => {
+      const index = 11 * context + register;
+      return (widths.liveIn[header * widths.words + (index >> 5)]! & (1 << (index & 31))) !== 0;
+    };
+    if (!this.isShort(loop.counter)) return;
+    if (loop.written.some((one) => one !== loop.counter && one !== sum && liveIn(one))) return;
+    const turns = new VectorTurns(this.code, loop, {
+      local: (type) => this.local(type),
+      get32: (register) => this.get32(register),
+    });
+    turns.emit();
+    if (loop.work.kind === 'sum') {
+      if (loop.work.wide) this.get(sum);
+      else this.get32(sum);
+      turns.emitSum();
+      this.code.op(loop.work.wide ? w.I64_ADD : w.I32_ADD);
+      this.put(sum, !loop.work.wide);
+    }
+    if (this.counts) turns.emitCharge(this.fuel);
+    this.code.op1(w.LOCAL_GET, turns.counter);
+    this.put(loop.counter, true);
   }
 
   private before(slot: number): void {

@@ -14,7 +14,9 @@ export function unroll(graph: Graph): Graph {
     (node) => blockSize(graph.blocks[node]!),
   );
   const members = new Map<number, number[]>();
-  for (const header of loops.leaves) if (loops.total[header]! <= LARGEST) members.set(header, []);
+  for (const header of loops.leaves) {
+    if (loops.total[header]! <= LARGEST && !graph.blocks[header]!.remainder) members.set(header, []);
+  }
   for (const node of flow.order) members.get(loops.innermost[node]!)?.push(node);
   let room = MOST_ADDED;
   for (const [header, nodes] of members) {

@@ -24,6 +24,12 @@ export class Code {
     this.unsigned(offset);
   }
 
+  /** A vector instruction. */
+  simd(number: number): void {
+    this.op(SIMD);
+    this.unsigned(number);
+  }
+
   unsigned(value: number): void {
     let rest = value >>> 0;
     while (rest > 127) {
@@ -324,6 +330,7 @@ export const I64_LE_U = 0x58;
 export const I64_GE_S = 0x59;
 export const I64_GE_U = 0x5a;
 export const I32_CLZ = 0x67;
+export const I32_CTZ = 0x68;
 export const I32_ADD = 0x6a;
 export const I32_SUB = 0x6b;
 export const I32_MUL = 0x6c;
@@ -362,4 +369,19 @@ export const I64_EXTEND16_S = 0xc3;
 export const I64_EXTEND32_S = 0xc4;
 /** Behind this prefix stand the vector instructions. */
 export const SIMD = 0xfd;
+export const V128_LOAD = 0x00;
 export const V128_STORE = 0x0b;
+export const I8X16_SPLAT = 0x0f;
+export const I16X8_SPLAT = 0x10;
+export const I32X4_SPLAT = 0x11;
+export const I32X4_EXTRACT_LANE = 0x1b;
+export const I8X16_EQ = 0x23;
+export const I16X8_EQ = 0x2d;
+export const I32X4_EQ = 0x37;
+export const V128_OR = 0x50;
+export const I8X16_BITMASK = 0x64;
+export const I16X8_EXTADD_I8X16_U = 0x7d;
+export const I32X4_EXTADD_I16X8_U = 0x7f;
+export const I16X8_BITMASK = 0x84;
+export const I32X4_BITMASK = 0xa4;
+export const I32X4_ADD = 0xae;
