@@ -10,6 +10,8 @@ const NUMBERS = [
   0, 1, -1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 511, 512, 4095, 0xffff, 0x7fffffff, -0x80000000,
   -8, -16,
 ];
+/** Of atomics: add, or, and, xor with and without the old value, exchanges, load_acquire, store_release. */
+const ATOMICS = [0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1, 0x100, 0x110];
 const DISTANCES = [-16, -8, -4, -2, -1, 1, 2, 4, 8, 16];
 /** Types whose programs name no function or tracepoint of the kernel. */
 const PLAIN_TYPES = [1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 21, 22, 25, 30, 31];
@@ -18,6 +20,8 @@ const FLAGS = [1, 2, 8, 16];
 const LD_IMM64 = 0x18;
 const CALL = 0x85;
 const JUMP_LONG = 0x06;
+/** Mode of stores. */
+const ATOMIC = 0xc0;
 
 /**
  * @param {VerifyInput} input
@@ -105,6 +109,7 @@ function change(input, slot, random) {
     case 3:
       if ((kind === 4 || kind === 7) && (op & 0xf0) !== 0xd0) code[at] = (op & 15) | pick(ALU_OPS);
       else if ((kind === 5 || kind === 6) && JUMP_OPS.includes(op & 0xf0)) code[at] = (op & 15) | pick(JUMP_OPS);
+      else if (kind === 3 && (op & 0xe0) === ATOMIC && random() < 0.7) setImm(pick(ATOMICS));
       else if (kind === 1 || kind === 2 || kind === 3) code[at] = (op & ~0x18) | pick([0, 8, 16, 24]);
       break;
     case 4:
@@ -114,6 +119,10 @@ function change(input, slot, random) {
       else if (kind === 5 && JUMP_OPS.includes(op & 0xf0)) code[at] = (op & ~7) | 6;
       else if (kind === 6) code[at] = (op & ~7) | 5;
       else if (kind === 1) code[at] = (op & ~0xe0) | pick([0x60, 0x80]);
+      else if (kind === 3) {
+        code[at] = op ^ 0x60 ^ ATOMIC;
+        setImm((op & 0xe0) === ATOMIC ? 0 : pick(ATOMICS));
+      }
       break;
     case 5:
       // Register or immediate.

@@ -19,6 +19,8 @@ export interface KernelProfile {
   readonly negation: boolean;
   /** Products of numbers that may be negative have ranges (Linux 6.14). */
   readonly signedProducts: boolean;
+  /** Bits of products are known by other rules (Linux 6.18). */
+  readonly unionProducts: boolean;
   /** Sums and differences have unsigned ranges also where all of them wrap around (Linux 6.17). */
   readonly wrappedSums: boolean;
   /** Links to numbers survive negative constants, subtractions and 32-bit arithmetic (Linux 7.0, and in 6.18 by now). */
@@ -54,6 +56,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: false,
     negation: false,
     signedProducts: false,
+    unionProducts: false,
     wrappedSums: false,
     linkedSteps: false,
     singleValues: false,
@@ -75,6 +78,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: false,
     negation: false,
     signedProducts: false,
+    unionProducts: false,
     wrappedSums: false,
     linkedSteps: false,
     singleValues: false,
@@ -96,6 +100,7 @@ export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>>
     helperReads: true,
     negation: true,
     signedProducts: true,
+    unionProducts: true,
     wrappedSums: true,
     linkedSteps: true,
     singleValues: true,

@@ -121,7 +121,7 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     nameSubprograms(program);
     const maps = resolveImmediates(program, kernel);
     markPoints(program, points, privileged, kernel.early);
-    checkAttachment(input, kernel);
+    checkAttachment(program, input, kernel);
     if (kernel.fastcall) markFastcalls(program, input.kernelBtf);
     const context = contextTable(
       input.type,
@@ -252,7 +252,7 @@ const DEFAULT_ATTACH: Readonly<Partial<Record<ProgramTypeName, string>>> = {
 };
 type ProgramTypeName = (typeof PROG_TYPES)[number]['name'];
 
-function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
+function checkAttachment(program: Program, input: VerifyInput, kernel: KernelProfile): void {
   // The system call says no more than EINVAL.
   const type = PROG_TYPES.find((one) => one.value === input.type);
   if (type === undefined || !hasSince(kernel.version, type.since)) throw new Refusal('', -1);
@@ -272,6 +272,9 @@ function checkAttachment(input: VerifyInput, kernel: KernelProfile): void {
     throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
   if ((input.type === 26 || input.type === 28 || input.type === 29) && input.attachTarget === undefined)
     throw new Refusal('Tracing programs must provide btf_id', -1);
+  if (input.type === 27 && !program.gpl)
+    throw new Refusal('struct ops programs must have a GPL compatible license', -1);
+  if (input.type === 29 && !program.gpl) throw new Refusal('LSM programs must have a GPL compatible license', -1);
   if (input.type === 29 && input.attachType === 27) {
     const hook = `bpf_lsm_${(input.attachTarget ?? '').replace(/^bpf_lsm_/, '')}`;
     if (DISABLED_HOOKS.has(hook))

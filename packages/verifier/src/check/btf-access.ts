@@ -377,7 +377,7 @@ export function loadFromBtf(
   const name = btf.name(p.btfId);
   const local = btf !== x.kernelBtf;
   if (!x.privileged) x.refuse(`'struct ${name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`);
-  if (!local && !isGpl(x)) x.refuse(`Cannot access kernel 'struct ${name}' from non-GPL compatible program`);
+  if (!local && !x.program.gpl) x.refuse(`Cannot access kernel 'struct ${name}' from non-GPL compatible program`);
   if (off < 0) x.refuse(`R${register} is ptr_${name} invalid negative access: off=${off}`);
   if (!isConst(p) || (p.vl | p.vh) !== 0)
     x.refuse(`R${register} is ptr_${name} invalid variable offset: off=${off}, var_off=${tnumText(p)}`);
@@ -395,10 +395,10 @@ export function loadFromBtf(
         x.refuse('only read is supported');
       x.unsupported('writes to structs of the kernel');
     }
-    walk(x, btf, p.btfId, off, size, true);
+    walk(x, btf, p.btfId, off, size, false);
     return undefined;
   }
-  const step = walk(x, btf, p.btfId, off, size, (p.type & PTR_UNTRUSTED) !== 0);
+  const step = walk(x, btf, p.btfId, off, size, false);
   if (!wanted) return undefined;
   if (step.kind !== 'ptr' || (local && p.type & MEM_ALLOC)) return unknown();
   const flags = pointerFlags(x, p, step);
@@ -425,12 +425,6 @@ function pointerFlags(x: Explorer, p: Reg, step: Step): number {
     return RCU_OR_NULL_FIELDS.has(key) ? flags & ~PTR_UNTRUSTED : flags;
   }
   return step.flags & (MEM_PERCPU | MEM_USER) ? step.flags : plain;
-}
-
-export function isGpl(x: Explorer): boolean {
-  return ['GPL', 'GPL v2', 'GPL and additional rights', 'Dual BSD/GPL', 'Dual MIT/GPL', 'Dual MPL/GPL'].includes(
-    x.program.input.license ?? '',
-  );
 }
 
 const MAP_STRUCTS: Readonly<Record<number, string>> = {

@@ -87,7 +87,12 @@ export function argumentsOf(x: Explorer, sub: Subprogram): readonly Argument[] {
     }
     const target = kind === 'ptr' ? pointee(btf, id) : undefined;
     if (target === undefined) return fail(`Arg#${i} type ${kind.toUpperCase()} in ${sub.name}() is not supported yet.`);
-    if (tagged('ctx')) return { kind: 'ctx' };
+    if (tagged('untrusted')) throw new Refusal(`arguments of ${sub.name}() that are tagged untrusted`, sub.start, true);
+    if (tagged('ctx')) {
+      const wanted = wrongContext(btf, id, progType, x.program.input.attachType ?? 0);
+      if (wanted !== undefined) fail(`arg#${i} should be ${wanted}`);
+      return { kind: 'ctx' };
+    }
     if (tagged('arena')) return { kind: 'arena' };
     const name = target === 0 ? '' : btf.name(target);
     if ((CONTEXT_NAMES[progType] ?? []).includes(directName(btf, id)) || (CONTEXT_NAMES[progType] ?? []).includes(name))
@@ -110,6 +115,36 @@ export function argumentsOf(x: Explorer, sub: Subprogram): readonly Argument[] {
     return { kind: 'mem', size, nullable: !tagged('nonnull') };
   });
 }
+
+/** What a parameter that is tagged as the context should be, where it is something else. */
+function wrongContext(btf: Btf, id: BtfId, type: number, attach: number): string | undefined {
+  if ((type === KPROBE || type === PERF_EVENT) && directName(btf, id) === 'bpf_user_pt_regs_t') return undefined;
+  const target = pointee(btf, id)!;
+  if (target === 0 || ANY_CONTEXT.has(type)) return undefined;
+  const found = btf.type(target);
+  const name = btf.name(target);
+  const word = found.kind === 'int' && found.size === 8;
+  const struct = found.kind === 'struct' || found.kind === 'union';
+  if (type === TRACING) {
+    if (attach === ITER ? struct && name.startsWith('bpf_iter__') : word) return undefined;
+    if (attach === RAW_TP && struct && name === 'bpf_raw_tracepoint_args') return undefined;
+  }
+  if (WORD_CONTEXT.has(type) && word) return undefined;
+  if ((type === KPROBE || type === PERF_EVENT) && struct && name === 'pt_regs') return undefined;
+  const wanted = type === KPROBE ? 'pt_regs' : CONTEXT_NAMES[type]?.[0];
+  if (wanted === undefined) return 'void pointer';
+  return struct && name === wanted ? undefined : `\`struct ${wanted} *\``;
+}
+
+const KPROBE = 2;
+const PERF_EVENT = 7;
+const TRACING = 26;
+const RAW_TP = 23;
+const ITER = 28;
+/** Tracepoints, syscall programs, replacements of functions. */
+const ANY_CONTEXT = new Set([5, 28, 31]);
+/** Contexts that are arrays of words: raw tracepoints, struct_ops, LSM. */
+const WORD_CONTEXT = new Set([17, 24, 27, 29]);
 
 function pointee(btf: Btf, id: BtfId): BtfId | undefined {
   const type = btf.type(id);

@@ -50,7 +50,7 @@ import {
   typeName,
 } from '../state/kinds.ts';
 import { isConst, isNull, pointer, type Reg, unknown } from '../state/reg.ts';
-import { inRcu, isGpl, structMatches, targetOf } from './btf-access.ts';
+import { inRcu, structMatches, targetOf } from './btf-access.ts';
 import { callbackOf } from './callbacks.ts';
 import { checkReferenceLeak, clearCallerSaved, clearPackets } from './calls.ts';
 import { checkUninitialized, DYNPTR, DYNPTR_NAMES, dynptrOf, makeDynptr, releaseDynptr } from './dynptr.ts';
@@ -210,7 +210,7 @@ export function checkHelperCall(x: Explorer): void {
   const { name } = helper;
   const proto = protoOf(x, id);
   if (proto === undefined) x.refuse(`program of this type cannot use helper ${name}#${id}`);
-  if (proto.gplOnly && !isGpl(x)) x.refuse('cannot call GPL-restricted function from non-GPL compatible program');
+  if (proto.gplOnly && !x.program.gpl) x.refuse('cannot call GPL-restricted function from non-GPL compatible program');
   if (proto.mightSleep && !x.sleepable) x.refuse('helper call might sleep in a non-sleepable prog');
   if (
     id === 147 &&

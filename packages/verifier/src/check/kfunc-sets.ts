@@ -1,4 +1,6 @@
-/** Which types of programs may call which functions of the kernel (Linux 6.12: the `register_btf_kfunc_id_set` calls). */
+/** Which types of programs may call which functions of the kernel (the `register_btf_kfunc_id_set` calls; asked of Linux 6.18 for each type and function). */
+
+import type { KernelProfile } from '../profile.ts';
 
 type Hook =
   | 'xdp'
@@ -44,6 +46,7 @@ interface KfuncSet {
   readonly names: RegExp;
   /** Undefined: all. */
   readonly hooks: readonly Hook[] | undefined;
+  readonly since618?: readonly Hook[];
 }
 
 const SETS: readonly KfuncSet[] = [
@@ -66,7 +69,12 @@ const SETS: readonly KfuncSet[] = [
   { names: /^bpf_xdp_metadata_/, hooks: ['xdp'] },
   { names: /^bpf_crypto_(encrypt|decrypt)$/, hooks: ['tc', 'act', 'xdp'] },
   { names: /^bpf_crypto_ctx_/, hooks: ['syscall'] },
-  { names: /^bpf_(lookup_(user|system)_key|key_put|verify_pkcs7_signature)$/, hooks: ['tracing'] },
+  {
+    names: /^bpf_(lookup_(user|system)_key|key_put)$/,
+    hooks: ['tracing'],
+    since618: ['tc', 'xdp', 'struct_ops', 'syscall', 'cgroup'],
+  },
+  { names: /^bpf_verify_pkcs7_signature$/, hooks: ['tracing'] },
   {
     names: /^bpf_(get_task_exe_file|put_file|path_d_path|get_dentry_xattr|get_file_xattr|get_fsverity_digest)$/,
     hooks: ['tracing'],
@@ -75,17 +83,27 @@ const SETS: readonly KfuncSet[] = [
   { names: /^bpf_session_(is_return|cookie)$/, hooks: ['kprobe'] },
 ];
 
+const SOCK_OPS = 13;
 const LSM = 29;
 const TRACING = 26;
 const ITER = 28;
+/** Probes of functions or of functions in programs that run at the call and at the return. */
+const SESSIONS = new Set([56, 57]);
 
 /** Whether the program may call it; undefined when the table does not know the function. */
-export function kfuncAllowed(name: string, type: number, attach: number): boolean | undefined {
+export function kfuncAllowed(
+  name: string,
+  type: number,
+  attach: number,
+  kernel: KernelProfile['version'],
+): boolean | undefined {
   const set = SETS.find((one) => one.names.test(name));
   if (set === undefined) return undefined;
   if (set.hooks === undefined) return true;
-  const hook = HOOK_OF_TYPE[type];
-  if (hook === undefined || !set.hooks.includes(hook)) return false;
+  const recent = kernel === '6.18';
+  const hook = recent && type === SOCK_OPS ? 'cgroup' : HOOK_OF_TYPE[type];
+  if (hook === undefined || !(set.hooks.includes(hook) || (recent && set.since618?.includes(hook)))) return false;
+  if (name.startsWith('bpf_session_')) return SESSIONS.has(attach);
   if (/^bpf_(get_task_exe_file|put_file|path_d_path|get_dentry_xattr|get_file_xattr)$/.test(name)) return type === LSM;
   if (name === 'bpf_sock_destroy') return type === TRACING && attach === ITER;
   return true;

@@ -35,7 +35,7 @@ import {
 } from '../state/kinds.ts';
 import { isConst, isNull, pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { markRead } from '../state/state.ts';
-import { isGpl, isRcu, isTrusted, structMatches } from './btf-access.ts';
+import { isRcu, isTrusted, structMatches } from './btf-access.ts';
 import { pushAsync } from './callbacks.ts';
 import { checkExit, checkReturnCode } from './calls.ts';
 import { checkUninitialized, DYNPTR, dynptrOf, makeDynptr } from './dynptr.ts';
@@ -77,7 +77,6 @@ export interface KfuncCall {
   iterator: { readonly frame: number; readonly slot: number } | undefined;
 }
 
-const BPF_F_XDP_DEV_BOUND_ONLY = 64;
 const flagsOf = new Map<string, readonly KfuncFlag[]>();
 
 function kfuncFlags(name: string): readonly KfuncFlag[] {
@@ -99,12 +98,9 @@ export function checkKfuncCall(x: Explorer): 'on' | 'end' {
   const btf = x.kernelBtf;
   if (btf === undefined) x.unsupported(`the kernel function ${name} without the kernel's types`);
   const { type, attachType } = program.input;
-  const allowed = kfuncAllowed(name, type, attachType ?? 0);
+  const allowed = kfuncAllowed(name, type, attachType ?? 0, x.kernel.version);
   if (allowed === false) x.refuse(`calling kernel function ${name} is not allowed`);
   if (allowed === undefined) x.unsupported(`the kernel function ${name}`);
-  if (name.startsWith('bpf_xdp_metadata_') && !((program.input.flags ?? 0) & BPF_F_XDP_DEV_BOUND_ONLY))
-    x.refuse('metadata kfuncs require device-bound program');
-  if (!isGpl(x)) x.refuse('cannot call kernel function from non-GPL compatible program');
   const id = btf.kfunc(name) ?? btf.find(name, 'func');
   const func = id === undefined ? undefined : btf.type(id);
   const proto = func?.kind === 'func' ? btf.type(func.type) : undefined;
@@ -652,7 +648,15 @@ function specialResult(x: Explorer, call: KfuncCall): Reg | undefined {
     case 'bpf_rdonly_cast': {
       const id = call.constant?.vl ?? 0;
       const kind = id > 0 && id < call.btf.count ? call.btf.kind(id) : 'void';
-      if (kind !== 'struct' && kind !== 'union') x.refuse('kfunc bpf_rdonly_cast type ID argument must be of a struct');
+      if (id === 0 && x.kernel.version === '6.18') {
+        const reg = pointer(PTR_TO_MEM | MEM_RDONLY | PTR_UNTRUSTED);
+        reg.aux = 0;
+        return reg;
+      }
+      if (kind !== 'struct' && kind !== 'union')
+        x.refuse(
+          `kfunc bpf_rdonly_cast type ID argument must be of a struct${x.kernel.version === '6.18' ? ' or void' : ''}`,
+        );
       const reg = pointer(PTR_TO_BTF_ID | PTR_UNTRUSTED);
       reg.btf = call.btf;
       reg.btfId = id;

@@ -26,6 +26,7 @@ import {
   PTR_TO_TCP_SOCK,
   PTR_TO_TP_BUFFER,
   PTR_TO_XDP_SOCK,
+  PTR_UNTRUSTED,
   SCALAR,
   typeName,
 } from '../state/kinds.ts';
@@ -109,14 +110,18 @@ export function checkAtomic(x: Explorer): void {
   if (x.leaks(value)) x.refuse(`R${src} leaks addr into mem`);
   if (NO_ATOMICS.has(p.type)) x.refuse(`BPF_ATOMIC stores into R${dst} ${typeName(p.type)} is not allowed`);
   const target = op & FETCH ? (op === CMPXCHG ? 0 : src) : -1;
-  if (target >= 0) x.writeOnly(target);
-  access(x, dst, p, off, size, 'read', -1, false, true, false);
+  const { regs } = x.frame;
   if (target >= 0) {
-    const loaded = access(x, dst, p, off, size, 'read', -1, true, true, false);
+    x.writeOnly(target);
+    // The kernel forgets what it held before it looks at the address, which may be in it.
+    x.set(target, unknown());
+  }
+  access(x, dst, regs[dst]!, off, size, 'read', -1, false, true, false);
+  if (target >= 0) {
+    const loaded = access(x, dst, regs[dst]!, off, size, 'read', -1, true, true, false);
     if (loaded !== undefined) x.set(target, loaded);
   }
-  // The address may be in the register that was just loaded.
-  access(x, dst, x.frame.regs[dst]!, off, size, 'write', -1, false, true, false);
+  access(x, dst, regs[dst]!, off, size, 'write', -1, false, true, false);
 }
 
 function checkAcquireRelease(x: Explorer, op: number): void {
@@ -232,7 +237,8 @@ function byKind(
       if (mayBeNull(p.type)) break;
       if (write && p.type & MEM_RDONLY) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
       leak('mem');
-      checkRegion(x, register, p, off, size, p.aux, 'mem');
+      // What lies there is read by probing: anything may be asked for.
+      if (!(p.type & MEM_RDONLY && p.type & PTR_UNTRUSTED)) checkRegion(x, register, p, off, size, p.aux, 'mem');
       return scalar();
     case PTR_TO_CTX:
       leak('ctx');

@@ -12,12 +12,13 @@ export let early = false;
 /** Of {@link KernelProfile}, too. */
 export let signedProducts = false;
 export let wrappedSums = false;
+export let unionProducts = false;
 let singleValues = false;
 
 export function useRules(
-  kernel: Pick<KernelProfile, 'early' | 'signedProducts' | 'singleValues' | 'wrappedSums'>,
+  kernel: Pick<KernelProfile, 'early' | 'signedProducts' | 'singleValues' | 'unionProducts' | 'wrappedSums'>,
 ): void {
-  ({ early, signedProducts, singleValues, wrappedSums } = kernel);
+  ({ early, signedProducts, singleValues, unionProducts, wrappedSums } = kernel);
 }
 
 /** Brings all ranges of a register that has just changed in line. */

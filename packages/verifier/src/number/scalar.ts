@@ -11,10 +11,22 @@ import {
   signedProducts,
   sync,
   takeTnum,
+  unionProducts,
   wrappedSums,
   zeroExtend,
 } from './range.ts';
-import { tnumAdd, tnumAnd, tnumMul, tnumOr, tnumSar64, tnumShl, tnumShr, tnumSub, tnumXor } from './tnum.ts';
+import {
+  tnumAdd,
+  tnumAnd,
+  tnumMul,
+  tnumMulUnion,
+  tnumOr,
+  tnumSar64,
+  tnumShl,
+  tnumShr,
+  tnumSub,
+  tnumXor,
+} from './tnum.ts';
 
 export const OP = {
   add: 0x00,
@@ -51,7 +63,7 @@ export function arithmetic(d: Reg, op: number, s: Reg, wide: boolean): void {
       takeTnum(d);
       break;
     case OP.mul:
-      tnumMul(vl, vh, ml, mh, s.vl, s.vh, s.ml, s.mh);
+      (unionProducts ? tnumMulUnion : tnumMul)(vl, vh, ml, mh, s.vl, s.vh, s.ml, s.mh);
       takeTnum(d);
       mul(d, s);
       break;

@@ -72,6 +72,39 @@ export function tnumSub(
   set(dvl & ~ml, dvh & ~mh, ml, mh);
 }
 
+/** As {@link tnumMul} since Linux 6.18: where a bit is not known, what either sum may be. */
+export function tnumMulUnion(
+  avl: number,
+  avh: number,
+  aml: number,
+  amh: number,
+  bvl: number,
+  bvh: number,
+  bml: number,
+  bmh: number,
+): void {
+  set(0, 0, 0, 0);
+  while ((avl | avh | aml | amh) !== 0) {
+    if ((avl | aml) & 1) {
+      const { vl, vh, ml, mh } = tn;
+      tnumAdd(vl, vh, ml, mh, bvl, bvh, bml, bmh);
+      if (!(avl & 1)) {
+        const l = (vl ^ tn.vl) | ml | tn.ml;
+        const h = (vh ^ tn.vh) | mh | tn.mh;
+        set(vl & tn.vl & ~l, vh & tn.vh & ~h, l, h);
+      }
+    }
+    avl = shr64(avl, avh, 1);
+    avh = hi;
+    aml = shr64(aml, amh, 1);
+    amh = hi;
+    bvl = shl64(bvl, bvh, 1);
+    bvh = hi;
+    bml = shl64(bml, bmh, 1);
+    bmh = hi;
+  }
+}
+
 export function tnumMul(
   avl: number,
   avh: number,

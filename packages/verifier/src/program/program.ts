@@ -57,6 +57,15 @@ export interface Subprogram {
 }
 
 /** The instructions as arrays by field: what the explorer reads a million times a second. */
+const GPL_COMPATIBLE = new Set([
+  'GPL',
+  'GPL v2',
+  'GPL and additional rights',
+  'Dual BSD/GPL',
+  'Dual MIT/GPL',
+  'Dual MPL/GPL',
+]);
+
 export class Program {
   readonly input: ProgramInput;
   readonly length: number;
@@ -92,6 +101,11 @@ export class Program {
       this.off[i] = view.getInt16(at + 2, true);
       this.imm[i] = view.getInt32(at + 4, true);
     }
+  }
+
+  /** Whether its licence lets it use what the kernel keeps for programs under the GPL. */
+  get gpl(): boolean {
+    return GPL_COMPATIBLE.has(this.input.license ?? '');
   }
 
   subprogramAt(slot: number): Subprogram | undefined {

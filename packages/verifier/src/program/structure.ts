@@ -17,6 +17,8 @@ export interface Points {
 
 const HELPER_SYNC_CALLBACKS = new Set([164, 180, 181, 209]);
 const HELPER_TIMER_SET_CALLBACK = 170;
+/** BPF_F_XDP_DEV_BOUND_ONLY. */
+const DEVICE_BOUND = 64;
 export const MOST_SUBPROGRAMS = 256;
 
 export const isSyncCallbackHelper = (id: number): boolean => HELPER_SYNC_CALLBACKS.has(id);
@@ -45,7 +47,12 @@ function findSubprograms(program: Program, privileged: boolean): void {
     if (!call && !address && !program.isKfuncCall(i)) continue;
     if (!privileged)
       throw new Refusal('loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN', i);
-    if (program.isKfuncCall(i)) continue;
+    if (program.isKfuncCall(i)) {
+      if (!program.gpl) throw new Refusal('cannot call kernel function from non-GPL compatible program', i);
+      if (program.kfuncName(i)?.startsWith('bpf_xdp_metadata_') && !((program.input.flags ?? 0) & DEVICE_BOUND))
+        throw new Refusal('metadata kfuncs require device-bound program', i);
+      continue;
+    }
     const target = i + program.imm[i]! + 1;
     if (target < 0 || target >= program.length) throw new Refusal('call to invalid destination', i);
     starts.add(target);
