@@ -92,6 +92,7 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     clear: io.terminal === true && display.kind === 'table' && display.top === true,
     save: (path, text) => writeText(path, text),
     names,
+    context: format.kind !== 'table' || session !== undefined || options.text('filter') !== undefined,
     clock: () => fact('clock', () => new Date().toTimeString().slice(0, 8)),
     command: tool.name,
   });

@@ -27,6 +27,8 @@ export interface ShowOptions {
   /** Writes a file. */
   readonly save: (path: string, text: string) => void;
   readonly names: Names;
+  /** Somebody may ask for the container: not when a plain table is shown. */
+  readonly context: boolean;
   /** The hour: `14:03:22`. */
   readonly clock: () => string;
   readonly command: string;
@@ -72,29 +74,41 @@ class RowOutput implements Output {
   private readonly options: ShowOptions;
   private readonly writer: RowWriter;
   private readonly filter: RowFilter;
+  /** What a batch becomes is written at once: a system call for each row costs more than all else together. */
+  private text = '';
 
   constructor(display: RowDisplay, options: ShowOptions) {
     this.display = display;
     this.options = options;
     const columns = columnsFor(display.columns, options.format);
-    this.writer = new RowWriter(columns, options.format, options.write);
+    this.writer = new RowWriter(columns, options.format, (text) => {
+      this.text += text;
+    });
     this.filter = options.filter(columnsFor(display.columns, { kind: 'wide' }).map((one) => one.name));
   }
 
   start(): void {
     this.writer.head();
+    this.flush();
   }
 
   records(batch: readonly Value[], ring: string): void {
     for (const record of batch) {
       const row = this.display.row(record, ring);
       if (row === undefined) continue;
-      const whole = withContext(row, this.options.names);
+      const whole = this.options.context ? withContext(row, this.options.names) : row;
       if (!this.filter(whole)) continue;
       this.writer.row(whole);
       const below = forPeople(this.options.format) ? this.display.below?.(whole) : undefined;
-      if (below) this.options.write(below);
+      if (below) this.text += below;
     }
+    this.flush();
+  }
+
+  private flush(): void {
+    if (this.text === '') return;
+    this.options.write(this.text);
+    this.text = '';
   }
 
   interval(): void {
@@ -103,6 +117,7 @@ class RowOutput implements Output {
 
   end(loaded: Loaded, summary: object = {}): void {
     this.writer.end({ events: this.writer.count, ...summary });
+    this.flush();
     const footer = this.display.footer?.(loaded);
     if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
   }
