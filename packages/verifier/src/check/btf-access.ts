@@ -1,6 +1,7 @@
 /** Pointers to types of the kernel: arguments of functions, and the walk from struct to struct. */
 import type { Btf, BtfFuncProto, BtfId, BtfType } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
+import { sync } from '../number/range.ts';
 import { MAP } from '../program/maps.ts';
 import {
   baseOf,
@@ -19,6 +20,7 @@ import {
 } from '../state/kinds.ts';
 import { isConst, pointer, type Reg, unknown } from '../state/reg.ts';
 import { tnumText } from './alu.ts';
+import { lsmResults } from './calls.ts';
 import { fieldsOf } from './fields.ts';
 
 const RAW_TP = 23;
@@ -128,7 +130,12 @@ export function typedContextAccess(
     kind.kind === 'union'
   ) {
     if (kind.kind === 'int' && kind.size > 8) return invalid();
-    return wanted ? unknown() : undefined;
+    if (!wanted) return undefined;
+    const results =
+      index === params.length && type === LSM && attachType === LSM_MAC && !x.kernel.early
+        ? lsmResults(target.name)
+        : undefined;
+    return results === undefined ? unknown() : within(results);
   }
   if (kind.kind !== 'ptr' || size !== 8) return invalid();
   const iterated = attachType === ITER ? ITER_ARGUMENTS[target.name]?.[off] : undefined;
@@ -155,6 +162,16 @@ export function typedContextAccess(
   reg.btf = btf;
   reg.btfId = pointee;
   if (mayBeNull(reg.type)) reg.id = x.freshId();
+  return reg;
+}
+
+function within([least, most]: readonly [number, number]): Reg {
+  const reg = unknown();
+  reg.tn = reg.snl = least;
+  reg.snh = least >> 31;
+  reg.tx = reg.sxl = most;
+  reg.sxh = most >> 31;
+  sync(reg);
   return reg;
 }
 

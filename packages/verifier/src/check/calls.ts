@@ -180,6 +180,12 @@ const LSM_BOOLEAN = /^(bpf_lsm_)?(audit_rule_known|inode_xattr_skipcap)$/;
 const LSM_ANY =
   /^(bpf_lsm_)?(inode_need_killpriv_any|getprocattr|setprocattr|inode_listsecurity|ismaclabel|inode_getsecurity|inode_copy_up_xattr|key_getsecurity|getselfattr_any)$/;
 
+/** What a hook of a security module may answer; undefined where that is free. */
+export function lsmResults(hook: string): readonly [number, number] | undefined {
+  if (LSM_ANY.test(hook)) return undefined;
+  return LSM_BOOLEAN.test(hook) ? [0, 1] : [-4095, 0];
+}
+
 export function checkReturnCode(x: Explorer, register: number, name: string): void {
   const { type, attachType } = x.program.input;
   const outer = x.state.frames[0]!;
@@ -208,10 +214,8 @@ export function checkReturnCode(x: Explorer, register: number, name: string): vo
     if (attachType === 43) range = voidHook ? [1, 1] : [0, 1];
     else if (x.kernel.early) return;
     else {
-      const hook = x.program.input.attachTarget ?? '';
-      if (LSM_ANY.test(hook)) return;
       narrow = true;
-      range = LSM_BOOLEAN.test(hook) ? [0, 1] : [-4095, 0];
+      range = lsmResults(x.program.input.attachTarget ?? '');
     }
   } else if (type === RAW_TRACEPOINT && x.program.input.attachTarget !== undefined) range = [0, 0];
   else if (type === 2 && attachType === 56) range = [0, 1];
