@@ -360,7 +360,7 @@ class Generator {
       }
     } else if (shape.kind === 'record') {
       const { fields, union } = shape.record;
-      const chosen = union ? [this.pick(fields)] : fields.filter(() => this.chance(0.8));
+      const chosen = union ? [this.first(fields)] : fields.filter(() => this.chance(0.8));
       for (const one of chosen) {
         parts.push(`.${one.name} = `);
         this.initialiser(one.shape, parts);
@@ -368,6 +368,12 @@ class Generator {
       }
     }
     parts.push('}');
+  }
+
+  /** The field that an initialiser of a union names: what lies beyond a bit-field would keep any value. */
+  private first(fields: RecordType['fields']): RecordType['fields'][number] {
+    const whole = fields.filter(({ bits }) => bits === undefined);
+    return whole.length > 0 ? this.pick(whole) : fields.reduce((a, b) => (b.bits! > a.bits! ? b : a));
   }
 
   /** Something of which the address can be taken. */
