@@ -86,7 +86,7 @@ export function check(options: CampaignOptions): Campaign {
       const number = seed + i;
       const everywhere = inKernel !== undefined && number % kernelEvery === 0;
       for (const [turn, setting] of settingsFor(number, fewer).entries()) {
-        const machine = machines[(number + turn) % 2]!;
+        const machine = machines[((fewer ? number >> 4 : number) + turn) % 2]!;
         const compiled = compileSkep(program, setting, number % 8 === 0);
         for (const home of everywhere ? [machine, inKernel] : [machine]) {
           report.runs += 1;
