@@ -4,7 +4,7 @@ import { HEADROOM, XdpPacket } from '../hooks/xdp.ts';
 import { illegal, interpret, located, noSwap, outOfFuel, outside, packetLoad, tooDeep, wild } from '../interpreter.ts';
 import { FIRST_KFUNC } from '../kfuncs/index.ts';
 import type { Machine } from '../machine.ts';
-import type { VmMap } from '../maps/map.ts';
+import { BPF_F_RDONLY_PROG, type VmMap } from '../maps/map.ts';
 import { FRAME_SIZE, MAX_FRAMES, MAX_NESTING, NULL_END, STACKS } from '../memory.ts';
 import type { VmProgram } from '../program.ts';
 import { buildFunctions, LOOP, opcode, TAIL_CALL, width } from './graph.ts';
@@ -127,10 +127,15 @@ export function translateProgram(machine: Machine, program: VmProgram, trust: Tr
       out.op(w.UNREACHABLE);
       return;
     }
-    const layout = mapOf(site)?.layout;
+    const map = mapOf(site);
+    const layout = map?.layout;
+    const writes = map !== undefined && (map.spec.flags & BPF_F_RDONLY_PROG) === 0;
     const callback = site.known(2);
     if (id === LOOKUP && layout !== undefined && MapOperations.looksUp(layout)) maps.lookup(site, layout);
-    else if (id === UPDATE && layout !== undefined && MapOperations.updates(layout)) maps.update(site, layout);
+    else if (id === UPDATE && layout !== undefined && writes && maps.changes(layout)) maps.insert(site, layout);
+    else if (id === DELETE && layout !== undefined && writes && maps.changes(layout)) maps.remove(site, layout);
+    else if (id === UPDATE && layout !== undefined && writes && MapOperations.updates(layout))
+      maps.update(site, layout);
     else if (id === LOOP && callback?.kind === 'function' && declared.has(callback.value))
       loop(site, declared.get(callback.value)!, slow);
     else if (id === GET_CPU) {

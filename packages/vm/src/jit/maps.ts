@@ -1,5 +1,7 @@
 import type { MapLayout } from '../maps/map.ts';
 import { NULL_END } from '../memory.ts';
+import { emitDelete, emitUpdate, type HashLayout, IN_JAVASCRIPT } from './hash-changes.ts';
+import { COPY_WORDS, emitCopy, emitHash, emitSame, emitSameWords, type Operand, operand, SMALL_KEY } from './keys.ts';
 import { ADDRESSES, type HelperSite, type Trust } from './translate.ts';
 import * as w from './wasm.ts';
 
@@ -22,6 +24,7 @@ export class MapOperations {
   private readonly into: MapModule;
   private readonly finds = new Map<MapLayout, number>();
   private readonly updates = new Map<MapLayout, number>();
+  private readonly changers = { update: new Map<MapLayout, number>(), delete: new Map<MapLayout, number>() };
 
   constructor(into: MapModule) {
     this.into = into;
@@ -68,6 +71,72 @@ export class MapOperations {
   /** Whether {@link update} can do anything for a map. */
   static updates(layout: MapLayout): boolean {
     return layout.kind !== 'trie' && layout.plain && (layout.kind === 'array' || layout.touched === 0);
+  }
+
+  /** Whether {@link insert} and {@link remove} can: links are followed without a look, as nobody has written there. */
+  changes(layout: MapLayout): layout is HashLayout {
+    return this.into.trust !== 'unverified' && layout.kind === 'hash' && layout.plain;
+  }
+
+  /** bpf_map_update_elem of a hash table into r0, whether the entry is there or not. */
+  insert(site: HelperSite, layout: HashLayout): void {
+    const { code, temporary } = site;
+    site.flush({ 2: layout.keySize, 3: layout.valueSize });
+    this.pointer(site, 2);
+    this.pointer(site, 3);
+    // Other flags than those of 32 bits are like others that there are not.
+    site.get(4);
+    code.i64(-1, 0);
+    site.get(4);
+    code.i64(-1, 0);
+    code.op(w.I64_LT_U);
+    code.op(w.SELECT);
+    code.op(w.I32_WRAP);
+    code.op1(w.CALL, this.changing(layout, 'update', emitUpdate));
+    this.orSlow(site, temporary);
+  }
+
+  /** bpf_map_delete_elem of a hash table into r0. */
+  remove(site: HelperSite, layout: HashLayout): void {
+    const { code, temporary } = site;
+    site.flush({ 2: layout.keySize });
+    this.pointer(site, 2);
+    code.op1(w.CALL, this.changing(layout, 'delete', emitDelete));
+    this.orSlow(site, temporary);
+  }
+
+  /** The result on the stack into r0, unless it says that JavaScript is to do it. */
+  private orSlow(site: HelperSite, temporary: number): void {
+    const { code } = site;
+    code.op1(w.LOCAL_TEE, temporary);
+    code.i32(IN_JAVASCRIPT);
+    code.op(w.I32_EQ);
+    code.op(w.IF);
+    code.op(w.I64);
+    this.into.slow(site);
+    code.op(w.ELSE);
+    code.op1(w.LOCAL_GET, temporary);
+    code.op(w.I64_EXTEND_S);
+    code.op(w.END);
+    site.give();
+  }
+
+  private changing(
+    layout: HashLayout,
+    kind: 'update' | 'delete',
+    emit: (code: w.Code, layout: HashLayout, cpu: number) => number,
+  ): number {
+    const known = this.changers[kind].get(layout);
+    if (known !== undefined) return known;
+    const { module, cpu } = this.into;
+    const params = new Array<number>(kind === 'update' ? 3 : 1).fill(w.I32);
+    const index = module.declare({ params, results: [w.I32] });
+    this.changers[kind].set(layout, index);
+    const code = new w.Code();
+    const words = emit(code, layout, cpu);
+    const wide = kind === 'update' ? COPY_WORDS : 0;
+    module.define(index, [...new Array<number>(words).fill(w.I32), ...new Array<number>(wide).fill(w.I64)], code);
+    return index;
   }
 
   /** bpf_map_update_elem(map, key, value, flags) into r0. */
@@ -510,117 +579,10 @@ export class MapOperations {
     code.i32(0);
     code.op(w.RETURN);
     code.op(w.END);
-    emitCopy(code, layout.valueSize, value, to, first);
+    emitCopy(code, layout.valueSize, { from: value, to, offset: 0, first });
     code.i32(1);
     code.op(w.END);
     module.define(index, [w.I32, ...new Array<number>(COPY_WORDS).fill(w.I64)], code);
     return index;
   }
-}
-
-/** Emits a load of some bytes of a key. */
-type Operand = (load: number, at: number) => void;
-
-const operand =
-  (code: w.Code, local: number, offset: number): Operand =>
-  (load, at) => {
-    code.op1(w.LOCAL_GET, local);
-    code.access(load, offset + at);
-  };
-
-/** Keys of at most so many bytes are compared at once, without a look at the hash. */
-const SMALL_KEY = 16;
-
-/** The hash of {@link HashMap}, which both sides must agree on: leaves it on the stack and in a local. */
-function emitHash(code: w.Code, size: number, key: Operand, hash: number): void {
-  code.i32(0x811c9dc5 | 0);
-  const fold = (load: number, at: number): void => {
-    key(load, at);
-    code.op(w.I32_XOR);
-    code.i32(0x01000193);
-    code.op(w.I32_MUL);
-  };
-  let i = 0;
-  for (; i + 4 <= size; i += 4) fold(w.I32_LOAD, i);
-  for (; i < size; i++) fold(w.I32_LOAD8_U, i);
-  const mix = (bits: number): void => {
-    code.op1(w.LOCAL_TEE, hash);
-    code.op1(w.LOCAL_GET, hash);
-    code.i32(bits);
-    code.op(w.I32_SHR_U);
-    code.op(w.I32_XOR);
-  };
-  mix(15);
-  code.i32(0x2c1b3c6d);
-  code.op(w.I32_MUL);
-  mix(13);
-  code.op1(w.LOCAL_TEE, hash);
-}
-
-/** Leaves 1 on the stack when two keys are the same. */
-function emitSame(code: w.Code, size: number, a: Operand, b: Operand): void {
-  let pieces = 0;
-  let at = 0;
-  for (const [bytes, load] of [
-    [8, w.I64_LOAD],
-    [4, w.I64_LOAD32_U],
-    [2, w.I64_LOAD16_U],
-    [1, w.I64_LOAD8_U],
-  ] as const) {
-    for (; at + bytes <= size; at += bytes) {
-      a(load, at);
-      b(load, at);
-      code.op(w.I64_XOR);
-      if (pieces++ > 0) code.op(w.I64_OR);
-    }
-  }
-  code.op(w.I64_EQZ);
-}
-
-/** The same by 32 bits at a time. */
-function emitSameWords(code: w.Code, size: number, a: Operand, b: Operand): void {
-  for (let at = 0; at < size; at += 4) {
-    a(w.I32_LOAD, at);
-    b(w.I32_LOAD, at);
-    code.op(w.I32_XOR);
-    if (at > 0) code.op(w.I32_OR);
-  }
-  code.op(w.I32_EQZ);
-}
-
-/** Values of at most so many pieces are copied through locals: first all is read, so that overlapping is no matter. */
-const COPY_WORDS = 10;
-
-function emitCopy(code: w.Code, size: number, from: number, to: number, first: number): void {
-  if (size > (COPY_WORDS - 3) * 8 + 7) {
-    code.op1(w.LOCAL_GET, to);
-    code.op1(w.LOCAL_GET, from);
-    code.i32(size);
-    code.op(0xfc);
-    code.unsigned(10);
-    code.op(0);
-    code.op(0);
-    return;
-  }
-  const pieces: [at: number, load: number, store: number][] = [];
-  let at = 0;
-  for (const [bytes, load, store] of [
-    [8, w.I64_LOAD, w.I64_STORE],
-    [4, w.I64_LOAD32_U, w.I64_STORE32],
-    [2, w.I64_LOAD16_U, w.I64_STORE16],
-    [1, w.I64_LOAD8_U, w.I64_STORE8],
-  ] as const) {
-    for (; at + bytes <= size; at += bytes) pieces.push([at, load, store]);
-  }
-  // At most seven whole words, and three pieces of another.
-  pieces.forEach(([offset, load], i) => {
-    code.op1(w.LOCAL_GET, from);
-    code.access(load, offset);
-    code.op1(w.LOCAL_SET, first + i);
-  });
-  pieces.forEach(([offset, , store], i) => {
-    code.op1(w.LOCAL_GET, to);
-    code.op1(w.LOCAL_GET, first + i);
-    code.access(store, offset);
-  });
 }

@@ -1,6 +1,6 @@
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
-import type { Memory } from '../memory.ts';
+import { type Memory, NULL_END } from '../memory.ts';
 import {
   BPF_EXIST,
   BPF_F_ACCESS,
@@ -44,8 +44,10 @@ export class HashMap implements VmMap {
   protected readonly entrySize: number;
   private readonly heads: number;
   private readonly mask: number;
-  /** Entries that there are. */
-  protected count = 0;
+  /** Words that compiled code works on as well: see {@link CONTROL}. */
+  protected readonly control: number;
+  /** Entries that there is memory for. */
+  private made = 0;
   readonly special: readonly SpecialField[];
   frozen = false;
   onFree: ((value: number) => void) | undefined;
@@ -84,6 +86,7 @@ export class HashMap implements VmMap {
     const buckets = 2 ** Math.ceil(Math.log2(Math.min(wanted, MOST_HEADS)));
     this.mask = buckets - 1;
     this.heads = memory.allocate(4 * buckets);
+    this.control = memory.allocate(CONTROL.size);
     this.layout = {
       kind: 'hash',
       keySize: spec.keySize,
@@ -95,7 +98,19 @@ export class HashMap implements VmMap {
       cpuStride: this.cpus > 1 ? this.stride : 0,
       plain: special.length === 0,
       touched: 0,
+      control: this.control,
+      maxEntries: spec.maxEntries,
+      values: this.stride * this.cpus,
     };
+  }
+
+  /** Entries that there are; never more than there may be, whatever a program has written there. */
+  protected get count(): number {
+    return Math.min(this.memory.view.getUint32(this.control + CONTROL.count, true), this.spec.maxEntries);
+  }
+
+  protected set count(count: number) {
+    this.memory.view.setUint32(this.control + CONTROL.count, count, true);
   }
 
   lookup(key: number, cpu: number): number {
@@ -126,7 +141,7 @@ export class HashMap implements VmMap {
         view.setInt32(place, view.getInt32(entry, true), true);
         this.onFree?.(entry + HEAD + this.keyRoom);
         this.unlinked(entry);
-        this.memory.release(entry, this.entrySize);
+        this.release(entry);
         this.count -= 1;
         return 0;
       }
@@ -196,7 +211,7 @@ export class HashMap implements VmMap {
   protected unlinked(_entry: number): void {}
 
   protected insert(key: number, hash: number): number {
-    const entry = this.memory.allocate(this.entrySize);
+    const entry = this.fresh();
     const { bytes, view } = this.memory;
     const head = this.head(hash);
     view.setInt32(entry, view.getInt32(head, true), true);
@@ -205,6 +220,35 @@ export class HashMap implements VmMap {
     view.setInt32(head, entry, true);
     this.count += 1;
     return entry;
+  }
+
+  /** A zeroed entry from those that are free; makes some when there are none, for compiled code makes none. */
+  private fresh(): number {
+    const free = this.control + CONTROL.free;
+    if (this.memory.view.getUint32(free, true) === 0) this.more();
+    const { view, bytes } = this.memory;
+    const entry = view.getUint32(free, true);
+    if (entry < NULL_END || entry % 8 !== 0 || entry + this.entrySize > bytes.length) throw damaged(this.spec);
+    view.setInt32(free, view.getInt32(entry, true), true);
+    bytes.fill(0, entry, entry + this.entrySize);
+    return entry;
+  }
+
+  private more(): void {
+    const left = this.spec.maxEntries - this.made;
+    if (left <= 0) throw damaged(this.spec);
+    const some = Math.max(1, Math.min(left, this.made, (MOST_BYTES / this.entrySize) | 0));
+    const at = this.memory.allocate(some * this.entrySize);
+    this.made += some;
+    for (let i = some - 1; i >= 0; i--) this.release(at + i * this.entrySize);
+  }
+
+  private release(entry: number): void {
+    // A program that nobody has verified may have changed the links from which this offset was read.
+    if (entry < NULL_END || entry % 8 !== 0 || entry + this.entrySize > this.memory.size) throw damaged(this.spec);
+    const { view } = this.memory;
+    view.setInt32(entry, view.getInt32(this.control + CONTROL.free, true), true);
+    view.setInt32(this.control + CONTROL.free, entry, true);
   }
 
   private find(key: number, hash: number): number {
@@ -249,6 +293,12 @@ const HEADS_AN_ENTRY = 4;
 /** How many chains there are at least and at most; beyond, chains grow longer. */
 const LEAST_HEADS = 16;
 const MOST_HEADS = 1 << 20;
+
+/** Offsets of words: how many entries there are, the first that is free, and of LRU maps the newest and the oldest. */
+export const CONTROL = { count: 0, free: 4, newest: 8, oldest: 12, size: 16 } as const;
+
+/** Entries are made as many at a time as there are, but no more than so many bytes. */
+const MOST_BYTES = 1 << 16;
 
 /** `KMALLOC_MAX_SIZE`. */
 const KMALLOC_MAX = 4 << 20;

@@ -1,7 +1,7 @@
 import type { MapSpec } from '@skep/object';
 import type { Memory } from '../memory.ts';
-import { HashMap, HEAD } from './hash.ts';
-import { BPF_F_NO_COMMON_LRU, damaged, type MapLayout, type SpecialField } from './map.ts';
+import { CONTROL, HashMap, HEAD } from './hash.ts';
+import { BPF_F_NO_COMMON_LRU, damaged, type SpecialField } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_LRU_HASH` and `BPF_MAP_TYPE_LRU_PERCPU_HASH` (kernel/bpf/bpf_lru_list.c): a hash table that drops an old
@@ -12,15 +12,28 @@ import { BPF_F_NO_COMMON_LRU, damaged, type MapLayout, type SpecialField } from 
  * Behind the values of an entry: the newer entry, the older one, and whether it was looked up, as words.
  */
 export class LruHashMap extends HashMap {
-  private newest = 0;
-  private oldest = 0;
   private readonly links: number;
 
   constructor(memory: Memory, spec: MapSpec, cpus: number | undefined, special: readonly SpecialField[] = []) {
     super(memory, spec, cpus, special, LINKS, BPF_F_NO_COMMON_LRU);
     this.links = this.entrySize - LINKS;
-    this.layout = { ...this.layout, touched: this.links + 8 } as MapLayout;
     if (this.layout.kind === 'hash') this.layout = { ...this.layout, touched: this.links + 8 };
+  }
+
+  private get newest(): number {
+    return this.memory.view.getUint32(this.control + CONTROL.newest, true);
+  }
+
+  private set newest(entry: number) {
+    this.memory.view.setUint32(this.control + CONTROL.newest, entry, true);
+  }
+
+  private get oldest(): number {
+    return this.memory.view.getUint32(this.control + CONTROL.oldest, true);
+  }
+
+  private set oldest(entry: number) {
+    this.memory.view.setUint32(this.control + CONTROL.oldest, entry, true);
   }
 
   override lookup(key: number, cpu: number): number {

@@ -222,7 +222,7 @@ export type MapLayout =
   /**
    * Chains of entries: the next entry's offset or 0, the hash, then at `keyOffset` and `valueOffset` what they say.
    * `heads` is an array of `mask + 1` offsets of first entries, by the hash. Lookups write 1 at `touched` of an entry,
-   * unless that is 0.
+   * unless that is 0, which it is of all but LRU maps, whose links lie in the two words before that.
    */
   | {
       readonly kind: 'hash';
@@ -235,6 +235,10 @@ export type MapLayout =
       readonly cpuStride: number;
       readonly plain: boolean;
       readonly touched: number;
+      /** Where {@link CONTROL} lies, how many entries there may be, and the bytes of all values of one. */
+      readonly control: number;
+      readonly maxEntries: number;
+      readonly values: number;
     }
   /**
    * A trie of nodes; see {@link LpmTrieMap}. `root` is the word with the first node, `bits` those of a key. `index` has
