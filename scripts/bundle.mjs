@@ -1,19 +1,28 @@
 // The command as one file: a tenth of the modules' loading time, and code that V8 can keep compiled (bin/skep.mjs).
-import { readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { root } from './prepare.mjs';
 
+/** Modules of Node that take a while to load and that many runs never ask: loaded when the first of their names is. */
+const LOADED_LATER = /\brequire\("(node:(?:child_process|crypto|net|readline|worker_threads|zlib))"\)(?=[,;])/g;
+const LATER =
+  '"use strict";const later=name=>{let loaded;return new Proxy({},{get:(_,key)=>(loaded??=require(name))[key]})};\n';
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await bundle(join(root, 'packages/cli/src/main.ts'), join(root, 'packages/cli/dist/skep.cjs'));
+  const main = join(root, 'packages/cli/src/main.ts');
+  await bundle(main, join(root, 'packages/cli/dist/skep.cjs'));
+  // What compilers are started for again and again: a third of the code.
+  await bundle(main, join(root, 'packages/cli/dist/skep-build.cjs'), [onlyCommands(['build', 'link'])]);
 }
 
 /** A module of the packages with all that it needs of them, from sources; it runs only inside of the repository. */
-export async function bundle(entry, outfile) {
-  await build({
+export async function bundle(entry, outfile, plugins = []) {
+  const { outputFiles } = await build({
     entryPoints: [entry],
     outfile,
+    write: false,
     bundle: true,
     format: 'cjs',
     platform: 'node',
@@ -27,8 +36,22 @@ export async function bundle(entry, outfile) {
     keepNames: false,
     logLevel: 'warning',
     logOverride: { 'require-resolve-not-external': 'silent' },
-    plugins: [{ name: 'module-urls', setup: keepModuleUrls }],
+    plugins: [{ name: 'module-urls', setup: keepModuleUrls }, ...plugins],
   });
+  await mkdir(dirname(outfile), { recursive: true });
+  await writeFile(outfile, LATER + outputFiles[0].text.replaceAll(LOADED_LATER, 'later("$1")'));
+}
+
+/** Without the code of the other commands, which is never asked for. */
+function onlyCommands(names) {
+  const kept = names.map((name) => `./${name}.ts`);
+  const setup = (bundler) =>
+    bundler.onResolve({ filter: /^\.\/.*\.ts$/ }, ({ path, kind, importer }) =>
+      kind === 'dynamic-import' && /packages[\\/]cli[\\/]src/.test(importer) && !kept.includes(path)
+        ? { path, external: true }
+        : undefined,
+    );
+  return { name: 'only-commands', setup };
 }
 
 /** `import.meta.url` means the package that the code came from, so that its data and dependencies are found. */

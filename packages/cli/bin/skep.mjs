@@ -7,9 +7,18 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 
-const bundle = fileURLToPath(new URL('../dist/skep.cjs', import.meta.url));
-const { main } = existsSync(bundle) ? loadCached(bundle) : await import('../dist/main.js');
-process.exitCode = await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const bundle = bundleFor(argv[0]);
+const { main } = bundle !== undefined ? loadCached(bundle) : await import('../dist/main.js');
+process.exitCode = await main(argv);
+
+/** Compiling has one of its own, with nothing else in it (scripts/bundle.mjs); undefined where nothing is bundled. */
+function bundleFor(command) {
+  const names = command === 'build' || command === 'link' ? ['skep-build.cjs', 'skep.cjs'] : ['skep.cjs'];
+  return names
+    .map((name) => fileURLToPath(new URL(`../dist/${name}`, import.meta.url)))
+    .find((path) => existsSync(path));
+}
 
 function loadCached(path) {
   // The bundler writes nothing but ASCII.

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { bundledBtf, bundledBtfUrl } from '@skep/abi';
 import { Btf } from '@skep/object';
@@ -26,41 +25,39 @@ export { bundledBtf };
 let types: Btf | undefined;
 let bundled: Btf | undefined;
 
-/** The index over a kernel's hundred thousand names is kept between runs: making it takes longer than most compiles. */
+/**
+ * The index over a kernel's hundred thousand names is kept between runs: making it takes longer than most compiles. So is
+ * a copy of the types, which a file of sysfs hands out by pages of 4 KiB.
+ */
 function runningTypes(): Btf {
-  const bytes = readWhole(RUNNING);
-  const name = indexName(bytes.length);
-  if (name === undefined) return Btf.parse(bytes);
-  const index = readCached(name);
+  const name = cacheName(statSync(RUNNING).size);
+  if (name === undefined) return Btf.parse(readFileSync(RUNNING));
+  const bytes = readCached(`${name}.btf`) ?? copied(`${name}.btf`);
+  const index = readCached(`${name}.idx`);
   const known = index && Btf.parseIndexed(bytes, index);
   if (known) return known;
   const parsed = Btf.parse(bytes);
-  writeCached(name, () => parsed.index());
+  writeCached(`${name}.idx`, () => parsed.index());
   return parsed;
 }
 
-function indexName(size: number): string | undefined {
-  try {
-    const key = createHash('sha256').update(readFileSync(NOTES)).update(String(size)).digest('hex').slice(0, 16);
-    return `btf-${key}.idx`;
-  } catch {
-    return undefined;
-  }
+function copied(name: string): Uint8Array {
+  const bytes = new Uint8Array(readFileSync(RUNNING));
+  writeCached(name, () => bytes);
+  return bytes;
 }
 
-/** Files of sysfs say their size, and are read in one go without a copy. */
-function readWhole(path: string): Uint8Array {
-  const fd = openSync(path, 'r');
+/** By the running kernel's build id; undefined where it does not say. */
+function cacheName(size: number): string | undefined {
   try {
-    const bytes = new Uint8Array(fstatSync(fd).size);
-    let at = 0;
-    while (at < bytes.length) {
-      const count = readSync(fd, bytes, at, bytes.length - at, at);
-      if (count === 0) break;
-      at += count;
+    // FNV-1a over the notes, twice: loading node:crypto would take longer than all else here.
+    let [low, high] = [0x811c9dc5, 0xcbf29ce4];
+    for (const byte of Buffer.concat([readFileSync(NOTES), Buffer.from(String(size))])) {
+      low = Math.imul(low ^ byte, 0x01000193);
+      high = Math.imul(high ^ byte, 0x01000193) ^ (low >>> 15);
     }
-    return at === bytes.length ? bytes : new Uint8Array(readFileSync(path));
-  } finally {
-    closeSync(fd);
+    return `btf-${[low, high].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('')}`;
+  } catch {
+    return undefined;
   }
 }
