@@ -1,9 +1,11 @@
 // @ts-check
 /**
- * node conformance/bpftrace/run.mjs DIR [--home vm|kernel] [--needs pure,user,kernel,kprobe] [--filter REGEXP] [--failures] [--json FILE]
+ * node conformance/bpftrace/run.mjs DIR [--home vm|kernel] [--needs pure,user,kernel,kprobe] [--filter REGEXP] [--failures] [--known]
+ *
  *
  * Runs bpftrace's runtime tests, read from DIR (`tests` of its repository, test programs built), against `skep trace`: in this process
- * where a test only calls bpftrace, through a shell and bpftrace.mjs where it does more.
+ * where a test only calls bpftrace, through a shell and bpftrace.mjs where it does more. `--known` compares what fails with
+ * failures.json, in both directions; `--patience N` gives a slow machine N times the time.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { possibleCpus } from '@skep/kernel';
 import { machineTarget, virtualClock } from '@skep/tools';
 import { bpftrace } from './command.mjs';
+import { compareWithKnown, report } from './known.mjs';
 import { needs, readSuite } from './suite.mjs';
 
 const { values, positionals } = parseArgs({
@@ -23,6 +26,8 @@ const { values, positionals } = parseArgs({
     failures: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     json: { type: 'string' },
+    known: { type: 'boolean', default: false },
+    results: { type: 'boolean', default: false },
     executable: { type: 'string' },
     patience: { type: 'string', default: '1' },
   },
@@ -45,15 +50,15 @@ process.title = 'bpftrace';
 // Tests send it to everything of that name.
 process.on('SIGINT', () => {});
 
-/** @type {{ suite: string, name: string, needs: string, result: 'pass' | 'fail' | 'skip', why: string, output: string }[]} */
+/** @type {import('./known.mjs').Result[]} */
 const results = [];
 for (const test of readSuite('.')) {
-  const id = `${test.suite}/${test.name}`;
+  const { id } = test;
   const kind = needs(test);
   if (!wanted.includes(kind) || (filter && !filter.test(id))) continue;
   const skip = reasonToSkip(test);
   if (skip !== undefined) {
-    results.push({ suite: test.suite, name: test.name, needs: kind, result: 'skip', why: skip, output: '' });
+    take({ id, suite: test.suite, needs: kind, result: 'skip', why: skip, output: '' });
     continue;
   }
   const { code, output, plain, timedOut } = await perform(test);
@@ -69,9 +74,9 @@ for (const test of readSuite('.')) {
       `exit code ${code}`;
   const why = missed.length > 0 ? `not found: ${missed[0]?.text.split('\n')[0]}` : badExit || '';
   const lost = timedOut && missed.length > 0;
-  results.push({
+  take({
+    id,
     suite: test.suite,
-    name: test.name,
     needs: kind,
     result: why === '' ? 'pass' : 'fail',
     why: lost ? `time out; ${why}` : why,
@@ -83,8 +88,15 @@ for (const test of readSuite('.')) {
     );
 }
 
-report();
-process.exit(0);
+report(results, home);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`);
+process.exit(values.known ? compareWithKnown(results, home) : 0);
+
+/** @param {import('./known.mjs').Result} result */
+function take(result) {
+  results.push(result);
+  if (values.results) process.stdout.write(`@result ${JSON.stringify({ ...result, output: '' })}\n`);
+}
 
 /** @param {import('./suite.mjs').Test} test */
 function reasonToSkip(test) {
@@ -157,7 +169,7 @@ async function inProcess(test, argv, after) {
   let timer = setTimeout(expire, 60_000 * patience);
   const attached = () => {
     clearTimeout(timer);
-    timer = setTimeout(expire, Math.max(test.timeout, home === 'vm' ? 2 : 5) * Math.sqrt(patience) * 1000);
+    timer = setTimeout(expire, Math.max(test.timeout, home === 'vm' ? 2 : 5) * patience * 1000);
     after();
   };
   let code = 1;
@@ -294,18 +306,4 @@ function same(a, b) {
   const [x, y] = [/** @type {Record<string, unknown>} */ (a), /** @type {Record<string, unknown>} */ (b)];
   const names = Object.keys(x);
   return names.length === Object.keys(y).length && names.every((name) => same(x[name], y[name]));
-}
-
-function report() {
-  const suites = [...new Set(results.map((one) => one.suite))];
-  const count = (/** @type {string | undefined} */ suite, /** @type {string} */ result) =>
-    results.filter((one) => (suite === undefined || one.suite === suite) && one.result === result).length;
-  for (const suite of suites)
-    process.stdout.write(
-      `${suite.padEnd(16)} ${String(count(suite, 'pass')).padStart(4)} pass ${String(count(suite, 'fail')).padStart(4)} fail ${String(count(suite, 'skip')).padStart(4)} skip\n`,
-    );
-  process.stdout.write(
-    `${'all'.padEnd(16)} ${String(count(undefined, 'pass')).padStart(4)} pass ${String(count(undefined, 'fail')).padStart(4)} fail ${String(count(undefined, 'skip')).padStart(4)} skip (${home})\n`,
-  );
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 /**
  * @typedef {{ mode: 'text' | 'text_none' | 'regex' | 'regex_none' | 'file' | 'json', text: string }} Expect
- * @typedef {{ suite: string, name: string, run: string, prog: string, expects: Expect[], timeout: number, before: string[], after: string,
+ * @typedef {{ suite: string, name: string, id: string, run: string, prog: string, expects: Expect[], timeout: number, before: string[], after: string,
  *   setup: string, cleanup: string, env: Record<string, string>, arch: string[], requires: string[], features: string[], willFail: boolean,
  *   code: number, localize: number | undefined, pidns: boolean, minKernel: string, maxKernel: string }} Test
  */
@@ -19,6 +19,14 @@ export function readSuite(root) {
   for (const name of readdirSync(directory).sort()) {
     if (statSync(join(directory, name)).isDirectory()) continue;
     tests.push(...parseTests(name, readFileSync(join(directory, name), 'utf8')));
+  }
+  // Some names are given twice.
+  const seen = new Map();
+  for (const test of tests) {
+    const name = `${test.suite}/${test.name}`;
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    test.id = count === 1 ? name : `${name} (${count})`;
   }
   return tests;
 }
@@ -51,6 +59,7 @@ export function parseTests(suite, text) {
       test = {
         suite,
         name: value,
+        id: '',
         run: '',
         prog: '',
         expects: [],
@@ -141,6 +150,9 @@ function append(test, word, line) {
   }
 }
 
+/** Programs and libraries that every process of a machine uses. */
+const SHARED = /\b(u|ur|uprobe|uretprobe|usdt|U):("?\/bin\/|"?\/usr\/|libc\b)/;
+
 /** What a test asks of the machine. @param {Test} test @returns {'pure' | 'user' | 'kernel' | 'kprobe'} */
 export function needs(test) {
   const text = scriptOf(test);
@@ -159,10 +171,12 @@ export function needs(test) {
   if (
     pure &&
     !/\b(curtask|ppid|pcomm|leader_|task_struct|percpu_kaddr|kaddr|struct rq)\b/.test(text) &&
-    !/\s-(c|p|l|lv)\s|--cmd|--pid|--info|--aot|--list/.test(test.run.replace(/-e\s+'[^']*'/gs, ''))
+    !/\s-(c|p|l|lv)\s|--cmd|--pid|--info|--aot|--list/.test(test.run.replace(/-v?e\s+'[^']*'/gs, ''))
   )
     return 'pure';
-  return /\b(tracepoint|t|rawtracepoint|rt|profile|p|software|s|iter|it)(:|\*:)/.test(probesOnly(text))
+  return /\b(tracepoint|t|rawtracepoint|rt|profile|p|software|s|iter|it)(:|\*:)/.test(probesOnly(text)) ||
+    SHARED.test(probesOnly(text)) ||
+    /\b(percpu_)?kaddr\b/.test(text)
     ? 'kernel'
     : 'user';
 }
@@ -170,7 +184,7 @@ export function needs(test) {
 /** The text of the script. @param {Test} test */
 export function scriptOf(test) {
   if (test.prog !== '') return test.prog;
-  const found = [...test.run.matchAll(/-e\s+(?:'((?:[^']|'[^ ]*')*)'|"((?:[^"\\]|\\.)*)")/gs)].map(
+  const found = [...test.run.matchAll(/-v?e\s+(?:'((?:[^']|'[^ ]*')*)'|"((?:[^"\\]|\\.)*)")/gs)].map(
     (one) => one[1] ?? one[2] ?? '',
   );
   for (const one of test.run.matchAll(/runtime\/scripts\/\S+\.bt/g))

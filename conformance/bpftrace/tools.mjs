@@ -7,6 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { possibleCpus } from '@skep/kernel';
@@ -24,11 +25,24 @@ if (directory === undefined) {
 }
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
 const target = machineTarget(possibleCpus(), undefined);
-// Something to see: processes, files, sleeping.
-const work = spawn('/bin/sh', ['-c', 'while :; do cat /etc/hostname > /tmp/skep-work; sync; sleep 0.2; done'], {
-  stdio: 'ignore',
-  detached: true,
-});
+// Something to see: processes, files, sleeping, names of hosts, connections to a server of our own, signals, users.
+const server = createServer((socket) => socket.end('hello\n'));
+await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+const work = spawn(
+  '/bin/bash',
+  [
+    '-c',
+    `while :; do
+      cat /etc/hostname > /tmp/skep-work; stat /tmp/skep-work /nowhere; sync
+      getent hosts localhost
+      exec 3<>/dev/tcp/127.0.0.1/${port} && cat <&3; exec 3>&-
+      kill -0 $$; setpriv --reuid=65534 true; dd if=/dev/zero of=/tmp/skep-work bs=64k count=4 conv=fsync
+      sleep 0.2
+    done`,
+  ],
+  { stdio: 'ignore', detached: true },
+);
 let ran = 0;
 const names = readdirSync(directory).filter((one) => one.endsWith('.bt') && (filter === undefined || filter.test(one)));
 for (const name of names) {

@@ -204,6 +204,8 @@ export interface AttachOptions {
   readonly pid?: number;
   /** kprobe.multi, uprobe.multi: these functions in place of the section's pattern. */
   readonly functions?: readonly string[];
+  /** Replays: the hook whose recorded runs the program sees, in place of the section's. */
+  readonly hook?: string;
   /** Static probes: what `bpf_usdt_cookie` returns. */
   readonly cookie?: number | bigint;
 }

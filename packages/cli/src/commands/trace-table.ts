@@ -30,6 +30,7 @@ export const TRACE_COMMAND: Command = {
       summary: 'a script, or a piece of it; several are put together',
       many: true,
     },
+    { flags: '--record', value: 'file', summary: 'record everything that the script sees' },
     { flags: '--replay', value: 'file', summary: 'run in the virtual machine on this recording' },
     { flags: '-f, --format', value: 'format', summary: 'of the output', choices: ['text', 'json'], fallback: 'text' },
     { flags: '-o, --output', value: 'file', summary: 'write what the script prints to this file' },

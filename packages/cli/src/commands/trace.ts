@@ -28,6 +28,7 @@ export async function execute(call: Call): Promise<number> {
       trailing: call.trailing,
       home: options.text('home') as 'auto' | 'kernel' | 'vm',
       replay: options.text('replay'),
+      record: options.text('record'),
       json: options.text('format') === 'json',
       quiet: options.flag('quiet'),
       verbose: options.flag('verbose'),

@@ -96,7 +96,7 @@ export class Emitter {
     }
     this.block(unit.body, undefined);
     this.functions.push({
-      head: `SEC("${unit.context.section}") int ${unit.name}(void *ctx)`,
+      head: `SEC(${JSON.stringify(unit.context.section)}) int ${unit.name}(void *ctx)`,
       fn: main,
       callback: false,
     });
@@ -197,6 +197,14 @@ export class Emitter {
     this.places.set(name, local);
     this.fn.locals.push(local);
     return name;
+  }
+
+  /** The current process (upper half) and thread, as the tracing process numbers them. */
+  task(): string {
+    const own = this.checker.options.target.pidNamespace?.();
+    if (own === undefined) return 'bpf_get_current_pid_tgid()';
+    this.out.helpers.add('namespacedTask');
+    return `skep_namespaced_task(${own.device}ULL, ${own.inode}ULL)`;
   }
 
   /** The program's context. */

@@ -185,6 +185,11 @@ static __always_inline s64 skep_modulo(s64 a, s64 b) {
   }
   return -1;
 }`,
+  namespacedTask: `static __noinline u64 skep_namespaced_task(u64 device, u64 inode) {
+  u32 numbers[2] = {};
+  bpf_get_ns_current_pid_tgid(device, inode, (void *)numbers, sizeof(numbers));
+  return (u64)numbers[1] << 32 | numbers[0];
+}`,
   commOf: `extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym;
 extern void bpf_task_release(struct task_struct *p) __ksym;
 static __noinline int skep_comm_of(s32 pid, char *to) {

@@ -22,6 +22,8 @@ export interface TraceTarget {
   executable?(name: string): TraceExecutable | undefined;
   /** Binaries that a pattern means; with `*`, those that processes have mapped. */
   executables?(pattern: string): readonly string[];
+  /** The namespace in which the tracing process numbers processes, when it is not the first one. */
+  pidNamespace?(): { readonly device: bigint; readonly inode: bigint } | undefined;
   /** The id of a cgroup by its directory. */
   cgroupId?(path: string): bigint | undefined;
   /** Number of a user, a system call, a signal. */

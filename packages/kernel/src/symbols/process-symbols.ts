@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Executable } from '../executable.ts';
 import { readText } from '../sys/files.ts';
@@ -62,7 +62,9 @@ export class ProcessSymbols {
     const mapping = this.mappingOf(address);
     const file = mapping?.path.startsWith('/') ? fileSymbols(this.pid, mapping) : undefined;
     const at = mapping && file?.address(Number(address - mapping.start) + mapping.offset);
-    return at === undefined || !file || !mapping ? undefined : { file: file.path, address: at, module: mapping.path };
+    if (at === undefined || !mapping) return undefined;
+    const inside = `/proc/${this.pid}/root${mapping.path}`;
+    return { file: existsSync(inside) ? inside : mapping.path, address: at, module: mapping.path };
   }
 
   /** `[libc.so.6]`, for addresses without a name. */
@@ -113,7 +115,6 @@ function parseMaps(text: string): Mapping[] {
 }
 
 interface FileSymbols {
-  readonly path: string;
   readonly table: SymbolTable;
   /** Of an offset into the file, the address that symbols are given in. */
   address(offset: number): number | undefined;
@@ -144,7 +145,6 @@ function readFile(path: string): FileSymbols | undefined {
     const table = new SymbolTable(file.functionRanges());
     const { segments } = file;
     return {
-      path,
       table,
       address: (offset) => {
         const segment = segments.find((one) => offset >= one.offset && offset < one.offset + one.size);

@@ -23,6 +23,7 @@ import {
 } from '@skep/vm';
 import { mapOperationFailed, notInThisHome } from '../diagnostics.ts';
 import type {
+  AttachOptions,
   BatchOptions,
   Host,
   HostLink,
@@ -204,8 +205,9 @@ class VmHostProgram implements HostProgram {
     return this.program.spec;
   }
 
-  attach(): HostLink {
-    const attachment: Attachment = { program: this.program, hook: requireHook(this.spec) };
+  attach(options: AttachOptions = {}): HostLink {
+    const hook = options.hook === undefined ? requireHook(this.spec) : hookKey(options.hook);
+    const attachment: Attachment = { program: this.program, hook };
     this.attachments.add(attachment);
     return { via: `recording of ${hookKey(this.spec.section)}`, close: () => this.attachments.delete(attachment) };
   }

@@ -101,7 +101,7 @@ export const traceTool: Tool = {
 /** What `skep trace` takes for probes, and scripts have no use for. */
 export const PROBES_ONLY: readonly ToolOption[] = [
   ...traceTool.options,
-  ...COMMON.filter((one) => /^--(cgroup|filter|duration|record|cost|max-cpu)$/.test(one.flags)),
+  ...COMMON.filter((one) => /^--(cgroup|filter|duration|cost|max-cpu)$/.test(one.flags)),
 ];
 
 function compiledOf(given: Given): CompiledProbes {

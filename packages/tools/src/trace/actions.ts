@@ -96,7 +96,10 @@ export class Actions {
         return;
       }
       case 'time':
-        printer.text('time', strftime(fromBytes(action.format), BigInt(Date.now()) * 1_000_000n));
+        printer.text(
+          'time',
+          strftime(fromBytes(action.format), meanings.timeOfDay?.() ?? BigInt(Date.now()) * 1_000_000n),
+        );
         return;
       case 'join': {
         const { offsets } = layoutOf(action.record);

@@ -47,3 +47,11 @@ export function unexpectedOptions(
 export function badPattern(why: string): Diagnostic {
   return error('E8183', `Invalid --probe-filter regex: ${why}`, 'write a regular expression, such as sys_enter_open');
 }
+
+export function notRecordable(): Diagnostic {
+  return error(
+    'E8185',
+    'recordings are made in the kernel, and this script runs in the virtual machine',
+    'leave out --home vm, and run as root',
+  );
+}

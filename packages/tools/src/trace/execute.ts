@@ -19,6 +19,8 @@ export interface TraceCall {
   readonly trailing: readonly string[];
   readonly home: 'auto' | 'kernel' | 'vm';
   readonly replay?: string | undefined;
+  /** A file to record into. */
+  readonly record?: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -61,9 +63,10 @@ export interface TraceIo {
 /** Runs one call of the command and gives its exit code. */
 export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number> {
   const environment = io.environment ?? process.env;
-  const clock = io.clock ?? realClock();
   const pid = call.pid === undefined ? undefined : pidOf(call.pid);
-  const cpus = call.home === 'vm' ? 1 : possibleCpus();
+  const recording = call.replay === undefined ? undefined : await readRecording(call.replay);
+  const cpus = recording?.header.cpus ?? (call.home === 'vm' ? 1 : possibleCpus());
+  const clock = io.clock ?? realClock();
   const target =
     pid === undefined && !call.debugInfo?.length && io.target
       ? io.target
@@ -87,7 +90,8 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
     return await runTrace({
       source,
       home: call.home,
-      recording: call.replay === undefined ? undefined : await readRecording(call.replay),
+      recording,
+      record: call.record,
       positional,
       named,
       environment,

@@ -114,6 +114,7 @@ export function machineMeanings(options: {
       return users.get(uid);
     },
     cgroupPath,
+    timeOfDay: () => clock.wall(),
     wallClock(nanoseconds, which) {
       if (dummyClock || which === 3) return nanoseconds;
       return offset + nanoseconds;

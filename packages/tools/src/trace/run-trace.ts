@@ -7,14 +7,17 @@ import { compileTypes, type Host, kernel, Spec, vm } from 'skep';
 import { Actions } from './actions.ts';
 import { machineMeanings } from './meanings.ts';
 import { Printer } from './printer.ts';
+import { ScriptRecorder, type ScriptReplay, scriptReplay } from './recording.ts';
 import { runSession } from './session.ts';
 import { machineTarget } from './target.ts';
-import { type Clock, ProcessWorld, realClock } from './world.ts';
+import { type Clock, ProcessWorld, realClock, recordedClock } from './world.ts';
 
 export interface TraceRun {
   readonly source: SourceFile;
   readonly home: 'auto' | 'kernel' | 'vm';
   readonly recording?: Recording | undefined;
+  /** A file to record into while it runs in the kernel. */
+  readonly record?: string | undefined;
   readonly positional?: readonly string[];
   readonly named?: ReadonlyMap<string, string>;
   readonly environment?: { readonly [name: string]: string | undefined };
@@ -54,14 +57,26 @@ export interface HeldLike {
 
 /** Compiles a script, loads it into its home and runs it to its end. Gives the exit code. */
 export async function runTrace(run: TraceRun): Promise<number> {
-  const clock = run.clock ?? realClock();
+  const recorded = run.recording && recordedClock(run.recording.header);
+  const clock = recorded ?? run.clock ?? realClock();
   const cpus = run.home === 'vm' ? 1 : possibleCpus();
   const target = run.target ?? machineTarget(cpus, undefined);
-  const host = homeOf(run, target, clock);
+  const home = homeOf(run);
+  const compiled = compileScript(run, target, clock, home);
+  if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
+  const replay = run.recording && scriptReplay(run.recording, compiled);
+  const world = new ProcessWorld(clock, run.comm ?? 'skep');
+  const machine =
+    home === 'vm' ? vm({ cpus: target.cpus, btf: compileTypes, recording: replay?.recording }) : undefined;
+  if (machine) machine.machine.world = world;
+  const host = machine ?? kernel();
+  // Between runs of a recording the machine is that of the last one.
+  const before = (time?: bigint): void => {
+    if (machine) machine.machine.world = world;
+    if (time !== undefined) recorded?.set(time);
+  };
   try {
-    const compiled = compileScript(run, target, clock, host.kind);
-    if (compiled.warnings.length > 0 && run.warnings !== false) run.diagnose(compiled.warnings);
-    return await load(run, compiled, host, clock, target);
+    return await load(run, compiled, host, clock, target, replay, before);
   } finally {
     host.close();
   }
@@ -125,12 +140,9 @@ export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readon
   return { object: result.object };
 }
 
-function homeOf(run: TraceRun, target: TraceTarget, clock: Clock): Host {
-  const wanted = run.home === 'auto' ? (run.recording ? 'vm' : permitted().ok ? 'kernel' : 'vm') : run.home;
-  if (wanted === 'kernel') return kernel();
-  const host = vm({ cpus: target.cpus, btf: compileTypes, recording: run.recording });
-  if (!run.recording) host.machine.world = new ProcessWorld(clock, run.comm ?? 'skep');
-  return host;
+function homeOf(run: TraceRun): 'kernel' | 'vm' {
+  if (run.home !== 'auto') return run.home;
+  return !run.recording && permitted().ok ? 'kernel' : 'vm';
 }
 
 async function load(
@@ -139,10 +151,17 @@ async function load(
   host: Host,
   clock: Clock,
   target: TraceTarget,
+  replay: ScriptReplay | undefined,
+  before: (time?: bigint) => void,
 ): Promise<number> {
   const { object } = objectOf(compiled, target);
   let spec = new Spec(openObject(object, { name: run.source.name }));
-  if (spec.globals.includes('skep_started')) spec = spec.with({ skep_started: clock.now() });
+  const started = replay?.started ?? clock.now();
+  if (spec.globals.includes('skep_started')) spec = spec.with({ skep_started: started });
+  const recorder =
+    run.record === undefined
+      ? undefined
+      : new ScriptRecorder(run.record, spec, compiled, host, run.source.text, { started, wall: clock.wall() });
   const printer = new Printer({
     json: run.json ?? false,
     warnings: run.warnings ?? true,
@@ -150,10 +169,10 @@ async function load(
     say: run.err,
   });
   if (run.dryRun) return 0;
-  const loaded = spec.load(host);
+  const loaded = (recorder?.spec ?? spec).load(host);
   try {
     const mapOf = (name: string | undefined) => (name === undefined ? undefined : loaded.maps.get(name));
-    const meanings = machineMeanings({
+    const own = machineMeanings({
       config: compiled.config,
       clock,
       stacks: () => mapOf(compiled.stacks),
@@ -162,6 +181,8 @@ async function load(
       binaries: binariesOf(compiled),
       debugInfo: run.debugInfo ?? [],
     });
+    const meanings = recorder?.keep(own) ?? replay?.answer(own) ?? own;
+    recorder?.start(loaded, host);
     const actions = new Actions(compiled, loaded.maps, printer, meanings, run.helperErrors ?? false);
     const code = await runSession({
       compiled,
@@ -173,6 +194,9 @@ async function load(
       signal: run.signal,
       attachable: host.kind === 'kernel',
       pid: run.pid,
+      recorder,
+      replay,
+      before,
       ended: run.command?.ended,
       mode: run.mode,
       attached: (count) => {
@@ -183,6 +207,8 @@ async function load(
     });
     if (!printer.json) printer.raw('\n');
     if (compiled.config.print_maps_on_exit) actions.printMaps();
+    const recorded = recorder?.finish();
+    if (recorded) run.err(`recorded ${recorded.runs} runs, ${recorded.lost} lost\n`);
     return code;
   } finally {
     loaded.close();

@@ -2,6 +2,7 @@ import { type CompiledTrace, LOST, type ProbeKind, placesOf, RING, type TracePro
 import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram } from 'skep';
 import type { Actions } from './actions.ts';
 import type { Printer } from './printer.ts';
+import { hookOf, type ScriptReplay } from './recording.ts';
 import type { Clock } from './world.ts';
 
 export interface SessionOptions {
@@ -20,8 +21,10 @@ export interface SessionOptions {
   /** Resolves when there is a command and it ended. */
   readonly ended: Promise<unknown> | undefined;
   readonly mode?: 'test' | 'bench' | undefined;
+  readonly recorder?: { drain(): void } | undefined;
+  readonly replay?: ScriptReplay | undefined;
   /** Where the world must be told before a program runs by itself. */
-  readonly before?: (() => void) | undefined;
+  readonly before?: ((time?: bigint) => void) | undefined;
 }
 
 /** Runs a script that is loaded: `begin`, everything else until something ends it, `end`. Gives the exit code. */
@@ -51,6 +54,12 @@ class Session {
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop);
     options.attached(this.attach());
+    const { replay } = options;
+    if (replay?.same) {
+      // What the script did by itself is in the recording too.
+      await this.playAgain();
+      return options.actions.exitCode ?? 0;
+    }
     this.trigger('begin');
     if (options.mode === 'bench') this.measure();
     if (options.mode === 'test') this.test();
@@ -58,6 +67,8 @@ class Session {
     const waits = this.links.length > 0 || own || this.programs('self').length > 0;
     void options.ended?.then(stop);
     const reading = this.read();
+    // Runs that send nothing fill the recorder's ring all the same.
+    const recording = options.recorder && setInterval(() => options.recorder!.drain(), 20);
     // Iterators walk when they are read, once; a script of nothing else is over then.
     for (const link of this.links) link.read?.();
     if (
@@ -66,11 +77,12 @@ class Session {
       )
     )
       stop();
-    if (options.host.replay) await this.replay();
+    if (options.host.replay) await this.play();
     else if ((waits || options.ended) && !this.stop.signal.aborted) await Promise.all([this.intervals(), this.until()]);
     stop();
     for (const link of this.links) link.close();
     await reading;
+    clearInterval(recording);
     this.drain();
     this.trigger('end');
     signal.removeEventListener('abort', stop);
@@ -90,8 +102,9 @@ class Session {
   private attach(): number {
     const { compiled, loaded, attachable, pid } = this.options;
     const reversed = compiled.programs.filter((one) => NEWEST_FIRST.has(one.probe.kind));
+    const { replay } = this.options;
     for (const one of [...compiled.programs.filter((each) => !reversed.includes(each)), ...reversed.reverse()]) {
-      if (OWN.has(one.probe.kind)) continue;
+      if (OWN.has(one.probe.kind) && !replay?.same) continue;
       const program = loaded.programs.get(one.name)!;
       if (attachable || this.options.host.replay) this.links.push(this.attachOne(one, program, pid));
     }
@@ -101,6 +114,7 @@ class Session {
   private attachOne(one: TraceProgram, program: LoadedProgram, pid: number | undefined): HostLink {
     const { probe } = one;
     const more: AttachOptions = {
+      ...(this.options.replay?.same && { hook: hookOf(one.name) }),
       ...('functions' in probe && probe.functions && { functions: probe.functions }),
       ...(pid !== undefined &&
         (probe.kind === 'uprobe' ||
@@ -117,8 +131,8 @@ class Session {
     for (const one of this.programs(kind)) this.runOnce(one);
   }
 
-  private runOnce(one: TraceProgram): number {
-    this.options.before?.();
+  private runOnce(one: TraceProgram, time?: bigint): number {
+    this.options.before?.(time);
     const { retval } = this.options.loaded.programs.get(one.name)!.run({ context: CONTEXT });
     this.drain();
     return retval;
@@ -176,6 +190,7 @@ class Session {
     while (ring.drainRaw((view, offset, length) => actions.take(copy(view as DataView, offset, length)), 1024) > 0)
       if (actions.exitCode !== undefined) this.stop.abort();
     if (actions.exitCode !== undefined) this.stop.abort();
+    this.options.recorder?.drain();
   }
 
   /** Records as they come; in the virtual machine they are taken after each run. */
@@ -185,6 +200,7 @@ class Session {
     const { signal } = this.stop;
     const ring = loaded.records.get(RING)!;
     for await (const batch of ring.batches({ signal })) {
+      this.options.recorder?.drain();
       for (const one of batch) this.options.actions.take(one as unknown as Uint8Array);
       if (this.options.actions.exitCode !== undefined) this.stop.abort();
     }
@@ -234,12 +250,35 @@ class Session {
     });
   }
 
-  private async replay(): Promise<void> {
-    const replay = this.options.host.replay!();
+  /** Runs the script on what something else recorded; its intervals end by the clock of the recording. */
+  private async play(): Promise<void> {
+    const intervals = this.programs('interval').map((one) => ({
+      one,
+      every: one.probe.kind === 'interval' ? one.probe.every : 0n,
+      passed: 0n,
+    }));
+    const start = this.options.replay?.firstRun ?? 0n;
+    // Every mark is the end of the interval that is over first.
+    const mark = () => {
+      const next = intervals.reduce((a, b) => (b.passed + b.every < a.passed + a.every ? b : a));
+      next.passed += next.every;
+      if (!this.stop.signal.aborted) this.runOnce(next.one, start + next.passed);
+    };
+    const replay = this.options.host.replay!(intervals.length > 0 ? mark : undefined);
     for (;;) {
       const next = replay.next();
       this.drain();
       if (next.done || this.stop.signal.aborted) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Runs everything as it was recorded, to the last run: what came behind `exit()` was printed too. */
+  private async playAgain(): Promise<void> {
+    for (const replay = this.options.host.replay!(); ; ) {
+      const next = replay.next();
+      this.drain();
+      if (next.done) return;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

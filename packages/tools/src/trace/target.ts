@@ -63,6 +63,7 @@ export function machineTarget(
     },
     executables: (pattern) =>
       pattern.includes('/') && pid === undefined ? or(() => matchingFiles(pattern), []) : mappedBinaries(pattern, pid),
+    pidNamespace: once(() => or(ownPidNamespace, undefined)),
     cgroupId: (path) => or(() => statSync(path, { bigint: true }).ino, undefined),
     readFile: (path) => or(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined),
     listDirectory: (path) => or(() => readdirSync(path).sort(), undefined),
@@ -79,6 +80,15 @@ function rootOf(pid: number): string {
     return '';
   }
 }
+
+/** Undefined in the first one, in which the kernel itself counts. */
+function ownPidNamespace(): { device: bigint; inode: bigint } | undefined {
+  const { dev: device, ino: inode } = statSync('/proc/self/ns/pid', { bigint: true });
+  return inode === PROC_PID_INIT_INO ? undefined : { device, inode };
+}
+
+/** `include/linux/proc_ns.h` */
+const PROC_PID_INIT_INO = 0xeffffffcn;
 
 function loadedModules(): string[] {
   return readFileSync('/proc/modules', 'utf8')

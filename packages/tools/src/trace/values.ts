@@ -22,6 +22,8 @@ export interface Meanings {
   cgroupPath(id: bigint, filter: string): string;
   /** Nanoseconds since 1970 of a clock: 0 boot, 1 monotonic, 3 the time of day. */
   wallClock(nanoseconds: bigint, clock: number): bigint;
+  /** Nanoseconds since 1970, now; the system's clock when it is not given. */
+  timeOfDay?(): bigint;
   readonly config: TraceConfig;
 }
 

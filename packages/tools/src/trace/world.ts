@@ -66,6 +66,22 @@ export function virtualClock(): Clock {
   };
 }
 
+/** The clock of a recording: it stands where it is set, and does not wait. */
+export function recordedClock(header: {
+  readonly startMonotonic: bigint;
+  readonly startRealtime: bigint;
+}): Clock & { set(time: bigint): void } {
+  let now = header.startMonotonic;
+  return {
+    now: () => now,
+    wall: () => header.startRealtime + now - header.startMonotonic,
+    wait: () => Promise.resolve(),
+    set: (time) => {
+      now = time;
+    },
+  };
+}
+
 /** Nanoseconds since boot. */
 export function bootTime(): bigint {
   try {

@@ -152,8 +152,7 @@ export const PROBE: readonly FunctionSpec[] = [
       const { kind } = e.unit.probe;
       if (kind === 'uprobe') e.emit(`  *(u64 *)(${dest}) = ${register(e, 'ip')};`);
       else e.emit(`  *(u64 *)(${dest}) = bpf_get_func_ip(${e.context()});`);
-      if (kind === 'uprobe' || kind === 'uretprobe')
-        e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      if (kind === 'uprobe' || kind === 'uretprobe') e.emit(`  *(u64 *)(${dest} + 8) = ${e.task()} >> 32;`);
       return dest;
     },
   },
@@ -220,7 +219,7 @@ export const PROBE: readonly FunctionSpec[] = [
     check: (checker, call) => checker.rvalue(call.args[0]!) && special('usym'),
     emit(e, call, dest) {
       e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
-      e.emit(`  *(u64 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      e.emit(`  *(u64 *)(${dest} + 8) = ${e.task()} >> 32;`);
       return dest;
     },
   },
@@ -364,7 +363,15 @@ export const PROBE: readonly FunctionSpec[] = [
         return checker.report(notHere('socket_cookie()', kind, call.span));
       return UINT64;
     },
-    emit: (e, call) => e.keep(UINT64, `bpf_get_socket_cookie((void *)${e.value(call.args[0]!)})`),
+    emit(e, call) {
+      const socket = e.value(call.args[0]!);
+      if (e.unit.probe.kind !== 'rawtracepoint') return e.keep(UINT64, `bpf_get_socket_cookie((void *)${socket})`);
+      // Raw tracepoints may not ask for it; where nobody did before, it is 0.
+      e.out.vmlinux = true;
+      const cookie = e.keep(UINT64, '0');
+      e.read('kernel', `&${cookie}`, 8, `&((struct sock *)${socket})->__sk_common.skc_cookie`, call.span);
+      return cookie;
+    },
   },
   {
     names: ['skboutput'],
@@ -496,7 +503,7 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
       else e.out.stacks = true;
       const flags = name === 'ustack' ? '0x100' : '0';
       e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &${map}, ${flags});`);
-      e.emit(`  *(u32 *)(${dest} + 8) = bpf_get_current_pid_tgid() >> 32;`);
+      e.emit(`  *(u32 *)(${dest} + 8) = ${e.task()} >> 32;`);
       if (e.unit.measuresStacks) {
         const room = e.room(127 * 8);
         const size = e.scratchVariable(

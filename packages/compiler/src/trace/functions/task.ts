@@ -7,8 +7,8 @@ import type { Call, FunctionSpec } from './spec.ts';
 
 /** The current task, processor and time, and what acts on them. */
 export const TASK: readonly FunctionSpec[] = [
-  number('pid', UINT32, 'number of the process', () => '(u32)(bpf_get_current_pid_tgid() >> 32)', true),
-  number('tid', UINT32, 'number of the thread', () => '(u32)bpf_get_current_pid_tgid()', true),
+  taskNumber('pid', UINT32, 'number of the process', (task) => `(u32)(${task} >> 32)`),
+  taskNumber('tid', UINT32, 'number of the thread', (task) => `(u32)${task}`),
   number('uid', UINT64, 'user', () => '(u64)(u32)bpf_get_current_uid_gid()'),
   number('gid', UINT64, 'group', () => '(u64)(bpf_get_current_uid_gid() >> 32)'),
   number('cpu', UINT32, 'processor that runs the program', () => 'bpf_get_smp_processor_id()'),
@@ -219,27 +219,33 @@ export const TASK: readonly FunctionSpec[] = [
   },
 ];
 
-function number(
-  name: string,
-  type: TraceType,
-  summary: string,
-  c: (e: Emitter) => string,
-  namespaced = false,
-): FunctionSpec {
+function number(name: string, type: TraceType, summary: string, c: (e: Emitter) => string): FunctionSpec {
   return {
     names: [name, `__builtin_${name}`],
-    arity: [0, namespaced ? 1 : 0],
-    signature: namespaced ? `${name}([init|curr_ns])` : name,
+    arity: [0, 0],
+    signature: name,
+    summary,
+    check: () => type,
+    emit: (e) => e.keep(type, c(e)),
+  };
+}
+
+/** `c` takes process and thread out of both. */
+function taskNumber(name: string, type: TraceType, summary: string, c: (task: string) => string): FunctionSpec {
+  const modeOf = (call: Call) => (call.args[0]?.kind === 'name' ? call.args[0].name : '');
+  return {
+    names: [name, `__builtin_${name}`],
+    arity: [0, 1],
+    signature: `${name}([init|curr_ns])`,
     summary,
     check(checker, call) {
-      if (call.args[0]) {
-        const mode = call.args[0].kind === 'name' ? call.args[0].name : '';
-        if (mode !== 'init' && mode !== 'curr_ns')
-          return checker.report(badCall(`Invalid PID namespace mode: ${mode}`, call.span, 'write init or curr_ns'));
-      }
+      if (call.args[0] && modeOf(call) !== 'init' && modeOf(call) !== 'curr_ns')
+        return checker.report(
+          badCall(`Invalid PID namespace mode: ${modeOf(call)}`, call.span, 'write init or curr_ns'),
+        );
       return type;
     },
-    emit: (e) => e.keep(type, c(e)),
+    emit: (e, call) => e.keep(type, c(modeOf(call) === 'init' ? 'bpf_get_current_pid_tgid()' : e.task())),
   };
 }
 
