@@ -15,9 +15,11 @@ import {
   kernel as openKernel,
   openMap,
   openModuleBtf,
+  type PerfBuffer,
   type Program,
   pageSize,
   possibleCpus,
+  type RingBuffer,
   readIterator,
   registerStructOps,
   TraceLines,
@@ -495,22 +497,46 @@ class KernelHostMap implements HostMap {
     return new UserRing(this.map);
   }
   openRecords(): HostRecords {
-    // The class is of no matter here: both read alike. Ring buffers lose nothing, programs fail to reserve.
-    const ring =
-      this.spec.type === PERF_EVENT_ARRAY ? this.kernel.openPerfBuffer(this.map) : this.kernel.openRing(this.map);
-    return {
-      get lost() {
-        return 'lost' in ring ? ring.lost : 0;
-      },
-      get pending() {
-        return 'pending' in ring ? ring.pending : undefined;
-      },
-      drain: (take, max) => ring.drain(take, max),
-      ...('drainBatches' in ring ? { drainBatches: (take, max) => ring.drainBatches(take, max) } : {}),
-      batches: (options) => ring.batches(options),
-      close: () => ring.close(),
-    };
+    return this.spec.type === PERF_EVENT_ARRAY
+      ? perfRecords(this.kernel.openPerfBuffer(this.map))
+      : ringRecords(() => this.kernel.openRing(this.map));
   }
+}
+
+function perfRecords(buffer: PerfBuffer): HostRecords {
+  return {
+    get lost() {
+      return buffer.lost;
+    },
+    pending: undefined,
+    drain: (take, max) => buffer.drain(take, max),
+    batches: (options) => buffer.batches(options),
+    close: () => buffer.close(),
+  };
+}
+
+/** A ring holds what was sent until it is read, so that its pages are mapped no sooner: they are many, and cost much. */
+function ringRecords(open: () => RingBuffer): HostRecords {
+  let ring: RingBuffer | undefined;
+  let ended = false;
+  const opened = (): RingBuffer => {
+    if (ended) throw new Error('the ring is closed');
+    ring ??= open();
+    return ring;
+  };
+  return {
+    lost: 0, // programs fail to reserve
+    get pending() {
+      return opened().pending;
+    },
+    drain: (take, max) => opened().drain(take, max),
+    drainBatches: (take, max) => opened().drainBatches(take, max),
+    batches: (options) => opened().batches(options),
+    close() {
+      ended = true;
+      ring?.close();
+    },
+  };
 }
 
 /** A map that is there from an earlier load. Throws E8022 where it is of another shape. */

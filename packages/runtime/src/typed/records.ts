@@ -21,9 +21,8 @@ export class Records {
   readonly types: readonly RecordType[];
   private readonly host: HostRecords;
   private readonly counted: () => number;
-  private readonly decoders: readonly { readonly size: number; readonly padded: number; readonly decode: Decoder }[];
-
-  private readonly decodeBatch: BatchDecoder;
+  private readonly btf: Btf | undefined;
+  private made: Decoders | undefined;
 
   /** @param counted of the programs that count what they could not send */
   constructor(
@@ -37,13 +36,7 @@ export class Records {
     this.host = host;
     this.counted = counted;
     this.types = btf === undefined ? [] : types.map((type) => describe(btf, type));
-    this.decoders = this.types.map(({ size, type }) => ({
-      size,
-      // Perf buffers pad records to a multiple of 8 bytes less 4.
-      padded: Math.ceil((size + 4) / 8) * 8 - 4,
-      decode: decoderFor(btf!, type),
-    }));
-    this.decodeBatch = batchDecoderFor(btf!, this.types, (view, offset, length) => this.decode(view, offset, length));
+    this.btf = btf;
   }
 
   /** Records that were dropped for want of room: perf buffers always, ring buffers of a {@link Spec.countingLost}. */
@@ -58,7 +51,8 @@ export class Records {
 
   /** Calls `take` for every record that is there, at most `max`; gives their number. Does not wait. */
   drain(take: (record: Value) => void, max = 1024): number {
-    const { host, decodeBatch } = this;
+    const { host } = this;
+    const { decodeBatch } = this.decoders;
     if (host.drainBatches) return host.drainBatches((batch) => decodeBatch(batch, take), max);
     return host.drain((view, offset, length) => take(this.decode(view, offset, length)), max);
   }
@@ -82,7 +76,7 @@ export class Records {
     options: { readonly signal?: AbortSignal; readonly max?: number } = {},
   ): AsyncGenerator<Value[], void, undefined> {
     const { signal, max = 1024 } = options;
-    const { decodeBatch } = this;
+    const { decodeBatch } = this.decoders;
     const decode = (view: RecordView, offset: number, length: number) => this.decode(view, offset, length);
     yield* this.host.batches({ decode, decodeBatch, signal, max });
     for (;;) {
@@ -102,22 +96,41 @@ export class Records {
     this.host.close();
   }
 
+  /** Generated when the first record is read. */
+  private get decoders(): Decoders {
+    this.made ??= {
+      single: this.types.map(({ size, type }) => ({
+        size,
+        // Perf buffers pad records to a multiple of 8 bytes less 4.
+        padded: Math.ceil((size + 4) / 8) * 8 - 4,
+        decode: decoderFor(this.btf!, type),
+      })),
+      decodeBatch: batchDecoderFor(this.btf!, this.types, (view, at, length) => this.decode(view, at, length)),
+    };
+    return this.made;
+  }
+
   /** By its size where a ring has records of several types; bytes when none fits. */
   private decode(view: RecordView, offset: number, length: number): Value {
-    const { decoders } = this;
-    for (let i = 0; i < decoders.length; i++) {
-      const one = decoders[i]!;
-      if (length === one.size || length === one.padded || (decoders.length === 1 && length >= one.size))
+    const { single } = this.decoders;
+    for (let i = 0; i < single.length; i++) {
+      const one = single[i]!;
+      if (length === one.size || length === one.padded || (single.length === 1 && length >= one.size))
         return one.decode(view, offset);
     }
     const bytes = Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
-    const [only] = this.decoders;
-    if (this.decoders.length !== 1 || length === 0) return bytes;
+    const [only] = single;
+    if (single.length !== 1 || length === 0) return bytes;
     // Programs send less than the whole where the end is not used: what was not sent reads as zeros.
     const whole = new Uint8Array(only!.size);
     whole.set(bytes);
     return only!.decode(new DataView(whole.buffer), 0);
   }
+}
+
+interface Decoders {
+  readonly single: readonly { readonly size: number; readonly padded: number; readonly decode: Decoder }[];
+  readonly decodeBatch: BatchDecoder;
 }
 
 function describe(btf: Btf, type: BtfId): RecordType {
