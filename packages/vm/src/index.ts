@@ -34,6 +34,15 @@ export { type MachineObject, Objects } from './objects.ts';
 export type { VmProgram } from './program.ts';
 export { type Attachment, replay } from './replay.ts';
 export { type RunCodeOptions, type RunCodeResult, runCode } from './run-code.ts';
+export { type HidDeviceOptions, SimulatedHid } from './simulate/hid.ts';
+export { type QueuedPacket, SimulatedQdisc } from './simulate/qdisc.ts';
+export {
+  type Ran,
+  type SchedulerOptions,
+  type SchedulerReport,
+  SimulatedScheduler,
+  type TaskPlan,
+} from './simulate/scheduler.ts';
 export { type HookGiven, type TestRunOptions, type TestRunResult, testRun, xdpPacket } from './test-run.ts';
 export {
   RecordedWorld,

@@ -21,6 +21,9 @@ import type { SpecialField, VmMap } from './maps/map.ts';
 import { CELLS, Memory, SCRATCH } from './memory.ts';
 import { Objects } from './objects.ts';
 import { CALLBACK, faultError, isCallback, loadProgram, type VmProgram } from './program.ts';
+import type { SimulatedHid } from './simulate/hid.ts';
+import type { SimulatedQdisc } from './simulate/qdisc.ts';
+import type { SimulatedScheduler } from './simulate/scheduler.ts';
 import { SimulatedWorld, type World } from './world.ts';
 
 export interface MachineOptions {
@@ -72,6 +75,10 @@ export class Machine {
   packet: XdpPacket | undefined;
   /** The packet that a program over `__sk_buff` runs on. */
   skb: SkBuff | undefined;
+  /** What calls the programs of a scheduler, an input device, a queueing discipline. */
+  scheduler: SimulatedScheduler | undefined;
+  hid: SimulatedHid | undefined;
+  qdisc: SimulatedQdisc | undefined;
   /** The bytes that an sk_msg program runs on. */
   message: Message | undefined;
   /** The types of the kernel that the machine pretends to be. */

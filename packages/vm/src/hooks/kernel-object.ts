@@ -177,7 +177,7 @@ function readBits(machine: Machine, at: number, { bitOffset, bitSize }: BtfMembe
 }
 
 /** A member by name, also inside of anonymous ones, with its offset in bits. */
-function memberOf(btf: Btf, id: BtfId, name: string): { member: BtfMember; offset: number } | undefined {
+export function memberOf(btf: Btf, id: BtfId, name: string): { member: BtfMember; offset: number } | undefined {
   const type = btf.type(btf.resolve(id));
   if (type.kind !== 'struct' && type.kind !== 'union') return undefined;
   for (const member of type.members) {

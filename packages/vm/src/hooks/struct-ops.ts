@@ -26,7 +26,8 @@ export class StructOps {
   readonly struct: string;
   readonly programs: ReadonlyMap<string, VmProgram>;
   private readonly machine: Machine;
-  private readonly types: Btf;
+  /** Where its structures are described. */
+  readonly types: Btf;
 
   constructor(machine: Machine, options: StructOpsOptions) {
     this.machine = machine;
@@ -102,7 +103,8 @@ export class StructOps {
     if (
       typeof value === 'string' ||
       value instanceof Uint8Array ||
-      (target.kind !== 'struct' && target.kind !== 'union')
+      // Declared only, where the function's type is: defined elsewhere.
+      (target.kind !== 'struct' && target.kind !== 'union' && target.kind !== 'fwd')
     )
       throw new RangeError('only structures can be given by their members');
     return kernelObject(this.machine, types, target.name, value, placed);

@@ -1,6 +1,7 @@
 import type { Machine } from '../machine.ts';
 import { EBUSY, EDEADLK, EINVAL, type VmMap } from '../maps/map.ts';
 import type { VmProgram } from '../program.ts';
+import { SimulatedWorld } from '../world.ts';
 
 /**
  * `struct bpf_timer` and `struct bpf_wq` (kernel/bpf/helpers.c): timers and work items in the values of maps, driven by
@@ -24,7 +25,7 @@ export class Timers {
     if (this.timers.has(address)) return EBUSY;
     const place = this.placeOf(address, map);
     if (place === undefined) return EINVAL;
-    this.timers.set(address, { map, ...place, callback: undefined, due: undefined, order: 0 });
+    this.timers.set(address, { map, ...place, callback: undefined, due: undefined, order: 0, cpu: 0 });
     if (!this.heard.has(map)) {
       this.heard.add(map);
       const before = map.onFree;
@@ -48,6 +49,7 @@ export class Timers {
     if (timer?.callback === undefined || (flags & ~(ABSOLUTE | CPU_PIN)) !== 0) return EINVAL;
     timer.due = (flags & ABSOLUTE) !== 0 ? nanoseconds : this.machine.world.time(5) + nanoseconds;
     timer.order = this.started++;
+    timer.cpu = this.machine.world.cpu;
     return 0;
   }
 
@@ -90,6 +92,8 @@ export class Timers {
     const key = memory.allocate(timer.key.length);
     memory.bytes.set(timer.key, key);
     this.current = timer;
+    const { world } = this.machine;
+    if (world instanceof SimulatedWorld) world.cpu = timer.cpu;
     try {
       this.machine.runCallback(program, slot, kind, [timer.map.address, 0, key, 0, timer.value, 0]);
     } finally {
@@ -135,6 +139,8 @@ interface Timer {
   callback: { readonly program: VmProgram; readonly slot: number; readonly kind: number } | undefined;
   due: bigint | undefined;
   order: number;
+  /** Where it was started, and runs. */
+  cpu: number;
 }
 
 /** CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME; all of them are the one clock here. */

@@ -2,8 +2,11 @@ import { dynptrKfuncs } from '../helpers/dynptr.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { cpumaskKfuncs } from './cpumask.ts';
 import { graphKfuncs } from './graphs.ts';
+import { hidKfuncs } from './hid.ts';
 import { iteratorKfuncs } from './iterators.ts';
 import { miscKfuncs } from './misc.ts';
+import { qdiscKfuncs } from './qdisc.ts';
+import { schedulerKfuncs } from './scheduler.ts';
 import { stringKfuncs } from './strings.ts';
 import { taskKfuncs } from './tasks.ts';
 import { tcpKfuncs } from './tcp.ts';
@@ -20,6 +23,9 @@ export const kfuncs: readonly { readonly name: string; readonly run: Helper }[] 
   ...dynptrKfuncs,
   ...stringKfuncs,
   ...tcpKfuncs,
+  ...schedulerKfuncs,
+  ...hidKfuncs,
+  ...qdiscKfuncs,
   ...miscKfuncs,
 }).map(([name, run]) => ({ name, run }));
 
@@ -40,6 +46,7 @@ const KEYS = 'it has no key rings';
 const FILES = 'its files have no attributes';
 const XFRM = 'it has no IPsec';
 const CUBIC = 'the congestion control of the kernel is not here';
+const SCHEDULER = 'its scheduler has no cgroups and no run queues';
 const SELFTEST = 'it exists for tests of the kernel itself';
 
 /** Why others are refused, by name; of functions that are in neither table nothing is known. */
@@ -87,6 +94,8 @@ export const refusedKfuncs: Readonly<Record<string, string>> = {
   cubictcp_state: CUBIC,
   cubictcp_cwnd_event: CUBIC,
   cubictcp_acked: CUBIC,
+  scx_bpf_task_cgroup: SCHEDULER,
+  scx_bpf_cpu_rq: SCHEDULER,
   crash_kexec: 'nothing is there to crash',
   bpf_fentry_test1: SELFTEST,
   bpf_modify_return_test: SELFTEST,
