@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * node conformance/tutorial/run.mjs PATH [--guest 6.12] [--filter REGEXP] [--json FILE]
+ * node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3] [--filter REGEXP] [--json FILE]
  *
  * PATH is a clone of eunomia-bpf/bpf-developer-tutorial. Compiles the eBPF C of every lesson, loads each program alone into
- * this kernel, runs it once in the virtual machine and, with `--guest`, loads and attaches it there. Prints a table with
+ * this kernel, runs it once in the virtual machine and, with `--guest`, loads and attaches it in each of these. Prints a table with
  * reasons; ends with 1 when a file does not compile, with 2 when it was called wrongly.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,11 +20,12 @@ const { values, positionals } = parseArgs({
 const root = positionals[0] && join(positionals[0], 'src');
 if (root === undefined) {
   process.stderr.write(
-    'usage: node conformance/tutorial/run.mjs PATH [--guest 6.12] [--filter REGEXP] [--json FILE]\n',
+    'usage: node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3] [--filter REGEXP] [--json FILE]\n',
   );
   process.exit(2);
 }
 const filter = new RegExp(values.filter ?? '');
+const guests = values.guest?.split(',') ?? [];
 const work = mkdtempSync(join(tmpdir(), 'skep-tutorial-'));
 const made = await bundle();
 const skep = await import(made);
@@ -48,7 +49,7 @@ writeFileSync(list, JSON.stringify(jobs));
 const homes = [
   { column: 'vm', home: 'vm', guest: undefined },
   { column: release().split('.', 2).join('.'), home: 'kernel', guest: undefined },
-  ...(values.guest ? [{ column: values.guest, home: 'attach', guest: values.guest }] : []),
+  ...guests.map((guest) => ({ column: guest, home: 'attach', guest })),
 ];
 for (const { column, home, guest } of homes) {
   for (const { file, program, section, ...result } of await ask(made, list, home, guest)) {
@@ -91,7 +92,7 @@ function compile(/** @type {string} */ source, /** @type {string} */ object) {
 }
 
 function report() {
-  const [vm, here, there] = homes.map((one) => one.column);
+  const [vm, here] = homes.map((one) => one.column);
   const rows = [];
   const count = (
     /** @type {any[]} */ programs,
@@ -102,8 +103,12 @@ function report() {
   const columns = (/** @type {any[]} */ programs) => ({
     [`loads ${here}`]: count(programs, here, 'loads'),
     'runs vm': count(programs, vm, 'runs'),
-    ...(there && { [`loads ${there}`]: count(programs, there, 'loads') }),
-    ...(there && { [`attaches ${there}`]: count(programs, there, 'attaches') }),
+    ...Object.fromEntries(
+      guests.flatMap((guest) => [
+        [`loads ${guest}`, count(programs, guest, 'loads')],
+        [`attaches ${guest}`, count(programs, guest, 'attaches')],
+      ]),
+    ),
   });
   for (const { file, error, programs } of seen.values())
     rows.push({ file, compiles: error === undefined, ...(error === undefined && columns(programs)) });

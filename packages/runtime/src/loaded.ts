@@ -1,5 +1,12 @@
 import { SkepError } from '@skep/base';
-import { type Btf, type MapSpec, type ObjectSpec, type ProgramSpec, relocateCore } from '@skep/object';
+import {
+  type Btf,
+  type CoreRelocation,
+  type MapSpec,
+  type ObjectSpec,
+  type ProgramSpec,
+  relocateCore,
+} from '@skep/object';
 import { LOST_COUNTERS, ringsOf } from './count-lost.ts';
 import { noTypes, notInThisHome, unknownGlobal } from './diagnostics.ts';
 import type {
@@ -195,9 +202,9 @@ export function load(
   object: ObjectSpec,
   programs: readonly ProgramSpec[],
   host: Host,
-  options: PrepareOptions = {},
+  options: PrepareOptions & { readonly types?: Btf | undefined } = {},
 ): Loaded {
-  const relocated = programs.map((program) => relocate(program, object.btf, host));
+  const relocated = programs.map((program) => relocate(program, object.btf, host, options.types));
   const hostObject = host.prepare(object, options);
   try {
     const wanted = object.maps.filter((spec) => isWanted(spec, programs));
@@ -217,11 +224,25 @@ function isWanted(spec: MapSpec, programs: readonly ProgramSpec[]): boolean {
   return spec.structOps?.optional !== true || programs.some((one) => members.includes(one.name));
 }
 
-/** CO-RE: offsets and sizes become those of the kernel that the program will run in. */
-function relocate(program: ProgramSpec, local: Btf | undefined, host: Host): ProgramSpec {
+/**
+ * CO-RE: offsets and sizes become those of the kernel that the program will run in, or of the types given: what these have
+ * not, the registers of a call among it, is the kernel's.
+ */
+function relocate(program: ProgramSpec, local: Btf | undefined, host: Host, types: Btf | undefined): ProgramSpec {
   if (program.core.length === 0 || local === undefined) return program;
-  const target = host.targetBtf();
-  if (target === undefined)
-    throw new SkepError(noTypes(`${host.kind === 'kernel' ? 'this kernel' : 'the recording'} has no BTF`));
-  return { ...program, code: relocateCore(program.code, program.core, local, target).code };
+  const given = new Set(types ? program.core.filter((one) => types.find(rootOf(local, one)) !== undefined) : []);
+  const others = program.core.filter((one) => !given.has(one));
+  let { code } = program;
+  if (types && given.size > 0) ({ code } = relocateCore(code, [...given], local, types));
+  if (others.length > 0) {
+    const target = host.targetBtf();
+    if (target === undefined)
+      throw new SkepError(noTypes(`${host.kind === 'kernel' ? 'this kernel' : 'the recording'} has no BTF`));
+    ({ code } = relocateCore(code, others, local, target));
+  }
+  return { ...program, code };
+}
+
+function rootOf(local: Btf, { type }: CoreRelocation): string {
+  return local.name(local.resolve(type));
 }

@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import type { MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+import type { Btf, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
 import { countLost } from './count-lost.ts';
 import { noSuchProgram, unknownGlobal } from './diagnostics.ts';
 import type { Host, PrepareOptions } from './host.ts';
@@ -9,6 +9,8 @@ import { type Encodable, encode } from './typed/encode.ts';
 export interface LoadOptions extends PrepareOptions {
   /** Which programs; all that load by themselves when not given. */
   readonly programs?: readonly string[] | undefined;
+  /** What CO-RE fits programs to, in place of the host's types: those of a program whose functions are probed. */
+  readonly types?: Btf | undefined;
 }
 
 /**

@@ -78,6 +78,11 @@ export const CORE_COMMANDS: readonly Command[] = [
         choices: ['pre_routing', 'input', 'forward', 'output', 'post_routing'],
       },
       { flags: '--program', value: 'name', summary: 'load only this program', many: true },
+      {
+        flags: '--types',
+        value: 'file',
+        summary: 'fit programs (CO-RE) to the types of this file, of a program that is probed, not to the kernel',
+      },
       { flags: '--set', value: 'name=number', summary: 'first value of a global variable', many: true },
       { flags: '--check', summary: 'have the verifier of skep look at it first, and explain what it refuses' },
       output,
@@ -245,6 +250,11 @@ export const CORE_COMMANDS: readonly Command[] = [
         summary: "explain what a real kernel said (of bpftool, libbpf or skep); with the file in its author's names",
       },
       { flags: '--unprivileged', summary: 'as for users without CAP_BPF and CAP_PERFMON' },
+      {
+        flags: '--cpus',
+        value: 'count',
+        summary: 'processors that the machine may have (default: of this one for the running kernel, else 8192)',
+      },
       { flags: '--no-fixes', summary: 'do not look for changes that mend what is refused' },
       { flags: '--trace', summary: 'print what is known at each instruction, as the log of the kernel does' },
       { ...output, summary: 'table or json' },

@@ -21,7 +21,7 @@ import {
 } from 'skep';
 import type { Call, Io, Options } from '../command.ts';
 import { explained } from '../refusal.ts';
-import { globalsOf, holdsProbes, openArgument } from './shared.ts';
+import { globalsOf, holdsProbes, openArgument, readBtf } from './shared.ts';
 
 /** `skep run FILE [-- COMMAND]` */
 export async function execute(call: Call): Promise<number> {
@@ -89,6 +89,7 @@ export async function runProgram(
       count: options.number('count'),
       programs: options.list('program').length > 0 ? options.list('program') : undefined,
       globals: extras.globals ?? globalsOf(call),
+      types: options.text('types') === undefined ? undefined : readBtf(options.text('types')!),
       ...attachOptions(options),
       ...(extras.frequency !== undefined && { frequency: extras.frequency }),
       signal: io.signal,
@@ -159,13 +160,37 @@ function rowOf(record: Value): Row {
     : (record as Row);
 }
 
-/** What the maps hold at the end, for programs that count instead of sending events. */
+/** What maps and variables hold at the end, for programs that count instead of sending events. */
 function mapTexts(loaded: Loaded): string[] {
-  return [...loaded.maps.values()]
-    .filter((map) => map.spec.data === undefined && map.spec.keyType !== 0)
-    .map((map) => mapText(map))
-    .filter((text) => text !== '');
+  return [
+    ...[...loaded.maps.values()]
+      .filter(({ spec, name }) => spec.data === undefined && spec.keyType !== 0 && !isInternal(name))
+      .map((map) => mapText(map)),
+    globalsText(loaded),
+  ].filter((text) => text !== '');
 }
+
+/** Of loaders and compilers: how static probes are found, for one. */
+function isInternal(name: string): boolean {
+  return name.startsWith('__');
+}
+
+/** Variables that programs write, as far as there is something in them. */
+function globalsText(loaded: Loaded): string {
+  const written = new Set(
+    loaded.object.maps.filter(({ data }) => data === 'bss' || data === 'data').map(({ name }) => name),
+  );
+  const lines = loaded.object.globals.flatMap(({ name, map, type }) => {
+    if (type === 0 || !written.has(map) || isInternal(name)) return [];
+    const value = loaded.global(name);
+    const text = toJson(value);
+    return isZero(value) || text.length > LONGEST ? [] : [`  ${name}: ${text}\n`];
+  });
+  return lines.length === 0 ? '' : `\nvariables:\n${lines.join('')}`;
+}
+
+/** Characters of a variable that are shown; buffers are longer. */
+const LONGEST = 200;
 
 /** Entries that are shown of one map. */
 const MOST = 64;

@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
 import type { CapturedPacket, PacketCapture, RecordedTool } from '@skep/capture';
+import type { Btf } from '@skep/object';
 import { noPrograms } from '../diagnostics.ts';
 import type { AttachOptions, Host } from '../host.ts';
 import { Attached, type Loaded } from '../loaded.ts';
@@ -33,6 +34,8 @@ export interface RunOptions extends AttachOptions {
   /** Records. */
   readonly count?: number | undefined;
   readonly programs?: readonly string[] | undefined;
+  /** What CO-RE fits programs to, in place of the kernel's types: those of a program whose functions are probed. */
+  readonly types?: Btf | undefined;
   /** Milliseconds between calls of {@link RunObserver.tick}. */
   readonly interval?: number | undefined;
   /** First values of global variables, by name. */
@@ -132,6 +135,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const counts = configured.spec.globals.includes(LOST);
     const loaded = (recorder?.spec ?? (counts ? configured.spec : configured.spec.countingLost())).load(host, {
       programs: options.programs,
+      types: options.types,
     });
     cleanup.push(() => loaded.close());
     if (into) {
