@@ -210,6 +210,13 @@ export class Executable {
     ].filter((path) => path !== real);
   }
 
+  /** Of an address that holds code, the offset into the file. */
+  codeOffset(address: number): number | undefined {
+    return this.segments.some((one) => one.executable && address >= one.address && address < one.address + one.size)
+      ? this.offsetOf(address)
+      : undefined;
+  }
+
   /** Of an address, as symbols are given, the offset into the file. */
   offsetOf(address: number): number | undefined {
     const segment = this.segments.find((one) => address >= one.address && address < one.address + one.size);
@@ -281,6 +288,7 @@ export class Executable {
         offset: Number(table.readBigUInt64LE(at + 8)),
         address: Number(table.readBigUInt64LE(at + 16)),
         size: Number(table.readBigUInt64LE(at + 40)),
+        executable: (table.readUInt32LE(at + 4) & PF_X) !== 0,
       });
     }
     return segments;
@@ -393,6 +401,7 @@ interface Section {
 }
 
 export interface Segment {
+  readonly executable: boolean;
   readonly address: number;
   readonly offset: number;
   readonly size: number;
@@ -409,6 +418,7 @@ interface ElfSymbol {
 }
 
 const PT_LOAD = 1;
+const PF_X = 1;
 const SHT_NOBITS = 8;
 const SHF_COMPRESSED = 0x800;
 const ELFCOMPRESS_ZLIB = 1;

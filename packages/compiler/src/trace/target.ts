@@ -46,7 +46,7 @@ export interface TraceExecutable {
   readonly fixed: boolean;
   /** Device and inode, which a mapping of it has. */
   readonly inode: bigint;
-  /** Of an address, as symbols are given, the offset into the file. */
+  /** Of an address that holds code, as symbols are given, the offset into the file. */
   offsetOf?(address: bigint): bigint | undefined;
   /** Names of arguments, types, and lines of the source, where the binary was built with them. */
   debug?(): DebugInfo | undefined;

@@ -1,4 +1,5 @@
 import { AT, ENCODING, TAG } from './constants.ts';
+import { Cursor } from './cursor.ts';
 import type { Entry } from './unit.ts';
 
 /** A type of a program, as its debug information has it. What types point to is looked at when it is asked for. */
@@ -162,7 +163,12 @@ export class TypeReader {
   private member(entry: Entry): DebugMember {
     const type = this.of(entry);
     const location = entry.value(AT.dataMemberLocation);
-    const at = typeof location === 'number' || typeof location === 'bigint' ? Number(location) : 0;
+    const at =
+      location instanceof Uint8Array
+        ? offsetOf(location)
+        : typeof location === 'number' || typeof location === 'bigint'
+          ? Number(location)
+          : 0;
     const width = entry.number(AT.bitSize);
     const name = entry.text(AT.name);
     if (width === undefined) return { name, type, offset: at, bits: undefined };
@@ -176,6 +182,13 @@ export class TypeReader {
     return { name, type, offset, bits: { offset: first - offset * 8, width } };
   }
 }
+
+/** Version 2 writes a place in a struct as something to be done: add so much. */
+function offsetOf(expression: Uint8Array): number {
+  return expression[0] === DW_OP_plus_uconst ? new Cursor(expression, 1).uleb() : 0;
+}
+
+const DW_OP_plus_uconst = 0x23;
 
 function baseType(entry: Entry, size: number): DebugType {
   const name = entry.text(AT.name) ?? '';

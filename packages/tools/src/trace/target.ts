@@ -114,7 +114,7 @@ function openExecutable(name: string, root: string, debugInfo: readonly string[]
     fixed: file.fixed,
     inode,
     offsetOf(address) {
-      const offset = file.offsetOf(Number(address));
+      const offset = file.codeOffset(Number(address));
       return offset === undefined ? undefined : BigInt(offset);
     },
     debug() {
