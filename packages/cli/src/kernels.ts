@@ -1,6 +1,6 @@
 /** The kernels whose verifier skep knows, which of them is like the running one, and those that were asked themselves. */
 import { SkepError, utf8Text } from '@skep/base';
-import { kernelRelease } from '@skep/kernel';
+import { kernelRelease, possibleCpus } from '@skep/kernel';
 import { PROFILES } from '@skep/verifier';
 import { type KernelName, type MeasuredKernel, readBytes } from 'skep';
 import { badProfile } from './diagnostics.ts';
@@ -18,6 +18,11 @@ export function closestKernel(given?: string): { readonly kernel: KernelName; re
   const wanted = number(release);
   const kernel = KERNELS.filter((one) => number(one) <= wanted).at(-1) ?? KERNELS[0]!;
   return { kernel, release: /^\d+\.\d+(\.\d+)?/.exec(release)?.[0] ?? release };
+}
+
+/** Processors that this machine may have, where it runs the kernel that is meant. */
+export function cpusHere(): number | undefined {
+  return process.platform === 'linux' ? possibleCpus() : undefined;
 }
 
 /** What `skep probe-kernel` wrote. */

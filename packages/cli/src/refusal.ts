@@ -4,7 +4,7 @@ import { ProgramRefused } from '@skep/kernel';
 import { compileTypes, type ExplainedLog, explainKernelLogOf, renderFix } from 'skep';
 import type { Call, Io } from './command.ts';
 import { compileOptions, objectOfProbes } from './commands/shared.ts';
-import { closestKernel } from './kernels.ts';
+import { closestKernel, cpusHere } from './kernels.ts';
 
 /** Does the work; where the kernel refuses a program of the file that the command names, says why and gives exit code 3. */
 export async function explained(call: Call, work: () => Promise<number>): Promise<number> {
@@ -17,7 +17,15 @@ export async function explained(call: Call, work: () => Promise<number>): Promis
     try {
       const object = await objectOfProbes(call);
       const compile = compileOptions(call);
-      const options = { object, release, kernel, types: compileTypes(), compile, program: error.program };
+      const options = {
+        object,
+        release,
+        kernel,
+        types: compileTypes(),
+        cpus: cpusHere(),
+        compile,
+        program: error.program,
+      };
       story = explainKernelLogOf(call.args[0]!, error.log, options);
     } catch {
       // The kernel's own words are better than none.

@@ -15,7 +15,7 @@ import {
 } from 'skep';
 import type { Call } from '../command.ts';
 import { noSuchKernel, noSuchProgramHere, nothingToCheck } from '../diagnostics.ts';
-import { closestKernel, KERNELS, readProfile } from '../kernels.ts';
+import { closestKernel, cpusHere, KERNELS, readProfile } from '../kernels.ts';
 import { showStory } from '../refusal.ts';
 import { compileOptions, objectOfProbes, readBtf } from './shared.ts';
 
@@ -34,6 +34,7 @@ export async function execute(call: Call): Promise<number> {
     kernels,
     tables: profile,
     privileged: !call.options.flag('unprivileged'),
+    cpus: cpusOf(call, profile),
     types: typesOf(call),
     compile: compileOptions(call),
     programs,
@@ -69,6 +70,7 @@ export async function executeQuietly(call: Call): Promise<number> {
     object: await objectOfProbes(call),
     kernels: [kernel],
     types: typesOf(call),
+    cpus: cpusHere(),
     compile: compileOptions(call),
     programs,
   });
@@ -119,6 +121,14 @@ function kernelsOf(text: string | undefined): readonly KernelName[] {
 function profileOf(call: Call): MeasuredKernel | undefined {
   const text = call.options.text('kernel');
   return text?.endsWith('.json') ? readProfile(text) : undefined;
+}
+
+/** Processors that are named, or those of the kernel that is meant where it is known. */
+function cpusOf(call: Call, profile: MeasuredKernel | undefined): number | undefined {
+  const named = call.options.number('cpus');
+  if (named !== undefined) return named;
+  const kernel = call.options.text('kernel');
+  return kernel === undefined || kernel === 'running' ? cpusHere() : profile?.cpus;
 }
 
 /** Types of the kernel that programs are fitted to: a file's, the running kernel's, or the bundled ones. */

@@ -37,6 +37,8 @@ export interface CheckOptions {
   readonly tables?: MeasuredTables | undefined;
   /** False: as for users without CAP_BPF and CAP_PERFMON. */
   readonly privileged?: boolean | undefined;
+  /** Processors that the machine may have, which bounds the number of the one that a program runs on. */
+  readonly cpus?: number | undefined;
   /** Only these; all without. */
   readonly programs?: readonly string[];
   readonly compile?: CompileOptions;
@@ -82,22 +84,15 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
   if ('failure' in opened) return { programs: [], names: [], warnings: [], built: undefined, failure: opened.failure };
   const { built, object } = opened;
   const tree = built && new SourceTree({ name, text: built.text }, built.compiled.tree);
-  const { kernels, types, trace } = options;
+  const { kernels, types, trace, tables, privileged, cpus } = options;
+  const asked = { kernelBtf: types, tables, privileged, cpus };
   const programs = kernels.flatMap((kernel) =>
     verifyObject(
       object,
-      {
-        kernel,
-        kernelBtf: types,
-        tables: options.tables,
-        privileged: options.privileged,
-        ...(trace && { trace: (line, program) => trace(line, program.name) }),
-      },
+      { kernel, ...asked, ...(trace && { trace: (line, program) => trace(line, program.name) }) },
       options.programs,
     ).map((short): Checked => {
-      const verdict = short.accepted
-        ? short
-        : withPath(object, short, { kernel, kernelBtf: types, tables: options.tables, privileged: options.privileged });
+      const verdict = short.accepted ? short : withPath(object, short, { kernel, ...asked });
       const cost = costOf(verdict);
       if (verdict.accepted) return { kernel, verdict, explanation: undefined, diagnostic: undefined, fixes: [], cost };
       const naming: Naming = built && tree ? new SourceNaming(tree, verdict.program, built.compiled.variables) : {};
@@ -109,8 +104,9 @@ export function check(name: string, bytes: Uint8Array, options: CheckOptions): C
             kernel,
             kernels,
             types,
-            tables: options.tables,
-            privileged: options.privileged,
+            tables,
+            privileged,
+            cpus,
             time: options.fixTime,
           })
         : [];
@@ -139,7 +135,7 @@ function withCost(explanation: Explanation, cost: Cost): Explanation {
 export function openChecked(
   name: string,
   bytes: Uint8Array,
-  { compile: compiling = {}, kernels, types, fixes }: CheckOptions,
+  { compile: compiling = {}, kernels, types, fixes, cpus }: CheckOptions,
 ) {
   if (isElf(bytes)) return { object: openObject(bytes, { name }), built: undefined };
   const text = utf8Text(bytes);
@@ -147,7 +143,7 @@ export function openChecked(
   if (!compiled.ok) {
     const { diagnostics } = compiled;
     const found =
-      fixes === false ? [] : tryStackFixes({ name, text }, diagnostics, { compile: compiling, kernels, types });
+      fixes === false ? [] : tryStackFixes({ name, text }, diagnostics, { compile: compiling, kernels, types, cpus });
     if (found.length === 0) throw new SkepError(diagnostics);
     return { failure: { diagnostics, fixes: found, source: { name, text } } };
   }

@@ -74,6 +74,7 @@ export function explainKernelLog(
           kernel: options.kernel,
           kernels: [options.kernel],
           types: options.types,
+          cpus: options.cpus,
           time: options.fixTime,
         })
       : [];
@@ -101,14 +102,14 @@ function sameRefusal(
   object: ObjectSpec,
   log: KernelLog,
   wanted: string | undefined,
-  { kernel, types, tables }: LogOptions,
+  { kernel, types, tables, cpus }: LogOptions,
 ): ProgramVerdict | undefined {
   const known = wanted !== undefined && object.programs.some((one) => one.name === wanted);
-  const verdicts = verifyObject(object, { kernel, kernelBtf: types, tables }, known ? [wanted] : undefined);
+  const verdicts = verifyObject(object, { kernel, kernelBtf: types, tables, cpus }, known ? [wanted] : undefined);
   const refused = verdicts.filter((one) => !one.accepted && one.decided);
   const same =
     refused.find((one) => one.insn === log.insn && log.messages.includes(one.kernelMessage ?? '')) ??
     refused.find((one) => one.insn === log.insn) ??
     (known ? refused[0] : undefined);
-  return same && withPath(object, same, { kernel, kernelBtf: types, tables });
+  return same && withPath(object, same, { kernel, kernelBtf: types, tables, cpus });
 }

@@ -49,6 +49,7 @@ export interface TryOptions {
   readonly types: Btf;
   readonly tables?: MeasuredTables | undefined;
   readonly privileged?: boolean | undefined;
+  readonly cpus?: number | undefined;
   /** Fixes that are looked for. Default 2. */
   readonly most?: number;
   /** Milliseconds for all of them. Default 4000. */
@@ -102,6 +103,7 @@ export function tryStackFixes(
             kernel,
             kernelBtf: options.types,
             tables: options.tables,
+            cpus: options.cpus,
             budget: { time: VERDICT_TIME },
           }).every((one) => one.accepted),
         );
@@ -168,10 +170,10 @@ class Search {
   }
 
   private explain(built: Built, refused: ProgramVerdict) {
-    const { kernel, types, tables, privileged } = this.options;
+    const { kernel, types, tables, privileged, cpus } = this.options;
     const verdict = refused.path
       ? refused
-      : withPath(built.object, refused, { kernel, kernelBtf: types, tables, privileged });
+      : withPath(built.object, refused, { kernel, kernelBtf: types, tables, privileged, cpus });
     const tree = new SourceTree({ name: built.name, text: built.text }, built.compiled.tree);
     const naming = new SourceNaming(tree, verdict.program, built.compiled.variables);
     const explanation = explainProgram(verdict, kernel, naming);
@@ -207,8 +209,8 @@ class Search {
   private verdict(built: Built, kernel: Version): ProgramVerdict | undefined {
     try {
       const time = Math.max(VERDICT_TIME, (this.options.time ?? DEFAULT_TIME) / 4);
-      const { types, tables, privileged } = this.options;
-      const options = { kernel, kernelBtf: types, tables, privileged, budget: { time } };
+      const { types, tables, privileged, cpus } = this.options;
+      const options = { kernel, kernelBtf: types, tables, privileged, cpus, budget: { time } };
       return verifyObject(built.object, options, [this.program])[0];
     } catch {
       // Types that cannot be fitted: whoever asked has said so already.

@@ -1,7 +1,7 @@
 /** Asks the running kernel for its tables: which part of a context, which helpers and which results each type of program has. */
 import { HELPERS, PROG_TYPES } from '@skep/abi';
 import { cString } from '@skep/base';
-import { FEATURES, kernelRelease, type ProgramOptions, probeFeature, probeProgram } from '@skep/kernel';
+import { FEATURES, kernelRelease, type ProgramOptions, possibleCpus, probeFeature, probeProgram } from '@skep/kernel';
 import { assemble, encode } from '@skep/object';
 import { type MeasuredTables, PROGRAM_TABLES } from '@skep/verifier';
 
@@ -10,6 +10,8 @@ export interface MeasuredKernel extends MeasuredTables {
   readonly schema: 'skep.kernel/1';
   readonly release: string;
   readonly machine: string;
+  /** Processors that the machine may have. */
+  readonly cpus?: number;
   readonly features: Readonly<Record<string, boolean>>;
   /** How many programs were loaded for it, and in how many milliseconds. */
   readonly probes: { readonly loads: number; readonly ms: number };
@@ -45,6 +47,7 @@ export function probeKernel(only?: (type: number) => boolean): MeasuredKernel {
     schema: 'skep.kernel/1',
     release: kernelRelease(),
     machine: process.arch,
+    cpus: possibleCpus(),
     contexts,
     helpers,
     programs,

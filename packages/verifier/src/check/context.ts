@@ -27,7 +27,7 @@ export interface ContextAccess {
 export interface ContextTable {
   access(off: number, size: number): ContextAccess | undefined;
   /** Numbers of the helpers; undefined where it was not measured. */
-  readonly helpers: ReadonlySet<number> | undefined;
+  readonly helpers: Set<number> | undefined;
   /** The results that are allowed; undefined for any. */
   readonly result: readonly [number, number] | undefined;
   /** It was measured; otherwise the arguments of a kernel function decide. */
@@ -72,11 +72,16 @@ export function contextTable(
   if (table === undefined) {
     const isMeasured = measured?.programs.some((row) => row.type === type) ?? false;
     table = build(type, attach, isMeasured ? measured! : builtIn(kernel));
+    // The kernel that was measured was locked down.
+    if (!isMeasured && TRACING_TYPES.has(type)) table.helpers?.add(BPF_FUNC_probe_write_user);
     known.set(key, table);
   }
   return table;
 }
 
+/** Kprobe, tracepoint, perf event, raw tracepoints. */
+const TRACING_TYPES = new Set([2, 5, 7, 17, 24]);
+const BPF_FUNC_probe_write_user = 36;
 const TRACEPOINT = 5;
 const SYSCALL = 31;
 const XDP = 6;

@@ -59,6 +59,10 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     program.contextField(c, Number(f[1]), Number(f[2])),
   ),
   entry('E2114', /(?:cannot use helper|unknown func) (\w+)#\d+/, (c, f) => program.noHelper(c, f[1]!)),
+  entry('E2114', /^(LSM|struct ops) programs must have a GPL/, (_, f) => ({
+    message: `${f[1]} programs must be under a licence that is compatible with the GPL`,
+    help: 'char LICENSE[] SEC("license") = "GPL";',
+  })),
   entry('E2114', /GPL/, (c) =>
     program.helperHere(
       c,

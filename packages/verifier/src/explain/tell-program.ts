@@ -67,6 +67,14 @@ export function noHelper(c: Case, helper: string): Telling {
   const type = c.evidence.programType as ProgTypeName | undefined;
   const where = programTypes(helper);
   const since = HELPERS.find((one) => one.name === helper)?.since;
+  if (helper === 'bpf_probe_write_user' && where.includes(short(type)))
+    return {
+      message: `this kernel lets no program write into the memory of processes: ${helper}() is locked down`,
+      needed: 'a kernel that is not locked down: `none` in /sys/kernel/security/lockdown',
+      known: `${short(type)} programs have the helper, since Linux ${since}`,
+      help: 'boot without `lockdown=` (and without secure boot), or send what should be written to a process that does it itself',
+      subject: { callee: helper },
+    };
   return {
     message: `${short(type)} programs cannot call ${helper}()`,
     ...(where.length > 0 && {

@@ -74,16 +74,25 @@ export class Editing {
     return [`if (${condition})`, `${this.unit}${this.leave(fn)}`];
   }
 
-  /** How this function is left where it leaves early: as the author does it elsewhere, or by what lets things go on. */
+  /**
+   * How this function is left where something is not as it should be: as the author leaves it early elsewhere, with what
+   * turns away before what lets things go on, so that a change never lets through what was turned away; without any
+   * such, by what lets things go on.
+   */
   leave(fn: FunctionDecl): string {
     const type = strip(fn.type);
     if (type.kind === 'function' && strip(type.result).kind === 'void') return 'return;';
+    const early: string[] = [];
+    const all: string[] = [];
     for (const { it, fn: where, parent } of this.tree.nodes) {
       if (where !== fn || it.kind !== 'return' || it.value === undefined || !this.isWritten(it)) continue;
       const value = this.source(it.value);
-      if (parent?.it.kind === 'compound-stmt' && parent.parent === undefined) continue;
-      if (/^(-?\d+|-?[A-Z][A-Z0-9_]+)$/.test(value)) return `return ${value};`;
+      if (!/^(-?\d+|-?[A-Z][A-Z0-9_]+)$/.test(value)) continue;
+      all.push(value);
+      if (parent?.it.kind !== 'compound-stmt' || parent.parent !== undefined) early.push(value);
     }
+    const turnsAway = all.find((value) => TURNS_AWAY.test(value)) ?? early[0];
+    if (turnsAway !== undefined) return `return ${turnsAway};`;
     const section = fn.attributes.section ?? '';
     if (section.startsWith('xdp')) return 'return XDP_PASS;';
     if (/^(cgroup|sk_lookup|sk_skb|sk_msg|sk_reuseport|sockops)/.test(section)) return 'return 1;';
@@ -139,5 +148,8 @@ export class Editing {
     return this.tree.nodes.find(({ it }) => it.kind === 'declare' && it.variables.includes(variable));
   }
 }
+
+/** What drops a packet, or is an errno: the program's own word for no. */
+const TURNS_AWAY = /^(XDP_(DROP|ABORTED)|TC_ACT_SHOT|TCX_DROP|SK_DROP|NF_DROP|LWT_DROP|BPF_DROP|-(\d+|E[A-Z]+))$/;
 
 const OPENERS = new Set(['if', 'for', 'while', 'do', 'label']);
