@@ -99,26 +99,27 @@ export interface HostWriter {
 export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 
 /** What can be read of a record; nothing of it is to be kept, the bytes are used again. */
-export type RecordView = Pick<DataView, Extract<keyof DataView, `get${string}`>>;
-
-/** Memory at every width, little endian; as {@link RecordView}. Where records are aligned, half as dear as a view's getters. */
-export interface RecordMemory {
-  readonly view: RecordView;
-  readonly i8: ArrayLike<number>;
-  readonly u8: ArrayLike<number>;
-  readonly i16: ArrayLike<number>;
-  readonly u16: ArrayLike<number>;
-  readonly i32: ArrayLike<number>;
-  readonly u32: ArrayLike<number>;
-  readonly i64: ArrayLike<bigint>;
-  readonly u64: ArrayLike<bigint>;
-  readonly f32: ArrayLike<number>;
-  readonly f64: ArrayLike<number>;
-}
+export type RecordView = Pick<DataView, Extract<keyof DataView, `get${string}`>> & {
+  /** Where it is cheaper than byte by byte. */
+  readonly copy?: (at: number, length: number) => Uint8Array;
+};
 
 /** Records where they lie, each at a multiple of eight bytes. */
 export interface RawBatch {
-  readonly memory: RecordMemory;
+  /** Little endian; `at` in bytes, a multiple of the width. Half as dear as a view's getters. */
+  readonly memory: {
+    readonly view: RecordView;
+    i8(at: number): number;
+    u8(at: number): number;
+    i16(at: number): number;
+    u16(at: number): number;
+    i32(at: number): number;
+    u32(at: number): number;
+    i64(at: number): bigint;
+    u64(at: number): bigint;
+    f32(at: number): number;
+    f64(at: number): number;
+  };
   /** Two numbers a record: where it begins in {@link memory}, and its length in bytes. */
   readonly places: ArrayLike<number>;
   /** Records. */
@@ -129,11 +130,25 @@ export interface RawBatch {
   readonly ended: boolean;
 }
 
+/** A ring of the kernel as generated decoders walk through it, header by header; see RingWalk of @skep/kernel. */
+export interface RingWalk {
+  readonly raw: unknown;
+  readonly start: number;
+  readonly waiting: number;
+  readonly mask: number;
+  readonly max: number;
+  readonly ended: boolean;
+  bytes: number;
+  taken: number;
+}
+
 export interface HostRecords {
   /** Hands over every record that is there, oldest first, at most `max`; gives their number. */
   drain(take: (view: RecordView, offset: number, length: number) => void, max: number): number;
   /** The same, many in one call, where records lie in one memory. */
   drainBatches?(take: (batch: RawBatch) => void, max: number): number;
+  /** The same, by a decoder that walks through the ring itself. */
+  walk?<T>(decode: (walk: RingWalk, take: (record: T) => void) => void, take: (record: T) => void, max: number): number;
   /** Decoded records as they come, many at a time, until the signal is given. One reader. */
   batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined>;
   /** Bytes that wait to be read, of ring buffers in the kernel. */
@@ -145,8 +160,8 @@ export interface HostRecords {
 
 export interface BatchOptions<T> {
   readonly decode: (view: RecordView, offset: number, length: number) => T;
-  /** What hosts with {@link HostRecords.drainBatches} use instead. */
-  readonly decodeBatch?: (batch: RawBatch, take: (record: T) => void) => void;
+  /** What hosts with {@link HostRecords.walk} use instead. */
+  readonly decodeBatch?: (walk: RingWalk, take: (record: T) => void) => void;
   readonly signal?: AbortSignal | undefined;
   readonly max?: number;
 }
@@ -198,6 +213,9 @@ export interface AttachOptions {
   readonly socket?: number;
   /** XDP: which of the driver's ways; the kernel chooses when not given. */
   readonly mode?: 'native' | 'generic' | 'offload';
+  /** perf events: which, a clock when not given; each `period` of it is a run, when no frequency is given. */
+  readonly event?: string;
+  readonly period?: number;
   /** perf events: samples per second. */
   readonly frequency?: number;
   /** perf events, uprobes, static probes: one process instead of all. */

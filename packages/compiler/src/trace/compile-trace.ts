@@ -37,6 +37,8 @@ export interface TraceOptions {
   readonly only?: RegExp | undefined;
   /** The kernel attaches one program to many functions at once: wildcards become one program. */
   readonly multi?: { readonly kprobe: boolean; readonly uprobe: boolean } | undefined;
+  /** Only what this process does counts, where the kernel cannot be told so when probes are set. */
+  readonly pid?: number | undefined;
   /** C that every program asks first: it does nothing where `condition` is not so. `header` stands in front of all. */
   readonly guard?: { readonly header: string; readonly condition: string };
 }
@@ -111,6 +113,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     options.bootOffset ?? 0n,
   );
   out.guard = options.guard;
+  out.pid = options.pid;
   for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
   const programs: TraceProgram[] = [];
   const texts: string[] = [];

@@ -89,6 +89,8 @@ export class Emitter {
   program(): string {
     const { unit } = this;
     const main = this.fn;
+    if (this.out.pid !== undefined && OF_ANY_PROCESS.has(unit.probe.kind))
+      this.emit(`if ((u32)(${this.task()} >> 32) != ${this.out.pid}) return 0;`);
     if (this.out.guard) this.emit(`if (!${this.out.guard.condition}) return 0;`);
     if (unit.predicate) {
       this.at(unit.predicate.span);
@@ -1422,6 +1424,16 @@ export function sameLayout(a: TraceType, b: TraceType): boolean {
       return sizeOf(a) === sizeOf(b);
   }
 }
+
+/** Probes that cannot be set for one process. */
+const OF_ANY_PROCESS: ReadonlySet<string> = new Set([
+  'kprobe',
+  'kretprobe',
+  'fentry',
+  'fexit',
+  'tracepoint',
+  'rawtracepoint',
+]);
 
 /** Probes whose program says something by what it returns. */
 const RETURNS: ReadonlySet<string> = new Set(['test']);

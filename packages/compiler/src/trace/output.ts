@@ -27,6 +27,8 @@ export class Output {
   readonly clockMap: string | undefined;
   /** What programs ask before they do anything. */
   guard: TraceOptions['guard'];
+  /** The only process that counts. */
+  pid: number | undefined;
   /** `import "x.bpf.c"`. */
   readonly imports: string[] = [];
   private readonly texts: string[] = [];

@@ -230,6 +230,8 @@ export function expandProbe(text: string, span: Span, target: TraceTarget, how: 
     case 'rawtracepoint': {
       need(1, 'rawtracepoint:NAME');
       const wanted = rest.length > 1 ? rest.at(-1)! : rest[0]!;
+      const modules = ['vmlinux', ...(target.kernelModules?.() ?? [])];
+      if (rest.length > 1 && filter(rest[0]!, modules).length === 0) throw new SkepError(noMatch(readable(text), span));
       const names = select(wanted, target.rawTracepoints?.() ?? [], text, span);
       return names.map((event) => ({ kind, event, name: `rawtracepoint:${event}` }));
     }

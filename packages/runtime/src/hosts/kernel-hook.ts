@@ -1,6 +1,6 @@
 import { MAP_TYPES } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import type { BpfMap, Hook } from '@skep/kernel';
+import { type BpfMap, type Hook, PERF_EVENTS, type PerfEventName } from '@skep/kernel';
 import type { ProgramSpec } from '@skep/object';
 import { notByItself, optionNeeded, unknownSection } from '../diagnostics.ts';
 import type { AttachOptions } from '../host.ts';
@@ -33,8 +33,8 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
     case 'BPF_PROG_TYPE_PERF_EVENT':
       return {
         kind: 'perf_event',
-        event: 'cpu-clock',
-        frequency: options.frequency ?? 99,
+        event: perfEvent(spec, options.event),
+        ...(options.period === undefined ? { frequency: options.frequency ?? 99 } : { period: options.period }),
         ...(options.pid !== undefined && { pid: options.pid }),
       };
     case 'BPF_PROG_TYPE_XDP':
@@ -93,6 +93,12 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
     default:
       throw new SkepError(notByItself(spec.name, spec.section));
   }
+}
+
+function perfEvent(spec: ProgramSpec, name: string | undefined): PerfEventName {
+  if (name === undefined) return 'cpu-clock';
+  if (name in PERF_EVENTS) return name as PerfEventName;
+  throw wrongTarget(spec, `perf_event, and one of ${Object.keys(PERF_EVENTS).join(', ')}`);
 }
 
 /** Everything that is a breakpoint, in the kernel or in a program: the section's first word tells which. */

@@ -85,6 +85,7 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
   const held =
     call.command === undefined ? undefined : await HeldCommand.start(words(call.command), { stdout: 'inherit' });
   const file = call.output === undefined ? undefined : openSync(call.output, 'w');
+  const printed = gathered(file === undefined ? (text) => io.out(text) : (text) => writeSync(file, text));
   try {
     checkOptions(source, call, positional, named, environment, clock, target);
     return await runTrace({
@@ -107,18 +108,41 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
       mode: call.mode,
       only: call.only === undefined ? undefined : patternOf(call.only),
       signal: io.signal,
-      out: file === undefined ? (text) => io.out(text) : (text) => writeSync(file, text),
-      err: (text) => io.err(text),
-      diagnose: (list) => io.diagnose(list),
+      out: printed.add,
+      err(text) {
+        printed.flush();
+        io.err(text);
+      },
+      diagnose(list) {
+        printed.flush();
+        io.diagnose(list);
+      },
       clock,
       target,
       ...(io.comm !== undefined && { comm: io.comm }),
       ...(io.attached && { attached: io.attached }),
     });
   } finally {
+    printed.flush();
     held?.kill();
     if (file !== undefined) closeSync(file);
   }
+}
+
+/** What is printed in one go is written at once: a system call for each line costs more than the line. */
+function gathered(write: (text: string) => void): { add(text: string): void; flush(): void } {
+  let waiting = '';
+  const flush = (): void => {
+    if (waiting === '') return;
+    const text = waiting;
+    waiting = '';
+    write(text);
+  };
+  const add = (text: string): void => {
+    if (waiting === '') queueMicrotask(flush);
+    waiting += text;
+  };
+  return { add, flush };
 }
 
 function scriptOf(call: TraceCall, io: TraceIo): { source: SourceFile | undefined; rest: readonly string[] } {

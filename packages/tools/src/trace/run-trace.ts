@@ -95,6 +95,7 @@ export function compileScript(
     | 'includes'
     | 'mode'
     | 'only'
+    | 'pid'
   >,
   target: TraceTarget,
   clock: Clock,
@@ -112,6 +113,7 @@ export function compileScript(
     bootOffset: clock.wall() - clock.now(),
     mode: run.mode,
     only: run.only,
+    pid: run.pid,
     ...(home === 'kernel' && { multi: MULTI }),
   });
 }

@@ -1,3 +1,4 @@
+import { SkepError } from '@skep/base';
 import { type CompiledTrace, LOST, type ProbeKind, placesOf, RING, type TraceProgram } from '@skep/compiler';
 import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram } from 'skep';
 import type { Actions } from './actions.ts';
@@ -100,15 +101,24 @@ class Session {
 
   /** Everything that something else runs. Gives how many probes there are. */
   private attach(): number {
-    const { compiled, loaded, attachable, pid } = this.options;
+    const { compiled, loaded, attachable, pid, printer } = this.options;
+    let absent = 0;
     const reversed = compiled.programs.filter((one) => NEWEST_FIRST.has(one.probe.kind));
     const { replay } = this.options;
     for (const one of [...compiled.programs.filter((each) => !reversed.includes(each)), ...reversed.reverse()]) {
       if (OWN.has(one.probe.kind) && !replay?.same) continue;
       const program = loaded.programs.get(one.name)!;
-      if (attachable || this.options.host.replay) this.links.push(this.attachOne(one, program, pid));
+      if (!attachable && !this.options.host.replay) continue;
+      try {
+        this.links.push(this.attachOne(one, program, pid));
+      } catch (error) {
+        const { missing_probes: missing } = compiled.config;
+        if (!(error instanceof SkepError) || missing === 'error') throw error;
+        absent += placesOf(one.probe);
+        if (missing === 'warn') printer.note(`WARNING: ${one.probe.name}: ${error.message} Skipping.`);
+      }
     }
-    return compiled.programs.reduce((sum, one) => sum + placesOf(one.probe), 0);
+    return compiled.programs.reduce((sum, one) => sum + placesOf(one.probe), 0) - absent;
   }
 
   private attachOne(one: TraceProgram, program: LoadedProgram, pid: number | undefined): HostLink {
@@ -116,12 +126,13 @@ class Session {
     const more: AttachOptions = {
       ...(this.options.replay?.same && { hook: hookOf(one.name) }),
       ...('functions' in probe && probe.functions && { functions: probe.functions }),
-      ...(pid !== undefined &&
-        (probe.kind === 'uprobe' ||
-          probe.kind === 'uretprobe' ||
-          probe.kind === 'usdt' ||
-          probe.kind === 'profile') && { pid }),
-      ...(probe.kind === 'profile' && { frequency: Math.max(1, Math.round(1e9 / Number(probe.every))) }),
+      ...(pid !== undefined && FOR_ONE_PROCESS.has(probe.kind) && { pid }),
+      // The clock counts nanoseconds.
+      ...(probe.kind === 'profile' && { event: 'cpu-clock', period: Number(probe.every) }),
+      ...((probe.kind === 'software' || probe.kind === 'hardware') && {
+        event: EVENT_NAMES[probe.event] ?? probe.event,
+        period: Number(probe.count),
+      }),
     };
     return program.attach(more);
   }
@@ -292,6 +303,24 @@ class Session {
 
 /** Of several probes at one place the kernel runs the newest first. */
 const NEWEST_FIRST: ReadonlySet<ProbeKind> = new Set(['kprobe', 'uprobe', 'uretprobe', 'usdt', 'fentry', 'fexit']);
+
+const FOR_ONE_PROCESS: ReadonlySet<ProbeKind> = new Set([
+  'uprobe',
+  'uretprobe',
+  'usdt',
+  'profile',
+  'software',
+  'hardware',
+]);
+
+/** What events are called besides. */
+const EVENT_NAMES: Readonly<Record<string, string>> = {
+  cpu: 'cpu-clock',
+  faults: 'page-faults',
+  cs: 'context-switches',
+  'cpu-cycles': 'cycles',
+  branches: 'branch-instructions',
+};
 
 /** Probes whose programs are run by this process. */
 const OWN: ReadonlySet<ProbeKind> = new Set(['begin', 'end', 'interval', 'self', 'test', 'bench']);
