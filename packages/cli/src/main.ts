@@ -1,6 +1,6 @@
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
 import { fromClang } from './clang-options.ts';
-import type { Call, Command } from './command.ts';
+import type { Call, Command, Io } from './command.ts';
 import { CORE_COMMANDS } from './commands/index.ts';
 import { processIo } from './io.ts';
 import { buildProgram, usageExit } from './program.ts';
@@ -15,15 +15,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   let call: { readonly command: Command; readonly call: Call } | undefined;
   try {
     const [name, ...rest] = own;
+    if (name === undefined || name === '--help' || name === '-h') {
+      io.out((await import('./overview.ts')).overview());
+      return EXIT.ok;
+    }
+    if (name === 'help') return await showHelp(rest, io);
     const core = CORE_COMMANDS.some((one) => one.name === name);
     const commands = core ? CORE_COMMANDS : (await import('./commands/all.ts')).COMMANDS;
     const program = buildProgram(commands, version, io, trailing, (command, made) => {
       call = { command, call: made };
     });
-    if (own.length === 0) {
-      program.outputHelp();
-      return EXIT.ok;
-    }
     const compiles = commands.find((one) => one.name === name)?.options.some((one) => one.flags === '--cpu') ?? false;
     await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
@@ -41,4 +42,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     );
     return EXIT.error;
   }
+}
+
+async function showHelp([topic]: readonly string[], io: Io): Promise<number> {
+  const { help } = await import('./overview.ts');
+  const text = help(topic, (await import('./commands/all.ts')).COMMANDS);
+  if (text === undefined) return main([topic!, '--help']);
+  io.out(text);
+  return EXIT.ok;
 }

@@ -2,6 +2,7 @@ import { EXIT, SkepError, suggest } from '@skep/base';
 import { Command as Commander, CommanderError, Option as CommanderOption } from 'commander';
 import { type Call, type Command, type Io, type Option, Options } from './command.ts';
 import { badNumber } from './diagnostics.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 
 /** The command line as commander parses it, made from the table; `chosen` gets the command and its call. */
 export function buildProgram(
@@ -19,13 +20,10 @@ export function buildProgram(
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', `\n${EXIT_CODES}`);
   for (const command of commands) addCommand(program, command, io, trailing, chosen);
   return program;
 }
-
-const EXIT_CODES =
-  '\nExit codes: 0 ok, 1 error, 2 usage, 3 refused by a verifier, 4 not permitted, 5 the kernel lacks a feature.';
 
 /** What commander found wrong, as ours: its texts are good, its exit codes are not the documented ones. */
 export function usageExit(error: unknown): number | undefined {
@@ -59,7 +57,7 @@ function addCommand(
   }
   for (const option of command.options) sub.addOption(commanderOption(option));
   const examples = command.examples.map((one) => `  ${one.line}\n      ${one.does}`).join('\n');
-  sub.addHelpText('after', EXIT_CODES);
+  sub.addHelpText('after', `\n${EXIT_CODES}`);
   sub.addHelpText('before', `Examples:\n${examples}\n`);
   sub.action((...given: unknown[]) => {
     const values = given.at(-2) as { readonly [name: string]: unknown };

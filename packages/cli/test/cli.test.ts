@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/commands/all.ts';
+import { GROUPS } from '../src/groups.ts';
 import { Cli } from './support/cli.ts';
 
 let cli: Cli;
@@ -36,7 +37,9 @@ describe('help and usage', () => {
     for (const args of [[], ['--help'], ['-h']]) {
       const { status, out, err } = cli.run(args);
       expect([status, err]).toEqual([0, '']);
-      for (const { name } of COMMANDS) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+      const words = new Set(out.split(/\s+/));
+      for (const { name } of COMMANDS) expect(words, name).toContain(name);
+      for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(130);
       expect(out).toContain('3 refused by a verifier');
     }
   });
@@ -48,6 +51,34 @@ describe('help and usage', () => {
     for (const { line } of command.examples) expect(out).toContain(line);
     for (const { flags } of command.options) expect(out).toContain(flags);
     expect(out).toContain('Exit codes: 0 ok');
+  });
+
+  it('has every command in one group, and says what is in it', () => {
+    const grouped = GROUPS.flatMap((one) => one.commands);
+    expect([...grouped].sort()).toEqual(COMMANDS.map((one) => one.name).sort());
+    for (const { name, commands } of GROUPS) {
+      const { status, out } = cli.run(['help', name]);
+      expect(status).toBe(0);
+      for (const one of commands) expect(out).toMatch(new RegExp(`^  ${one} +[A-Z]`, 'm'));
+    }
+    expect(cli.run(['help', 'build']).out).toBe(cli.run(['build', '--help']).out);
+    expect(cli.run(['help', 'netwrok'])).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('did you mean `network`?'),
+    });
+  });
+
+  it('completes in bash', () => {
+    const script = cli.run(['completion', 'bash']).out;
+    const complete = (...words: string[]) => {
+      const [current, before] = [words.at(-1), words.at(-2)];
+      const asked = `${script}\nCOMP_WORDS=(skep ${words.join(' ')}); COMP_CWORD=${words.length}; _skep skep "${current}" "${before ?? 'skep'}"; echo "\${COMPREPLY[@]}"`;
+      return spawnSync('bash', ['-c', asked], { encoding: 'utf8' }).stdout.trim();
+    };
+    expect(complete('tcpr')).toBe('tcpretrans tcprtt');
+    expect(complete('build', '--em')).toBe('--emit');
+    expect(complete('build', '--emit', 'a')).toBe('ast asm');
+    expect(cli.run(['completion', 'fish']).out).toContain("-l emit -r -a 'c ast ir asm obj'");
   });
 
   it('tells its version', () => {
