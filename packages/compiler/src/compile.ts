@@ -118,6 +118,7 @@ export function* compileInSteps(source: SourceFile, options: CompileOptions = {}
         origin: options.origin,
       }),
     );
+    for (const one of emitted.warnings) run.warn(one);
     return { module, emitted };
   });
   if (!result.ok) return result;
@@ -207,6 +208,10 @@ class Compilation {
     for (const one of [...found, ...findContextAccess(module)]) diagnostics.add(one);
     diagnostics.check();
     return module;
+  }
+
+  warn(warning: Diagnostic): void {
+    this.diagnostics.add(warning);
   }
 
   timed<T>(stage: keyof Timings, work: () => T): T {

@@ -36,6 +36,17 @@ describe('inline assembly', () => {
     ).toEqual(['r2 = 2', 'if r2 s> 0x1 goto pc+2', 'r0 = 0', 'exit', 'r0 = *(u32 *)(r1 +16)', 'exit']);
   });
 
+  it('hands the whole register over where an operand is cast to less: bpf_cmp_likely', () => {
+    expect(
+      code(`SEC("tc") int f(void *ctx) {
+        __u64 n = *(__u64 *)ctx;
+        asm volatile goto("if %[n] > 70000 goto %l[large]" :: [n]"r"((short)n) :: large);
+        return 1;
+      large:
+        return 2; }`).slice(0, 2),
+    ).toEqual(['r1 = *(u64 *)(r1 +0)', 'if r1 > 0x11170 goto pc+2']);
+  });
+
   it('moves operands in and results out', () => {
     const lines = code(`SEC("socket") int f(__u32 *ctx) {
       __u64 x = ctx[0], y;

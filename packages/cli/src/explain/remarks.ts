@@ -105,11 +105,6 @@ export const REMARKS: readonly Remark[] = [
     help: 'pass a pointer to a struct, or make the function __always_inline',
   },
   {
-    code: 'E1306',
-    title: 'the calls … take … bytes of stack, the kernel allows ……',
-    help: 'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',
-  },
-  {
     code: 'E1307',
     title: 'the registers of … cannot be allocated',
     help: 'split the function; please report this program',
@@ -125,7 +120,6 @@ export const REMARKS: readonly Remark[] = [
     title: 'the inline assembly has more operands than its clobbers leave registers for',
     help: 'eBPF has r0 to r9 for all of them',
   },
-  { code: 'E1311', title: 'the calls … are more than 8 deep', help: 'make some of these functions __always_inline' },
   {
     code: 'E1350',
     title: 'the size of … is not constant',

@@ -283,6 +283,27 @@ export const WARNING_STORIES: readonly Story[] = [
     kernel: 'variable ctx access var_off=(0x0; 0x1c) disallowed',
   },
   {
+    code: 'W1382',
+    title: 'a chain of calls takes more stack than the kernel allows',
+    means:
+      'The frames of all functions that are active at once are larger than 512 bytes (256 where tail calls are made).',
+    why: 'The verifier adds up the frames of each chain of calls, and refuses the program that makes it; the others of the object load. Since Linux 6.13 tracing programs have a stack for each function. `-Wno-call-stack` silences it.',
+    wrong:
+      'static __noinline int inner(void) { char name[300]; … }\nSEC("xdp") int f(struct xdp_md *ctx) { char line[300]; … inner(); … }',
+    right:
+      'struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, char[300]); } lines SEC(".maps");',
+    kernel: 'combined stack size of 2 calls is 640. Too large',
+  },
+  {
+    code: 'W1383',
+    title: 'calls are nested too deeply',
+    means: 'More than eight functions are active at once.',
+    why: 'The verifier follows eight frames, and refuses the program that needs more; the others of the object load. `-Wno-call-depth` silences it.',
+    wrong: 'static __noinline int f1(int x) { return f2(x) + 1; } // … to f9',
+    right: 'static __always_inline int f1(int x) { return f2(x) + 1; }',
+    kernel: 'the call stack of 9 frames is too deep !',
+  },
+  {
     code: 'W1450',
     title: 'a map has a member that loaders do not know',
     means: 'The struct in `SEC(".maps")` has a member that describes no property of a map.',

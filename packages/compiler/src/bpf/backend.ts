@@ -1,4 +1,4 @@
-import { Diagnostics } from '@skep/base';
+import { type Diagnostic, Diagnostics } from '@skep/base';
 import type { VariableRange } from '@skep/object';
 import type { Func, Module } from '../ir/ir.ts';
 import { forEachOperand } from '../ir/uses.ts';
@@ -29,6 +29,7 @@ export interface EmittedObject {
   readonly functions: readonly { readonly name: string; readonly insns: number; readonly stack: number }[];
   /** Empty unless the IR has notes of variables. */
   readonly variables: readonly VariableRange[];
+  readonly warnings: readonly Diagnostic[];
 }
 
 /**
@@ -36,12 +37,14 @@ export interface EmittedObject {
  * @throws SkepError E1300 … E1307
  */
 export function emitObject(module: Module, options: EmitOptions): EmittedObject {
-  const functions = emitFunctions(module, options.cpu);
+  const diagnostics = new Diagnostics();
+  const functions = emitFunctions(module, options.cpu, diagnostics);
   const object = buildObject(module, functions, options.fileName, options);
   return {
     object,
     functions: [...functions.values()].map(({ func, slots, stack }) => ({ name: func.name, insns: slots, stack })),
     variables: [...functions.values()].flatMap(({ ranges }) => ranges),
+    warnings: diagnostics.list,
   };
 }
 
@@ -50,10 +53,13 @@ export function emitAssembly(module: Module, options: EmitOptions): string {
   return listFunctions(module, emitFunctions(module, options.cpu), options.fileName);
 }
 
-/** The code of every function with a body. @throws SkepError */
-export function emitFunctions(module: Module, version: CpuVersion): Map<Func, EmittedFunction> {
+/** The code of every function with a body; warnings are left in `diagnostics`. @throws SkepError */
+export function emitFunctions(
+  module: Module,
+  version: CpuVersion,
+  diagnostics = new Diagnostics(),
+): Map<Func, EmittedFunction> {
   const cpu = cpuOf(version);
-  const diagnostics = new Diagnostics();
   const taken = addressTaken(module);
   const out = new Map<Func, EmittedFunction>();
   for (const func of module.functions) {
@@ -61,7 +67,6 @@ export function emitFunctions(module: Module, version: CpuVersion): Map<Func, Em
   }
   diagnostics.check();
   checkCallDepth(out, diagnostics);
-  diagnostics.check();
   return out;
 }
 

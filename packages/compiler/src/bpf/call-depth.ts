@@ -57,7 +57,7 @@ class Walk {
     }
     const [first] = chain;
     const limited = !PRIVATE_STACK.test(first!.section ?? '');
-    if (chain.length > MAX_FRAMES) this.report(() => callChainTooDeep(names(chain), first!.span));
+    if (chain.length > MAX_FRAMES) this.report(() => callChainTooDeep(first!.name, names(chain), first!.span));
     else if (depth > MAX_STACK && limited && chain.length > 1) this.tooLarge(chain, depth, MAX_STACK);
     else if (tails && above >= MAX_TAIL_CALL_STACK) this.tooLarge(chain, above, MAX_TAIL_CALL_STACK);
     else for (const callee of callees) this.visit([...chain, callee], depth, tails || tailCalls);
@@ -73,7 +73,7 @@ class Walk {
       const detail = largest.length > 0 ? `: ${largest.slice(0, 3).join(', ')}` : '';
       return { message: `${func.name} takes ${stack} bytes${detail}`, span: func.span };
     });
-    this.report(() => stackOfChainTooLarge(names(chain), depth, limit, chain[0]!.span, frames));
+    this.report(() => stackOfChainTooLarge(chain[0]!.name, names(chain), depth, limit, chain[0]!.span, frames));
   }
 
   private report(diagnostic: () => Parameters<Diagnostics['add']>[0]): void {

@@ -1,6 +1,6 @@
 import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
 
-/** What the back end refuses, E1300 to E1329. */
+/** What the back end refuses, E1300 to E1329, and what it says that the kernel will refuse. */
 export const frameTooLarge = (name: string, bytes: number, span: Span | undefined, notes: readonly DiagnosticNote[]) =>
   error(
     'E1300',
@@ -39,20 +39,29 @@ export const tooManyParameters = (name: string, count: number, span: Span | unde
     span,
     'pass a pointer to a struct, or make the function __always_inline',
   );
+/** Kernels differ in what they allow a chain of calls, and only the programs that make it are refused. */
 export const stackOfChainTooLarge = (
+  program: string,
   chain: string,
   bytes: number,
   limit: number,
   span: Span | undefined,
   notes: readonly DiagnosticNote[],
-) =>
-  error(
-    'E1306',
-    `the calls ${chain} take ${bytes} bytes of stack, the kernel allows ${limit}${limit < 512 ? ' where tail calls are made' : ' for all of them'}`,
-    span,
-    'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',
-    notes,
-  );
+): Diagnostic => ({
+  code: 'W1382',
+  severity: 'warning',
+  message: `the kernel will refuse ${program}: the calls ${chain} take ${bytes} bytes of stack, and ${limit} are allowed${limit < 512 ? ' where tail calls are made' : ' for all of them'}`,
+  span,
+  notes,
+  help: 'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',
+});
+export const callChainTooDeep = (program: string, chain: string, span: Span | undefined): Diagnostic => ({
+  code: 'W1383',
+  severity: 'warning',
+  message: `the kernel will refuse ${program}: the calls ${chain} are more than 8 deep`,
+  span,
+  help: 'make some of these functions __always_inline',
+});
 export const contextFieldChosen = (span: Span | undefined, taken: Span | undefined): Diagnostic => ({
   code: 'W1380',
   severity: 'warning',
@@ -69,8 +78,6 @@ export const contextFieldVaries = (span: Span | undefined): Diagnostic => ({
   span,
   help: 'name the fields, or let a loop over them be unrolled with `#pragma unroll`',
 });
-export const callChainTooDeep = (chain: string, span: Span | undefined) =>
-  error('E1311', `the calls ${chain} are more than 8 deep`, span, 'make some of these functions __always_inline');
 export const needsMoreRegisters = (name: string, span: Span | undefined) =>
   error(
     'E1307',

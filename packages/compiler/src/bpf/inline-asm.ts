@@ -1,4 +1,4 @@
-import type { Diagnostic, Diagnostics } from '@skep/base';
+import { type Diagnostic, type Diagnostics, SkepError } from '@skep/base';
 import { decode, type Insn, parseStatements, type Statement } from '@skep/object';
 import type { AsmInst, AsmOperand, Func, Global, Value } from '../ir/ir.ts';
 import { asmNeedsConstant, asmNeedsRegisters, badAsm } from './diagnostics.ts';
@@ -152,7 +152,9 @@ function assembleTemplate(
     if (typeof piece !== 'string') {
       if (piece.length % 8 !== 0)
         return complain('the data in an inline assembly are no whole instructions', undefined);
-      for (const insn of decode(piece)) statements.push({ kind: 'insn', insn, span: NOWHERE });
+      const insns = decoded(piece);
+      if (typeof insns === 'string') return complain(insns, undefined);
+      for (const insn of insns) statements.push({ kind: 'insn', insn, span: NOWHERE });
       continue;
     }
     const problems: Diagnostic[] = [];
@@ -178,6 +180,16 @@ function assembleTemplate(
     code.push({ insn, to });
   }
   return code;
+}
+
+/** The instructions, or what is wrong with them. */
+function decoded(bytes: Uint8Array): Insn[] | string {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (!(error instanceof SkepError)) throw error;
+    return error.diagnostics[0]!.message;
+  }
 }
 
 const NOWHERE = { file: { name: '<inline assembly>', text: '' }, start: 0, end: 0 };

@@ -7,6 +7,8 @@ type Level = 'on' | 'all' | 'extra' | 'asked';
 const WARNINGS: Readonly<Record<string, readonly [name: string, level: Level]>> = {
   W1380: ['context-access', 'on'],
   W1381: ['context-access', 'on'],
+  W1382: ['call-stack', 'on'],
+  W1383: ['call-depth', 'on'],
   W1201: ['unknown-attributes', 'on'],
   W1202: ['incompatible-pointer-types', 'on'],
   W1203: ['incompatible-pointer-types-discards-qualifiers', 'on'],

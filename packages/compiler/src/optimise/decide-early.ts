@@ -8,8 +8,9 @@ import { constantOf, evaluate } from './evaluate.ts';
 import { promoteAllocas } from './mem2reg.ts';
 
 /**
- * Where a branch depends on what memory holds, and the way to it has just stored that, this way gets a copy of the block
- * that asks: in the copy the answer is known. So a `goto` back to a test that will then succeed is no loop for verifiers.
+ * Where a branch can lead back to a place that stores what the branch depends on, the way from there gets a copy of the
+ * block that asks: in the copy the answer is known. So a `goto` back to where things are made such that the test will
+ * succeed is no loop for verifiers.
  */
 export function decideEarly(func: Func): boolean {
   const entry = func.blocks[0]!;
@@ -22,7 +23,7 @@ export function decideEarly(func: Func): boolean {
     if (load === undefined || load.volatile) continue;
     const ways = waysTo(func, block);
     if (ways.length < 2) continue;
-    const decided = ways.filter((way) => decides(block, load, way));
+    const decided = ways.filter((way) => decides(block, load, way) && reaches(block, way));
     // With all of them the original would not be there any more.
     if (decided.length === 0 || decided.length === ways.length) continue;
     leaveThroughMemory(func, [new Set([block])]);
@@ -46,6 +47,20 @@ const MAX_COPIED = 10;
 /** The blocks that only jump to this one, and one for each other way. */
 function waysTo(func: Func, block: Block): Block[] {
   return func.blocks.filter((one) => one !== block && targetsOf(one.term).some((target) => target.block === block));
+}
+
+function reaches(from: Block, to: Block): boolean {
+  const seen = new Set([from]);
+  const work = [from];
+  for (let block = work.pop(); block !== undefined; block = work.pop()) {
+    if (block === to) return true;
+    for (const target of targetsOf(block.term)) {
+      if (seen.has(target.block)) continue;
+      seen.add(target.block);
+      work.push(target.block);
+    }
+  }
+  return false;
 }
 
 /** Coming from `way`, which has stored what the load reads, the branch has only one way to go on. */

@@ -1,4 +1,4 @@
-import { SkepError } from '@skep/base';
+import { type Diagnostic, Diagnostics, SkepError } from '@skep/base';
 import { BtfBuilder, disassemble, type Insn } from '@skep/object';
 import { expect } from 'vitest';
 import { emitFunctions } from '../../src/bpf/backend.ts';
@@ -7,10 +7,10 @@ import { parseModule } from '../../src/ir/parse.ts';
 import { expandMemory } from '../../src/optimise/expand-memory.ts';
 
 /** The instructions of the last function of an IR text; `module "m"` is put in front. */
-export function insnsOf(ir: string, cpu: CpuVersion = 'v3'): Insn[] {
+export function insnsOf(ir: string, cpu: CpuVersion = 'v3', diagnostics?: Diagnostics): Insn[] {
   const module = parseModule({ name: 'test.ir', text: `module "m"\n${ir}` }, new BtfBuilder());
   for (const func of module.functions) expandMemory(func, (one) => expect.fail(one.message));
-  return emitFunctions(module, cpu).get(module.functions.at(-1)!)!.insns;
+  return emitFunctions(module, cpu, diagnostics).get(module.functions.at(-1)!)!.insns;
 }
 
 /** One instruction a line, jumps relative. */
@@ -18,15 +18,16 @@ export function code(ir: string, cpu: CpuVersion = 'v3'): string[] {
   return disassemble(insnsOf(ir, cpu)).split('\n');
 }
 
-/** The codes of the diagnostics that the back end refuses the text with. */
+/** What the back end refuses the text with, or warns of. */
 export function refusal(ir: string, cpu: CpuVersion = 'v3'): { codes: string[]; text: string } {
+  const warnings = new Diagnostics();
+  let found: readonly Diagnostic[] = warnings.list;
   try {
-    insnsOf(ir, cpu);
+    insnsOf(ir, cpu, warnings);
   } catch (error) {
     if (!(error instanceof SkepError)) throw error;
-    const { diagnostics } = error;
-    const text = diagnostics.map((one) => [one.message, ...(one.notes ?? []).map((note) => note.message)].join('\n'));
-    return { codes: diagnostics.map((one) => one.code), text: text.join('\n') };
+    found = error.diagnostics;
   }
-  return { codes: [], text: '' };
+  const text = found.map((one) => [one.message, ...(one.notes ?? []).map((note) => note.message)].join('\n'));
+  return { codes: found.map((one) => one.code), text: text.join('\n') };
 }

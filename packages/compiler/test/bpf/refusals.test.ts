@@ -47,7 +47,7 @@ b2:
     expect(code(ir, 'v4')[2]).toBe('gotol pc+33000');
   });
 
-  it('E1306: a chain of calls that takes more stack than there is', () => {
+  it('W1382: a chain of calls that takes more stack than there is', () => {
     const frame = (name: string, bytes: number, rest: string) => `func @${name}(%n: i64): i64 static {
 b0:
   %big_${name} = alloca ${bytes} align 8
@@ -67,8 +67,8 @@ b0:
   return %0
 }`;
     const { codes, text } = refusal(functions('xdp'));
-    expect(codes).toEqual(['E1306']);
-    expect(text).toContain('f → outer → inner take 544 bytes');
+    expect(codes).toEqual(['W1382']);
+    expect(text).toContain('refuse f: the calls f → outer → inner take 544 bytes');
     expect(text).toMatch(/inner takes 256 bytes: big_inner.* 256/);
     // Those have had a stack of their own since Linux 6.13.
     expect(refusal(functions('raw_tp')).codes).toEqual([]);

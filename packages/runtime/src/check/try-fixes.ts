@@ -69,8 +69,8 @@ export function tryFixes(built: Built, verdict: ProgramVerdict, options: TryOpti
   return search.found;
 }
 
-/** Codes of the compiler for programs that need more stack than any verifier gives. */
-const STACK_CODES: ReadonlySet<string> = new Set(['E1300', 'E1306']);
+/** The compiler's code for functions that need more stack than any verifier gives. */
+const TOO_LARGE = 'E1300';
 
 /** What makes a source compile, and its programs accepted, that the compiler refused for its stack. */
 export function tryStackFixes(
@@ -79,7 +79,7 @@ export function tryStackFixes(
   options: Omit<TryOptions, 'kernel'>,
 ): Fix[] {
   let before = [{ text: source.text, titles: [] as readonly string[] }];
-  if (!diagnostics.some((one) => STACK_CODES.has(one.code))) return [];
+  if (!diagnostics.some((one) => one.code === TOO_LARGE)) return [];
   const deadline = performance.now() + (options.time ?? DEFAULT_TIME);
   for (let depth = 0; depth < MOST_DEPTH; depth++) {
     const further: typeof before = [];
@@ -93,7 +93,7 @@ export function tryStackFixes(
         const changed = apply(text, edits);
         const compiled = compile({ name: source.name, text: changed }, options.compile);
         if (!compiled.ok) {
-          if (compiled.diagnostics.some((one) => STACK_CODES.has(one.code)))
+          if (compiled.diagnostics.some((one) => one.code === TOO_LARGE))
             further.push({ text: changed, titles: [...titles, title] });
           continue;
         }

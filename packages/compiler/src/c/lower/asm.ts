@@ -36,7 +36,9 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
     const changed = output || constraint.startsWith('+');
     if (!changed) {
       const tied = /^[0-9]+$/.test(constraint) ? operands[Number(constraint)] : undefined;
-      const input = take(place === 'immediate' ? immediate(fn, expr) : whole(fn, lowerValue(fn, expr)));
+      const input = take(
+        place === 'immediate' ? immediate(fn, expr) : whole(fn, unnarrowed(lowerValue(fn, expr), expr)),
+      );
       if (tied === undefined) operands.push({ name, place, input, result: undefined, early: false });
       else {
         operands[Number(constraint)] = { ...tied, input };
@@ -107,6 +109,15 @@ function isRegister(e: Expr): boolean {
 /** As it stands in a register: pointers as they are, integers zero-extended. */
 function whole(fn: FunctionState, value: Value): Value {
   return typeOf(value) === 'ptr' ? value : fn.b.resize(value, 'i64', false);
+}
+
+/**
+ * Operands that are cast to 8 or 16 bits are handed over as they were before: so clang does, and macros of the kernel
+ * (`bpf_cmp_likely`) say `(short)x` for the whole register of `x`.
+ */
+function unnarrowed(value: Value, e: Expr): Value {
+  if (e.kind !== 'cast' || value.kind !== 'cast' || value.op !== 'trunc') return value;
+  return value.type === 'i8' || value.type === 'i16' ? value.value : value;
 }
 
 function fromRegister(fn: FunctionState, value: Value, e: Expr): Value {
