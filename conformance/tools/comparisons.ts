@@ -76,7 +76,7 @@ function some(count: number, what: string): string[] {
 }
 
 const TCP = `node -e '
-const net = require("node:net");
+const net = require("net");
 const server = net.createServer({ allowHalfOpen: true }, (socket) => {
   socket.on("data", () => {});
   socket.on("end", () => { socket.end(Buffer.alloc(2048)); server.close(); });

@@ -53,7 +53,7 @@ export class Records {
   drain(take: (record: Value) => void, max = 1024): number {
     const { host } = this;
     const { decodeBatch } = this.decoders;
-    if (host.drainBatches) return host.drainBatches((batch) => decodeBatch(batch, take), max);
+    if (host.walk) return host.walk(decodeBatch, take, max);
     return host.drain((view, offset, length) => take(this.decode(view, offset, length)), max);
   }
 
@@ -118,7 +118,7 @@ export class Records {
       if (length === one.size || length === one.padded || (single.length === 1 && length >= one.size))
         return one.decode(view, offset);
     }
-    const bytes = Uint8Array.from({ length }, (_, i) => view.getUint8(offset + i));
+    const bytes = copy(view, offset, length);
     const [only] = single;
     if (single.length !== 1 || length === 0) return bytes;
     // Programs send less than the whole where the end is not used: what was not sent reads as zeros.
@@ -126,6 +126,18 @@ export class Records {
     whole.set(bytes);
     return only!.decode(new DataView(whole.buffer), 0);
   }
+}
+
+/** Whole memory at once where it is there as such; byte by byte costs more than what a program does to send it. */
+function copy(view: RecordView, offset: number, length: number): Uint8Array {
+  if (view.copy) return view.copy(offset, length);
+  if (view instanceof DataView)
+    return new Uint8Array(
+      view.buffer.slice(view.byteOffset + offset, view.byteOffset + offset + length) as ArrayBuffer,
+    );
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = view.getUint8(offset + i);
+  return bytes;
 }
 
 interface Decoders {

@@ -18,7 +18,8 @@ export const traceTool: Tool = {
     'A probe is a place, a filter in parentheses and a format with arguments, as bcc has them. Places are vfs_read, ' +
     'p::vfs_read or r::vfs_read (kernel: entry, return), c:open (libraries and programs), t:sched:sched_switch, ' +
     'u:FILE:PROBE; parameters may be named in C, p::vfs_read(struct file *file). What has braces is a script of the trace ' +
-    'language; so nothing is ever both. System calls are probed at their tracepoints.',
+    'language; so nothing is ever both. System calls are probed at their ' +
+    'tracepoints. As for scripts, -f json prints JSON lines, and -o names a file.',
   argument: {
     name: 'probe',
     summary: 'where, when and what: `c:open (arg2 == 0) "%s", arg1`',

@@ -54,7 +54,7 @@ function first(...problems: readonly (string | undefined)[]): string | undefined
 
 /** A client sends 10 KiB to a server on port 5555 of this machine, gets 2 KiB, and both close. */
 const TCP = `node -e '
-const net = require("node:net");
+const net = require("net");
 const server = net.createServer({ allowHalfOpen: true }, (socket) => {
   socket.on("data", () => {});
   socket.on("end", () => { socket.end(Buffer.alloc(2048)); server.close(); });
@@ -263,7 +263,7 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
     tool: 'tcpdrop',
     args: [],
     // Nobody listens there, and the answer to a segment that belongs to no connection is dropped after it is answered.
-    command: `node -e 'require("node:net").connect(5999, "127.0.0.1").on("error", () => {})'`,
+    command: `node -e 'require("net").connect(5999, "127.0.0.1").on("error", () => {})'`,
     wrong: (document) =>
       count(events(document), { dport: 5999, reason: 'NO_SOCKET' }) > 0
         ? undefined
@@ -496,7 +496,7 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
     command:
       'ip link add skep0 type veth peer name skep1 && ip link set skep0 up && ip link set skep1 up && ' +
       'ip addr add 192.0.2.9/24 dev skep0 && ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev skep0 && ' +
-      `node -e 'require("node:net").connect(9, "192.0.2.2").on("error", () => {}); setTimeout(() => process.exit(), 3500)'`,
+      `node -e 'require("net").connect(9, "192.0.2.2").on("error", () => {}); setTimeout(() => process.exit(), 3500)'`,
     wrong: (document) =>
       count(events(document), { raddr: '192.0.2.2', rport: 9, state: 'SYN_SENT' }) > 0
         ? undefined
@@ -510,7 +510,7 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
       'r::vfs_read (retval == 12345) "got %d", retval',
       't:sched:sched_process_exec "%s", args->filename',
       'r::sys_openat (retval < 0) "failed with %d", retval',
-      'do_unlinkat(int at, struct filename *name) (STRCMP("/tmp/skep-gone", name->name)) "gone: %s", name->name',
+      'vfs_unlink(void *who, struct inode *in, struct dentry *file) (STRCMP("skep-gone", file->d_name.name)) "gone: %s", file->d_name.name',
     ],
     command:
       'head -c 40000 /dev/zero > /tmp/skep-gone; dd if=/tmp/skep-gone of=/dev/null bs=12345 count=2 2> /dev/null; ' +
@@ -524,7 +524,8 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
         count(events(document), { func: 'sys_openat', comm: 'cat', message: 'failed with -2' }) > 0
           ? undefined
           : 'no failed open',
-        exactly(1, count(events(document), { message: 'gone: /tmp/skep-gone' }), 'removed files'),
+        // Of an overlay two are: its own, and the one below.
+        count(events(document), { func: 'vfs_unlink', message: 'gone: skep-gone' }) > 0 ? undefined : 'no removed file',
       ),
   },
   {
