@@ -672,16 +672,30 @@ export function packetLoad(
 /** A load outside of the machine's memory: of recorded kernel memory, or a fault. Copied to where it can be read. */
 export function outside(machine: Machine, low: number, high: number, off: number, size: number): number {
   const address = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low >>> 0)) + BigInt(off));
+  const recorded = address >= 0x1_0000_0000n ? machine.world.read(address, size, 'kernel') : undefined;
+  const { running } = machine;
   // Through a NULL pointer into an arena nothing is read, and no program is stopped.
-  const nothing = address < BigInt(NULL_END) && machine.running?.arena;
-  const bytes =
-    address >= 0x1_0000_0000n ? machine.world.read(address, size, 'kernel') : nothing ? new Uint8Array(8) : undefined;
+  const nothing = (running?.arena && address < BigInt(NULL_END)) || PROBING.has(running?.spec.hook?.programType ?? '');
+  const bytes = recorded ?? (nothing ? NOTHING : undefined);
   if (bytes === undefined) throw wild('a read', low, high, off);
   const { memory, scratch } = machine;
   memory.bytes.fill(0, scratch, scratch + 8);
   memory.bytes.set(bytes.subarray(0, size), scratch);
   return scratch;
 }
+
+/**
+ * Types of program with pointers of the kernel's types, through which the kernel reads with care (PROBE_MEM): where nothing
+ * is, they find zeroes. What its verifier refuses of them, a read through a pointer into a map that may be NULL, reads
+ * zeroes here, too.
+ */
+const PROBING: ReadonlySet<string> = new Set([
+  'BPF_PROG_TYPE_TRACING',
+  'BPF_PROG_TYPE_LSM',
+  'BPF_PROG_TYPE_STRUCT_OPS',
+  'BPF_PROG_TYPE_NETFILTER',
+]);
+const NOTHING = new Uint8Array(8);
 
 /** `may_goto`, and the two immediates of `addr_space_cast` (Linux, include/uapi/linux/bpf.h and kernel/bpf/verifier.c). */
 export const MAY_GOTO = 0xe5;

@@ -237,6 +237,13 @@ const COMMANDS: readonly DebugCommand[] = [
     run: ({ parts }, rest) => {
       if (parts.loaded.object.globals.some((one) => one.name === rest))
         return `${rest} = ${toJson(parts.loaded.global(rest))}`;
+      if (/^[A-Za-z_]\w*$/.test(rest) && !/^(r\d+|fp)$/.test(rest)) {
+        const globals = parts.loaded.object.globals.map((one) => one.name).join(', ') || 'none';
+        throw problem(
+          `there is no global variable \`${rest}\``,
+          `variables of functions are in registers and on the stack (\`regs\`, \`stack\`); global ones: ${globals}`,
+        );
+      }
       const value = numberOf(rest, parts);
       return `${rest} = 0x${value.toString(16)}: ${meaningText(parts.debugger.meaning(value), value)}`;
     },

@@ -1,7 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { UAPI_ENUMS } from '@skep/abi';
 import type { LineInfo, ProgramSpec } from '@skep/object';
-import type { Breakpoint, Frame, Instruction, Location, Meaning, Place, Register, WatchTarget } from '@skep/vm';
+import type {
+  Breakpoint,
+  Frame,
+  Instruction,
+  Location,
+  Meaning,
+  Place,
+  PlaceBreakpoint,
+  Register,
+  WatchTarget,
+} from '@skep/vm';
 
 /** Texts of the debugger: what stands where, in the words of gdb where it has any. */
 export function registerText({ name, value, meaning }: Register): string {
@@ -64,7 +74,15 @@ export function frameText(frame: Frame, index: number): string {
 export function breakpointText(one: Breakpoint): string {
   if (one.kind === 'watch') return `${one.number}  watch       ${watchText(one.what)}`;
   const places = one.places.map(({ program, slot }) => `${program.name}:*${slot}`).join(', ');
-  return `${one.number}  breakpoint  ${locationText(one.location)} (${places})`;
+  return `${one.number}  breakpoint  ${locationText(one.location)} (${places})${movedText(one)}`;
+}
+
+/** Lines without code (declarations, braces) are stopped at where the next one with code is. */
+function movedText({ location, places }: PlaceBreakpoint): string {
+  const [first] = places;
+  if (first === undefined || !('line' in location)) return '';
+  const { line } = first.program.lineInfo.findLast((one) => one.slot <= first.slot) ?? location;
+  return line === location.line ? '' : `: line ${location.line} has no code, line ${line} is next`;
 }
 
 export function watchText(what: WatchTarget): string {

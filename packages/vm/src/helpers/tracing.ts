@@ -2,9 +2,10 @@ import { utf8Bytes } from '@skep/base';
 import type { BtfKind } from '@skep/object';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
+import { E2BIG, EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
 import { StackTraceMap } from '../maps/stack-trace.ts';
 import { RECORDED } from '../memory.ts';
+import type { World } from '../world.ts';
 import { argument64, give, give64, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
 
@@ -25,19 +26,16 @@ export const tracingHelpers: Record<number, Helper> = {
   141: stack,
   // bpf_perf_event_read(map, flags), bpf_perf_event_read_value(map, flags, buffer, size)
   22: (machine, r) => {
-    const map = mapOf(machine, r, 1);
-    const found = machine.world.perfCounter?.(map.spec.name, indexOf(machine, r[4]!));
-    if (found) give64(r, found.counter);
-    else give(r, ENOENT);
+    const found = counter(machine, r);
+    if (typeof found === 'number') give(r, found);
+    else give64(r, found.counter);
   },
   55: (machine, r) => {
-    const map = mapOf(machine, r, 1);
     const size = r[8]! >>> 0;
     const at = machine.memory.check(r[6]!, r[7]!, size, 'the place of a counter');
-    const found = machine.world.perfCounter?.(map.spec.name, indexOf(machine, r[4]!));
+    const found = size === 24 ? counter(machine, r) : EINVAL;
     machine.memory.bytes.fill(0, at, at + size);
-    if (size !== 24) give(r, EINVAL);
-    else if (found === undefined) give(r, ENOENT);
+    if (typeof found === 'number') give(r, found);
     else {
       for (const [i, one] of [found.counter, found.enabled, found.running].entries())
         machine.memory.view.setBigUint64(at + 8 * i, one, true);
@@ -206,6 +204,17 @@ function stack(machine: Machine, r: Int32Array): void {
     for (const [i, address] of cut.entries()) machine.memory.view.setBigUint64(at + 8 * i, address, true);
     give(r, cut.length * 8);
   }
+}
+
+type Counter = NonNullable<ReturnType<NonNullable<World['perfCounter']>>>;
+
+/** What the counter of a slot says, or an error number (get_map_perf_counter, kernel/trace/bpf_trace.c). */
+function counter(machine: Machine, r: Int32Array): Counter | number {
+  const map = mapOf(machine, r, 1);
+  if (r[5] !== 0) return EINVAL;
+  const index = indexOf(machine, r[4]!);
+  if (index >= map.spec.maxEntries) return E2BIG;
+  return machine.world.perfCounter?.(map.spec.name, index) ?? ENOENT;
 }
 
 /** BPF_F_CURRENT_CPU means the slot of this CPU. */

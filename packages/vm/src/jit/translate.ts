@@ -1,5 +1,5 @@
 import { CAST_KERN, CAST_USER, MAY_GOTO } from '../interpreter.ts';
-import { ARENA_HIGH, FRAME_SIZE, MAX_FRAMES, NULL_END } from '../memory.ts';
+import { ARENA_HIGH, FRAME_SIZE, MAX_FRAMES, NULL_END, SCRATCH } from '../memory.ts';
 import { CALLBACK } from '../program.ts';
 import { analyse } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, isPacketLoad, LOOP, width } from './graph.ts';
@@ -1119,6 +1119,7 @@ class Translator {
       return known.value + off;
     }
     const outside = load && this.shared.kernelLoads;
+    const far = outside && off > SCRATCH;
     const least = this.checked[register];
     const needed = least === undefined || off < least;
     if (outside ? needed || this.shared.trust !== 'unverified' : needed && this.shared.trust === 'unverified') {
@@ -1150,20 +1151,21 @@ class Translator {
         code.op(w.UNREACHABLE);
         code.op(w.END);
       } else {
-        // What stands outside is copied to a place of its own, from which the access' offset is taken off again.
-        if (off > 0) {
+        // What stands outside is copied to a place of its own, from which the access' offset is taken off again: not
+        // when that leads below 0, as an address and its offset do not wrap.
+        if (off > 0 && !far) {
           code.i32(off);
           code.op(w.I32_SUB);
         }
         code.op(w.ELSE);
       }
       this.get32(register);
-      if (off < 0) {
+      if (off < 0 || far) {
         code.i32(off);
         code.op(w.I32_ADD);
       }
       if (outside) code.op(w.END);
-      return Math.max(off, 0);
+      return far ? 0 : Math.max(off, 0);
     }
     this.get32(register);
     if (off >= 0) return off;
