@@ -44,8 +44,8 @@ describe('the stories of diagnostics', () => {
   it('has something to say of every code, and no code twice', () => {
     for (const code of codesInSources()) {
       expect(find(code), code).toBeDefined();
-      // Of the kernel and of loading; of others there may be no more to say than their family does.
-      if (/^E(50|80)/.test(code)) expect(find(code)!.kind, code).not.toBe('family');
+      // Of front ends, the kernel, loading and tools; of others there may be no more to say than their family does.
+      if (/^E(15|16|50|80|90)/.test(code)) expect(find(code)!.kind, code).not.toBe('family');
     }
     expect(new Set(knownCodes).size).toBe(knownCodes.length);
     expect(text(find('E2103')!)).toContain('if (!n)');
