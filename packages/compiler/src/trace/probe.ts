@@ -76,8 +76,8 @@ export const PROBE_KINDS: readonly ProbeKindInfo[] = [
   {
     kind: 'uprobe',
     short: ['u'],
-    form: 'uprobe:BINARY:FUNCTION[+OFFSET]',
-    summary: 'entry of a function of a program or library',
+    form: 'uprobe:BINARY:FUNCTION[+OFFSET], uprobe:BINARY@FILE:LINE',
+    summary: 'entry of a function of a program or library, an address of it, or a line of its source',
   },
   {
     kind: 'uretprobe',

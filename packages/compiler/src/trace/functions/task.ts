@@ -19,8 +19,8 @@ export const TASK: readonly FunctionSpec[] = [
   {
     names: ['comm', '__builtin_comm'],
     arity: [0, 1],
-    signature: 'comm',
-    summary: 'name of the thread, at most 15 bytes; comm(pid) is not supported',
+    signature: 'comm([pid])',
+    summary: 'name of the thread, at most 15 bytes; of another process where `bpf_task_from_pid` may be called',
     check(checker, call) {
       if (call.args[0]) {
         checker.rvalue(call.args[0]);
