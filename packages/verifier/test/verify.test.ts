@@ -126,6 +126,17 @@ describe('verdicts', () => {
     }
   });
 
+  it('reads before the context of a tracepoint, as kernels let it', () => {
+    const TRACEPOINT = 5;
+    for (const kernel of ['6.1', '6.12', '6.18'] as const) {
+      expect(check('r0 = *(u8 *)(r1 - 24); r0 = 0; exit', { kernel, type: TRACEPOINT }).accepted).toBe(true);
+      expect(check('r0 = *(u8 *)(r1 + 7); r0 = 0; exit', { kernel, type: TRACEPOINT })).toMatchObject({
+        accepted: false,
+        kernelMessage: 'invalid bpf_context access off=7 size=1',
+      });
+    }
+  });
+
   it('gives up within its budget instead of hanging', () => {
     const verdict = check('r0 = 0; r0 += 1; if r0 < 300000 goto -2; exit', { type: KPROBE, budget: { time: 20 } });
     expect(verdict).toMatchObject({ accepted: false, decided: false, code: 'E2000' });

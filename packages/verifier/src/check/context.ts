@@ -125,7 +125,9 @@ function build(type: number, attach: number, from: MeasuredTables): ContextTable
     });
   }
   const access = (off: number, size: number): ContextAccess | undefined => {
-    if (type === TRACEPOINT) return off >= 8 && off < MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
+    // A negative offset is a large one to the kernel's first comparison, and a small one to the second.
+    if (type === TRACEPOINT)
+      return (off >= 8 || off < 0) && off < MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
     if (type === XDP && attach === BPF_XDP_DEVMAP && off === EGRESS_IFINDEX && size === 4) return READ_SCALAR;
     if (type === SYSCALL)
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
