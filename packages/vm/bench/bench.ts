@@ -20,6 +20,12 @@ import { type Workload, workloads } from './workloads.ts';
  * counts, because everything that disturbs a run makes it longer. Results and packets must be equal everywhere.
  * Beside it the time to a first result, and packets a second through the load balancer.
  *
+ * A run is one call of the program's function, which nobody inlines: ours come from a loop in WebAssembly (sixteen calls
+ * a turn, as `skep test-run --repeat` does them), the kernel's from the loop of BPF_PROG_TEST_RUN, those of gcc's and
+ * ubpf's code through a pointer from a loop in C. Context and packet are the same in all runs and are not reset between
+ * them. Native maps are those of native/bpf/bpf_helpers.h: a hash table with our hash and as many chains as there may be
+ * entries, and a trie of one node a bit, all specialised for each map by the compiler.
+ *
  *     npm run bench -w packages/vm [-- NAME …] [--rounds N] [--json]
  *
  * `SKEP_UBPF=/path/to/libubpf.so` adds ubpf's JIT and interpreter, for the workloads without maps, which it lacks.

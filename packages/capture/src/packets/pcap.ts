@@ -39,26 +39,34 @@ export function readPcap(bytes: Uint8Array, name: string): PacketCapture {
   const warnings: Diagnostic[] = [];
   const damaged = (at: number, why: string) =>
     warnings.push(damagedPackets(name, at, why, `${packets.length} packets before it were read`));
-  while (reader.remaining > 0) {
-    const at = reader.offset;
-    if (reader.remaining < RECORD) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { littleEndian, nanoseconds } = kind;
+  // Many packets have the same second.
+  let second = -1;
+  let start = 0n;
+  for (let at = HEADER; at < bytes.length; ) {
+    const left = bytes.length - at - RECORD;
+    if (left < 0) {
       damaged(at, 'it ends in the middle of a packet');
       break;
     }
-    const seconds = reader.u32();
-    const fraction = reader.u32();
-    const kept = reader.u32();
-    const length = reader.u32();
+    const seconds = view.getUint32(at, littleEndian);
+    const fraction = view.getUint32(at + 4, littleEndian);
+    const kept = view.getUint32(at + 8, littleEndian);
+    const length = view.getUint32(at + 12, littleEndian);
     if (kept > Math.max(MAX_CAPTURED, snapLength)) {
       damaged(at, `a packet of ${kept} bytes`);
       break;
     }
-    if (kept > reader.remaining) {
+    if (kept > left) {
       damaged(at, 'it ends in the middle of a packet');
       break;
     }
-    const time = BigInt(seconds) * 1_000_000_000n + BigInt(fraction) * (kind.nanoseconds ? 1n : 1000n);
-    packets.push({ time, interface: 0, data: reader.slice(kept), length });
+    if (seconds !== second) [second, start] = [seconds, BigInt(seconds) * 1_000_000_000n];
+    const time = start + BigInt(nanoseconds ? fraction : fraction * 1000);
+    at += RECORD;
+    packets.push({ time, interface: 0, data: bytes.subarray(at, at + kept), length });
+    at += kept;
   }
   return { format: 'pcap', interfaces: [{ linkType, name: undefined, snapLength }], packets, warnings };
 }
@@ -85,9 +93,17 @@ export function writePcap(
     .u32(0)
     .u32(MAX_CAPTURED)
     .u32(options.linkType ?? LINKTYPE_ETHERNET);
+  // Many packets have the same second.
+  let second = 0;
+  let start = 0n;
   for (const { time, data, length } of packets) {
-    const fraction = Number(time % 1_000_000_000n);
-    writer.u32(Number((time / 1_000_000_000n) & 0xffffffffn));
+    let fraction = Number(time - start);
+    if (fraction < 0 || fraction >= 1_000_000_000) {
+      fraction = Number(time % 1_000_000_000n);
+      start = time - BigInt(fraction);
+      second = Number((time / 1_000_000_000n) & 0xffffffffn);
+    }
+    writer.u32(second);
     writer.u32(options.nanoseconds ? fraction : Math.floor(fraction / 1000));
     writer
       .u32(data.length)
