@@ -1,6 +1,6 @@
 import { SkepError } from '@skep/base';
 import { type CompiledTrace, LOST, type ProbeKind, placesOf, RING, type TraceProgram } from '@skep/compiler';
-import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram } from 'skep';
+import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram, RecordView } from 'skep';
 import type { Actions } from './actions.ts';
 import type { Printer } from './printer.ts';
 import { hookOf, type ScriptReplay } from './recording.ts';
@@ -198,7 +198,7 @@ class Session {
   private drain(): void {
     const { loaded, actions } = this.options;
     const ring = loaded.records.get(RING)!;
-    while (ring.drainRaw((view, offset, length) => actions.take(copy(view as DataView, offset, length)), 1024) > 0)
+    while (ring.drainRaw((view, offset, length) => actions.take(copy(view, offset, length)), 1024) > 0)
       if (actions.exitCode !== undefined) this.stop.abort();
     if (actions.exitCode !== undefined) this.stop.abort();
     this.options.recorder?.drain();
@@ -327,8 +327,13 @@ const OWN: ReadonlySet<ProbeKind> = new Set(['begin', 'end', 'interval', 'self',
 
 const CONTEXT = { args: [0n] };
 
-function copy(view: DataView, offset: number, length: number): Uint8Array {
-  return new Uint8Array(view.buffer.slice(view.byteOffset + offset, view.byteOffset + offset + length));
+/** The ring's memory is used again. */
+function copy(view: RecordView, offset: number, length: number): Uint8Array {
+  const found = view.copy?.(offset, length);
+  if (found) return found;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = view.getUint8(offset + i);
+  return bytes;
 }
 
 export type { Attached };

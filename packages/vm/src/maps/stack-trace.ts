@@ -23,21 +23,28 @@ import {
 export class StackTraceMap extends PlainMap {
   private readonly stacks = new Map<number, readonly bigint[]>();
   private readonly buckets: number;
+  /** Its entries are `struct bpf_stack_build_id`. No file is known here: they have addresses in place of ids. */
+  private readonly byBuildId: boolean;
   /** Addresses that one stack may have. */
   readonly depth: number;
 
   constructor(memory: Memory, spec: MapSpec) {
-    checkMapFlags(spec, BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY);
+    checkMapFlags(spec, BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_STACK_BUILD_ID);
+    const byBuildId = (spec.flags & BPF_F_STACK_BUILD_ID) !== 0;
+    const entry = byBuildId ? BUILD_ID_ENTRY : 8;
     demand(
       spec,
-      [(spec.flags & BPF_F_STACK_BUILD_ID) === 0, 'stacks of build ids are not here'],
       [spec.maxEntries > 0, 'max_entries is 0'],
       [spec.keySize === 4, `its keys have 4 bytes, not ${spec.keySize}`],
-      [spec.valueSize >= 8 && spec.valueSize % 8 === 0, `its values are addresses of 8 bytes, not ${spec.valueSize}`],
-      [spec.valueSize / 8 <= MAX_DEPTH, `a stack has at most ${MAX_DEPTH} addresses`],
+      [
+        spec.valueSize >= entry && spec.valueSize % entry === 0,
+        `its values are addresses of ${entry} bytes, not ${spec.valueSize}`,
+      ],
+      [spec.valueSize / entry <= MAX_DEPTH, `a stack has at most ${MAX_DEPTH} addresses`],
     );
     super(memory, spec);
-    this.depth = spec.valueSize / 8;
+    this.byBuildId = byBuildId;
+    this.depth = spec.valueSize / entry;
     this.buckets = 2 ** Math.ceil(Math.log2(spec.maxEntries));
   }
 
@@ -71,7 +78,12 @@ export class StackTraceMap extends PlainMap {
     if (stack === undefined) return ENOENT;
     const view = new DataView(target.buffer, target.byteOffset);
     target.fill(0);
-    for (const [i, address] of stack.entries()) view.setBigUint64(8 * i, address, true);
+    for (const [i, address] of stack.entries()) {
+      if (this.byBuildId) {
+        view.setInt32(BUILD_ID_ENTRY * i, BPF_STACK_BUILD_ID_IP, true);
+        view.setBigUint64(BUILD_ID_ENTRY * i + 24, address, true);
+      } else view.setBigUint64(8 * i, address, true);
+    }
     return 0;
   }
 
@@ -100,3 +112,7 @@ export class StackTraceMap extends PlainMap {
 const MAX_DEPTH = 127;
 const SKIP_MASK = 0xff;
 const REUSE_STACKID = 1 << 10;
+
+/** Bytes of `struct bpf_stack_build_id`: how it went, twenty of the id, the offset or the address. */
+const BUILD_ID_ENTRY = 32;
+const BPF_STACK_BUILD_ID_IP = 2;
