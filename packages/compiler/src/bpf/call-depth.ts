@@ -46,7 +46,7 @@ class Walk {
   private visit(chain: readonly Func[], above: number, tails: boolean): void {
     const emitted = this.functions.get(chain[chain.length - 1]!);
     if (this.reported || emitted === undefined) return;
-    const depth = above + roundUp(emitted.stack);
+    const depth = above + roundUp(emitted.touched);
     // What is written in assembly is the author's to count.
     if (emitted.func.naked) return;
     const callees = new Set<Func>();
@@ -65,13 +65,13 @@ class Walk {
 
   private tooLarge(chain: readonly Func[], depth: number, limit: number): void {
     const frames = chain.map((func) => {
-      const { stack, variables } = this.functions.get(func)!;
+      const { touched, variables } = this.functions.get(func)!;
       const largest = variables.map(({ name, size, span }) => {
         const line = span ? ` (line ${positionOf(span.file, span.start).line})` : '';
         return `${name ?? 'a temporary'}${line} ${size}`;
       });
       const detail = largest.length > 0 ? `: ${largest.slice(0, 3).join(', ')}` : '';
-      return { message: `${func.name} takes ${stack} bytes${detail}`, span: func.span };
+      return { message: `${func.name} takes ${touched} bytes${detail}`, span: func.span };
     });
     this.report(() => stackOfChainTooLarge(chain[0]!.name, names(chain), depth, limit, chain[0]!.span, frames));
   }

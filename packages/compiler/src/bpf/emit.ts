@@ -27,6 +27,8 @@ export interface EmittedFunction {
   readonly core: readonly { readonly slot: number; readonly core: CoreInst }[];
   /** Bytes of stack. */
   readonly stack: number;
+  /** Bytes of them down to the lowest that the code mentions: what verifiers count. */
+  readonly touched: number;
   /** What of the stack has a place of its own, the largest first. */
   readonly variables: readonly AllocaInst[];
   /** Empty where nobody asked. */
@@ -60,6 +62,8 @@ class Emitter {
   private readonly core: { slot: number; core: CoreInst }[] = [];
   private readonly jumps: { index: number; slot: number; from: MachineBlock; to: MachineBlock }[] = [];
   private slot = 0;
+  /** The least offset from the frame register. */
+  private lowest = 0;
 
   constructor(fn: MachineFunction, cpu: Cpu, diagnostics: Diagnostics) {
     this.fn = fn;
@@ -97,6 +101,7 @@ class Emitter {
       fixups: this.fixups,
       core: this.core,
       stack,
+      touched: -this.lowest,
       ranges: fn.variables === undefined ? [] : variableRanges(fn, this.instSlots, this.slot),
       variables: fn.slots.flatMap((slot) => slot.alloca ?? []).sort((a, b) => b.size - a.size),
     };
@@ -252,6 +257,8 @@ class Emitter {
     const { span, dst } = inst;
     const { slot } = this;
     if (inst.core) this.core.push({ slot, core: inst.core });
+    // Through an address all of the slot may be reached.
+    if (inst.slot) this.lowest = Math.min(this.lowest, inst.slot.offset + (inst.op === 'frame' ? 0 : inst.off));
     const base = inst.slot ? FRAME_REGISTER : inst.a;
     const off = inst.slot ? inst.slot.offset + inst.off : inst.off;
     switch (inst.op) {
