@@ -8,6 +8,8 @@ export interface Attachment {
   readonly program: VmProgram;
   /** See {@link hookKey}. */
   readonly hook: string;
+  /** The program's place in its object: several at one hook are told apart by it. */
+  readonly order?: number;
 }
 
 /**
@@ -22,19 +24,11 @@ export function* replay(
   interval: () => void = () => {},
   batch = 64,
 ): Generator<number, void, void> {
-  const hooks = new Map<number, Attachment[]>();
-  const list = [...attachments];
+  const hooks = programsOf(recording, [...attachments]);
   const before = machine.world;
   let ran = 0;
   try {
     for (const block of recording.blocks) {
-      if (block.kind === 'hook') {
-        const key = hookKey(block.hook.section);
-        hooks.set(
-          block.hook.id,
-          list.filter((one) => one.hook === key),
-        );
-      }
       if (block.kind === 'interval') {
         yield ran;
         ran = 0;
@@ -62,4 +56,23 @@ export function* replay(
     machine.world = before;
   }
   if (ran > 0) yield ran;
+}
+
+/**
+ * Which programs see the runs of each recorded hook. Where as many programs were recorded at one place as are attached to it,
+ * each sees its own: every one of them has a hook.
+ */
+function programsOf(recording: Recording, list: readonly Attachment[]): Map<number, readonly Attachment[]> {
+  const recorded = new Map<string, number[]>();
+  for (const block of recording.blocks) {
+    if (block.kind !== 'hook') continue;
+    const key = hookKey(block.hook.section);
+    recorded.set(key, [...(recorded.get(key) ?? []), block.hook.id]);
+  }
+  const found = new Map<number, readonly Attachment[]>();
+  for (const [key, ids] of recorded) {
+    const mine = list.filter((one) => one.hook === key).sort((a, b) => (a.order ?? 0) - (b.order ?? 0));
+    for (const [index, id] of ids.entries()) found.set(id, mine.length === ids.length ? [mine[index]!] : mine);
+  }
+  return found;
 }

@@ -97,7 +97,8 @@ export class VmHost implements Host {
   }
 
   onTrace(take: (text: string) => void): void {
-    this.machine.onTrace = take;
+    // As a line of tracefs: without its break.
+    this.machine.onTrace = (text) => take(text.endsWith('\n') ? text.slice(0, -1) : text);
   }
 
   close(): void {
@@ -141,9 +142,10 @@ class VmObject implements HostObject {
       for (const [slot, name] of map.spec.initialSlots)
         if (name === spec.name && !this.maps.has(name)) this.fillSlot(map, slot, program);
     }
+    const order = this.programs.size;
     this.programs.set(spec.name, program);
     for (const map of this.maps.values()) if (map.spec.structOps) this.offer(map.spec);
-    return new VmHostProgram(this.machine, program, this.attachments);
+    return new VmHostProgram(this.machine, program, order, this.attachments);
   }
 
   close(): void {
@@ -192,12 +194,14 @@ class VmObject implements HostObject {
 class VmHostProgram implements HostProgram {
   private readonly machine: Machine;
   private readonly program: VmProgram;
+  private readonly order: number;
   private readonly attachments: Set<Attachment>;
   private batch: PacketBatch | undefined;
 
-  constructor(machine: Machine, program: VmProgram, attachments: Set<Attachment>) {
+  constructor(machine: Machine, program: VmProgram, order: number, attachments: Set<Attachment>) {
     this.machine = machine;
     this.program = program;
+    this.order = order;
     this.attachments = attachments;
   }
 
@@ -207,7 +211,7 @@ class VmHostProgram implements HostProgram {
 
   attach(options: AttachOptions = {}): HostLink {
     const hook = options.hook === undefined ? requireHook(this.spec) : hookKey(options.hook);
-    const attachment: Attachment = { program: this.program, hook };
+    const attachment: Attachment = { program: this.program, hook, order: this.order };
     this.attachments.add(attachment);
     return { via: `recording of ${hookKey(this.spec.section)}`, close: () => this.attachments.delete(attachment) };
   }

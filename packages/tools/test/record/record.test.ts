@@ -63,10 +63,15 @@ describe.skipIf(closed !== undefined)(
       ['runqlat', ['0.3'], { timestamp: true }],
       ['funccount', ['c:write'], { interval: 1 }],
       ['trace', ['c:open "%s %d", arg1, arg2', 'r::sys_openat (retval < 0) "%d", retval'], { timestamp: true }],
+      // Two programs at one place: each has runs of its own.
       [
         'argdist',
         [],
-        { counter: ['p:c:write(int fd):int:fd'], histogram: ['r::sys_read():int64:retval'], interval: 1 },
+        {
+          counter: ['p:c:write(int fd):int:fd', 'p:c:write(int fd):int:1'],
+          histogram: ['r::sys_read():int64:retval'],
+          interval: 1,
+        },
       ],
     ] as const)('%s %j shows the same intervals and places again', async (name, args, options) => {
       const file = join(scratch, `${name}-intervals.skep`);
