@@ -17,26 +17,30 @@ const SHAPES = [
   [20, 24, 40],
 ] as const;
 
-it.each(Object.entries(TYPES))('%s', (_, type) => {
-  for (const [keySize, valueSize, entries] of SHAPES) {
-    const sides = [new Side(undefined), new Side('bounded'), new Side('verified')].map((side) => {
-      side.make(type, keySize, valueSize, entries);
-      return side;
-    });
-    const random = new Random(type * 1000 + keySize);
-    for (let step = 0; step < STEPS; step++) {
-      const [operation, key, cpu] = [random.below(4), random.below(entries + 6), random.below(2)];
-      const odd = random.chance(5) ? random.pick([3, 4, -1]) : random.pick([0, 0, 1, 2]);
-      const value = random.next();
-      const seen = sides.map((side) => side.step(operation, odd, key, value, cpu));
-      for (const one of seen) expect(one, `type ${type}, key ${keySize}, step ${step}`).toBe(seen[0]);
-      if (step % 200 === 0) {
-        const contents = sides.map((side) => side.contents());
-        for (const one of contents) expect(one, `step ${step}`).toBe(contents[0]);
+it.each(Object.entries(TYPES))(
+  '%s',
+  (_, type) => {
+    for (const [keySize, valueSize, entries] of SHAPES) {
+      const sides = [new Side(undefined), new Side('bounded'), new Side('verified')].map((side) => {
+        side.make(type, keySize, valueSize, entries);
+        return side;
+      });
+      const random = new Random(type * 1000 + keySize);
+      for (let step = 0; step < STEPS; step++) {
+        const [operation, key, cpu] = [random.below(4), random.below(entries + 6), random.below(2)];
+        const odd = random.chance(5) ? random.pick([3, 4, -1]) : random.pick([0, 0, 1, 2]);
+        const value = random.next();
+        const seen = sides.map((side) => side.step(operation, odd, key, value, cpu));
+        for (const one of seen) expect(one, `type ${type}, key ${keySize}, step ${step}`).toBe(seen[0]);
+        if (step % 200 === 0) {
+          const contents = sides.map((side) => side.contents());
+          for (const one of contents) expect(one, `step ${step}`).toBe(contents[0]);
+        }
       }
     }
-  }
-});
+  },
+  240_000,
+);
 
 class Side {
   private readonly machine: Machine;

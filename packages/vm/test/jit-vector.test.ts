@@ -9,7 +9,7 @@ import { Machine } from '../src/machine.ts';
 import { insn, Random, type Word } from './jit-programs.ts';
 
 /** Loops over memory, in the forms in which vector instructions do most turns, and in forms that only look like them. */
-const LOOPS = Number(process.env.SKEP_FUZZ ?? 600);
+const LOOPS = Number(process.env.SKEP_FUZZ ?? 400);
 const BYTES = 16384;
 
 it.each(['verified', 'bounded'] as const)(
