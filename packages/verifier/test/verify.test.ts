@@ -126,6 +126,42 @@ describe('verdicts', () => {
     }
   });
 
+  const only618 = { kernel: '6.18', type: SOCKET_FILTER } as const;
+
+  it('forgets the address of an atomic operation that loads over it', () => {
+    const text = (address: string): string =>
+      `r0 = r10; *(u64 *)(r10 - 8) = r0; r5 = r10; r0 = atomic64_cmpxchg((u64 *)(${address} - 8), r0, r5); r0 = 0; exit`;
+    expect(check(text('r10'), only618).accepted).toBe(true);
+    expect(check(text('r0'), only618)).toMatchObject({
+      accepted: false,
+      kernelMessage: 'misaligned access off (0x0; 0xffffffffffffffff)+0+-8 size 8',
+    });
+  });
+
+  it('takes load_acquire and store_release where the kernel has them', () => {
+    const text = 'r2 = 7; store_release((u64 *)(r10 - 8), r2); r0 = load_acquire((u64 *)(r10 - 8)); exit';
+    expect(check(text, only618).accepted).toBe(true);
+    expect(check(text, { ...only618, kernel: '6.12' })).toMatchObject({
+      kernelMessage: 'BPF_ATOMIC uses invalid atomic opcode 110',
+    });
+    expect(check('r0 = load_acquire((u32 *)(r1 + 0)); r0 = 0; exit', only618)).toMatchObject({
+      kernelMessage: 'BPF_ATOMIC loads from R1 ctx is not allowed',
+    });
+  });
+
+  it('knows of products what each kernel knows', () => {
+    // 0x7ffffe80 and a bit: Linux 6.12 keeps the upper bits, Linux 6.18 loses them.
+    const text =
+      'call 7; r0 &= 0x3f; r0 |= 0x7fffff80; w0 *= 3; if r0 > 0x70000000 goto +1; r0 = *(u64 *)(r10 + 8); r0 = 0; exit';
+    expect(check(text, { ...only618, kernel: '6.12' }).accepted).toBe(true);
+    expect(check(text, only618).accepted).toBe(false);
+  });
+
+  it('refuses LSM and struct_ops programs that are not under the GPL', () => {
+    const LSM = { type: 29, attachType: 27, attachTarget: 'file_open', license: 'MIT' };
+    expect(check('r0 = 0; exit', LSM).kernelMessage).toBe('LSM programs must have a GPL compatible license');
+  });
+
   it('reads before the context of a tracepoint, as kernels let it', () => {
     const TRACEPOINT = 5;
     for (const kernel of ['6.1', '6.12', '6.18'] as const) {
