@@ -7,7 +7,12 @@ export const COST_COMMAND: Command = {
   summary: 'Time a command with and without probes, in turn: the ratio with its confidence',
   trailing: { name: 'command', summary: 'what is timed; its output is thrown away' },
   options: [
-    { flags: '--with', value: 'probes', summary: 'a tool, or a C source or ELF object', fallback: 'opensnoop' },
+    {
+      flags: '--with',
+      value: 'probes',
+      summary: 'a tool, or a program: C source, ELF object, probes in TypeScript',
+      fallback: 'opensnoop',
+    },
     { flags: '--rounds', value: 'n', kind: 'integer', summary: 'pairs of runs, at least 2 (default: 20)' },
     { flags: '-o, --output', value: 'format', summary: 'table or json', fallback: 'table' },
   ],

@@ -1,4 +1,5 @@
 import { SkepError } from '@skep/base';
+import { costWatch } from '@skep/tools';
 import { histogramText, log2Buckets, toJson } from '@skep/view';
 import { HeldCommand, kernel, openProbe, type ProbeFile, type Value } from 'skep';
 import type { Call } from '../command.ts';
@@ -45,12 +46,19 @@ async function runMain(call: Call, probe: ProbeFile, main: () => unknown): Promi
   const duration = options.number('duration');
   const timer = duration === undefined ? undefined : setTimeout(() => stopped.abort(), duration);
   io.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
+  const cost = costWatch({
+    ...{ cost: options.flag('cost'), maxCpu: options.text('maxCpu') },
+    ...{ name: 'skep run', err: io.err },
+  });
   const session = probe.load(kernel());
+  const counting = cost && session.loaded.host.countRuns?.();
+  const poll = cost && setInterval(() => cost.look(), 100);
   try {
     session.attach(attachOptions(options));
     io.err(
       `attached ${probe.file.probes.probes.length} probes to Linux ${session.loaded.host.release}, compiled in ${probe.file.time.toFixed(1)} ms\n`,
     );
+    cost?.start(session.loaded, session);
     const ended = Promise.resolve(main());
     command?.go();
     const aborted = new Promise<void>((resolve) =>
@@ -61,14 +69,19 @@ async function runMain(call: Call, probe: ProbeFile, main: () => unknown): Promi
       ...(command ? [command.ended] : []),
       ended.then(() => undefined),
     ]);
+    clearInterval(poll);
+    cost?.look();
     session.detach();
     // Loops over events end with what is there; others are not waited for long.
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
     for (const text of countTexts(probe)) io.out(text);
+    cost?.end();
     if (exitCode) io.err(`the command ended with exit code ${exitCode}\n`);
     return 0;
   } finally {
     clearTimeout(timer);
+    clearInterval(poll);
+    counting?.close();
     session.close();
     command?.kill();
   }

@@ -171,7 +171,10 @@ export class ProbeSession {
   private readonly unit: Unit;
   private readonly file: ProbeFile;
   private readonly host: Host;
+  /** What is of the user side, and ends with the session. */
   private readonly links: { close(): void }[] = [];
+  private readonly attached: { close(): void }[] = [];
+  private options: AttachOptions = {};
   private readonly over = new AbortController();
 
   constructor(file: ProbeFile, unit: Unit, host: Host) {
@@ -184,18 +187,29 @@ export class ProbeSession {
 
   /** Where programs go whose text does not say it: an interface, a cgroup. */
   attach(options: AttachOptions = {}): void {
-    for (const { name, frequency } of this.file.file.probes.probes)
-      this.links.push(
-        this.loaded.programs.get(name)!.attach({ ...options, ...(frequency !== undefined && { frequency }) }),
-      );
+    this.options = options;
+    this.resume();
     for (const { every, run } of this.unit.intervals) {
       const timer = setInterval(run, every);
       this.links.push({ close: () => clearInterval(timer) });
     }
   }
 
+  /** Detaches the probes until {@link resume}; loops over events wait. */
+  pause(): void {
+    for (const link of this.attached.splice(0)) link.close();
+  }
+
+  resume(): void {
+    for (const { name, frequency } of this.file.file.probes.probes)
+      this.attached.push(
+        this.loaded.programs.get(name)!.attach({ ...this.options, ...(frequency !== undefined && { frequency }) }),
+      );
+  }
+
   /** Nothing new comes; loops over events end after what is there. */
   detach(): void {
+    this.pause();
     for (const link of this.links.splice(0)) link.close();
     this.over.abort();
   }

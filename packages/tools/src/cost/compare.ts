@@ -1,6 +1,6 @@
 import { EXIT, SkepError } from '@skep/base';
 import { parseFormat, SCHEMA, toJson } from '@skep/view';
-import { openFile, run } from 'skep';
+import { compileProbeFile, openFile, run } from 'skep';
 import { nothingToTime } from '../diagnostics.ts';
 import { executeTool, type ToolCall } from '../frame/execute.ts';
 import { optionName, optionsOf } from '../frame/options.ts';
@@ -86,7 +86,7 @@ export function verdict({ ratio, low, high }: Ratio, probes: string): string {
 }
 
 /** Loads and attaches the probes, and reads what they send until the signal; tells how to detach and attach them. */
-function watch(call: CompareCall, signal: AbortSignal, attached: (control: Control) => void): Promise<unknown> {
+async function watch(call: CompareCall, signal: AbortSignal, attached: (control: Control) => void): Promise<unknown> {
   if (TOOLS.some((one) => one.name === call.probes) || !/[./]/.test(call.probes)) {
     const tool = toolNamed(call.probes);
     const fallbacks = new Map(optionsOf(tool).map((one) => [optionName(one.flags), one.fallback]));
@@ -103,7 +103,7 @@ function watch(call: CompareCall, signal: AbortSignal, attached: (control: Contr
       attached,
     });
   }
-  const { spec } = openFile(call.probes);
+  const { spec } = /\.m?ts$/.test(call.probes) ? await compileProbeFile(call.probes) : openFile(call.probes);
   const globals: { [name: string]: number } = spec.globals.includes('target_tgid') ? { target_tgid: process.pid } : {};
   return run(
     spec,
