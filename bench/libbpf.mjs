@@ -100,9 +100,9 @@ async function rings(peer) {
   let sum = 0;
   let last;
   // Of 32 bits: numbers beyond are objects, and would be what is measured.
-  const sumOf = ({ memory: { u32 }, places, count }) => {
+  const sumOf = ({ memory, places, count }) => {
     let here = 0;
-    for (let i = 0; i < 2 * count; i += 2) here = (here + u32[(places[i] + 8) >> 2] + places[i + 1]) | 0;
+    for (let i = 0; i < 2 * count; i += 2) here = (here + memory.u32(places[i] + 8) + places[i + 1]) | 0;
     sum = (sum + here) | 0;
   };
   for (let i = 0; i < rounds + 2; i++) {

@@ -76,7 +76,8 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from './program.ts';
-export type { BatchOptions, Decode, DecodeBatch, RawBatch, ReadOnlyView, RingMemory } from './reading.ts';
+export type { BatchOptions, Decode, DecodeBatch, RawBatch, ReadOnlyView, RingMemory, RingWalk } from './reading.ts';
+export { dropRights } from './rights.ts';
 export { copyRecord, RingBuffer } from './ring.ts';
 export { KernelSymbols } from './symbols/kernel-symbols.ts';
 export { ProcessSymbols, type UserFound, type UserPlace } from './symbols/process-symbols.ts';

@@ -6,29 +6,107 @@ export type ReadOnlyView = Pick<DataView, Extract<keyof DataView, `get${string}`
 /** Decodes the record of `length` bytes at `offset`. It must copy what it keeps: the bytes are overwritten afterwards. */
 export type Decode<T> = (data: ReadOnlyView, offset: number, length: number) => T;
 
-/** Words of little-endian memory that cannot be written through, as {@link ReadOnlyView}. */
-export type ReadOnlyWords<T = number> = ArrayLike<T>;
-
-/** The memory of a ring at every width: where records are aligned, half as dear as a view's getters. */
+/**
+ * The memory of a ring, little endian: what costs least to read where records are aligned, as they are at every multiple of
+ * eight bytes. `at` in bytes, a multiple of the width. The memory itself cannot be had from it.
+ */
 export interface RingMemory {
   readonly view: ReadOnlyView;
-  readonly i8: ReadOnlyWords;
-  readonly u8: ReadOnlyWords;
-  readonly i16: ReadOnlyWords;
-  readonly u16: ReadOnlyWords;
-  readonly i32: ReadOnlyWords;
-  readonly u32: ReadOnlyWords;
-  readonly i64: ReadOnlyWords<bigint>;
-  readonly u64: ReadOnlyWords<bigint>;
-  readonly f32: ReadOnlyWords;
-  readonly f64: ReadOnlyWords;
+  readonly i8: (at: number) => number;
+  readonly u8: (at: number) => number;
+  readonly i16: (at: number) => number;
+  readonly u16: (at: number) => number;
+  readonly i32: (at: number) => number;
+  readonly u32: (at: number) => number;
+  readonly i64: (at: number) => bigint;
+  readonly u64: (at: number) => bigint;
+  readonly f32: (at: number) => number;
+  readonly f64: (at: number) => number;
+}
+
+/** Functions over the arrays rather than methods: those cost a look at the object for each word. */
+export function ringMemory({ view, i8, u8, i16, u16, i32, u32, i64, u64, f32, f64 }: RawMemory): RingMemory {
+  return {
+    view: new ReadOnlyBytes(view),
+    i8: (at) => i8[at]!,
+    u8: (at) => u8[at]!,
+    i16: (at) => i16[at >> 1]!,
+    u16: (at) => u16[at >> 1]!,
+    i32: (at) => i32[at >> 2]!,
+    u32: (at) => u32[at >> 2]!,
+    i64: (at) => i64[at >> 3]!,
+    u64: (at) => u64[at >> 3]!,
+    f32: (at) => f32[at >> 2]!,
+    f64: (at) => f64[at >> 3]!,
+  };
+}
+
+/** The memory itself, at every width. A write to it ends the process. */
+export interface RawMemory {
+  readonly view: DataView<ArrayBufferLike>;
+  readonly i8: Int8Array<ArrayBufferLike>;
+  readonly u8: Uint8Array<ArrayBufferLike>;
+  readonly i16: Int16Array<ArrayBufferLike>;
+  readonly u16: Uint16Array<ArrayBufferLike>;
+  readonly i32: Int32Array<ArrayBufferLike>;
+  readonly u32: Uint32Array<ArrayBufferLike>;
+  readonly i64: BigInt64Array<ArrayBufferLike>;
+  readonly u64: BigUint64Array<ArrayBufferLike>;
+  readonly f32: Float32Array<ArrayBufferLike>;
+  readonly f64: Float64Array<ArrayBufferLike>;
+}
+
+/** Getters of a view, and nothing else of it. */
+export class ReadOnlyBytes implements ReadOnlyView {
+  readonly #view: DataView<ArrayBufferLike>;
+
+  constructor(view: DataView<ArrayBufferLike>) {
+    this.#view = view;
+  }
+
+  get byteLength(): number {
+    return this.#view.byteLength;
+  }
+  getInt8(at: number): number {
+    return this.#view.getInt8(at);
+  }
+  getUint8(at: number): number {
+    return this.#view.getUint8(at);
+  }
+  getInt16(at: number, little?: boolean): number {
+    return this.#view.getInt16(at, little);
+  }
+  getUint16(at: number, little?: boolean): number {
+    return this.#view.getUint16(at, little);
+  }
+  getInt32(at: number, little?: boolean): number {
+    return this.#view.getInt32(at, little);
+  }
+  getUint32(at: number, little?: boolean): number {
+    return this.#view.getUint32(at, little);
+  }
+  getBigInt64(at: number, little?: boolean): bigint {
+    return this.#view.getBigInt64(at, little);
+  }
+  getBigUint64(at: number, little?: boolean): bigint {
+    return this.#view.getBigUint64(at, little);
+  }
+  getFloat32(at: number, little?: boolean): number {
+    return this.#view.getFloat32(at, little);
+  }
+  getFloat64(at: number, little?: boolean): number {
+    return this.#view.getFloat64(at, little);
+  }
+  copy(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, length).slice();
+  }
 }
 
 /** Records where they lie. Each begins at a multiple of eight bytes. */
 export interface RawBatch {
   readonly memory: RingMemory;
   /** Two numbers a record: where it begins in {@link memory}, and its length in bytes. */
-  readonly places: ReadOnlyWords;
+  readonly places: ArrayLike<number>;
   /** Records. */
   readonly count: number;
   /** How many are consumed when the callback is left, however it is; {@link count} unless it says otherwise. */
@@ -37,8 +115,27 @@ export interface RawBatch {
   readonly ended: boolean;
 }
 
-/** Decodes the records of a batch and gives each to `take`; sets {@link RawBatch.taken} when that throws. */
-export type DecodeBatch<T> = (batch: RawBatch, take: (record: T) => void) => void;
+/**
+ * What generated decoders walk through themselves, header by header, since handing over each record costs as much as
+ * decoding it: from byte `start` of the ring, as long as there are bytes and the sign of a header is not set. They leave
+ * what they walked over in {@link bytes} and {@link taken}, also when they are left by an error.
+ */
+export interface RingWalk {
+  readonly raw: RawMemory;
+  readonly start: number;
+  /** Bytes that were produced, headers and all. */
+  readonly waiting: number;
+  /** The size of the ring less one. */
+  readonly mask: number;
+  /** Records at most. */
+  readonly max: number;
+  readonly ended: boolean;
+  bytes: number;
+  taken: number;
+}
+
+/** Walks, and gives each record to `take`. */
+export type DecodeBatch<T> = (walk: RingWalk, take: (record: T) => void) => void;
 
 export interface BatchOptions<T> {
   readonly decode: Decode<T>;

@@ -5,9 +5,13 @@ import {
   type Decode,
   type DecodeBatch,
   type RawBatch,
+  type RawMemory,
+  type ReadOnlyBytes,
   type ReadOnlyView,
   type RingMemory,
+  type RingWalk,
   readBatches,
+  ringMemory,
 } from './reading.ts';
 import { type Memory, mapShared, pageSize } from './sys/memory.ts';
 import { waiter } from './sys/wait.ts';
@@ -28,6 +32,7 @@ export class RingBuffer {
   private readonly consumer: Memory;
   private readonly producer: Memory;
   private readonly headers: Int32Array;
+  private readonly raw: RawMemory;
   private readonly batch: Batch;
   private readonly consumerPosition: BigInt64Array;
   private readonly fence: Int32Array;
@@ -51,7 +56,8 @@ export class RingBuffer {
     }
     const { buffer } = this.producer.bytes;
     this.headers = new Int32Array(buffer, page, this.size / 2);
-    this.batch = new Batch(everyWidth(buffer, page, 2 * this.size));
+    this.raw = everyWidth(buffer, page, 2 * this.size);
+    this.batch = new Batch(ringMemory(this.raw), this.size);
     this.positions = new Uint32Array(buffer, 0, 2);
     this.consumerPosition = new BigInt64Array(this.consumer.bytes.buffer, 0, 1);
     this.fence = new Int32Array(this.consumer.bytes.buffer, 64, 1);
@@ -89,13 +95,9 @@ export class RingBuffer {
 
   /** Like {@link drain}, with some hundred records a call: the least that a record can cost. */
   drainBatches(take: (batch: RawBatch) => void, max = Number.POSITIVE_INFINITY): number {
-    this.assertOpen();
-    if (this.draining) throw new Error('drain is not to be called from its own callback');
-    this.draining = true;
     const { batch } = this;
-    const from = this.position;
     let count = 0;
-    try {
+    this.consume(() => {
       // Some at a time, so that their headers are still in the processor's cache when they are handed over.
       while (count < max && !batch.ended) {
         const end = this.find(Math.min(max - count, BATCH) | 0);
@@ -111,6 +113,40 @@ export class RingBuffer {
           count += batch.taken;
         }
       }
+    });
+    return count;
+  }
+
+  /** Like {@link drain}, by a generated decoder that sees the memory itself. */
+  walk<T>(decode: DecodeBatch<T>, take: (record: T) => void, max = Number.POSITIVE_INFINITY): number {
+    const { size } = this;
+    let taken = 0;
+    this.consume(() => {
+      while (taken < max && !this.closed) {
+        const most = Math.min(max - taken, 0x7fff_ffff);
+        // Where loads may overtake each other, headers are looked at first, and records behind a fence.
+        const waiting = IN_ORDER ? this.waiting() : this.find(Math.min(most, BATCH));
+        const walk = new Walk(this.raw, this.batch, this.position & (size - 1), waiting, size - 1, most);
+        try {
+          decode(walk, take);
+        } finally {
+          this.position += walk.bytes;
+          taken += walk.taken;
+        }
+        if (walk.bytes === 0) break;
+      }
+    });
+    return taken;
+  }
+
+  /** What `work` moves the position over is consumed at its end, however it ends. */
+  private consume(work: () => void): void {
+    this.assertOpen();
+    if (this.draining) throw new Error('drain is not to be called from its own callback');
+    this.draining = true;
+    const from = this.position;
+    try {
+      work();
     } finally {
       this.draining = false;
       // One store for all, atomic and ordered: the producer must not see half of a position, and must see this one
@@ -118,7 +154,6 @@ export class RingBuffer {
       if (this.position !== from) Atomics.store(this.consumerPosition, 0, BigInt(this.position));
       if (this.closed) this.unmap();
     }
-    return count;
   }
 
   /** Records that are there, decoded; empty when none is. */
@@ -134,7 +169,7 @@ export class RingBuffer {
     const push = (record: T): void => {
       batch.push(record);
     };
-    this.drainBatches((raw) => decode(raw, push), max);
+    this.walk(decode, push, max);
     return batch;
   }
 
@@ -188,7 +223,7 @@ export class RingBuffer {
     const { places } = this.batch;
     const mask = this.size - 1;
     const start = this.position & mask;
-    const waiting = (this.producerPosition() - this.position) | 0;
+    const waiting = this.waiting();
     if (!IN_ORDER) Atomics.add(fence, 0, 0);
     let bytes = 0;
     let count = 0;
@@ -206,6 +241,10 @@ export class RingBuffer {
     if (!IN_ORDER) Atomics.add(fence, 0, 0);
     this.batch.count = count;
     return bytes;
+  }
+
+  private waiting(): number {
+    return (this.producerPosition() - this.position) | 0;
   }
 
   /** 64 bits from two plain loads: once more when the upper half moved in between. Exact to 2^53. */
@@ -229,8 +268,9 @@ export class RingBuffer {
 
 /** {@link Decode} that copies the record. */
 export function copyRecord(data: ReadOnlyView, offset: number, length: number): Uint8Array {
-  const view = data as DataView;
-  return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice();
+  const bytes = data as ReadOnlyBytes | DataView;
+  if ('copy' in bytes) return bytes.copy(offset, length);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length).slice();
 }
 
 /** Records in a batch: few enough for what is written down of them to stay in the fastest cache. */
@@ -243,21 +283,47 @@ class Batch implements RawBatch {
   taken = 0;
   ended = false;
 
-  constructor(memory: RingMemory) {
+  private readonly size: number;
+
+  constructor(memory: RingMemory, size: number) {
     this.memory = memory;
+    this.size = size;
   }
 
   /** Bytes from `start`, where the batch begins in the ring, to the end of its first `count` records. */
   endOf(count: number, start: number): number {
     if (count === 0) return 0;
-    const { places } = this;
-    const size = this.memory.view.byteLength / 2;
+    const { places, size } = this;
     const end = places[2 * count - 2]! + ((places[2 * count - 1]! + 7) & ~7) - start;
     return end < 0 ? end + size : end;
   }
 }
 
-function everyWidth(buffer: ArrayBufferLike, from: number, length: number): RingMemory {
+class Walk implements RingWalk {
+  readonly raw: RawMemory;
+  readonly start: number;
+  readonly waiting: number;
+  readonly mask: number;
+  readonly max: number;
+  bytes = 0;
+  taken = 0;
+  private readonly batch: Batch;
+
+  constructor(raw: RawMemory, batch: Batch, start: number, waiting: number, mask: number, max: number) {
+    this.raw = raw;
+    this.batch = batch;
+    this.start = start;
+    this.waiting = waiting;
+    this.mask = mask;
+    this.max = max;
+  }
+
+  get ended(): boolean {
+    return this.batch.ended;
+  }
+}
+
+function everyWidth(buffer: ArrayBufferLike, from: number, length: number): RawMemory {
   return {
     view: new DataView(buffer, from, length),
     i8: new Int8Array(buffer, from, length),

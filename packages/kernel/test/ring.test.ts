@@ -99,7 +99,7 @@ describe.skipIf(noKernel)('ring buffers', () => {
           bench.ring.drainBatches((batch) => {
             const { memory, places, count } = batch;
             for (let i = 0; i < count; i++) {
-              expect(memory.u64[places[2 * i]! >> 3]).toBe(BigInt(expected));
+              expect(memory.u64(places[2 * i]!)).toBe(BigInt(expected));
               expect(memory.view.getUint32(places[2 * i]!, true)).toBe(expected);
               expect(places[2 * i + 1]).toBe(16);
               expected++;

@@ -109,16 +109,16 @@ export interface RawBatch {
   /** Little endian; `at` in bytes, a multiple of the width. Half as dear as a view's getters. */
   readonly memory: {
     readonly view: RecordView;
-    i8(at: number): number;
-    u8(at: number): number;
-    i16(at: number): number;
-    u16(at: number): number;
-    i32(at: number): number;
-    u32(at: number): number;
-    i64(at: number): bigint;
-    u64(at: number): bigint;
-    f32(at: number): number;
-    f64(at: number): number;
+    readonly i8: (at: number) => number;
+    readonly u8: (at: number) => number;
+    readonly i16: (at: number) => number;
+    readonly u16: (at: number) => number;
+    readonly i32: (at: number) => number;
+    readonly u32: (at: number) => number;
+    readonly i64: (at: number) => bigint;
+    readonly u64: (at: number) => bigint;
+    readonly f32: (at: number) => number;
+    readonly f64: (at: number) => number;
   };
   /** Two numbers a record: where it begins in {@link memory}, and its length in bytes. */
   readonly places: ArrayLike<number>;

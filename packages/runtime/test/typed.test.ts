@@ -120,30 +120,42 @@ describe('values of BTF types', () => {
     const some = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.uint8Array({ minLength: 136, maxLength: 136 })));
     fc.assert(
       fc.property(some, fc.boolean(), (given, isWhole) => {
-        const bytes = new Uint8Array(8 + given.length * 144);
-        const places = given.flatMap(([which, data], i) => {
-          bytes.set(data, 8 + i * 144);
-          return [8 + i * 144, records[which]?.size ?? 5];
-        });
+        const bytes = new Uint8Array(1 << 16);
         const view = new DataView(bytes.buffer);
+        const discarded = (at: number) => view.setUint32(at, (1 << 30) | 3, true);
+        discarded(0);
+        let waiting = 16;
+        const places = given.flatMap(([which, data]) => {
+          const length = records[which]?.size ?? 5;
+          const at = waiting + 8;
+          view.setUint32(waiting, length, true);
+          bytes.set(data.subarray(0, length), at);
+          waiting += (length + 15) & ~7;
+          return [at, length];
+        });
+        view.setUint32(waiting, (1 << 31) | 16, true); // not yet submitted
         const one = (at: number, length: number) => {
           const found = records.find(({ size }) => size === length);
           return found ? decoderFor(types, found.type)(view, at) : `${length} others`;
         };
         const wanted = given.map((_, i) => one(places[2 * i]!, places[2 * i + 1]!));
-        const batch = { memory: everyWidth(bytes.buffer, view), places, count: given.length, taken: -1, ended: false };
+        const raw = everyWidth(bytes.buffer, view);
+        const limits = { start: 0, waiting: waiting + 24, mask: bytes.length - 1, max: 1000 };
+        const walk = { raw, ...limits, ended: false, taken: -1, bytes: -1 };
         const stop = isWhole ? given.length : Math.ceil(given.length / 2);
         const got: unknown[] = [];
         const decodeBatch = batchDecoderFor(types, records, (_view, _at, length) => `${length} others`);
         const run = () =>
-          decodeBatch(batch, (record) => {
+          decodeBatch(walk, (record) => {
             got.push(record);
             if (got.length === stop && !isWhole) throw new Error('enough');
           });
         if (isWhole || given.length === 0) run();
         else expect(run).toThrow('enough');
         expect(got).toEqual(wanted.slice(0, stop));
-        expect(batch.taken).toBe(stop);
+        expect(walk.taken).toBe(stop);
+        if (isWhole) expect(walk.bytes).toBe(waiting);
+        else if (stop > 0) expect(walk.bytes).toBe(places[2 * stop - 2]! - 8 + ((places[2 * stop - 1]! + 15) & ~7));
       }),
     );
   });

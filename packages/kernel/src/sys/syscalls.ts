@@ -4,6 +4,8 @@ import { native } from './native.ts';
 /** Those that this package makes, all of them on both architectures. */
 export const SYSCALLS_USED = [
   'bpf',
+  'capget',
+  'capset',
   'close',
   'epoll_create1',
   'epoll_ctl',
@@ -16,6 +18,7 @@ export const SYSCALLS_USED = [
   'mmap',
   'munmap',
   'perf_event_open',
+  'prctl',
   'prlimit64',
   'read',
   'recvfrom',

@@ -10,6 +10,7 @@ import {
   type BpfMap,
   createMap,
   doctor,
+  dropRights,
   type Hook,
   KernelError,
   kernel,
@@ -37,6 +38,7 @@ import {
   mapValue,
   perfWriter,
   returns,
+  ringWriter,
   set,
   shiftRight,
   store,
@@ -347,6 +349,39 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'a process that has attached gives up the rights that it does not need, and goes on',
+    run() {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [process.argv[1]!, 'drop'], { encoding: 'utf8' });
+      equal(status, 0, stderr);
+      const { before, after, read, remove, mount, child } = JSON.parse(stdout);
+      deepEqual({ read, remove, mount }, { read: true, remove: true, mount: -1 }); // EPERM
+      const KEPT = (1n << 2n) | (1n << 12n) | (1n << 19n) | (1n << 34n) | (1n << 38n) | (1n << 39n);
+      equal(BigInt(`0x${after}`), BigInt(`0x${before}`) & KEPT);
+      equal(child, after); // of a command that it starts, though it is the superuser's
+    },
+  },
+  {
+    name: 'memory that the kernel shows read-only cannot be written by way of ours',
+    run() {
+      using map = createMap({ name: 'events', type: RINGBUF, keySize: 0, valueSize: 0, maxEntries: 1 << 16 });
+      using counters = createMap({ name: 'counters', type: ARRAY, keySize: 4, valueSize: 16, maxEntries: 1 });
+      const writer = { name: 'writer', type: XDP, license: 'GPL', code: ringWriter(map.fd, counters.fd) };
+      using program = loadProgram(writer);
+      program.testRun({ data: new Uint8Array(64), repeat: 3 });
+      using ring = new RingBuffer(map);
+      const seen = ring.drainBatches(({ memory }) => {
+        for (const one of [memory, memory.view]) {
+          Object.assign(one, { 0: 1 }); // a property of the object, and nothing of the memory
+          for (const name of ['buffer', 'set', 'fill', 'setInt8', 'setBigUint64', 'copyWithin'])
+            ok(!(name in one), `${name} can be reached`);
+        }
+      });
+      equal(seen, 3);
+      program.testRun({ data: new Uint8Array(64) });
+      ring.drain((data) => ok(!('setUint8' in data) && !('buffer' in data)));
+    },
+  },
+  {
     name: 'the doctor finds all features that a kernel of this version has',
     run() {
       const report = doctor();
@@ -385,6 +420,26 @@ export const WITHOUT_TRACEFS: readonly Check[] = [
   },
   ...CHECKS.filter((check) => /tracepoint/.test(check.name)),
 ];
+
+/** Attaches by netlink, drops rights, reads, and takes back what it attached. */
+export function drop(): void {
+  const capabilities = () => /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))![1];
+  using map = createMap({ name: 'counted', type: ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 });
+  network();
+  using program = loadProgram({ name: 'tc', type: 3, license: 'GPL', code: returns(0) });
+  const link = kernel().attach(program, { kind: 'tc', device: 'skep1', direction: 'egress', via: 'netlink' });
+  const before = capabilities();
+  ok(dropRights());
+  const read = map.lookup(new Uint8Array(4)) !== undefined;
+  link.close();
+  const filters = spawnSync('tc', ['filter', 'show', 'dev', 'skep1', 'egress'], { encoding: 'utf8' }).stdout;
+  const path = new TextEncoder().encode('/tmp\0');
+  const mount = native().syscall(SYSCALLS.x86_64['chroot']!, native().address(path));
+  const status = spawnSync('cat', ['/proc/self/status'], { encoding: 'utf8' }).stdout;
+  const child = /^CapEff:\s*(\w+)/m.exec(status)![1];
+  const remove = filters === '';
+  process.stdout.write(JSON.stringify({ before, after: capabilities(), read, remove, mount, child }));
+}
 
 /** Lets the file system that process `pid` is about to make lend all rights: only who has them may say so. */
 function lend(pid: number, context: number): void {

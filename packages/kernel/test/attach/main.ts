@@ -1,5 +1,5 @@
 import { openHandles, releaseAtLeast } from '../../src/index.ts';
-import { CHECKS, contained, hold, unprivileged, WITHOUT_TRACEFS } from './checks.ts';
+import { CHECKS, contained, drop, hold, unprivileged, WITHOUT_TRACEFS } from './checks.ts';
 import { heldLinks, holdLinks, linkOutcome } from './link-contract.ts';
 import { expected, LINKS } from './links.ts';
 import { network } from './network.ts';
@@ -24,6 +24,7 @@ else if (mode === 'links') {
   tell({ name: 'killed', ...(await heldLinks(series)) });
 } else if (mode === 'unprivileged') unprivileged();
 else if (mode === 'contained') await contained();
+else if (mode === 'drop') drop();
 else {
   const checks = mode === 'no-tracefs' ? WITHOUT_TRACEFS : CHECKS;
   for (const check of checks) {

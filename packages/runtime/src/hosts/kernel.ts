@@ -531,6 +531,7 @@ function ringRecords(open: () => RingBuffer): HostRecords {
     },
     drain: (take, max) => opened().drain(take, max),
     drainBatches: (take, max) => opened().drainBatches(take, max),
+    walk: (decode, take, max) => opened().walk(decode, take, max),
     batches: (options) => opened().batches(options),
     close() {
       ended = true;

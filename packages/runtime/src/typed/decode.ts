@@ -1,5 +1,5 @@
 import type { Btf, BtfEnum, BtfId, BtfMember, BtfType } from '@skep/object';
-import type { RawBatch, RecordView } from '../host.ts';
+import type { RecordView, RingWalk } from '../host.ts';
 
 /** What BTF types become: integers up to 32 bits and small enums `number` or name, 64 bits `bigint`, `char[]` text. */
 export type Value =
@@ -14,8 +14,8 @@ export type Value =
 
 export type Decoder = (view: RecordView, offset: number) => Value;
 
-/** Of many records at once: gives each to `take`. */
-export type BatchDecoder = (batch: RawBatch, take: (record: Value) => void) => void;
+/** Of all that is in a ring: gives each to `take`. */
+export type BatchDecoder = (walk: RingWalk, take: (record: Value) => void) => void;
 
 /**
  * A function that makes a JavaScript value of the bytes of a BTF type, little endian. It is generated source: one
@@ -27,9 +27,9 @@ export function decoderFor(btf: Btf, type: BtfId): Decoder {
 }
 
 /**
- * The same for records as they lie in a ring, with the loop over them in the generated source too: a call a record costs
- * as much as decoding it. Records of other sizes than those of `types` are left to `other`; at least as long as the
- * type is enough where there is but one.
+ * The same for records as they lie in a ring of the kernel, with the way from one to the next in the generated source too:
+ * handing them over costs as much as decoding them. Records of other sizes than those of `types` are left to `other`; at
+ * least as long as the type is enough where there is but one.
  */
 export function batchDecoderFor(
   btf: Btf,
@@ -41,18 +41,25 @@ export function batchDecoderFor(
   const cases = types.map(
     ({ type, size }) => `length ${compare} ${size} ? ${generator.expression(type, RECORD, 0)} : `,
   );
-  const body = `return (batch, take) => {
-    const { places, count, memory } = batch;
-    const { view, i8, u8, i16, u16, i32, u32, i64, u64, f32, f64 } = memory;
-    let taken = 0;
+  const body = `return (walk, take) => {
+    const { start, waiting, mask, max } = walk;
+    const { view, i8, u8, i16, u16, i32, u32, i64, u64, f32, f64 } = walk.raw;
+    let taken = 0, bytes = 0;
     try {
-      while (taken < count && !batch.ended) {
-        const at = places[2 * taken], length = places[2 * taken + 1];
+      while (bytes < waiting && taken < max && !walk.ended) {
+        // A header of eight bytes: the length, discarded (bit 30), not yet submitted (the sign).
+        const place = (start + bytes) & mask, header = i32[place >> 2];
+        if (header < 0) break;
+        const length = header & 0x3fffffff;
+        bytes += (length + 15) & ~7;
+        if (header !== length) continue;
+        const at = place + 8;
         taken++;
         take(${cases.join('')}other(view, at, length));
       }
     } finally {
-      batch.taken = taken;
+      walk.taken = taken;
+      walk.bytes = bytes;
     }
   };`;
   return generator.build(body, { other }) as BatchDecoder;
