@@ -64,7 +64,7 @@ class Side {
 
   step(operation: number, flags: number, key: number, value: number, cpu: number): string {
     const { machine, buffer, map } = this;
-    machine.world.cpu = cpu;
+    (machine.world as { cpu: number }).cpu = cpu;
     const { view, bytes } = machine.memory;
     bytes.fill(0, buffer, buffer + 256);
     view.setUint32(buffer, operation, true);
