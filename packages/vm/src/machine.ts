@@ -18,7 +18,7 @@ import { FIRST_KFUNC, kfuncs } from './kfuncs/index.ts';
 import { ArenaMap } from './maps/arena.ts';
 import { createMap } from './maps/create.ts';
 import type { SpecialField, VmMap } from './maps/map.ts';
-import { CELLS, Memory, SCRATCH } from './memory.ts';
+import { CELLS, Memory, NULL_END, SCRATCH } from './memory.ts';
 import { Objects } from './objects.ts';
 import { CALLBACK, faultError, isCallback, loadProgram, type VmProgram } from './program.ts';
 import type { SimulatedHid } from './simulate/hid.ts';
@@ -151,16 +151,13 @@ export class Machine {
    * that is zero whenever it is asked for.
    */
   castKern(low: number): number {
-    for (const arena of this.arenas) {
-      const state = arena.stateOf(low >>> 0);
-      if (state === 'used') return low;
-      if (state === 'elsewhere') continue;
-      this.nowhere ??= this.memory.allocate(2 * PAGE);
-      this.memory.bytes.fill(0, this.nowhere, this.nowhere + 2 * PAGE);
-      this.memory.work += 2 * PAGE;
-      return this.nowhere + (low & (PAGE - 1));
-    }
-    return low;
+    for (const arena of this.arenas) if (arena.stateOf(low >>> 0) === 'used') return low;
+    // Also behind the pages that the arena has: the kernel keeps 4 GiB of addresses free for each.
+    if (this.arenas.size === 0 || low >>> 0 < NULL_END) return low;
+    this.nowhere ??= this.memory.allocate(2 * PAGE);
+    this.memory.bytes.fill(0, this.nowhere, this.nowhere + 2 * PAGE);
+    this.memory.work += 2 * PAGE;
+    return this.nowhere + (low & (PAGE - 1));
   }
 
   /** A socket that programs can find or be run for. */

@@ -1,6 +1,6 @@
 import type { MemoryPiece } from '@skep/capture';
 import type { Machine } from '../machine.ts';
-import { EFAULT, EINVAL } from '../maps/map.ts';
+import { EFAULT, EINVAL, ERANGE } from '../maps/map.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers that ask for time, task and memory of the outside: answered by the machine's world. */
@@ -98,8 +98,16 @@ function probeRead(machine: Machine, r: Int32Array, ...spaces: MemoryPiece['spac
   // The kernel zeroes the target of a read that failed (bpf_probe_read_kernel_common).
   if (found === undefined) target.fill(0);
   else target.set(found);
-  give(r, found === undefined ? EFAULT : 0);
+  give(r, found === undefined ? failure(address, spaces) : 0);
 }
+
+/** Of the user's half of addresses the kernel's half knows without a try (copy_from_kernel_nofault). */
+function failure(address: bigint, spaces: readonly MemoryPiece['space'][]): number {
+  return spaces.length === 1 && spaces[0] === 'kernel' && address <= USER_ADDRESSES ? ERANGE : EFAULT;
+}
+
+/** `TASK_SIZE_MAX` of x86 and the page behind. */
+const USER_ADDRESSES = 0x7fff_ffff_ffffn;
 
 function probeReadString(machine: Machine, r: Int32Array, ...spaces: MemoryPiece['space'][]): void {
   const size = r[4]! >>> 0;
@@ -109,7 +117,7 @@ function probeReadString(machine: Machine, r: Int32Array, ...spaces: MemoryPiece
     ownString(machine, address, size) ?? first(spaces, (space) => machine.world.readString(address, size, space));
   if (found === undefined) {
     target.fill(0);
-    give(r, EFAULT);
+    give(r, failure(address, spaces));
     return;
   }
   target.set(found);

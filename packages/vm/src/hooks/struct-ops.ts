@@ -73,6 +73,11 @@ export class StructOps {
     }
   }
 
+  /** The same with no more arguments than the function takes in these types: kernels differ in the last ones. */
+  callKnown(member: string, ...args: readonly StructOpsArgument[]): number | bigint | undefined {
+    return this.call(member, ...args.slice(0, this.prototypeOf(member).params.length));
+  }
+
   /** A structure of the kernel that stays: its address, for several calls. */
   object(type: string, value: PlainObject): bigint {
     return kernelObject(this.machine, this.types, type, value);

@@ -79,7 +79,7 @@ export class SimulatedHid {
     memory.bytes.set(bytes.subarray(0, allocated), this.data);
     this.setContext(allocated, Math.min(bytes.length, allocated));
     if (!this.ops.has(member)) return 0;
-    return Number(this.ops.call(member, this.context, ...more) ?? 0);
+    return Number(this.ops.callKnown(member, this.context, ...more) ?? 0);
   }
 
   /** `struct hid_bpf_ctx`: the device, how many bytes there is room for, how many there are. */

@@ -54,7 +54,7 @@ export class SimulatedQdisc {
     Member.find(this.machine, this.ops.types, 'sk_buff', 'cb')?.setWord(skb, length);
     this.hashes.set(skb, packet.hash ?? this.packets.length + 1);
     this.packets.push(skb);
-    return this.result(this.ops.call('enqueue', skb, this.sch, BigInt(this.free)));
+    return this.result(this.ops.callKnown('enqueue', skb, this.sch, BigInt(this.free)));
   }
 
   /** The number of the packet that goes out next; undefined when none does. */

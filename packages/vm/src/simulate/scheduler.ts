@@ -557,7 +557,7 @@ export class SimulatedScheduler {
   }
 
   private call(member: string, ...args: readonly StructOpsArgument[]): number | bigint | undefined {
-    return this.ops.has(member) ? this.ops.call(member, ...args) : undefined;
+    return this.ops.has(member) ? this.ops.callKnown(member, ...args) : undefined;
   }
 
   /** A structure comes last, with those of its members that the types have. */

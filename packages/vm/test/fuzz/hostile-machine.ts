@@ -175,7 +175,7 @@ export function program(code: Uint8Array): ProgramSpec {
   for (let slot = 0; slot < words.length >> 1; slot++) {
     if ((words[2 * slot]! & 0xf0ff) !== 0x2085) continue;
     const name = kfuncs[words[2 * slot + 1]! - FIRST_KFUNC]?.name;
-    if (name !== undefined) references.push({ kind: 'kfunc', slot, name, weak: false });
+    if (name !== undefined) references.push({ kind: 'kfunc', slot, name, btfId: 0, weak: false });
   }
   return {
     name: 'hostile',
