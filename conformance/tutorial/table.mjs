@@ -2,8 +2,8 @@
 /**
  * node conformance/tutorial/table.mjs [SEEN]
  *
- * Writes docs/tutorial/README.md from docs/tutorial/lessons.json and from what was seen: seen.json beside this file, which
- * is made anew of SEEN, a file of `run.mjs --json`, when one is given.
+ * Writes docs/tutorial/README.md from docs/tutorial/lessons.json and from what was seen: seen.json beside this file, into
+ * which goes what SEEN tells, a file of `run.mjs --json`, when one is given.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,9 +14,20 @@ import { fileURLToPath } from 'node:url';
 const seenPath = fileURLToPath(new URL('seen.json', import.meta.url));
 const docs = new URL('../../docs/tutorial/', import.meta.url);
 const [, , given] = process.argv;
-if (given !== undefined) writeFileSync(seenPath, `${JSON.stringify(summary(given), undefined, 2)}\n`);
+/** What is counted: its name in seen.json, the column of a run, what is said there. */
+const COUNTS = /** @type {const} */ ([
+  ['vm', 'vm', 'runs'],
+  ['host', '6.18', 'loads'],
+  ['guest', '6.12', 'loads'],
+  ['attached', '6.12', 'attaches'],
+]);
+
 /** @type {Record<string, Seen>} by file */
 const seen = JSON.parse(readFileSync(seenPath, 'utf8'));
+if (given !== undefined) {
+  merge(given);
+  writeFileSync(seenPath, `${JSON.stringify(seen, undefined, 2)}\n`);
+}
 /** @type {Lesson[]} */
 const lessons = JSON.parse(readFileSync(new URL('lessons.json', docs), 'utf8'));
 
@@ -24,27 +35,20 @@ for (const { page } of lessons)
   if (page && !existsSync(new URL(`${page}.md`, docs))) throw new Error(`there is no page ${page}`);
 writeFileSync(new URL('README.md', docs), readme());
 
-function summary(/** @type {string} */ path) {
+/** What a run saw of some lessons in some homes takes the place of what was seen of these before. */
+function merge(/** @type {string} */ path) {
   const files = /** @type {{file: string, error?: string, programs: any[]}[]} */ (
     JSON.parse(readFileSync(path, 'utf8'))
   );
-  return Object.fromEntries(
-    files.map(({ file, error, programs }) => {
-      const count = (/** @type {string} */ column, /** @type {string} */ what) =>
-        programs.filter((one) => one[column]?.[what]).length;
-      return [
-        file,
-        {
-          compiles: error === undefined,
-          programs: programs.length,
-          vm: count('vm', 'runs'),
-          host: count('6.18', 'loads'),
-          guest: count('6.12', 'loads'),
-          attached: count('6.12', 'attaches'),
-        },
-      ];
-    }),
-  );
+  for (const { file, error, programs } of files) {
+    const count = (/** @type {string} */ column, /** @type {string} */ what) =>
+      programs.filter((one) => one[column]?.[what]).length;
+    const made = { compiles: error === undefined, programs: programs.length };
+    const now = { ...made, vm: 0, host: 0, guest: 0, attached: 0, ...seen[file], ...made };
+    for (const [name, column, what] of COUNTS)
+      if (programs.some((one) => one[column] !== undefined)) now[name] = count(column, what);
+    seen[file] = now;
+  }
 }
 
 function readme() {

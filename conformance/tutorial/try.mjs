@@ -35,8 +35,10 @@ const places = home === 'attach' ? await makePlaces() : {};
 for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8')))) {
   const { spec } = skep.open(job.object, new Uint8Array(readFileSync(job.object)));
   const ready = settle(spec, job.settings);
+  const { types: source } = job.settings;
+  const types = source && skep.open('types.c', new TextEncoder().encode(source)).spec.object.btf;
   for (const { name, section } of spec.programs)
-    say({ file: job.file, program: name, section, ...attempt(ready, name, home) });
+    say({ file: job.file, program: name, section, ...attempt(ready, name, home, types) });
 }
 process.exit(0);
 
@@ -46,13 +48,18 @@ function settle(/** @type {any} */ spec, /** @type {Job['settings']} */ { global
   return new skep.Spec({ ...spec.object, maps: sized }).with(globals);
 }
 
-function attempt(/** @type {any} */ spec, /** @type {string} */ name, /** @type {string} */ where) {
+function attempt(
+  /** @type {any} */ spec,
+  /** @type {string} */ name,
+  /** @type {string} */ where,
+  /** @type {any} */ types,
+) {
   const host = where === 'vm' ? skep.vm({ btf: skep.bundledTypes }) : skep.kernel();
   /** @type {any} */
   let loaded;
   try {
     try {
-      loaded = standIn(spec, name).load(host, { programs: [name], pins: false });
+      loaded = standIn(spec, name).load(host, { programs: [name], pins: false, types });
     } catch (error) {
       return { loads: false, said: reason(error) };
     }

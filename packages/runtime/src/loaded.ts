@@ -230,7 +230,9 @@ function isWanted(spec: MapSpec, programs: readonly ProgramSpec[]): boolean {
  */
 function relocate(program: ProgramSpec, local: Btf | undefined, host: Host, types: Btf | undefined): ProgramSpec {
   if (program.core.length === 0 || local === undefined) return program;
-  const given = new Set(types ? program.core.filter((one) => types.find(rootOf(local, one)) !== undefined) : []);
+  const given = new Set(
+    types ? program.core.filter((one) => types.find(rootOf(local, one), ...WHOLE) !== undefined) : [],
+  );
   const others = program.core.filter((one) => !given.has(one));
   let { code } = program;
   if (types && given.size > 0) ({ code } = relocateCore(code, [...given], local, types));
@@ -242,6 +244,9 @@ function relocate(program: ProgramSpec, local: Btf | undefined, host: Host, type
   }
   return { ...program, code };
 }
+
+/** What a relocation can be fitted to; a structure that is only named is none. */
+const WHOLE = ['struct', 'union', 'enum', 'enum64', 'typedef'] as const;
 
 function rootOf(local: Btf, { type }: CoreRelocation): string {
   return local.name(local.resolve(type));
