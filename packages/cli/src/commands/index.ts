@@ -77,6 +77,10 @@ export const CORE_COMMANDS: readonly Command[] = [
         summary: 'of netfilter, for netfilter programs',
         choices: ['pre_routing', 'input', 'forward', 'output', 'post_routing'],
       },
+      {
+        flags: '--drop-rights',
+        summary: 'as a service: once all is attached, keep only the capabilities that reading takes',
+      },
       { flags: '--program', value: 'name', summary: 'load only this program', many: true },
       {
         flags: '--types',

@@ -1,4 +1,5 @@
 import { EXIT, renderDiagnostics } from '@skep/base';
+import { dropRights } from '@skep/kernel';
 import { costWatch } from '@skep/tools';
 import { columnsFor, duration, parseFormat, type Row, RowWriter, SHOW, type Show, toJson } from '@skep/view';
 import {
@@ -110,6 +111,7 @@ export async function runProgram(
       ...(cost && { poll: () => cost.look() }),
       started: ({ types, ring, loaded, control }) => {
         cost?.start(loaded, control);
+        if (options.flag('dropRights')) dropRights();
         writer = new RowWriter(columnsFor(fieldsOf(types, ring)), format, (text) => io.out(text));
         if (ring !== undefined || !people) writer.head();
       },
