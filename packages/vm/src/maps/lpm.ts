@@ -1,5 +1,5 @@
 import type { MapSpec } from '@skep/object';
-import type { Memory } from '../memory.ts';
+import { type Memory, NULL_END } from '../memory.ts';
 import {
   BPF_EXIST,
   BPF_F_ACCESS,
@@ -308,6 +308,8 @@ export class LpmTrieMap extends PlainMap {
 
   /** The length of a node's prefix, which is longer than that of the node above: so that every walk ends. */
   private lengthBelow(node: number, above: number): number {
+    // Below lies no node, and nobody is to write there.
+    if (node < NULL_END) throw damaged(this.spec);
     const own = this.memory.view.getInt32(node + LENGTH, true);
     if (own <= above || own > this.maxPrefix) throw damaged(this.spec);
     return own;
