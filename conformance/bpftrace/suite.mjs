@@ -45,7 +45,8 @@ export function parseTests(suite, text) {
       last = '';
       continue;
     }
-    const match = /^([A-Z_]+)(?: +(.*))?$/.exec(line);
+    // What is expected keeps its blanks.
+    const match = /^(EXPECT\w*) (.*)$/.exec(line) ?? /^([A-Z_]+)(?: +(.*))?$/.exec(line);
     if (!match || !DIRECTIVES.has(match[1] ?? '')) {
       // A line that goes on, below the first character of the text.
       if (test && last !== '') append(test, last, line.slice(Math.min(column, line.length - line.trimStart().length)));

@@ -162,7 +162,7 @@ function probesOf(node: ProbeNode, missing: string, options: TraceOptions, warni
       }
     } catch (error) {
       if (!(error instanceof SkepError)) throw error;
-      const absent = error.code === 'E1541';
+      const absent = error.code === 'E1541' || error.code === 'E1546';
       // A wildcard may match nothing, as long as something is left.
       if (absent && missing === 'error' && /[*?[]/.test(text)) missed.push(...error.diagnostics);
       else if (!absent || missing === 'error') throw new SkepError([...warnings, ...error.diagnostics]);

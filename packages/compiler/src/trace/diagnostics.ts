@@ -271,3 +271,7 @@ export function noAttachPoints(span: Span): Diagnostic {
 export function badBoundary(message: string, span: Span, help: string): Diagnostic {
   return error('E1545', message, span, help);
 }
+
+export function noBinary(message: string, span: Span, help: string): Diagnostic {
+  return error('E1546', message, span, help);
+}

@@ -1,5 +1,5 @@
 import { SkepError, type Span, suggest } from '@skep/base';
-import { badBoundary, badProbe, noMatch, refusedProbe } from './diagnostics.ts';
+import { badBoundary, badProbe, noBinary, noMatch, refusedProbe } from './diagnostics.ts';
 import { DURATIONS } from './lexer.ts';
 import type { TraceExecutable, TraceTarget } from './target.ts';
 
@@ -491,7 +491,7 @@ function binaries(pattern: string, text: string, span: Span, target: TraceTarget
   if (/[*?]/.test(pattern) || pattern === '') return target.executables?.(pattern || '*') ?? [];
   if (target.executable?.(pattern) === undefined)
     throw new SkepError(
-      badProbe(
+      noBinary(
         `uprobe target file '${pattern}' does not exist or is not executable`,
         span,
         `${text}: name the binary with its path`,
