@@ -50,7 +50,6 @@ export function compareRuns(name, object, { program, input }, { runs, random, ty
   const bytes = (/** @type {number} */ length) => new Uint8Array(length).map(() => Math.floor(random() * 256));
   for (let i = 0; i < runs; i++) {
     const machine = new Machine();
-    const maps = new Map(object.maps.map((map) => [map.name, machine.createMap(map)]));
     let said = false;
     machine.observer = {
       before(run, _code, pc, frame) {
@@ -67,6 +66,9 @@ export function compareRuns(name, object, { program, input }, { runs, random, ty
     const data = bytes(64 + Math.floor(random() * 200));
     if (random() < 0.7) data.set([8, 0, 0x45], 12);
     try {
+      // Of an array of events its loader gives the size.
+      const sized = object.maps.map((map) => ({ ...map, maxEntries: map.maxEntries || 1 }));
+      const maps = new Map(sized.map((map) => [map.name, machine.createMap(map)]));
       const loaded = machine.loadProgram(spec, maps, object.btf);
       const given = PACKETS.has(input.type) ? { data } : { context: bytes(CONTEXT) };
       testRun(machine, loaded, /** @type {any} */ ({ hook: program.hook, ...given }));

@@ -198,17 +198,23 @@ function show(call: Call, report: CheckReport, wide: boolean): void {
   tell(call, report, wide);
 }
 
+/** In place of the kernels that say it. */
+const SAYS = 'Linux … says:';
+
 /** What was refused, and which limits are near. */
 function tell(call: Call, report: CheckReport, wide = false): void {
-  const said = new Set<string>();
+  /** What is said of a refusal, and the kernels that say so, in their order. */
+  const said = new Map<string, string[]>();
   const { color } = call.io;
   for (const { verdict, diagnostic, fixes, kernel, cost } of report.programs) {
     if (verdict.accepted) {
       for (const { limit, used, most } of cost.near)
         call.io.err(`${verdict.program.name} on ${kernel}: ${used} of at most ${most} ${limit}\n`);
-      if (wide)
+      if (wide) {
+        call.io.out(`${verdict.program.name} on ${kernel}\n`);
         for (const one of cost.lines)
           call.io.out(`  ${String(one.processed).padStart(7)}  ${one.file}:${one.line}  ${one.text}\n`);
+      }
       continue;
     }
     if (diagnostic === undefined) continue;
@@ -216,10 +222,11 @@ function tell(call: Call, report: CheckReport, wide = false): void {
       renderDiagnostic(diagnostic, { color }),
       ...(report.built ? fixes.map((fix) => renderFix(report.built!, fix, { color })) : []),
     ].join('\n');
-    if (said.has(text)) continue;
-    said.add(text);
-    call.io.err(`\n${text}\n`);
+    const common = text.replace(`Linux ${kernel} says:`, SAYS);
+    said.set(common, [...(said.get(common) ?? []), kernel]);
   }
+  for (const [text, kernels] of said)
+    call.io.err(`\n${text.replace(SAYS, `Linux ${kernels.join(', ')} ${kernels.length > 1 ? 'say' : 'says'}:`)}\n`);
   if (report.programs.some(({ kernel, verdict }) => kernel === '6.1' && verdict.accepted))
     call.io.err('\n6.1: skep follows its weaker ranges only in part; that kernel may refuse what is accepted here\n');
 }
