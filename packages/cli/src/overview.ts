@@ -8,7 +8,7 @@ import { GROUPS, type Group } from './groups.ts';
 export function overview(): string {
   const width = Math.max(...FIRST.map(([line]) => line.length)) + 3;
   return [
-    'skep: eBPF in one piece. See what a machine does, write programs for the Linux kernel, run them there or in a virtual machine.',
+    'skep: eBPF in one piece. See what a machine does; write programs, and run them in the kernel or in a virtual machine.',
     '',
     'Try first:',
     ...FIRST.map(([line, does]) => `  ${line.padEnd(width)}${does}`),
@@ -26,10 +26,7 @@ const FIRST: readonly (readonly [string, string])[] = [
   ['skep trace \'BEGIN { printf("hello\\n"); }\' --home vm', 'a program in one line, in the virtual machine'],
   ['sudo skep execsnoop', 'every program that is started'],
   ['sudo skep opensnoop -- ls /etc', 'the files that one command opens'],
-  [
-    "sudo skep trace 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'",
-    'who makes system calls; Ctrl-C ends it',
-  ],
+  ["sudo skep trace 'profile:hz:99 { @[comm] = count(); }'", 'who uses the processors; Ctrl-C ends it'],
 ];
 
 /** `skep help`, `skep help GROUP`, `skep help COMMAND`; undefined when it is a command's own help that is wanted. */

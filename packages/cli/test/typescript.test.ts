@@ -43,7 +43,7 @@ describe('commands on probes in TypeScript', () => {
   it('build writes an object whose line information tells of the file itself', () => {
     const object = join(folder, 'xdpdrop.o');
     expect(cli.run(['build', EXAMPLE, '-o', object]).status).toBe(0);
-    const [program] = openObject(new Uint8Array(readFileSync(object))).programs;
+    const [program] = openObject(new Uint8Array(readFileSync(object)), { name: object }).programs;
     const source = readFileSync(new URL('../../../examples/typescript/xdpdrop.ts', import.meta.url), 'utf8').split(
       '\n',
     );
