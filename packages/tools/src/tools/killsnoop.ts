@@ -29,7 +29,7 @@ export const killsnoop: Tool = {
     },
   ],
   examples: [
-    { line: "skep killsnoop -c 'sleep 9 & kill \\$!'", does: 'what a shell sends' },
+    { line: "skep killsnoop -c 'sleep 9 & kill $!'", does: 'what a shell sends' },
     { line: 'skep killsnoop -s 9', does: 'who kills without mercy' },
     { line: 'skep killsnoop -x -o jsonl', does: 'what was not permitted or had no target' },
   ],
