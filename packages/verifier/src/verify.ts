@@ -26,6 +26,8 @@ export interface VerifyInput extends ProgramInput {
   readonly kernelBtf?: Btf | undefined;
   /** False: as for a user without CAP_BPF and CAP_PERFMON. */
   readonly privileged?: boolean;
+  /** False: bytes of stack that were never written may not be read, whatever the kernel allows; results are certain then. */
+  readonly uninitStack?: boolean | undefined;
   readonly budget?: Budget;
   /** Of a kernel that was asked itself, in place of those that are built in for {@link kernel}. */
   readonly tables?: MeasuredTables | undefined;
@@ -84,7 +86,8 @@ export function verify(input: VerifyInput): Verdict {
 }
 
 function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['trace']): Verdict {
-  const kernel = PROFILES[input.kernel ?? '6.12'];
+  const profile = PROFILES[input.kernel ?? '6.12'];
+  const kernel = input.uninitStack === false ? { ...profile, uninitStack: false } : profile;
   useRules(kernel);
   const privileged = input.privileged ?? true;
   const program = new Program(input);

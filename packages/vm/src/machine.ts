@@ -36,8 +36,11 @@ export interface MachineOptions {
    * they never are.
    */
   readonly engine?: 'jit' | 'interpreter';
-  /** What compiled code checks: everything, unless a verifier has accepted the programs. */
-  readonly trust?: Trust;
+  /**
+   * What compiled code checks: everything, unless a verifier has accepted the programs. A function is asked when a
+   * program is compiled, which is when it has run for a while.
+   */
+  readonly trust?: Trust | ((program: VmProgram) => Trust);
   /** How many instructions of a program the interpreter runs before it is compiled; 0 compiles before the first run. */
   readonly compileAfter?: number;
 }
@@ -66,7 +69,7 @@ export class Machine {
   readonly scratch = SCRATCH;
   readonly cells = CELLS;
   readonly engine: 'jit' | 'interpreter';
-  readonly trust: Trust;
+  private readonly trustIn: (program: VmProgram) => Trust;
   private readonly compileAfter: number;
   world: World = new SimulatedWorld();
   /** What `bpf_trace_printk` wrote; without line breaks added. */
@@ -117,7 +120,8 @@ export class Machine {
     this.cpus = options.cpus ?? 1;
     this.budget = options.budget ?? 64_000_000;
     this.engine = options.engine ?? 'jit';
-    this.trust = options.trust ?? 'unverified';
+    const { trust = 'unverified' } = options;
+    this.trustIn = typeof trust === 'function' ? trust : () => trust;
     this.compileAfter = options.compileAfter ?? COMPILE_AFTER;
     this.sessionCookie = this.memory.allocate(8);
   }
@@ -245,14 +249,14 @@ export class Machine {
 
   /** Compiles a program now; false when only the interpreter takes it. */
   compile(program: VmProgram): boolean {
-    if (program.compiled === undefined) program.compiled = compileProgram(this, program, this.trust) ?? null;
+    if (program.compiled === undefined) program.compiled = compileProgram(this, program, this.trustIn(program)) ?? null;
     return program.compiled !== null;
   }
 
   /** The same without blocking, as browsers want it on a page's main thread. */
   async compileAsync(program: VmProgram): Promise<boolean> {
     if (program.compiled === undefined)
-      program.compiled = (await compileProgramAsync(this, program, this.trust)) ?? null;
+      program.compiled = (await compileProgramAsync(this, program, this.trustIn(program))) ?? null;
     return program.compiled !== null;
   }
 

@@ -37,6 +37,7 @@ import type {
   TakePacket,
   UpdateMode,
 } from '../host.ts';
+import { type Trust, trustIn } from './vm-trust.ts';
 
 export interface VmOptions extends MachineOptions {
   /** What happened, for programs that are attached. */
@@ -57,12 +58,17 @@ export class VmHost implements Host {
   /** Structures of functions by the name of their variable: what the kernel would call, a test calls. */
   readonly structOps = new Map<string, StructOps>();
   private readonly attachments = new Set<Attachment>();
+  private readonly objects = new WeakMap<VmProgram, ObjectSpec>();
   private readonly btf: VmOptions['btf'];
   private target: Btf | undefined;
 
   constructor(options: VmOptions) {
     this.recording = options.recording;
-    this.machine = new Machine({ ...options, cpus: options.cpus ?? options.recording?.header.cpus ?? 1 });
+    this.machine = new Machine({
+      ...options,
+      cpus: options.cpus ?? options.recording?.header.cpus ?? 1,
+      trust: options.trust ?? ((program) => this.trustIn(program)),
+    });
     this.btf = options.btf;
     this.machine.kernelTypes = () => this.targetBtf();
   }
@@ -80,6 +86,16 @@ export class VmHost implements Host {
       this.target = recorded ? Btf.parse(recorded.bytes) : typeof this.btf === 'function' ? this.btf() : this.btf;
     }
     return this.target;
+  }
+
+  /** Of which object a program is. */
+  loaded(program: VmProgram, object: ObjectSpec): void {
+    this.objects.set(program, object);
+  }
+
+  private trustIn(program: VmProgram): Trust {
+    const object = this.objects.get(program);
+    return object === undefined ? 'unverified' : trustIn(object, program.spec);
   }
 
   prepare(object: ObjectSpec): HostObject {
@@ -138,6 +154,7 @@ class VmObject implements HostObject {
 
   loadProgram(spec: ProgramSpec): HostProgram {
     const program = this.machine.loadProgram(spec, this.maps, this.btf);
+    this.host.loaded(program, this.object);
     for (const map of this.maps.values()) {
       for (const [slot, name] of map.spec.initialSlots)
         if (name === spec.name && !this.maps.has(name)) this.fillSlot(map, slot, program);
