@@ -1,18 +1,19 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * node conformance/bpftrace/all.mjs DIR [--kernel 6.12] [--patience 3] [--json FILE]
+ * node conformance/bpftrace/all.mjs [DIR] [--kernel 6.12] [--patience 3] [--json FILE]
  *
  * Runs all of bpftrace's runtime tests where they belong: those with only probes that run by themselves in the virtual machine and in
  * this kernel, those of programs in this kernel (as root; probes are set on the test programs alone), and the rest in a guest. Then
  * compares what failed with failures.json.
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compareWithKnown, report } from './known.mjs';
+import { testsFolder } from './suite.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,9 +23,9 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
   },
 });
-const [root] = positionals;
-if (root === undefined) {
-  process.stderr.write('usage: all.mjs DIR-OF-BPFTRACE-TESTS\n');
+const [root = testsFolder()] = positionals;
+if (!existsSync(root)) {
+  process.stderr.write(`all.mjs: there is no ${root}: node conformance/bpftrace/programs.mjs fetches the tests\n`);
   process.exit(2);
 }
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));

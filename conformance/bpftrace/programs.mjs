@@ -1,20 +1,22 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * node conformance/bpftrace/programs.mjs DIR
+ * node conformance/bpftrace/programs.mjs [--release sid]
  *
- * Builds the programs that bpftrace's runtime tests trace (DIR is `tests` of its repository), in place: each once as it is and once
- * position independent, and those with debug information in files of its own. Needs gcc and binutils; what it lacks it names.
+ * Fetches the sources of Debian's package bpftrace into the cache (those of sid are its current release), builds the programs that its runtime
+ * tests trace, and prints where the tests are: each program once as it is and once position independent, and those with debug
+ * information in files of its own. Needs gcc and binutils; what it lacks it names.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { unpackSource } from '../compiler/corpus.mjs';
+import { sources, testsFolder } from './suite.mjs';
 
-const [root] = process.argv.slice(2);
-if (root === undefined || !existsSync(join(root, 'testprogs'))) {
-  process.stderr.write('usage: programs.mjs DIR-OF-BPFTRACE-TESTS\n');
-  process.exit(2);
-}
+const { values } = parseArgs({ options: { release: { type: 'string', default: 'sid' } } });
+if (!existsSync(sources())) unpackSource('bpftrace', values.release, sources());
+const root = testsFolder();
 process.chdir(join(root, 'testprogs'));
 const FLAGS = ['-g', '-O0', '-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer', '-I../include', '-I..'];
 const WITHOUT_FRAMES = ['-g', '-O1', '-fomit-frame-pointer', '-fno-optimize-sibling-calls', '-I../include'];
@@ -53,7 +55,8 @@ const split = 'external_debug/dwp/uprobe_test-split';
 run(existsSync('/usr/bin/llvm-dwp-19') ? 'llvm-dwp-19' : 'dwp', '-e', split, '-o', `${split}.dwp`);
 if (existsSync(`${split}.dwp`)) renameSync(`${split}-uprobe_test.dwo`, `${split}-uprobe_test.dwo.packed`);
 
-process.stdout.write(failed === 0 ? 'all programs are built\n' : `${failed} commands failed\n`);
+process.stdout.write(`${root}\n`);
+if (failed > 0) process.stderr.write(`${failed} commands failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 /** @param {string} command @param {readonly string[]} args */

@@ -1,9 +1,8 @@
 // @ts-check
 /**
- * node conformance/bpftrace/run.mjs DIR [--home vm|kernel] [--needs pure,user,kernel,kprobe] [--filter REGEXP] [--failures] [--known]
+ * node conformance/bpftrace/run.mjs [DIR] [--home vm|kernel] [--needs pure,user,kernel,kprobe] [--filter REGEXP] [--failures] [--known]
  *
- *
- * Runs bpftrace's runtime tests, read from DIR (`tests` of its repository, test programs built), against `skep trace`: in this process
+ * Runs bpftrace's runtime tests, which programs.mjs fetched and built (or those in DIR), against `skep trace`: in this process
  * where a test only calls bpftrace, through a shell and bpftrace.mjs where it does more. `--known` compares what fails with
  * failures.json, in both directions; `--patience N` gives a slow machine N times the time.
  */
@@ -15,7 +14,7 @@ import { possibleCpus } from '@skep/kernel';
 import { machineTarget, virtualClock } from '@skep/tools';
 import { bpftrace } from './command.mjs';
 import { compareWithKnown, report } from './known.mjs';
-import { needs, readSuite } from './suite.mjs';
+import { needs, readSuite, testsFolder } from './suite.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,9 +31,9 @@ const { values, positionals } = parseArgs({
     patience: { type: 'string', default: '1' },
   },
 });
-const root = positionals[0];
-if (root === undefined || !existsSync(root)) {
-  process.stderr.write('usage: run.mjs DIR-OF-BPFTRACE-TESTS\n');
+const [root = testsFolder()] = positionals;
+if (!existsSync(root)) {
+  process.stderr.write(`run.mjs: there is no ${root}: node conformance/bpftrace/programs.mjs fetches the tests\n`);
   process.exit(2);
 }
 const home = /** @type {'vm' | 'kernel'} */ (values.home);

@@ -1,9 +1,14 @@
 // @ts-check
 /**
- * Reads bpftrace's runtime tests (tests/runtime of its repository) from a directory that the user names; nothing of them is kept here.
+ * Reads bpftrace's runtime tests (tests/runtime of its sources). Nothing of them is kept here: programs.mjs fetches them as a package.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheDir } from '../compiler/corpus.mjs';
+
+/** Where programs.mjs puts the sources of Debian's package. */
+export const sources = () => join(cacheDir(), 'src', 'bpftrace');
+export const testsFolder = () => join(sources(), 'tests');
 
 /**
  * @typedef {{ mode: 'text' | 'text_none' | 'regex' | 'regex_none' | 'file' | 'json', text: string }} Expect

@@ -1,26 +1,29 @@
 // @ts-check
 /**
- * node conformance/bpftrace/tools.mjs DIR [--seconds 3] [--filter REGEXP]
+ * node conformance/bpftrace/tools.mjs [DIR] [--seconds 3] [--filter REGEXP]
  *
- * Runs bpftrace's own tools (DIR is `tools` of its repository) in the kernel, one after the other: each is compiled, loaded, attached,
- * left to run, and ended. They trace the whole system: for a guest, `node vmtest/run.mjs 6.12 -- node conformance/bpftrace/tools.mjs DIR`.
+ * Runs bpftrace's own tools (those that programs.mjs fetched, or those in DIR) in the kernel, one after the other: each is compiled, loaded, attached,
+ * left to run, and ended. They trace the whole system: for a guest, `node vmtest/run.mjs 6.12 -- node conformance/bpftrace/tools.mjs`.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { possibleCpus } from '@skep/kernel';
 import { machineTarget } from '@skep/tools';
 import { bpftrace } from './command.mjs';
+import { sources } from './suite.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: 'string', default: '3' }, filter: { type: 'string' } },
 });
-const [directory] = positionals;
-if (directory === undefined) {
-  process.stderr.write('usage: tools.mjs DIR-OF-BPFTRACE-TOOLS\n');
+const [directory = join(sources(), 'tools')] = positionals;
+if (!existsSync(directory)) {
+  process.stderr.write(
+    `tools.mjs: there is no ${directory}: node conformance/bpftrace/programs.mjs fetches the tools\n`,
+  );
   process.exit(2);
 }
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { archiveAddress } from '../../scripts/debian.mjs';
 
 /**
@@ -124,16 +124,32 @@ function haveKernel(/** @type {boolean} */ fetch) {
 }
 
 function fetchPcp() {
+  unpackSource(PCP.name, 'trixie', pcpTree(), ['--wildcards', '*/iovisor/*']);
+}
+
+/**
+ * Unpacks the sources of a package of Debian, as its authors released them, to a folder.
+ *
+ * @param {string} name
+ * @param {string} release of Debian
+ * @param {string} to a folder in {@link cacheDir}
+ * @param {readonly string[]} [members] options of tar that choose some; all without
+ */
+export function unpackSource(name, release, to, members = []) {
   const work = scratch();
-  apt(`deb-src [signed-by=${KEYRING}] ${archiveAddress('debian')} trixie main`, work, [
+  apt(`deb-src [signed-by=${KEYRING}] ${archiveAddress('debian')} ${release} main`, work, [
     'source',
     '--download-only',
-    PCP.name,
+    name,
   ]);
-  const archive = readdirSync(work).find((file) => file.includes('.orig.tar'));
-  if (archive === undefined) throw new Error(`apt-get downloaded no sources of ${PCP.name}`);
-  execFileSync('tar', ['-xf', join(work, archive), '-C', work, '--wildcards', '*/iovisor/*']);
-  keep(join(work, basename(pcpTree())), pcpTree());
+  const archive = readdirSync(work).find((file) => file.includes('.orig.tar') && !file.endsWith('.asc'));
+  if (archive === undefined) throw new Error(`apt-get downloaded no sources of ${name}`);
+  const unpacked = join(work, 'unpacked');
+  mkdirSync(unpacked);
+  execFileSync('tar', ['-xf', join(work, archive), '-C', unpacked, ...members]);
+  const [root] = readdirSync(unpacked);
+  if (root === undefined) throw new Error(`the sources of ${name} are empty`);
+  keep(join(unpacked, root), to);
   rmSync(work, { recursive: true });
 }
 
