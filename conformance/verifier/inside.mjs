@@ -28,6 +28,8 @@ export const noFigures = () => ({ programs: 0, fitted: 0, runs: 0, instructions:
 export function compareRuns(name, object, { program, input }, { runs, random, types, figures }) {
   // What the kernel was configured with is known to the verifier, and not to a machine without a loader.
   if (object.maps.some((map) => map.data === 'kconfig')) return;
+  // Which functions there are is a matter of the kernel, too.
+  if (program.references.some((one) => (one.kind === 'kfunc' || one.kind === 'ksym') && one.weak)) return;
   /** @type {Map<number, (readonly (View | undefined)[])[]>} */
   const states = new Map();
   let kept = 0;

@@ -44,6 +44,11 @@ export const FAMILIES: readonly Family[] = [
     title: 'Warnings about scripts',
     means: 'Something in a script of `skep trace` is probably not meant.',
   },
+  {
+    prefix: 'W81',
+    title: 'Warnings of `skep trace`',
+    means: 'What was asked is done, but is probably not what was meant.',
+  },
   { prefix: 'E15', title: 'The trace language', means: 'Something about a script of `skep trace`.' },
   { prefix: 'E16', title: 'TypeScript', means: 'Something about a program that is written in TypeScript.' },
   {

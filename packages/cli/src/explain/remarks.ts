@@ -354,6 +354,11 @@ export const REMARKS: readonly Remark[] = [
     title: 'this kernel or file has nothing for the probe',
     help: '`skep trace -l PATTERN` lists what is there; `skep doctor` says what the kernel lacks',
   },
+  {
+    code: 'E1546',
+    title: 'the program that the probe names is not there, or holds no such function or probe',
+    help: "name it with its path; `skep trace -l 'uprobe:/path:*'` lists what it has",
+  },
   { code: 'E1550', title: '… is not supported' },
   {
     code: 'E1551',

@@ -326,4 +326,11 @@ export const WARNING_STORIES: readonly Story[] = [
     means: 'The script of `skep trace` runs as it stands; the message says what is odd about it.',
     why: 'What it does may differ from what it says. Its help says how to write it.',
   },
+  {
+    code: 'W8184',
+    title: 'what looks like the name of a file is no file',
+    means:
+      '`skep trace -l` was given a name that ends like a script, and there is no such file: it looks for probes of that name.',
+    why: 'A mistyped name would list nothing, as if the script had no probes.',
+  },
 ];

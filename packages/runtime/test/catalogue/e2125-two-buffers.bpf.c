@@ -1,4 +1,4 @@
-// E1306: of stack
+// E2125: of stack
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
