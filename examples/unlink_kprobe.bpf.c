@@ -14,8 +14,9 @@ SEC("kprobe/do_unlinkat")
 int BPF_KPROBE(unlink_enter, int dfd, struct filename *name)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	const char *path = BPF_CORE_READ(name, name);
+	char path[64];
 
+	bpf_probe_read_kernel_str(path, sizeof(path), BPF_CORE_READ(name, name));
 	bpf_printk("pid %d deletes %s\n", pid, path);
 	return 0;
 }

@@ -272,7 +272,7 @@ function matches(expect, output, localize) {
     return found === (mode === 'text');
   }
   if (mode === 'regex' || mode === 'regex_none') return regex(text).test(output) === (mode === 'regex');
-  const wanted = readFileSync(text, 'utf8').trim();
+  const wanted = readFileSync(text.trim(), 'utf8').trim();
   if (mode === 'file')
     return (
       output.trim() ===

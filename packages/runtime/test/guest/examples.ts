@@ -26,8 +26,6 @@ export const REFUSED: Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** Examples whose runs a recording does not bring to the virtual machine yet, and why. */
 export const NOT_REPLAYED: Readonly<Record<string, string>> = {
-  unlink_kprobe: 'text that a format reads by a kernel pointer (%s) is not recorded',
-  unlink_fentry: 'text that a format reads by a kernel pointer (%s) is not recorded',
   xdp_count: 'packets come from captures',
   xdp_drop: 'packets come from captures',
 };
