@@ -6,7 +6,7 @@ const gcc = spawnSync('gcc', ['--version'], { stdio: 'ignore' }).status === 0;
 const reason = gcc ? '' : ' (skipped: needs gcc)';
 
 describe.skipIf(!gcc)(`random C programs${reason}`, () => {
-  const seconds = process.env['CI'] ? 30 : 15;
+  const seconds = process.env['CI'] ? 120 : 15;
 
   it('mean the same at every level as on this machine', { timeout: seconds * 1000 + 120_000 }, () => {
     const report = check({

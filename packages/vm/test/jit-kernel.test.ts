@@ -8,7 +8,7 @@ import { Machine } from '../src/machine.ts';
 import { BUFFER, Random, randomProgram } from './jit-programs.ts';
 
 /** Programs of one run; `SKEP_FUZZ=200000` by hand. */
-const PROGRAMS = Number(process.env.SKEP_FUZZ ?? 2000);
+const PROGRAMS = Number(process.env.SKEP_FUZZ ?? (process.env.CI ? 20_000 : 2000));
 const SEED = Number(process.env.SKEP_SEED ?? 1);
 const permission = permitted();
 const reason = permission.ok ? '' : ` (skipped: ${permission.message})`;
