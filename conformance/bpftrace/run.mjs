@@ -268,7 +268,7 @@ function plainCall(line) {
 function matches(expect, output, localize) {
   const { mode, text } = expect;
   if (mode === 'text' || mode === 'text_none') {
-    const found = new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}\\s*$`, 'm').test(output);
+    const found = new RegExp(`^\\s*${text.trim().replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}\\s*$`, 'm').test(output);
     return found === (mode === 'text');
   }
   if (mode === 'regex' || mode === 'regex_none') return regex(text).test(output) === (mode === 'regex');
