@@ -9,6 +9,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compileWithClang } from '../compiler/compile-clang.mjs';
 import { suite } from '../compiler/corpus.mjs';
@@ -43,7 +44,7 @@ for (const name of values.suite.split(',')) {
     const built = await compileWithClang(sources, file, tools);
     if (built.object !== undefined) objects.push(built.object);
   }
-  const bundled = await skepSide(values.bundle);
+  const bundled = await skepSide(values.bundle === undefined ? undefined : resolve(values.bundle));
   if (values.guest !== undefined) console.error(`skep is ${bundled.at(-1)}`);
   const libbpf = [];
   const skep = [];
