@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Reads bpftrace's runtime tests (tests/runtime of its sources). Nothing of them is kept here: programs.mjs fetches them as a package.
+ * Reads bpftrace's runtime tests (tests/runtime of its sources). Nothing of them is kept here: programs.mjs fetches them.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { cacheDir } from '../compiler/corpus.mjs';
 
 /** Where programs.mjs puts the sources of Debian's package. */
 export const sources = () => join(cacheDir(), 'src', 'bpftrace');
-export const testsFolder = () => join(sources(), 'tests');
+/** Where it puts what the tests need: `runtime`, their texts; `tools`; `testprogs` and `testlibs`, which they trace. */
+export const testsFolder = () => join(cacheDir(), 'bpftrace');
 
 /**
  * @typedef {{ mode: 'text' | 'text_none' | 'regex' | 'regex_none' | 'file' | 'json', text: string }} Expect
@@ -17,7 +18,7 @@ export const testsFolder = () => join(sources(), 'tests');
  *   code: number, localize: number | undefined, pidns: boolean, minKernel: string, maxKernel: string }} Test
  */
 
-/** @param {string} root the directory `tests` of the repository @returns {Test[]} */
+/** @param {string} root as {@link testsFolder} @returns {Test[]} */
 export function readSuite(root) {
   const directory = join(root, 'runtime');
   const tests = [];

@@ -13,13 +13,13 @@ import { parseArgs } from 'node:util';
 import { possibleCpus } from '@skep/kernel';
 import { machineTarget } from '@skep/tools';
 import { bpftrace } from './command.mjs';
-import { sources } from './suite.mjs';
+import { testsFolder } from './suite.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: 'string', default: '3' }, filter: { type: 'string' } },
 });
-const [directory = join(sources(), 'tools')] = positionals;
+const [directory = join(testsFolder(), 'tools')] = positionals;
 if (!existsSync(directory)) {
   process.stderr.write(
     `tools.mjs: there is no ${directory}: node conformance/bpftrace/programs.mjs fetches the tools\n`,

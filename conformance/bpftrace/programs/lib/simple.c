@@ -1,0 +1,2 @@
+/* A library with one function. */
+int fun(int n) { return n + 1; }

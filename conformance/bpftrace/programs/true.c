@@ -1,0 +1,2 @@
+/* Does nothing, well. */
+int main(void) { return 0; }
