@@ -45,6 +45,9 @@ export type Action = {
   | { readonly kind: 'notice'; readonly message: string }
 );
 export type ActionKind = Action['kind'];
+/** An action without what every action has. */
+export type ActionOf = Without<Action, 'id' | 'span' | 'expandedAt' | 'record'>;
+type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
 export interface TraceProgram {
   /** Of the function in the object. */

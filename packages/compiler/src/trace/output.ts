@@ -1,8 +1,7 @@
 import type { Span } from '@skep/base';
 import type { TraceOptions } from './compile-trace.ts';
 import type { TraceConfig } from './config.ts';
-import type { ActionOf } from './emit.ts';
-import { type Action, LOST, RING, type TraceMap } from './model.ts';
+import { type Action, type ActionOf, LOST, RING, type TraceMap } from './model.ts';
 import { type TraceType, UINT64 } from './type.ts';
 
 /** What all programs of a script share in the object: maps, texts, the ring, functions that several need. */

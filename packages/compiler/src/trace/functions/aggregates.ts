@@ -1,6 +1,7 @@
 import type { Expression } from '../ast.ts';
 import type { Checker, MapInfo } from '../check.ts';
 import { badCall, notConstant } from '../diagnostics.ts';
+import { accessKey, updateMap } from '../emit/maps.ts';
 import type { Emitter } from '../emit.ts';
 import { type AggregateName, type AggregateType, asNumber, type IntType, sizeOf, type TraceType } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -112,13 +113,13 @@ export function storeAggregate(
 ): void {
   const value = call.args[0];
   const number = value ? e.keep({ kind: 'int', size: 8, signed: true }, `(s64)(${e.value(value)})`) : '1';
-  const key = e.key(target, map);
+  const key = accessKey(e, target, map);
   const symbol = e.mapSymbol(map.name);
   const entry = e.scratchVariable('u64 *', `bpf_map_lookup_elem(&${symbol}, ${key})`);
   const fresh = (words: readonly string[]) => {
     const room = e.room(8 * words.length);
     for (const [i, word] of words.entries()) e.emit(`  *(u64 *)(${room} + ${8 * i}) = ${word};`);
-    e.updateMap(map, key, room, call.span);
+    updateMap(e, map, key, room, call.span);
   };
   const into = (update: readonly string[], words: readonly string[]) => {
     e.emit(`  if (${entry}) {`);
@@ -193,7 +194,7 @@ function bucket(e: Emitter, map: MapInfo, key: string, index: string, call: Call
   e.emit(`  if (${entry}) ${entry}[0] += 1; else {`);
   const room = e.room(8);
   e.emit(`  *(u64 *)${room} = 1;`);
-  e.updateMap(map, key, room, call.span);
+  updateMap(e, map, key, room, call.span);
   e.emit('  }');
 }
 
@@ -226,6 +227,6 @@ function series(e: Emitter, map: MapInfo, type: AggregateType, key: string, numb
   e.emit(`  *(u64 *)${room} = ${number};`);
   e.emit(`  *(u64 *)(${room} + 8) = ${first};`);
   e.emit(`  *(u64 *)(${room} + 16) = ${epoch};`);
-  e.updateMap(map, key, room, call.span);
+  updateMap(e, map, key, room, call.span);
   e.emit('  }');
 }

@@ -1,6 +1,9 @@
 import type { Expression } from '../ast.ts';
 import type { Checker, MapInfo } from '../check.ts';
 import { badCall, mapScalar } from '../diagnostics.ts';
+import { convert, storeScalar } from '../emit/bytes.ts';
+import { accessKey, keyOf, sumUp } from '../emit/maps.ts';
+import { addressable } from '../emit/places.ts';
 import type { Emitter } from '../emit.ts';
 import { asNumber, BOOL, INT64, isScalar, NONE, type TraceType } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -43,7 +46,7 @@ export const MAPS: readonly FunctionSpec[] = [
       const [first, key] = call.args;
       const node = first as MapNode | (Expression & { kind: 'element' });
       const map = e.checker.mapOf(node.kind === 'map' ? node : node.map);
-      const at = key ? e.keyOf(key, map) : e.key(node, map);
+      const at = key ? keyOf(e, key, map) : accessKey(e, node, map);
       const code = e.scratchVariable('s64', `bpf_map_delete_elem(&${e.mapSymbol(map.name)}, ${at})`);
       if (discarded)
         e.emit(
@@ -94,12 +97,12 @@ export const MAPS: readonly FunctionSpec[] = [
       const entry = found(e, call);
       const type = asNumber(map.value!);
       const variable = call.args[2]!;
-      const at = e.addressable(variable);
+      const at = addressable(e, variable);
       e.emit(`  if (${entry}) {`);
       if (map.value!.kind === 'aggregate')
-        e.storeScalar(at, type, e.sumUp(map.value!, map.name, e.keyOf(call.args[1]!, map)));
-      else if (isScalar(type)) e.convert(at, variable.type!, entry, type);
-      else e.convert(at, variable.type!, entry, type);
+        storeScalar(e, at, type, sumUp(e, map.value!, map.name, keyOf(e, call.args[1]!, map)));
+      else if (isScalar(type)) convert(e, at, variable.type!, entry, type);
+      else convert(e, at, variable.type!, entry, type);
       e.emit('  }');
       return e.keep(BOOL, `${entry} != 0`);
     },
@@ -197,5 +200,5 @@ function noteKey(checker: Checker, call: Call, map: MapInfo, key: Expression, wh
 /** The address of an entry, or 0. */
 function found(e: Emitter, call: Call): string {
   const map = e.checker.mapOf(call.args[0] as MapNode);
-  return e.scratchVariable('char *', `bpf_map_lookup_elem(&${e.mapSymbol(map.name)}, ${e.keyOf(call.args[1]!, map)})`);
+  return e.scratchVariable('char *', `bpf_map_lookup_elem(&${e.mapSymbol(map.name)}, ${keyOf(e, call.args[1]!, map)})`);
 }

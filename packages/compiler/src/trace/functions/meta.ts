@@ -1,6 +1,8 @@
 import type { Checker } from '../check.ts';
 import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
-import { literal } from '../emit.ts';
+import { storeScalar, storeText } from '../emit/bytes.ts';
+import { literal } from '../emit/c-text.ts';
+import { addressable } from '../emit/places.ts';
 import { BOOL, literalType, NONE, pointer, sizeOf, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
@@ -43,7 +45,7 @@ export const META: readonly FunctionSpec[] = [
     emit(e, call, dest) {
       const value = optionOf(e.checker, call);
       if (typeof value === 'string') {
-        e.storeText(dest!, sizeOf(call.type!), value);
+        storeText(e, dest!, sizeOf(call.type!), value);
         return dest;
       }
       return value === undefined ? '0' : literal(BigInt(value), call.type!);
@@ -67,9 +69,10 @@ export const META: readonly FunctionSpec[] = [
         const field = type.fields[i]!.type;
         const align = field.kind === 'int' ? 8 : 1;
         at = Math.ceil(at / align) * align;
-        if (typeof value === 'string') e.storeText(at === 0 ? dest! : `(${dest} + ${at})`, sizeOf(field), value);
+        if (typeof value === 'string') storeText(e, at === 0 ? dest! : `(${dest} + ${at})`, sizeOf(field), value);
         else
-          e.storeScalar(
+          storeScalar(
+            e,
             at === 0 ? dest! : `(${dest} + ${at})`,
             field,
             typeof value === 'boolean' ? (value ? '1' : '0') : String(value),
@@ -175,7 +178,7 @@ export const META: readonly FunctionSpec[] = [
       const count = Math.min(Number(e.checker.constant(call.args[2]!)), sizeOf(call.args[1]!.type!));
       return e.keep(
         BOOL,
-        `bpf_probe_write_user((void *)(${e.value(call.args[0]!)}), ${e.addressable(call.args[1]!)}, ${count}) == 0`,
+        `bpf_probe_write_user((void *)(${e.value(call.args[0]!)}), ${addressable(e, call.args[1]!)}, ${count}) == 0`,
       );
     },
   },

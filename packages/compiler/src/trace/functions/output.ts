@@ -1,6 +1,7 @@
 import type { Expression } from '../ast.ts';
 import type { Checker } from '../check.ts';
 import { badCall, badFormat, mapScalar, notConstant, unsafe, userFailure } from '../diagnostics.ts';
+import { zero } from '../emit/bytes.ts';
 import { type FormatPlace, parsePrintf } from '../format.ts';
 import { asNumber, isCastable, NONE, showType, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -163,7 +164,7 @@ export const OUTPUT: readonly FunctionSpec[] = [
       const space = type.kind === 'pointer' && type.space !== 'none' ? type.space : e.unit.context.space;
       const at = e.scratchVariable('u64', e.value(call.args[0]!));
       const item = e.scratchVariable('u64', '0');
-      e.zero(room, size);
+      zero(e, room, size);
       const word = space === 'user' ? 'user' : 'kernel';
       for (let i = 0; i < JOINED; i++) {
         e.emit(`  bpf_probe_read_${word}(&${item}, 8, (void *)(${at} + ${8 * i}));`);

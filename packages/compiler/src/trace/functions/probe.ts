@@ -2,7 +2,10 @@ import { PT_REGS } from '@skep/abi';
 import type { Checker } from '../check.ts';
 import { cName } from '../context.ts';
 import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
-import { cType, type Emitter, plus } from '../emit.ts';
+import { storeScalar, storeText, zero } from '../emit/bytes.ts';
+import { cType, plus } from '../emit/c-text.ts';
+import { addressOfPlace, readMemory } from '../emit/places.ts';
+import type { Emitter } from '../emit.ts';
 import type { Probe } from '../probe.ts';
 import type { TraceExecutable } from '../target.ts';
 import { asNumber, BOOL, int, NONE, pointer, sizeOf, special, string, UINT64 } from '../type.ts';
@@ -23,7 +26,8 @@ export const PROBE: readonly FunctionSpec[] = [
     },
     emit(e, call, dest) {
       const { shape, args } = e.unit.context;
-      if (shape === 'record' || shape === 'slots') e.read('kernel', dest!, sizeOf(args!), e.context(), call.span);
+      if (shape === 'record' || shape === 'slots')
+        readMemory(e, 'kernel', dest!, sizeOf(args!), e.context(), call.span);
       else for (const [i, field] of args!.fields().entries()) argumentInto(e, i, plus(dest!, field.offset), call);
       return dest;
     },
@@ -88,7 +92,7 @@ export const PROBE: readonly FunctionSpec[] = [
       if (context.shape === 'slots') return e.keep(UINT64, `((u64 *)${e.context()})[${index}]`);
       if (stack === '') return register(e, PT_REGS.x86_64.args[Number(index)]!);
       const value = e.keep(UINT64, '0');
-      e.read(context.space, `&${value}`, 8, `${register(e, 'sp')} + ${8 + 8 * Number(index)}`, call.span);
+      readMemory(e, context.space, `&${value}`, 8, `${register(e, 'sp')} + ${8 + 8 * Number(index)}`, call.span);
       return value;
     },
   },
@@ -164,7 +168,7 @@ export const PROBE: readonly FunctionSpec[] = [
     check: (checker) => string(checker.unit.probe.name.length + 1),
     text: (checker) => checker.unit.probe.name,
     emit(e, call, dest) {
-      e.storeText(dest!, sizeOf(call.type!), e.unit.probe.name);
+      storeText(e, dest!, sizeOf(call.type!), e.unit.probe.name);
       return dest;
     },
   },
@@ -176,7 +180,7 @@ export const PROBE: readonly FunctionSpec[] = [
     check: (checker) => string(kindName(checker.unit.probe.kind).length + 1),
     text: (checker) => kindName(checker.unit.probe.kind),
     emit(e, call, dest) {
-      e.storeText(dest!, sizeOf(call.type!), kindName(e.unit.probe.kind));
+      storeText(e, dest!, sizeOf(call.type!), kindName(e.unit.probe.kind));
       return dest;
     },
   },
@@ -206,7 +210,7 @@ export const PROBE: readonly FunctionSpec[] = [
     onlyCalled: true,
     check: (checker, call) => checker.rvalue(call.args[0]!) && special('ksym'),
     emit(e, call, dest) {
-      e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
+      storeScalar(e, dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
       return dest;
     },
   },
@@ -218,7 +222,7 @@ export const PROBE: readonly FunctionSpec[] = [
     onlyCalled: true,
     check: (checker, call) => checker.rvalue(call.args[0]!) && special('usym'),
     emit(e, call, dest) {
-      e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
+      storeScalar(e, dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
       e.emit(`  *(u64 *)(${dest} + 8) = ${e.task()} >> 32;`);
       return dest;
     },
@@ -343,8 +347,8 @@ export const PROBE: readonly FunctionSpec[] = [
       const [value] = call.args;
       const type = asNumber(value!.type!);
       const size = sizeOf(call.type!);
-      e.zero(dest!, size);
-      const at = type.kind === 'pointer' ? e.value(value!) : e.addressOfPlace(value!);
+      zero(e, dest!, size);
+      const at = type.kind === 'pointer' ? e.value(value!) : addressOfPlace(e, value!);
       e.emit(`  bpf_d_path((struct path *)(${at}), ${dest}, ${size});`);
       e.out.vmlinux = true;
       return dest;
@@ -369,7 +373,7 @@ export const PROBE: readonly FunctionSpec[] = [
       // Raw tracepoints may not ask for it; where nobody did before, it is 0.
       e.out.vmlinux = true;
       const cookie = e.keep(UINT64, '0');
-      e.read('kernel', `&${cookie}`, 8, `&((struct sock *)${socket})->__sk_common.skc_cookie`, call.span);
+      readMemory(e, 'kernel', `&${cookie}`, 8, `&((struct sock *)${socket})->__sk_common.skc_cookie`, call.span);
       return cookie;
     },
   },
@@ -414,10 +418,17 @@ function argumentInto(e: Emitter, index: number, dest: string, call: Call): void
   const { args, places } = e.unit.context;
   const place = places![index]!;
   if (place.kind === 'stack')
-    e.read('user', dest, sizeOf(args!.fields()[index]!.type), `${register(e, 'sp')} + ${place.offset}`, call.span);
+    readMemory(
+      e,
+      'user',
+      dest,
+      sizeOf(args!.fields()[index]!.type),
+      `${register(e, 'sp')} + ${place.offset}`,
+      call.span,
+    );
   else
     for (let i = 0; i < place.count; i++)
-      e.storeScalar(plus(dest, 8 * i), UINT64, register(e, PT_REGS.x86_64.args[place.first + i]!));
+      storeScalar(e, plus(dest, 8 * i), UINT64, register(e, PT_REGS.x86_64.args[place.first + i]!));
 }
 
 /** The arguments at each place that a static probe was compiled to. */
@@ -438,7 +449,7 @@ function usdtArgument(e: Emitter, index: number, call: Call): string {
   const second = found.index === undefined ? '' : ` + ${slot(found.index)} * ${found.scale}`;
   const address = e.keep(UINT64, `${slot(found.base)}${second} + (u64)(${found.displacement}LL)`);
   const value = e.keep(type, '0');
-  e.read('user', `&${value}`, found.size, address, call.span);
+  readMemory(e, 'user', `&${value}`, found.size, address, call.span);
   return e.keep(UINT64, `(u64)(s64)${value}`);
 }
 

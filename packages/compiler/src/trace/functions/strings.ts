@@ -1,7 +1,11 @@
 import type { Expression } from '../ast.ts';
 import { type Checker, shown } from '../check.ts';
 import { badCall, notConstant } from '../diagnostics.ts';
-import { type Emitter, plus } from '../emit.ts';
+import { convert, copy, storeText, zero } from '../emit/bytes.ts';
+import { plus } from '../emit/c-text.ts';
+import { compareText } from '../emit/compare.ts';
+import { addressable, readMemory, readString } from '../emit/places.ts';
+import type { Emitter } from '../emit.ts';
 import { ERRNO, SIGNALS, SYSCALLS } from '../names.ts';
 import { asNumber, BOOL, INT64, int, NONE, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -47,7 +51,7 @@ export const STRINGS: readonly FunctionSpec[] = [
       const { size } = call.type as { size: number };
       const type = asNumber(value!.type!);
       if (type.kind === 'string' || type.kind === 'array') {
-        e.convert(dest!, string(size), e.ref(value!), type.kind === 'string' ? type : string(sizeOf(type)));
+        convert(e, dest!, string(size), e.ref(value!), type.kind === 'string' ? type : string(sizeOf(type)));
         return dest;
       }
       const space = type.kind === 'pointer' ? type.space : 'none';
@@ -55,8 +59,8 @@ export const STRINGS: readonly FunctionSpec[] = [
       if (length && e.checker.constant(length) === undefined) {
         const wanted = e.keep(UINT64, `(u64)(${e.value(length)})`);
         e.emit(`  if (${wanted} > ${size}) ${wanted} = ${size};`);
-        e.readString(space, dest!, `(u32)${wanted}`, address, size);
-      } else e.readString(space, dest!, size, address);
+        readString(e, space, dest!, `(u32)${wanted}`, address, size);
+      } else readString(e, space, dest!, size, address);
       return dest;
     },
   },
@@ -87,7 +91,7 @@ export const STRINGS: readonly FunctionSpec[] = [
       const { size } = call.type as { size: number };
       const type = asNumber(value!.type!);
       const constant = length ? e.checker.constant(length) : BigInt(size);
-      e.zero(plus(dest!, 4), size);
+      zero(e, plus(dest!, 4), size);
       let count = String(Math.min(size, Number(constant ?? size)));
       if (constant === undefined) {
         const wanted = e.keep(UINT64, `(u64)(${e.value(length!)})`);
@@ -96,10 +100,10 @@ export const STRINGS: readonly FunctionSpec[] = [
       }
       e.emit(`  *(u32 *)(${dest}) = ${count};`);
       if (type.kind === 'pointer' || type.kind === 'int')
-        e.read(type.kind === 'pointer' ? type.space : 'none', plus(dest!, 4), count, e.value(value!), call.span);
+        readMemory(e, type.kind === 'pointer' ? type.space : 'none', plus(dest!, 4), count, e.value(value!), call.span);
       else {
         const at = e.ref(value!);
-        e.copy(plus(dest!, 4), at, Math.min(size, sizeOf(type)));
+        copy(e, plus(dest!, 4), at, Math.min(size, sizeOf(type)));
       }
       return dest;
     },
@@ -147,7 +151,7 @@ export const STRINGS: readonly FunctionSpec[] = [
       const a = text(e, call.args[0]!);
       const b = text(e, call.args[1]!);
       const count = Math.min(Number(e.checker.constant(call.args[2]!)), a.size, b.size);
-      return e.keep(UINT64, `!${e.compareText(a.at, b.at, count)}`);
+      return e.keep(UINT64, `!${compareText(e, a.at, b.at, count)}`);
     },
   },
   {
@@ -186,7 +190,7 @@ export const STRINGS: readonly FunctionSpec[] = [
       const a = text(e, call.args[0]!);
       const b = text(e, call.args[1]!);
       e.out.helpers.add('append');
-      e.zero(dest!, size);
+      zero(e, dest!, size);
       const at = e.scratchVariable('u32', `skep_append(${dest}, 0, ${size}, ${a.at}, ${a.size})`);
       e.emit(`  skep_append(${dest}, ${at}, ${size}, ${b.at}, ${b.size});`);
       return dest;
@@ -231,7 +235,7 @@ export const STRINGS: readonly FunctionSpec[] = [
     },
     emit(e, call, dest) {
       const type = asNumber(call.args[0]!.type!);
-      if (type.kind === 'pointer') e.read(type.space, dest!, 6, e.value(call.args[0]!), call.span);
+      if (type.kind === 'pointer') readMemory(e, type.space, dest!, 6, e.value(call.args[0]!), call.span);
       else e.into(call.args[0]!, type, dest!);
       return dest;
     },
@@ -259,15 +263,15 @@ export const STRINGS: readonly FunctionSpec[] = [
       const value = call.args.at(-1)!;
       const type = asNumber(value.type!);
       const wide = type.kind === 'pointer' ? 16 : type.kind === 'int' ? 4 : sizeOf(type);
-      e.zero(dest!, 17);
+      zero(e, dest!, 17);
       const family = call.args[1] ? e.value(call.args[0]!) : wide === 16 ? '10' : '2';
       e.emit(`  (${dest})[0] = (s8)(${family});`);
       if (type.kind === 'int') {
         const room = e.room(8);
         e.emit(`  *(u32 *)${room} = (u32)(${e.value(value)});`);
-        e.copy(plus(dest!, 1), room, 4);
-      } else if (type.kind === 'pointer') e.read(type.space, plus(dest!, 1), 16, e.value(value), call.span);
-      else e.copy(plus(dest!, 1), e.ref(value), wide);
+        copy(e, plus(dest!, 1), room, 4);
+      } else if (type.kind === 'pointer') readMemory(e, type.space, plus(dest!, 1), 16, e.value(value), call.span);
+      else copy(e, plus(dest!, 1), e.ref(value), wide);
       return dest;
     },
   },
@@ -314,7 +318,7 @@ export const STRINGS: readonly FunctionSpec[] = [
         sizeOf(asNumber(call.args[0]!.type!)),
         sizeOf(asNumber(call.args[1]!.type!)),
       );
-      const [a, b] = [e.addressable(call.args[0]!), e.addressable(call.args[1]!)];
+      const [a, b] = [addressable(e, call.args[0]!), addressable(e, call.args[1]!)];
       const result = e.scratchVariable('s32', '0');
       const i = e.scratchVariable('u32', '0');
       e.emit(
@@ -374,7 +378,7 @@ function text(e: Emitter, arg: Expression): { at: string; size: number } {
   if (type.kind !== 'pointer') return { at: e.ref(arg), size: sizeOf(type) };
   const size = e.checker.options.config.max_strlen + 1;
   const room = e.room(size);
-  e.readString(type.space, room, size, e.value(arg));
+  readString(e, type.space, room, size, e.value(arg));
   return { at: room, size };
 }
 
@@ -410,7 +414,7 @@ function named(
     emit(e, call, dest) {
       const constant = e.checker.constant(call.args[0]!);
       if (constant !== undefined) {
-        e.storeText(dest!, size, table.get(Number(constant)) ?? (constant > 128n ? 'N/A' : otherwise(constant)));
+        storeText(e, dest!, size, table.get(Number(constant)) ?? (constant > 128n ? 'N/A' : otherwise(constant)));
         return dest;
       }
       const longest = Math.max(...table.keys()) + 1;
@@ -423,7 +427,7 @@ function named(
         `  if (${value} < ${longest}) bpf_probe_read_kernel(${dest}, ${size}, (void *)((char *)${symbol} + ${value} * ${size}));`,
       );
       e.emit('  else {');
-      e.storeText(dest!, size, 'N/A');
+      storeText(e, dest!, size, 'N/A');
       e.emit('  }');
       return dest;
     },

@@ -1,6 +1,8 @@
 import type { Checker } from '../check.ts';
 import { badCall, notFound, notHere, unsafe, warning } from '../diagnostics.ts';
-import { type Emitter, literal } from '../emit.ts';
+import { storeScalar, zero } from '../emit/bytes.ts';
+import { literal } from '../emit/c-text.ts';
+import type { Emitter } from '../emit.ts';
 import { SIGNALS_BY_NAME } from '../names.ts';
 import { BOOL, INT32, NONE, pointer, special, string, type TraceType, UINT32, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
@@ -31,7 +33,7 @@ export const TASK: readonly FunctionSpec[] = [
     emit(e, call, dest) {
       if (call.args[0]) {
         e.out.helpers.add('commOf');
-        e.zero(dest!, 64);
+        zero(e, dest!, 64);
         e.emit(`  skep_comm_of((s32)(${e.value(call.args[0])}), ${dest});`);
         e.out.vmlinux = true;
         return dest;
@@ -121,7 +123,7 @@ export const TASK: readonly FunctionSpec[] = [
     emit(e, call, dest) {
       const { args } = call;
       const clock = args[1]!.kind === 'call' || args[1]!.kind === 'name' ? clockOf(args[1] as Call) : undefined;
-      e.storeScalar(dest!, UINT64, `(u64)(${e.value(args[1]!)})`);
+      storeScalar(e, dest!, UINT64, `(u64)(${e.value(args[1]!)})`);
       const number =
         args[1]!.kind === 'name' || args[1]!.kind === 'call'
           ? { monotonic: 1, boot: 0, tai: 3, sw_tai: 3 }[clock ?? 'boot']
@@ -191,7 +193,7 @@ export const TASK: readonly FunctionSpec[] = [
       return special('cgroup_path', { format: (call.args[1] && checker.textOf(call.args[1])) ?? '*' });
     },
     emit(e, call, dest) {
-      e.storeScalar(dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
+      storeScalar(e, dest!, UINT64, `(u64)(${e.value(call.args[0]!)})`);
       return dest;
     },
   },
