@@ -6,11 +6,13 @@ import { configOf } from './config.ts';
 import { contextOf } from './context.ts';
 import { badProbe, importFailed, noAttachPoints, noProbes, nothingToAttach, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
+import type { Expansion } from './expand/attach-point.ts';
+import { expandProbe } from './expand/expand-probe.ts';
 import { Macros } from './macros.ts';
 import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
 import { Output } from './output.ts';
 import { parseScript } from './parser.ts';
-import { type Expansion, expandProbe, type Probe } from './probe.ts';
+import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
 import { type AggregateType, INT64, sizeOf, type TraceType } from './type.ts';
 

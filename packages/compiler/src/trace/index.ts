@@ -2,13 +2,12 @@ export { aggregateOf, bucketRange } from './buckets.ts';
 export { compileTrace, parseScriptProbes, placesOf, type TraceOptions } from './compile-trace.ts';
 export { CONFIG_NAMES, type TraceConfig } from './config.ts';
 export { describeProbe, describeType } from './describe.ts';
+export { expandProbe } from './expand/expand-probe.ts';
+export { filter, globTest } from './expand/match.ts';
 export { type FormatPiece, type FormatPlace, parsePrintf } from './format.ts';
 export { FUNCTION_GROUPS } from './functions/index.ts';
 export { type Action, type CompiledTrace, LOST, RING, type TraceMap, type TraceProgram } from './model.ts';
 export {
-  expandProbe,
-  filter,
-  globTest,
   kindOf,
   PERF_EVENTS,
   PROBE_KINDS,

@@ -95,11 +95,9 @@ export class Scopes {
       case 'element':
         this.expression(node.key);
         return;
-      case 'call': {
-        // `find()` gives its variable a value.
+      case 'call':
         for (const arg of node.args) this.expression(arg);
         return;
-      }
       case 'member':
         this.expression(node.base);
         return;

@@ -6,7 +6,8 @@ import { plus } from '../emit/c-text.ts';
 import { compareText } from '../emit/compare.ts';
 import { addressable, readMemory, readString } from '../emit/places.ts';
 import type { Emitter } from '../emit.ts';
-import { ERRNO, SIGNALS, SYSCALLS } from '../names.ts';
+import { ERRNO } from '../errno-texts.ts';
+import { SIGNALS, SYSCALLS } from '../names.ts';
 import { asNumber, BOOL, INT64, int, NONE, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 

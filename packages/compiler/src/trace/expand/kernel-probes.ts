@@ -1,0 +1,46 @@
+import { SkepError } from '@skep/base';
+import { badProbe } from '../diagnostics.ts';
+import type { Probe } from '../probe.ts';
+import type { AttachPoint } from './attach-point.ts';
+import { filter, isPattern, select } from './match.ts';
+
+export function kernelProbes(kind: 'kprobe' | 'kretprobe', point: AttachPoint): Probe[] {
+  const { rest, span, target, how } = point;
+  const [, name = '', offset] = /^([^+]+)(?:\+(\w+))?$/.exec(rest.at(-1)!) ?? [];
+  if (kind === 'kretprobe' && offset !== undefined)
+    throw new SkepError(badProbe('Offset not allowed', span, 'a return has no offset'));
+  const module = rest.length > 1 ? rest[0]! : undefined;
+  const modules = target.kernelModules?.();
+  if (module !== undefined && modules && filter(module, ['vmlinux', ...modules]).length === 0)
+    throw new SkepError(
+      badProbe(
+        `specified module ${module} in probe ${kind}:${rest.join(':')} is not loaded.`,
+        span,
+        '/proc/modules lists those that are; functions of the kernel itself are in vmlinux',
+      ),
+    );
+  const all = (target.kernelFunctions?.() ?? []).filter((one) => !UNTRACEABLE.test(one));
+  const made = (one: string): Probe => ({
+    kind,
+    function: one,
+    offset: offset ? BigInt(offset) : 0n,
+    name: `${kind}:${one}${offset ? `+${offset}` : ''}`,
+  });
+  if (!isPattern(name)) {
+    if (all.length === 0) return [made(name)];
+    if (!all.includes(name)) {
+      how.warn?.(
+        `${name} is not traceable (either non-existing, inlined, or marked as "notrace"); attaching to it will likely fail`,
+        span,
+      );
+      if (how.unsafe) return [made(name)];
+    }
+  }
+  const names = select(name, all, point);
+  if (names.length > 1 && how.multi?.kprobe && offset === undefined)
+    return [{ kind, function: name, offset: 0n, functions: names, name: `${kind}:${name}` }];
+  return names.map(made);
+}
+
+/** Functions whose probes would bring the kernel to a halt. */
+const UNTRACEABLE = /^(rcu_|__ftrace_invalid_address__|arch_cpu_idle$|default_idle$|bpf_dispatcher_xdp_func$)/;
