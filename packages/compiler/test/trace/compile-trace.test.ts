@@ -126,6 +126,8 @@ describe('what is wrong is said in terms of the script', () => {
     ['begin { print(arg0); }', 'E1534'],
     ['begni { }', 'E1540'],
     ['tracepoint:syscalls:sys_enter_openet { }', 'E1541'],
+    ['kprobe:vfs[ { }', 'E1541'],
+    ['kprobe:vfs_[z-a] { }', 'E1541'],
     ['watchpoint:0x100:8:w { }', 'E1542'],
     ['test:a { }', 'E1543'],
     ['kprobe:vfs_read { print(kaddr("nothing")); }', 'E1551'],

@@ -21,13 +21,27 @@ export function filter(pattern: string, all: readonly string[]): string[] {
   return all.filter((one) => test.test(one));
 }
 
+/** A pattern as of file names: `*`, `?`, `[a-z]`. A bracket that opens no set of characters stands for itself. */
 export function globTest(pattern: string): RegExp {
-  return new RegExp(
-    `^${pattern
-      .replace(/[.+^${}()|\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-  );
+  return new RegExp(`^${pattern.replace(/\[[^[\]]+\]|[^]/g, pieceTest)}$`);
+}
+
+function pieceTest(piece: string): string {
+  if (piece === '*') return '.*';
+  if (piece === '?') return '.';
+  return setTest(piece) ?? piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+function setTest(piece: string): string | undefined {
+  if (!piece.startsWith('[') || piece.length < 3) return undefined;
+  const set = piece.replace(/[\\^]/g, '\\$&');
+  try {
+    new RegExp(set);
+    return set;
+  } catch {
+    // A range whose end is before its beginning.
+    return undefined;
+  }
 }
 
 export function isPattern(name: string): boolean {
