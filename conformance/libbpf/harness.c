@@ -19,7 +19,7 @@
 
 #define LOG_SIZE (8 << 20)
 /* Seconds that one program may take. */
-#define PATIENCE 150
+#define PATIENCE 600
 /* BPF_OBJ_NAME_LEN without the NUL: names are compared as the kernel shows them. */
 #define NAME_LENGTH 15
 

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Milliseconds that one program may take, as in harness.c. */
-const PATIENCE = 150_000;
+const PATIENCE = 600_000;
 /** BPF_OBJ_NAME_LEN without the NUL. */
 const NAME_LENGTH = 15;
 /** Index of the object as a whole, behind its programs. */
@@ -100,7 +100,7 @@ function loadObject(/** @type {any} */ skep, /** @type {string} */ object, /** @
     const result = attempt(skep, spec, { programs: [name] });
     watched.stop();
     const log = (result.log ?? '').slice(-600);
-    say({ object, program: name, section, log, code: watched.code(), ...result, stack: undefined });
+    say({ object, program: name, section, code: watched.code(), ...result, log, stack: undefined });
   }
   process.send?.({ at: WHOLE });
   say({ object, ...attempt(skep, spec, {}), log: undefined });
