@@ -57,6 +57,12 @@ export const KERNELS: Readonly<Record<string, Series>>;
 /** The kernel of a series, from the cache, or downloaded by apt into the cache. Nothing is installed on the host. */
 export function fetchKernel(series: string, say?: (line: string) => void): Kernel;
 
+/**
+ * Further modules of a kernel and what they depend on, in the order of loading, to be added to its `modules`; from the cache,
+ * or from its package. Throws {@link Missing} where it has no such module, or has it built in.
+ */
+export function fetchModules(kernel: Kernel, names: readonly string[], say?: (line: string) => void): string[];
+
 /** Why no kernel can be booted here; undefined when all that it takes is installed. */
 export function whyNotBoot(): string | undefined;
 

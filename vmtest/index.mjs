@@ -1,4 +1,4 @@
 // @ts-check
 export { boot } from './src/boot.mjs';
-export { fetchKernel, KERNELS } from './src/kernels.mjs';
+export { fetchKernel, fetchModules, KERNELS } from './src/kernels.mjs';
 export { Missing, whyNotBoot } from './src/tools.mjs';

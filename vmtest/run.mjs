@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 import { parseArgs } from 'node:util';
-import { boot, fetchKernel, KERNELS, Missing, whyNotBoot } from './index.mjs';
+import { boot, fetchKernel, fetchModules, KERNELS, Missing, whyNotBoot } from './index.mjs';
 
 const USAGE = `Usage: node vmtest/run.mjs [options] SERIES -- COMMAND…
        node vmtest/run.mjs --fetch SERIES…
@@ -13,6 +13,7 @@ SERIES            ${Object.keys(KERNELS).join(', ')}
 --timeout SECONDS boot included, 300 by default
 --memory MIB      1024 by default
 --env NAME=VALUE  a variable for the command; may be given more than once
+--module NAME     loads a module of the kernel first; may be given more than once
 --no-tracefs      leaves tracefs and debugfs unmounted
 --fetch           only downloads the kernels into the cache
 --help
@@ -33,6 +34,7 @@ async function main(argv) {
         timeout: { type: 'string', default: '300' },
         memory: { type: 'string', default: '1024' },
         env: { type: 'string', multiple: true, default: [] },
+        module: { type: 'string', multiple: true, default: [] },
         'no-tracefs': { type: 'boolean', default: false },
         fetch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -62,7 +64,9 @@ async function main(argv) {
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.once(signal, () => interrupt.abort());
     }
-    const result = await boot(fetchKernel(series, say), command, {
+    const kernel = fetchKernel(series, say);
+    const further = values.module.length > 0 ? fetchModules(kernel, values.module, say) : [];
+    const result = await boot({ ...kernel, modules: [...kernel.modules, ...further] }, command, {
       timeout,
       memory,
       tracefs: !values['no-tracefs'],

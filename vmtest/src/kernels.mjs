@@ -55,28 +55,9 @@ export function fetchKernel(series, say = () => {}) {
     if (String(wanted) === String(MODULES)) return kernel;
   }
 
-  for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) findTool(tool, 'apt');
-  const apt = privateApt(series, row);
-  say(`asking ${row.archive} for ${row.suite}`);
-  apt('apt-get', ['-qq', 'update']);
-  const names = apt('apt-cache', ['pkgnames', 'linux-']).split('\n');
-  const name = names
-    .filter((one) => row.name.test(one))
-    .sort(byVersion)
-    .at(-1);
-  if (name === undefined)
-    throw new Missing(`no kernel ${series} in ${row.suite}`, 'see KERNELS in vmtest/src/kernels.mjs');
   const work = `${home}.${process.pid}`;
   try {
-    mkdirSync(join(work, 'root'), { recursive: true });
-    for (const one of row.packages?.(name) ?? [name]) {
-      say(`downloading ${one}`);
-      apt('apt-get', ['-qq', 'download', one], work);
-    }
-    for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) {
-      execFileSync('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
-      rmSync(join(work, deb));
-    }
+    extractPackages(series, row, work, '', say);
     const kernel = unpack(series, join(work, 'root'), work);
     rmSync(join(work, 'root'), { recursive: true });
     const moved = (/** @type {string} */ path) => join(home, path.slice(work.length + 1));
@@ -87,6 +68,63 @@ export function fetchKernel(series, say = () => {}) {
     return final;
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** @type {typeof import('../index.mjs').fetchModules} */
+export function fetchModules(kernel, names, say = () => {}) {
+  const home = join(cacheDir(), 'modules', kernel.release);
+  const meta = join(home, `${[...names].sort().join('+')}.json`);
+  const loaded = kernel.modules.map((one) => basename(one));
+  const further = (/** @type {string[]} */ files) =>
+    files.filter((one) => !loaded.includes(one)).map((one) => join(home, one));
+  if (existsSync(meta)) return further(JSON.parse(readFileSync(meta, 'utf8')));
+  const row = /** @type {Series} */ (KERNELS[kernel.series]);
+  const work = `${home}.${process.pid}`;
+  try {
+    extractPackages(kernel.series, row, work, kernel.release, say);
+    mkdirSync(home, { recursive: true });
+    const tree = moduleTree(join(work, 'root'), kernel.series);
+    const found = extractModules(join(tree, kernel.release), names, home).map((one) => basename(one));
+    for (const name of names)
+      if (!found.includes(`${name}.ko`))
+        throw new Missing(`kernel ${kernel.release} has no module ${name}`, 'another name');
+    writeFileSync(meta, JSON.stringify(found));
+    return further(found);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Downloads the packages of a kernel and unpacks them to `root` in the directory.
+ *
+ * @param {string} series
+ * @param {Series} row
+ * @param {string} work
+ * @param {string} release what the package's name ends with; empty for the newest
+ * @param {(line: string) => void} say
+ */
+function extractPackages(series, row, work, release, say) {
+  for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) findTool(tool, 'apt');
+  const apt = privateApt(series, row);
+  say(`asking ${row.archive} for ${row.suite}`);
+  apt('apt-get', ['-qq', 'update']);
+  const names = apt('apt-cache', ['pkgnames', 'linux-']).split('\n');
+  const name = names
+    .filter((one) => row.name.test(one) && one.endsWith(release))
+    .sort(byVersion)
+    .at(-1);
+  if (name === undefined)
+    throw new Missing(`no kernel ${release || series} in ${row.suite}`, 'see KERNELS in vmtest/src/kernels.mjs');
+  mkdirSync(join(work, 'root'), { recursive: true });
+  for (const one of row.packages?.(name) ?? [name]) {
+    say(`downloading ${one}`);
+    apt('apt-get', ['-qq', 'download', one], work);
+  }
+  for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) {
+    execFileSync('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
+    rmSync(join(work, deb));
   }
 }
 
@@ -136,8 +174,7 @@ function privateApt(series, row) {
  * @returns {Kernel}
  */
 function unpack(series, root, out) {
-  const tree = [join(root, 'lib/modules'), join(root, 'usr/lib/modules')].find((dir) => existsSync(dir));
-  if (tree === undefined) throw new Error(`no modules in the packages of ${series}`);
+  const tree = moduleTree(root, series);
   const release = /** @type {string} */ (readdirSync(tree)[0]);
   const packed = [join(root, 'boot', `vmlinuz-${release}`), join(tree, release, 'vmlinuz')].find((f) => existsSync(f));
   if (packed === undefined) throw new Error(`no vmlinuz in the packages of ${series}`);
@@ -145,12 +182,31 @@ function unpack(series, root, out) {
   const bzImage = readFileSync(packed);
   writeFileSync(image, payloadOf(bzImage) ?? bzImage);
 
-  const files = new Map();
-  for (const file of readdirSync(join(tree, release, 'kernel'), { recursive: true, encoding: 'utf8' })) {
-    const match = /^(.*)\.ko(\.xz|\.zst)?$/.exec(basename(file));
-    if (match) files.set(/** @type {string} */ (match[1]).replaceAll('-', '_'), join(tree, release, 'kernel', file));
-  }
   mkdirSync(join(out, 'modules'));
+  const modules = extractModules(join(tree, release), MODULES, join(out, 'modules'));
+  return { series, release, image, modules };
+}
+
+/** @param {string} root of the extracted packages @param {string} series */
+function moduleTree(root, series) {
+  const tree = [join(root, 'lib/modules'), join(root, 'usr/lib/modules')].find((dir) => existsSync(dir));
+  if (tree === undefined) throw new Error(`no modules in the packages of ${series}`);
+  return tree;
+}
+
+/**
+ * Modules and what they depend on, uncompressed, in the order of loading. What is built in is left out.
+ *
+ * @param {string} tree
+ * @param {readonly string[]} names
+ * @param {string} out
+ */
+function extractModules(tree, names, out) {
+  const files = new Map();
+  for (const file of readdirSync(join(tree, 'kernel'), { recursive: true, encoding: 'utf8' })) {
+    const match = /^(.*)\.ko(\.xz|\.zst)?$/.exec(basename(file));
+    if (match) files.set(/** @type {string} */ (match[1]).replaceAll('-', '_'), join(tree, 'kernel', file));
+  }
   /** @type {string[]} */
   const modules = [];
   const visit = (/** @type {string} */ name) => {
@@ -159,12 +215,12 @@ function unpack(series, root, out) {
     if (path === undefined) return; // built in, or visited
     const bytes = readCompressed(path);
     for (const needed of dependsOf(bytes)) visit(needed);
-    const target = join(out, 'modules', `${name}.ko`);
+    const target = join(out, `${name}.ko`);
     writeFileSync(target, bytes);
     modules.push(target);
   };
-  for (const name of MODULES) visit(name);
-  return { series, release, image, modules };
+  for (const name of names) visit(name);
+  return modules;
 }
 
 /**
@@ -201,7 +257,10 @@ function dependsOf(ko) {
   const at = ko.indexOf('\0depends=', 0, 'latin1');
   if (at < 0) return [];
   const text = ko.toString('latin1', at + 9, ko.indexOf(0, at + 9));
-  return text.split(',').filter(Boolean);
+  return text
+    .split(',')
+    .filter(Boolean)
+    .map((one) => one.replaceAll('-', '_'));
 }
 
 /** Numbers inside of names count as numbers. @param {string} a @param {string} b */

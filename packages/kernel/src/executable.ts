@@ -217,6 +217,11 @@ export class Executable {
       : undefined;
   }
 
+  /** Of an offset into the file, the address that symbols are given in. */
+  addressOf(offset: number): number | undefined {
+    return addressIn(this.segments, offset);
+  }
+
   /** Of an address, as symbols are given, the offset into the file. */
   offsetOf(address: number): number | undefined {
     const segment = this.segments.find((one) => address >= one.address && address < one.address + one.size);
@@ -330,6 +335,12 @@ export class Executable {
   private fail(why: string): never {
     throw executableUnreadable(this.path, why);
   }
+}
+
+/** Of an offset into a file with these segments, the address that its symbols are given in. */
+export function addressIn(segments: readonly Segment[], offset: number): number | undefined {
+  const segment = segments.find((one) => offset >= one.offset && offset < one.offset + one.size);
+  return segment && offset - segment.offset + segment.address;
 }
 
 /** One place of a static probe. */

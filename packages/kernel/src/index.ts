@@ -62,7 +62,7 @@ export {
   type UprobeOptions,
   type UprobeTarget,
 } from './link/uprobe.ts';
-export { attachUsdt, type UsdtOptions } from './link/usdt.ts';
+export { attachUsdt, type UsdtOptions, usdtAddress } from './link/usdt.ts';
 export { attachXdp, attachXdpMap, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, openMap, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';

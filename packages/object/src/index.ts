@@ -1,5 +1,6 @@
 export * from './btf/btf.ts';
 export * from './btf/builder.ts';
+export { retypeContexts } from './btf/context-arguments.ts';
 export * from './btf/ext.ts';
 export * from './btf/flavour.ts';
 export type * from './btf/model.ts';

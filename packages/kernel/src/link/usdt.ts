@@ -1,5 +1,6 @@
 import { Executable, findBinary, shortName, type UsdtPlace } from '../executable.ts';
 import type { Program } from '../program.ts';
+import { addressInProcess } from '../symbols/process-symbols.ts';
 import type { Handle } from '../sys/handle.ts';
 import type { Link } from './link.ts';
 import { attachToPerfEvents } from './perf.ts';
@@ -9,7 +10,7 @@ export interface UsdtOptions {
   /** Only in this process; in all of them when not given. */
   readonly pid?: number | undefined;
   /** What bpf_get_attach_cookie returns: one value, or one for each place of the probe; 5.15 and later. */
-  readonly cookie?: number | bigint | ((place: UsdtPlace) => number) | undefined;
+  readonly cookie?: number | bigint | ((place: UsdtPlace) => number | undefined) | undefined;
 }
 
 /**
@@ -37,4 +38,16 @@ export function attachUsdt(
     throw error;
   }
   return attachToPerfEvents(program, events, what, { cookie: cookies });
+}
+
+/**
+ * Where a place of a static probe is met, as the registers of the program say it: where the file is loaded at an address of
+ * its own choice, that; else where the process has it. Undefined where it takes a process to know, or the process lacks it.
+ */
+export function usdtAddress(binary: string, place: UsdtPlace, pid: number | undefined): bigint | undefined {
+  const path = findBinary(binary);
+  using file = new Executable(path);
+  if (!file.fixed) return pid === undefined ? undefined : addressInProcess(pid, path, place.offset);
+  const address = file.addressOf(place.offset);
+  return address === undefined ? undefined : BigInt(address);
 }

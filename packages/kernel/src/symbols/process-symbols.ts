@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { Executable } from '../executable.ts';
+import { addressIn, Executable } from '../executable.ts';
 import { readText } from '../sys/files.ts';
 import { type Found, SymbolList, SymbolTable } from './symbol-table.ts';
 
@@ -90,6 +90,19 @@ export class ProcessSymbols {
   }
 }
 
+/** Where a process has the code at an offset of a file; undefined where it has not. */
+export function addressInProcess(pid: number, path: string, offset: number): bigint | undefined {
+  const wanted = identityOf(path);
+  if (wanted === undefined) return undefined;
+  for (const mapping of parseMaps(readText(`/proc/${pid}/maps`) ?? '')) {
+    const size = Number(mapping.end - mapping.start);
+    if (offset < mapping.offset || offset >= mapping.offset + size || !mapping.path.startsWith('/')) continue;
+    if (identityOf(`/proc/${pid}/root${mapping.path}`) === wanted)
+      return mapping.start + BigInt(offset - mapping.offset);
+  }
+  return undefined;
+}
+
 interface Mapping {
   readonly start: bigint;
   readonly end: bigint;
@@ -126,17 +139,18 @@ const files = new Map<string, FileSymbols | undefined>();
 function fileSymbols(pid: number, mapping: Mapping): FileSymbols | undefined {
   // Seen from the process's own root, which may be a container's; from ours when the process has ended.
   for (const path of [`/proc/${pid}/root${mapping.path}`, mapping.path]) {
-    let identity: string;
-    try {
-      const { dev, ino } = statSync(path);
-      identity = `${dev}:${ino}`;
-    } catch {
-      continue;
-    }
+    const identity = identityOf(path);
+    if (identity === undefined) continue;
     if (!files.has(identity)) files.set(identity, readFile(path));
     return files.get(identity);
   }
   return undefined;
+}
+
+/** Device and inode: a file has many paths. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
 }
 
 function readFile(path: string): FileSymbols | undefined {
@@ -146,10 +160,7 @@ function readFile(path: string): FileSymbols | undefined {
     const { segments } = file;
     return {
       table,
-      address: (offset) => {
-        const segment = segments.find((one) => offset >= one.offset && offset < one.offset + one.size);
-        return segment && offset - segment.offset + segment.address;
-      },
+      address: (offset) => addressIn(segments, offset),
     };
   } catch {
     // Not ELF, or gone: its addresses have no names.

@@ -1,25 +1,31 @@
 import { SkepError } from '@skep/base';
-import type { BpfMap, UsdtPlace } from '@skep/kernel';
+import { type BpfMap, kernelSetting, type UsdtPlace, usdtAddress } from '@skep/kernel';
 import { type Btf, type MapSpec, parseUsdtArguments, type UsdtArgument } from '@skep/object';
 import { usdtUnreadable } from '../diagnostics.ts';
 import { type Encodable, encode } from '../typed/encode.ts';
 
-/** Where `bpf_usdt_arg` of bpf/usdt.bpf.h looks; an object that includes it has this map. */
+/** Where `bpf_usdt_arg` of bpf/usdt.bpf.h looks; an object that includes it has these maps. */
 const SPECS = '__bpf_usdt_specs';
+const ADDRESSES = '__bpf_usdt_ip_to_spec_id';
 
 /**
  * Where the arguments of static probes are, for `bpf_usdt_arg`, `bpf_usdt_arg_cnt` and `bpf_usdt_cookie`: one entry of the
- * map for each way that a place of a probe has them, which the cookie of its uprobe names.
+ * map for each way that a place of a probe has them. The cookie of its uprobe names it; where kernels have no cookies (before
+ * 5.15), another map does, by the address that the probe is met at.
  */
 export class UsdtSpecs {
   private readonly map: BpfMap;
+  /** Of entries by address; undefined where cookies name them. */
+  private readonly addresses: BpfMap | undefined;
   private readonly spec: MapSpec;
   private readonly btf: Btf;
   /** What each entry was written for, and by how many places it is used. */
   private readonly entries: { key: string; users: number }[] = [];
+  private readonly known = new Map<bigint, { readonly id: number; users: number }>();
 
-  constructor(map: BpfMap, spec: MapSpec, btf: Btf) {
+  constructor(map: BpfMap, addresses: BpfMap | undefined, spec: MapSpec, btf: Btf) {
     this.map = map;
+    this.addresses = addresses;
     this.spec = spec;
     this.btf = btf;
   }
@@ -28,22 +34,73 @@ export class UsdtSpecs {
   static of(maps: ReadonlyMap<string, BpfMap>, specs: readonly MapSpec[], btf: Btf | undefined): UsdtSpecs | undefined {
     const map = maps.get(SPECS);
     const spec = specs.find((one) => one.name === SPECS);
-    return map && spec && btf ? new UsdtSpecs(map, spec, btf) : undefined;
+    if (!map || !spec || !btf) return undefined;
+    return new UsdtSpecs(
+      map,
+      kernelSetting('LINUX_HAS_BPF_COOKIE') === '1' ? undefined : maps.get(ADDRESSES),
+      spec,
+      btf,
+    );
   }
 
   /** Entries for places of one probe, until they are released. Throws E8023. */
-  open(program: string, userCookie: bigint): { cookie(place: UsdtPlace): number; release(): void } {
-    const used: number[] = [];
+  open(
+    program: string,
+    { binary, pid }: { readonly binary: string; readonly pid?: number | undefined },
+    userCookie: bigint,
+  ): { cookie(place: UsdtPlace): number | undefined; release(): void } {
+    const releases: (() => void)[] = [];
     return {
       cookie: (place) => {
         const id = this.entryOf(program, place, userCookie);
         this.entries[id]!.users++;
-        used.push(id);
-        return id;
+        releases.push(() => this.entries[id]!.users--);
+        if (this.addresses === undefined) return id;
+        releases.push(this.nameAddress(this.addresses, program, place, usdtAddress(binary, place, pid), id));
+        return undefined;
       },
       release: () => {
-        for (const id of used.splice(0)) this.entries[id]!.users--;
+        for (const release of releases.splice(0)) release();
       },
+    };
+  }
+
+  /** Names the entry for an address; gives what takes that back. */
+  private nameAddress(
+    map: BpfMap,
+    program: string,
+    place: UsdtPlace,
+    address: bigint | undefined,
+    id: number,
+  ): () => void {
+    const probe = `${place.provider}:${place.name}`;
+    if (address === undefined)
+      throw new SkepError(
+        usdtUnreadable(
+          program,
+          probe,
+          'before Linux 5.15 they are found by the address of the probe, which differs from process to process',
+          'name a process that runs the program, or has loaded the library',
+        ),
+      );
+    const there = this.known.get(address) ?? { id, users: 0 };
+    if (there.id !== id)
+      throw new SkepError(
+        usdtUnreadable(
+          program,
+          probe,
+          'before Linux 5.15 all that is attached to a place has one cookie, and there is another already',
+          'give the same cookie, or attach one after the other',
+        ),
+      );
+    const key = u64(address);
+    map.update(key, u32(id));
+    there.users++;
+    this.known.set(address, there);
+    return () => {
+      if (--there.users > 0) return;
+      this.known.delete(address);
+      map.delete(key);
     };
   }
 
@@ -105,4 +162,8 @@ function argument(one: UsdtArgument): Encodable {
 
 function u32(value: number): Uint8Array {
   return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
+}
+
+function u64(value: bigint): Uint8Array {
+  return new Uint8Array(BigUint64Array.of(value).buffer);
 }

@@ -22,16 +22,19 @@ import {
   type RingBuffer,
   readIterator,
   registerStructOps,
+  releaseAtLeast,
   TraceLines,
   UserRing,
 } from '@skep/kernel';
 import {
   Btf,
   BtfBuilder,
+  type BtfId,
   kernelMapName,
   type MapSpec,
   type ObjectSpec,
   type ProgramSpec,
+  retypeContexts,
   sanitizeBtf,
 } from '@skep/object';
 import { encodeContext } from '@skep/vm';
@@ -156,6 +159,8 @@ class KernelObject implements HostObject {
   private readonly arenas: { free(): void }[] = [];
   private readonly strings = new Map<string, number>();
   private readonly btf: Handle | undefined;
+  /** By the names of programs: types of functions that old kernels are told in place of the object's. */
+  private retyped: ReadonlyMap<string, ReadonlyMap<BtfId, BtfId>> = new Map();
   private readonly pins: string | false;
   private readonly targets: NonNullable<PrepareOptions['targets']>;
   private readonly startTrace: () => void;
@@ -322,7 +327,9 @@ class KernelObject implements HostObject {
     for (const build of attempts) {
       try {
         this.strings.clear();
-        return this.kernel.loadBtf(this.btfBytes(build()));
+        const builder = build();
+        if (!releaseAtLeast('6.8')) this.retyped = retypeContexts(builder, btf, this.object.programs);
+        return this.kernel.loadBtf(this.btfBytes(builder));
       } catch (error) {
         if (!(error instanceof KernelError && error.code === 'E5031')) throw error;
         if (build === attempts.at(-1) && this.object.maps.some((one) => one.structOps)) throw error;
@@ -344,7 +351,8 @@ class KernelObject implements HostObject {
 
   private funcInfo(spec: ProgramSpec): Uint8Array {
     const writer = new ByteWriter();
-    for (const one of spec.funcInfo) writer.u32(one.slot).u32(one.type);
+    const retyped = this.retyped.get(spec.name);
+    for (const one of spec.funcInfo) writer.u32(one.slot).u32(retyped?.get(one.type) ?? one.type);
     return writer.toBytes();
   }
 
@@ -395,7 +403,7 @@ class KernelHostProgram implements HostProgram {
   }
 
   private attachUsdt(hook: Extract<Hook, { kind: 'usdt' }>, specs: UsdtSpecs, options: AttachOptions): HostLink {
-    const entries = specs.open(this.spec.name, BigInt(options.cookie ?? 0));
+    const entries = specs.open(this.spec.name, hook, BigInt(options.cookie ?? 0));
     try {
       const link = this.kernel.attach(this.program, { ...hook, cookie: entries.cookie });
       const close = (): void => {
