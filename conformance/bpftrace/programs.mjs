@@ -24,8 +24,9 @@ cpSync(join(from, 'tests/runtime'), join(root, 'runtime'), { recursive: true });
 cpSync(join(from, 'tools'), join(root, 'tools'), { recursive: true, filter: (one) => !/\.(txt|cmake)$/i.test(one) });
 
 const text = fileURLToPath(new URL('programs/', import.meta.url));
-/** In stacks tests expect names of files of letters and slashes alone. */
+/** Stacks name files, of which tests expect that letters and slashes are enough. */
 const DEBUG = ['-g', `-ffile-prefix-map=${text}=`];
+const FOLDER = `-fdebug-prefix-map=${root}=`;
 const FRAMES = ['-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer'];
 const NO_FRAMES = ['-O1', '-fomit-frame-pointer', '-fno-optimize-sibling-calls'];
 let failed = 0;
@@ -37,7 +38,7 @@ for (const name of named(join(text, 'lib')))
 mkdirSync(join(root, 'testprogs'));
 process.chdir(join(root, 'testprogs'));
 for (const name of named(text)) {
-  const flags = [...DEBUG, ...(name === 'uprobe_nofp' ? NO_FRAMES : ['-O0', ...FRAMES])];
+  const flags = [...DEBUG, FOLDER, ...(name === 'uprobe_nofp' ? NO_FRAMES : ['-O0', ...FRAMES])];
   const libraries = name === 'usdt_lib' ? ['-L../testlibs', '-lusdt_tp', '-Wl,-rpath,$ORIGIN/../testlibs'] : [];
   const file = join(text, `${name}.c`);
   run('gcc', ...flags, '-no-pie', '-o', name, file, ...libraries, '-lpthread');

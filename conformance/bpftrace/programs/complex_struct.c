@@ -14,7 +14,9 @@ struct everything {
 NOINLINE void func(struct everything *value) { __asm__ volatile("" ::"r"(value)); }
 
 int main(void) {
-  struct everything value = {"\x09\x08\x07\x06", {5, 4, 3, 2},     {1, 2, 3, 4},
+  // On the stack, so that it is in memory when it is read.
+  char text[] = "\x09\x08\x07\x06";
+  struct everything value = {text, {5, 4, 3, 2},     {1, 2, 3, 4},
                              {5, 6, 7, 8},       {9, 10, 11, 12}, {13, 14, 15, 16}};
   func(&value);
   return 0;

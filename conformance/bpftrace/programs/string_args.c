@@ -4,6 +4,8 @@
 NOINLINE void print(const char *text) { __asm__ volatile("" ::"r"(text)); }
 
 int main(void) {
-  print("hello, tracer");
+  // On the stack, so that it is in memory when it is read.
+  char text[] = "hello, tracer";
+  print(text);
   return 0;
 }

@@ -3,6 +3,7 @@ import { loadBtf } from './bpf/btf-load.ts';
 import { doctor, type Permission, permitted, type Report } from './doctor.ts';
 import { type FeatureName, type FeatureReport, probeFeature } from './features.ts';
 import { kernelBtf } from './kernel-btf.ts';
+import { attachBreakpoint, type BreakpointOptions } from './link/breakpoint.ts';
 import { attachCgroup } from './link/cgroup.ts';
 import {
   attachKprobe,
@@ -79,6 +80,7 @@ export type Hook =
   | { readonly kind: 'netkit'; readonly device: string | number; readonly end: 'primary' | 'peer' }
   | ({ readonly kind: 'netfilter' } & NetfilterOptions)
   | ({ readonly kind: 'perf_event' } & PerfEventOptions)
+  | ({ readonly kind: 'breakpoint' } & BreakpointOptions)
   | ({ readonly kind: 'xdp'; readonly device: string | number } & XdpOptions);
 
 /** The running kernel as a home for programs. */
@@ -160,6 +162,8 @@ const KERNEL: Kernel = {
         return attachNetfilter(program, hook);
       case 'perf_event':
         return attachPerfEvent(program, hook);
+      case 'breakpoint':
+        return attachBreakpoint(program, hook);
       case 'xdp':
         return attachXdp(program, hook.device, hook);
     }

@@ -8,8 +8,8 @@ import { sys } from './sys/syscalls.ts';
 export interface PerfAttributes {
   readonly type: number;
   readonly config: number | bigint;
-  /** `config1` and `config2`: name or path and offset of a probe. */
-  readonly config1?: number;
+  /** `config1` and `config2`: name or path and offset of a probe; address and length of a breakpoint. */
+  readonly config1?: number | bigint;
   readonly config2?: number | bigint;
   readonly period?: number;
   /** Hertz, in place of a period. */
@@ -20,10 +20,15 @@ export interface PerfAttributes {
   readonly readFormat?: number;
   /** Samples between two wake-ups of who waits; 1. */
   readonly wakeupEvents?: number;
+  /** `HW_BREAKPOINT_…`: which accesses. */
+  readonly breakpoint?: number;
+  /** For what the task starts, too. */
+  readonly inherit?: boolean;
 }
 
 export const PERF_TYPE_SOFTWARE = 1;
 export const PERF_TYPE_TRACEPOINT = 2;
+export const PERF_TYPE_BREAKPOINT = 5;
 export const PERF_COUNT_SW_BPF_OUTPUT = 10;
 export const PERF_SAMPLE_RAW = 1 << 10;
 /** Since 6.0. */
@@ -41,9 +46,11 @@ const ATTR = {
   readFormat: 32,
   bits: 40,
   wakeupEvents: 48,
+  breakpoint: 52,
   config1: 56,
   config2: 64,
 };
+const INHERIT_BIT = 1 << 1;
 const FREQUENCY_BIT = 1 << 10;
 
 /** `pid` -1: every process; `cpu` -1: every CPU, of one process. The event starts at once when nothing gates it. */
@@ -64,9 +71,11 @@ export function tryPerfEvent(attributes: PerfAttributes, pid: number, cpu: numbe
   view.setBigUint64(ATTR.period, BigInt(attributes.frequency ?? attributes.period ?? 1), true);
   view.setBigUint64(ATTR.sampleType, BigInt(attributes.sampleType ?? 0), true);
   view.setBigUint64(ATTR.readFormat, BigInt(attributes.readFormat ?? 0), true);
-  view.setUint32(ATTR.bits, attributes.frequency === undefined ? 0 : FREQUENCY_BIT, true);
+  const bits = (attributes.frequency === undefined ? 0 : FREQUENCY_BIT) | (attributes.inherit ? INHERIT_BIT : 0);
+  view.setUint32(ATTR.bits, bits, true);
+  view.setUint32(ATTR.breakpoint, attributes.breakpoint ?? 0, true);
   view.setUint32(ATTR.wakeupEvents, attributes.wakeupEvents ?? 1, true);
-  view.setBigUint64(ATTR.config1, BigInt(attributes.config1 ?? 0), true);
+  view.setBigUint64(ATTR.config1, BigInt.asUintN(64, BigInt(attributes.config1 ?? 0)), true);
   view.setBigUint64(ATTR.config2, BigInt.asUintN(64, BigInt(attributes.config2 ?? 0)), true);
   const fd = sys('perf_event_open', memory.address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
   memory.free();

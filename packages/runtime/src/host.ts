@@ -218,6 +218,13 @@ export interface AttachOptions {
   readonly period?: number;
   /** perf events: samples per second. */
   readonly frequency?: number;
+  /** perf events: accesses of memory instead, of one process or everywhere; kernels only. */
+  readonly breakpoint?: {
+    readonly address: number | bigint;
+    /** Bytes. */
+    readonly length: 1 | 2 | 4 | 8;
+    readonly access: 'write' | 'read-write' | 'execute';
+  };
   /** perf events, uprobes, static probes: one process instead of all. */
   readonly pid?: number;
   /** kprobe.multi, uprobe.multi: these functions in place of the section's pattern. */

@@ -51,6 +51,7 @@ export function contextOf(probe: Probe, types: CTypes, target: TraceTarget): Pro
     case 'profile':
     case 'software':
     case 'hardware':
+    case 'watchpoint':
       return { ...base, space: 'kernel', section: 'perf_event', shape: 'registers' };
     case 'tracepoint': {
       const space = probe.category === 'syscalls' ? 'user' : 'kernel';

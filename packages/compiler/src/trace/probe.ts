@@ -28,11 +28,18 @@ export type Probe = { readonly name: string } & (
   | { readonly kind: 'usdt'; readonly binary: string; readonly provider: string; readonly event: string }
   | { readonly kind: 'iter'; readonly over: string; readonly pin: string | undefined }
   | { readonly kind: 'software' | 'hardware'; readonly event: string; readonly count: bigint }
+  | {
+      readonly kind: 'watchpoint';
+      readonly address: bigint;
+      /** Bytes. */
+      readonly length: 1 | 2 | 4 | 8;
+      readonly access: 'write' | 'read-write' | 'execute';
+    }
 );
 export type ProbeKind = Probe['kind'];
 
 export interface ProbeKindInfo {
-  readonly kind: ProbeKind | 'watchpoint';
+  readonly kind: ProbeKind;
   readonly short: readonly string[];
   readonly form: string;
   readonly summary: string;
@@ -88,7 +95,7 @@ export const PROBE_KINDS: readonly ProbeKindInfo[] = [
     kind: 'watchpoint',
     short: ['w', 'asyncwatchpoint', 'aw'],
     form: 'watchpoint:ADDRESS:LENGTH:MODE',
-    summary: 'accesses of memory (refused)',
+    summary: 'accesses of memory: `w`, `rw` or `x`; up to four at once',
   },
 ];
 

@@ -31,6 +31,8 @@ export function hookOf(spec: ProgramSpec, options: AttachOptions, maps: Readonly
     case 'BPF_PROG_TYPE_EXT':
       return { kind: 'tracing' };
     case 'BPF_PROG_TYPE_PERF_EVENT':
+      if (options.breakpoint)
+        return { kind: 'breakpoint', ...options.breakpoint, ...(options.pid !== undefined && { pid: options.pid }) };
       return {
         kind: 'perf_event',
         event: perfEvent(spec, options.event),

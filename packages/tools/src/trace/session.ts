@@ -129,6 +129,9 @@ class Session {
       ...(pid !== undefined && FOR_ONE_PROCESS.has(probe.kind) && { pid }),
       // The clock counts nanoseconds.
       ...(probe.kind === 'profile' && { event: 'cpu-clock', period: Number(probe.every) }),
+      ...(probe.kind === 'watchpoint' && {
+        breakpoint: { address: probe.address, length: probe.length, access: probe.access },
+      }),
       ...((probe.kind === 'software' || probe.kind === 'hardware') && {
         event: EVENT_NAMES[probe.event] ?? probe.event,
         period: Number(probe.count),
@@ -311,6 +314,7 @@ const FOR_ONE_PROCESS: ReadonlySet<ProbeKind> = new Set([
   'profile',
   'software',
   'hardware',
+  'watchpoint',
 ]);
 
 /** What events are called besides. */

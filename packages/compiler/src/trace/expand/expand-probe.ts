@@ -68,13 +68,8 @@ export function expandProbe(text: string, span: Span, target: TraceTarget, how: 
       return [{ kind, event, count, name: text }];
     }
     case 'watchpoint':
-      throw new SkepError(
-        refusedProbe(
-          'watchpoints are not supported',
-          span,
-          'no hardware breakpoints are used; trace the function that writes with uprobe or kprobe',
-        ),
-      );
+      need(3, 'watchpoint:ADDRESS:LENGTH:MODE');
+      return [watchpoint(rest, text, span)];
     case 'iter': {
       need(1, 'iter:task');
       const over = rest[0]!;
@@ -127,6 +122,35 @@ export function expandProbe(text: string, span: Span, target: TraceTarget, how: 
       return staticProbes(point);
   }
 }
+
+function watchpoint([where = '', size = '', mode = '']: readonly string[], name: string, span: Span): Probe {
+  if (/^\D.*\+arg\d/.test(where))
+    throw new SkepError(
+      refusedProbe(
+        'watchpoints at the arguments of a function are not supported',
+        span,
+        'print the argument with uprobe, and watch that address',
+      ),
+    );
+  const address = amount(where, span);
+  const access = ACCESSES[[...mode].sort().join('')];
+  const length = Number(amount(size, span));
+  if (access === undefined)
+    throw new SkepError(badProbe(`${mode} is not an access of memory`, span, 'write w, rw or x'));
+  if (length !== 1 && length !== 2 && length !== 4 && length !== 8)
+    throw new SkepError(badProbe(`length must be one of 1, 2, 4 and 8, not ${size}`, span));
+  if (access !== 'execute' && address % BigInt(length) !== 0n)
+    throw new SkepError(badProbe(`the address ${where} is not a multiple of the length ${length}`, span));
+  return { kind: 'watchpoint', address, length, access, name };
+}
+
+/** By their letters in order. Reads alone are not told apart on x86. */
+const ACCESSES: Readonly<Record<string, 'write' | 'read-write' | 'execute'>> = {
+  w: 'write',
+  r: 'read-write',
+  rw: 'read-write',
+  x: 'execute',
+};
 
 const ITERATORS = ['task', 'task_file', 'task_vma'];
 

@@ -194,7 +194,10 @@ export const PROBE: readonly FunctionSpec[] = [
       const { context, probe } = e.unit;
       if (
         context.shape === 'registers' &&
-        (probe.kind === 'profile' || probe.kind === 'software' || probe.kind === 'hardware')
+        (probe.kind === 'profile' ||
+          probe.kind === 'software' ||
+          probe.kind === 'hardware' ||
+          probe.kind === 'watchpoint')
       )
         return e.keep(int(1, false), `(${register(e, 'cs')} & 3) == 3`);
       return context.user ? '1' : '0';

@@ -339,6 +339,7 @@ const SIGNALLING: ReadonlySet<string> = new Set([
   'fentry',
   'fexit',
   'rawtracepoint',
+  'watchpoint',
 ]);
 
 export function warnOnce(checker: Checker, message: string, call: Call): void {
