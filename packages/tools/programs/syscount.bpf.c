@@ -7,6 +7,8 @@ const volatile bool measure = false;
 const volatile bool only_failed = false;
 /* Only calls that failed with this errno. */
 const volatile __u32 target_errno = 0;
+/* Only this call; -1: all. */
+const volatile int target_call = -1;
 
 struct entry {
 	__u64 count;
@@ -41,7 +43,7 @@ int leave(struct trace_event_raw_sys_exit *ctx)
 	__u64 *since = NULL, took = 0;
 
 	/* It came into the world by fork, or returns from a signal: no call that was made. */
-	if (ctx->id < 0)
+	if (ctx->id < 0 || (target_call >= 0 && ctx->id != target_call))
 		return 0;
 	if (measure) {
 		since = bpf_map_lookup_elem(&started, &tid);

@@ -139,6 +139,15 @@ export function badErrno(text: string): Diagnostic {
   };
 }
 
+export function noSystemCall(name: string, near: string | undefined): Diagnostic {
+  return {
+    code: 'E9016',
+    severity: 'error',
+    message: `there is no system call \`${name}\``,
+    help: `${near ? `did you mean \`${near}\`? ` : ''}\`skep trace -l 'tracepoint:syscalls:sys_enter_*'\` lists them`,
+  };
+}
+
 export function noFileSystem(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
   return {
     code: 'E9009',

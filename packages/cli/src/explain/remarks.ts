@@ -252,11 +252,6 @@ export const REMARKS: readonly Remark[] = [
     help: 'give its address, or its members one by one',
   },
   {
-    code: 'E1457',
-    title: "'asm goto' with outputs is not supported",
-    help: 'store the result through a pointer that goes in as an input, or jump by C',
-  },
-  {
     code: 'E1458',
     title: "'asm goto' to '…' leaves the scope of a variable with a cleanup function",
     help: 'jump to a label inside the scope, and from there by goto',
@@ -795,9 +790,20 @@ export const REMARKS: readonly Remark[] = [
     title: 'neither a file nor `--kernel` says whose types are meant',
     help: 'name an object or C source, or `--kernel` and a type: `skep types --kernel task_struct`',
   },
-  { code: 'E7015', title: '`skep …` cannot do `…`', help: '`skep … list` or `skep … dump ID`' },
+  {
+    code: 'E7015',
+    title: '`skep …` cannot do `…`',
+    help: '`skep … list` or `skep … dump ID`: the help of the error lists what each does',
+  },
   { code: 'E7016', title: 'skep does not know the verifier of Linux `…`', help: 'it knows …' },
   { code: 'E7017', title: 'the object has no program `…`', help: 'it has …' },
+  { code: 'E7022', title: 'nothing is loaded by the name `…`, or several are', help: 'name one by its number' },
+  {
+    code: 'E7023',
+    title: '`…` cannot be written to a map: …',
+    help: 'numbers (7, 0x10), JSON, text, or bytes as in hex:0a000000',
+  },
+  { code: 'E7024', title: 'map `…` has no entry for …, or has one already' },
   { code: 'E7101', title: 'there is no output format `…`' },
   { code: 'E7102', title: 'there is no column `…`', help: '…The columns are ….' },
   {
@@ -910,6 +916,11 @@ export const REMARKS: readonly Remark[] = [
     code: 'E9009',
     title: 'the file system `…` is not known',
     help: 'choose one of those that are listed, or leave it out',
+  },
+  {
+    code: 'E9016',
+    title: 'there is no system call `…`',
+    help: "`skep trace -l 'tracepoint:syscalls:sys_enter_*'` lists them",
   },
   {
     code: 'E9010',

@@ -20,6 +20,15 @@ export function elapsed(title = 'TIME(s)', name = 'since'): Column {
   return right(title, name, 9, (value) => (Number(value) / 1e9).toFixed(3));
 }
 
+/** Nanoseconds since the first time that it is asked, for {@link elapsed}. */
+export function stopwatch(): (time: bigint) => bigint {
+  let first: bigint | undefined;
+  return (time) => {
+    first ??= time;
+    return time - first;
+  };
+}
+
 /** Nanoseconds as milliseconds with three decimals. */
 export function milliseconds(title: string, name: string, width = 8): Column {
   return right(title, name, width, (value) => (Number(value) / 1e6).toFixed(3));

@@ -13,7 +13,7 @@ import { RecordSession } from '../record/session.ts';
 import { cgroupId } from './containers.ts';
 import { intervalsOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
-import { COMMON, optionName } from './options.ts';
+import { COMMON, optionName, TIMESTAMP } from './options.ts';
 import { openProgram, openText } from './program.ts';
 import { chooseRoute, lack, namedRoute, recordedRoute } from './route.ts';
 import { outputOf } from './show.ts';
@@ -94,16 +94,18 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     names,
     context: format.kind !== 'table' || session !== undefined || options.text('filter') !== undefined,
     clock: () => fact('clock', () => new Date().toTimeString().slice(0, 8)),
+    stamped: tool.options.includes(TIMESTAMP) && options.flag('timestamp'),
     command: tool.name,
   });
   if (route.kind === 'approximate') io.err(`${tool.name}: approximate (${route.name}): misses ${route.misses}\n`);
 
   const seconds = options.number('interval');
-  const { interval, times } = tool.intervals
-    ? intervalsOf(args)
-    : seconds === undefined
-      ? {}
-      : intervalsOf([seconds, options.number('times') ?? []].flat().map(String));
+  const { interval, times } =
+    tool.intervals && seconds === undefined
+      ? intervalsOf(args)
+      : seconds === undefined
+        ? {}
+        : intervalsOf([seconds, options.number('times') ?? []].flat().map(String));
   let left = times ?? Number.POSITIVE_INFINITY;
   const inOrder = recording || session ? ordered : (loaded: Loaded) => loaded;
   const shown = (loaded: Loaded): boolean => {

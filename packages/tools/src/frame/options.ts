@@ -12,7 +12,7 @@ export const COMMON: readonly ToolOption[] = [
     summary: 'table, wide, json, jsonl, yaml, none, or columns=NAME,NAME',
     fallback: 'table',
   },
-  { flags: '--duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
+  { flags: '-d, --duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
   { flags: '--count', value: 'n', kind: 'integer', summary: 'end after so many events' },
   { flags: '--record', value: 'file', summary: 'write what the programs see to this recording' },
   { flags: '--replay', value: 'file', summary: 'show a recording instead of this machine' },
@@ -37,6 +37,15 @@ export const STACKS: readonly ToolOption[] = [
   { flags: '-f, --folded', summary: 'a line for each stack, as flame graph tools read them' },
   { flags: '--flame-graph', value: 'file', summary: 'write a flame graph (SVG)' },
 ];
+
+/** What tools take that show what has gathered; `[interval]` may stand behind them, too. */
+export const INTERVAL: ToolOption = {
+  flags: '-i, --interval',
+  value: 'seconds',
+  kind: 'integer',
+  summary: 'how often to print',
+};
+export const TIMESTAMP: ToolOption = { flags: '-T, --timestamp', summary: 'the time of day above each output' };
 
 /** A tool's own options, then those of the frame whose letters and names it does not use for something else. */
 export function optionsOf(tool: Tool): ToolOption[] {

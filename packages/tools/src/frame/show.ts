@@ -15,7 +15,15 @@ import {
 import type { Loaded, Value } from 'skep';
 import { contextColumns, withContext } from './context.ts';
 import type { Names } from './names.ts';
-import type { Display, HistogramDisplay, RowDisplay, SectionDisplay, StackDisplay, TableDisplay } from './tool.ts';
+import type {
+  Display,
+  HistogramDisplay,
+  RowDisplay,
+  Section,
+  SectionDisplay,
+  StackDisplay,
+  TableDisplay,
+} from './tool.ts';
 
 export interface ShowOptions {
   readonly format: Format;
@@ -31,6 +39,8 @@ export interface ShowOptions {
   readonly context: boolean;
   /** The hour: `14:03:22`. */
   readonly clock: () => string;
+  /** It stands above each interval. */
+  readonly stamped: boolean;
   readonly command: string;
 }
 
@@ -123,17 +133,25 @@ class RowOutput implements Output {
   }
 }
 
-class TableOutput implements Output {
-  private readonly display: TableDisplay;
-  private readonly options: ShowOptions;
-  private readonly filter: RowFilter;
-  private shown = 0;
+/** What stands in maps, an interval at a time. */
+abstract class IntervalOutput<Shown extends Exclude<Display, RowDisplay>, Data> implements Output {
+  protected readonly display: Shown;
+  protected readonly options: ShowOptions;
+  protected shown = 0;
 
-  constructor(display: TableDisplay, options: ShowOptions) {
+  constructor(display: Shown, options: ShowOptions) {
     this.display = display;
     this.options = options;
-    this.filter = options.filter(display.columns.map((one) => one.name));
   }
+
+  /** What there is now, as rows, buckets or stacks. */
+  protected abstract gather(loaded: Loaded): Data;
+  /** An interval of `-o json`. */
+  protected abstract whole(data: Data): object;
+  /** Objects of `-o jsonl` and `-o yaml`. */
+  protected abstract parts(data: Data): readonly object[];
+  /** For people. */
+  protected abstract show(data: Data): void;
 
   start(): void {
     if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
@@ -144,20 +162,25 @@ class TableOutput implements Output {
   }
 
   interval(loaded: Loaded): void {
-    const { display, options } = this;
-    const title = display.title?.(loaded);
-    const rows = display.rows(loaded).filter(this.filter);
-    if (options.format.kind === 'json') {
-      options.write(`${this.shown === 0 ? '\n' : ',\n'}${toJson({ title, rows })}`);
-    } else {
-      if (forPeople(options.format)) {
-        if (options.clear) options.write('\x1b[H\x1b[2J');
-        else if (this.shown > 0) options.write('\n');
-        if (title !== undefined) options.write(`${title}\n`);
+    const { format, write, stamped, clock } = this.options;
+    const data = this.gather(loaded);
+    switch (format.kind) {
+      case 'json': {
+        const whole = this.whole(data);
+        write(`${this.shown === 0 ? '\n' : ',\n'}${toJson(stamped ? { time: clock(), ...whole } : whole)}`);
+        break;
       }
-      const writer = new RowWriter(fitted(display.columns, rows), options.format, options.write);
-      writer.head();
-      for (const row of rows) writer.row(row);
+      case 'jsonl':
+      case 'yaml': {
+        const writer = new RowWriter([], format, write);
+        for (const one of this.parts(data)) writer.row(one as Row);
+        break;
+      }
+      case 'none':
+        break;
+      default:
+        if (stamped) write(`${this.shown === 0 ? '' : '\n'}${clock()}\n`);
+        this.show(data);
     }
     this.shown += 1;
   }
@@ -166,6 +189,42 @@ class TableOutput implements Output {
     if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
     const footer = this.display.footer?.(loaded);
     if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
+  }
+}
+
+interface Table {
+  readonly title: string | undefined;
+  readonly rows: readonly Row[];
+}
+
+class TableOutput extends IntervalOutput<TableDisplay, Table> {
+  private readonly filter: RowFilter;
+
+  constructor(display: TableDisplay, options: ShowOptions) {
+    super(display, options);
+    this.filter = options.filter(display.columns.map((one) => one.name));
+  }
+
+  protected gather(loaded: Loaded): Table {
+    return { title: this.display.title?.(loaded), rows: this.display.rows(loaded).filter(this.filter) };
+  }
+
+  protected whole(table: Table): object {
+    return table;
+  }
+
+  protected parts({ rows }: Table): readonly object[] {
+    return rows;
+  }
+
+  protected show({ title, rows }: Table): void {
+    const { clear, write, stamped, format } = this.options;
+    if (clear) write('\x1b[H\x1b[2J');
+    else if (this.shown > 0 && !stamped) write('\n');
+    if (title !== undefined) write(`${title}\n`);
+    const writer = new RowWriter(fitted(this.display.columns, rows), format, write);
+    writer.head();
+    for (const row of rows) writer.row(row);
   }
 }
 
@@ -177,46 +236,26 @@ function fitted(columns: readonly Column[], rows: readonly Row[]): Column[] {
   });
 }
 
-class HistogramOutput implements Output {
-  private readonly display: HistogramDisplay;
-  private readonly options: ShowOptions;
-  private shown = 0;
+type Histograms = ReturnType<HistogramDisplay['histograms']>;
 
-  constructor(display: HistogramDisplay, options: ShowOptions) {
-    this.display = display;
-    this.options = options;
+class HistogramOutput extends IntervalOutput<HistogramDisplay, Histograms> {
+  protected gather(loaded: Loaded): Histograms {
+    return this.display.histograms(loaded).filter((one) => one.buckets.length > 0);
   }
 
-  start(): void {
-    if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
+  protected whole(all: Histograms): object {
+    return { histograms: this.parts(all) };
   }
 
-  records(): void {
-    // What these tools show stands in maps.
+  protected parts(all: Histograms): readonly object[] {
+    return all.map(({ label, buckets }) => plain(this.display.unit, label, buckets));
   }
 
-  interval(loaded: Loaded): void {
-    const { display, options } = this;
-    const all = display.histograms(loaded).filter((one) => one.buckets.length > 0);
-    const { kind } = options.format;
-    if (kind === 'json') {
-      const histograms = all.map(({ label, buckets }) => plain(display.unit, label, buckets));
-      options.write(`${this.shown === 0 ? '\n' : ',\n'}${toJson({ histograms })}`);
-    } else if (kind === 'jsonl' || kind === 'yaml') {
-      for (const { label, buckets } of all)
-        options.write(`${kind === 'yaml' ? '- ' : ''}${toJson(plain(display.unit, label, buckets))}\n`);
-    } else if (kind !== 'none') {
-      for (const { label, buckets } of all) {
-        options.write(`\n${label === undefined ? '' : `${label}\n`}${histogramText(buckets, display.unit)}`);
-      }
+  protected show(all: Histograms): void {
+    for (const { label, buckets } of all) {
+      const text = histogramText(buckets, this.display.unit);
+      this.options.write(`\n${label === undefined ? '' : `${label}\n`}${text}`);
     }
-    this.shown += 1;
-  }
-
-  end(loaded: Loaded, summary: object = {}): void {
-    if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
-    const footer = this.display.footer?.(loaded);
-    if (footer !== undefined && forPeople(this.options.format)) this.options.write(footer);
   }
 }
 
@@ -224,117 +263,80 @@ function plain(unit: string, label: string | undefined, buckets: readonly Bucket
   return { unit, label, buckets: buckets.map(({ from, to, count }) => ({ from, to, count })) };
 }
 
-class SectionOutput implements Output {
-  private readonly display: SectionDisplay;
-  private readonly options: ShowOptions;
-  private shown = 0;
-
-  constructor(display: SectionDisplay, options: ShowOptions) {
-    this.display = display;
-    this.options = options;
-  }
-
-  start(): void {
-    if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
-  }
-
-  records(): void {
-    // What these tools show stands in maps.
-  }
-
-  interval(loaded: Loaded): void {
-    const { write, format, filter } = this.options;
-    const sections = this.display.sections(loaded).map((one) => {
+class SectionOutput extends IntervalOutput<SectionDisplay, readonly Section[]> {
+  protected gather(loaded: Loaded): readonly Section[] {
+    return this.display.sections(loaded).map((one) => {
       if (one.kind === 'histogram') return one;
-      const kept = filter(one.columns.map((column) => column.name));
+      const kept = this.options.filter(one.columns.map((column) => column.name));
       return { ...one, rows: one.rows.filter(kept) };
     });
-    const data = sections.map((one) =>
-      one.kind === 'table' ? { label: one.label, rows: one.rows } : plain(one.unit, one.label, one.buckets),
-    );
-    if (format.kind === 'json') write(`${this.shown === 0 ? '\n' : ',\n'}${toJson({ sections: data })}`);
-    else if (format.kind === 'jsonl' || format.kind === 'yaml')
-      for (const one of data) write(`${format.kind === 'yaml' ? '- ' : ''}${toJson(one)}\n`);
-    else if (format.kind !== 'none') {
-      write(`[${this.options.clock()}]\n`);
-      for (const one of sections) {
-        write(`${one.label}\n`);
-        if (one.kind === 'histogram') {
-          write(histogramText(one.buckets, one.unit));
-          continue;
-        }
-        const writer = new RowWriter(fitted(one.columns, one.rows), format, (text) =>
-          write(text.replace(/^(?=.)/gm, '\t')),
-        );
-        writer.head();
-        for (const row of one.rows) writer.row(row);
-      }
-    }
-    this.shown += 1;
   }
 
-  end(_loaded: Loaded, summary: object = {}): void {
-    if (this.options.format.kind === 'json') this.options.write(`\n],"summary":${toJson(summary)}}\n`);
+  protected whole(sections: readonly Section[]): object {
+    return { sections: this.parts(sections) };
+  }
+
+  protected parts(sections: readonly Section[]): readonly object[] {
+    return sections.map((one) =>
+      one.kind === 'table' ? { label: one.label, rows: one.rows } : plain(one.unit, one.label, one.buckets),
+    );
+  }
+
+  protected show(sections: readonly Section[]): void {
+    const { write, format, clock } = this.options;
+    write(`[${clock()}]\n`);
+    for (const one of sections) {
+      write(`${one.label}\n`);
+      if (one.kind === 'histogram') {
+        write(histogramText(one.buckets, one.unit));
+        continue;
+      }
+      const writer = new RowWriter(fitted(one.columns, one.rows), format, (text) =>
+        write(text.replace(/^(?=.)/gm, '\t')),
+      );
+      writer.head();
+      for (const row of one.rows) writer.row(row);
+    }
   }
 }
 
-class StackOutput implements Output {
+type Stacks = ReturnType<StackDisplay['stacks']>;
+
+class StackOutput extends IntervalOutput<StackDisplay, Stacks> {
   /** For the picture at the end. */
   private readonly all: StackCount[] = [];
-  private readonly display: StackDisplay;
-  private readonly options: ShowOptions;
-  private shown = 0;
 
-  constructor(display: StackDisplay, options: ShowOptions) {
-    this.display = display;
-    this.options = options;
+  protected gather(loaded: Loaded): Stacks {
+    // The largest last, where the eye is.
+    const stacks = [...this.display.stacks(loaded)].sort((a, b) => a.value - b.value);
+    if (this.display.flameGraph !== undefined) this.all.push(...stacks);
+    return stacks;
   }
 
-  start(): void {
-    if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
+  protected whole(stacks: Stacks): object {
+    return { unit: this.display.unit, stacks };
   }
 
-  records(): void {
-    // What these tools show stands in maps.
+  protected parts(stacks: Stacks): readonly object[] {
+    return stacks.map((one) => ({ unit: this.display.unit, ...one }));
   }
 
-  interval(loaded: Loaded): void {
-    const { display, options } = this;
-    const stacks = [...display.stacks(loaded)].sort((a, b) => a.value - b.value);
-    this.all.push(...(display.flameGraph === undefined ? [] : stacks));
-    switch (options.format.kind) {
-      case 'json':
-        options.write(`${this.shown === 0 ? '\n' : ',\n'}${toJson({ unit: display.unit, stacks })}`);
-        break;
-      case 'jsonl':
-        for (const stack of stacks) options.write(`${toJson({ unit: display.unit, ...stack })}\n`);
-        break;
-      case 'yaml':
-        for (const stack of stacks) options.write(`- ${toJson({ unit: display.unit, ...stack })}\n`);
-        break;
-      case 'none':
-        break;
-      default:
-        if (display.folded) {
-          options.write(foldedStacks(stacks));
-          break;
-        }
-        // The innermost function first, as everybody reads stacks; the largest last, where the eye is.
-        for (const { frames, value, label } of stacks) {
-          const lines = [...frames].reverse().map((one) => `    ${one}\n`);
-          options.write(`\n${lines.join('')}    ${label === undefined ? '' : `${label}\n    `}    ${value}\n`);
-        }
+  protected show(stacks: Stacks): void {
+    const { write } = this.options;
+    if (this.display.folded) {
+      write(foldedStacks(stacks));
+      return;
     }
-    this.shown += 1;
+    // The innermost function first, as everybody reads stacks.
+    for (const { frames, value, label } of stacks) {
+      const lines = [...frames].reverse().map((one) => `    ${one}\n`);
+      write(`\n${lines.join('')}    ${label === undefined ? '' : `${label}\n    `}    ${value}\n`);
+    }
   }
 
-  end(loaded: Loaded, summary: object = {}): void {
-    const { display, options } = this;
-    if (options.format.kind === 'json') options.write(`\n],"summary":${toJson(summary)}}\n`);
-    if (display.flameGraph !== undefined) {
-      options.save(display.flameGraph, flameGraph(this.all, { title: options.command, unit: display.unit }));
-    }
-    const footer = display.footer?.(loaded);
-    if (footer !== undefined && forPeople(options.format)) options.write(footer);
+  override end(loaded: Loaded, summary?: object): void {
+    const { flameGraph: file, unit } = this.display;
+    if (file !== undefined) this.options.save(file, flameGraph(this.all, { title: this.options.command, unit }));
+    super.end(loaded, summary);
   }
 }

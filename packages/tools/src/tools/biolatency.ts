@@ -1,4 +1,5 @@
 import { log2Buckets } from '@skep/view';
+import { TIMESTAMP } from '../frame/options.ts';
 import { requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -12,6 +13,7 @@ export const biolatency: Tool = {
     { flags: '-D, --disks', summary: 'a histogram for each disk', global: 'by_disk' },
     { flags: '-F, --flags', summary: 'a histogram for each kind of request', global: 'by_flags' },
     { flags: '-d, --disk', value: 'name', summary: 'only this disk' },
+    TIMESTAMP,
   ],
   routes: [
     {

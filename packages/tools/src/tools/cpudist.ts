@@ -1,4 +1,5 @@
 import { log2Buckets } from '@skep/view';
+import { TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 export const cpudist: Tool = {
@@ -10,6 +11,7 @@ export const cpudist: Tool = {
     { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' },
     { flags: '-P, --pids', summary: 'a histogram for each process' },
     { flags: '-L, --tids', summary: 'a histogram for each thread' },
+    TIMESTAMP,
   ],
   routes: [
     {

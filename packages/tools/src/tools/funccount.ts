@@ -1,4 +1,5 @@
 import { left, right } from '../frame/columns.ts';
+import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
@@ -9,10 +10,7 @@ export const funccount: Tool = {
     'Places are vfs_read or vfs_* (kernel), c:malloc or /bin/bash:readline (libraries and programs), t:block:* ' +
     '(tracepoints), u:FILE:PROBE (static probes).',
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
-  options: [
-    { flags: '-i, --interval', value: 'seconds', kind: 'integer', summary: 'how often to print' },
-    { flags: '-r, --regexp', summary: 'the place is a regular expression' },
-  ],
+  options: [INTERVAL, { flags: '-r, --regexp', summary: 'the place is a regular expression' }, TIMESTAMP],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [
     { line: 'skep funccount t:sched:sched_process_* -- sh -c "ls | wc"', does: 'what one command makes of processes' },

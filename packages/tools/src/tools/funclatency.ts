@@ -1,6 +1,7 @@
 import { EXIT, SkepError } from '@skep/base';
 import { log2Buckets } from '@skep/view';
 import { badPlace } from '../diagnostics.ts';
+import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
@@ -16,11 +17,12 @@ export const funclatency: Tool = {
   description: 'Functions are written as for `skep funccount`.',
   argument: { name: 'function', summary: 'which; * and ? as in file names', required: true },
   options: [
-    { flags: '-i, --interval', value: 'seconds', kind: 'integer', summary: 'how often to print' },
+    INTERVAL,
     { flags: '-u, --microseconds', summary: 'in microseconds' },
     { flags: '-m, --milliseconds', summary: 'in milliseconds' },
     { flags: '-F, --function', summary: 'a histogram for each function', global: 'each' },
     { flags: '-r, --regexp', summary: 'the function is a regular expression' },
+    TIMESTAMP,
   ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [

@@ -19,6 +19,7 @@ export const killsnoop: Tool = {
   options: [
     { flags: '-x, --failed', summary: 'only those that could not be sent', global: 'only_failed' },
     { flags: '-s, --signal', value: 'number', kind: 'integer', summary: 'only this signal', global: 'target_signal' },
+    { flags: '-T, --tpid', value: 'pid', kind: 'integer', summary: 'only signals to this process' },
   ],
   routes: [
     {
@@ -34,6 +35,7 @@ export const killsnoop: Tool = {
     { line: 'skep killsnoop -x -o jsonl', does: 'what was not permitted or had no target' },
   ],
   display(given) {
+    const target = given.number('tpid');
     return {
       kind: 'rows',
       columns: [
@@ -47,6 +49,7 @@ export const killsnoop: Tool = {
       ],
       row(record) {
         const event = record as unknown as Event;
+        if (target !== undefined && event.target !== target) return undefined;
         return { ...event, time: given.realtime(event.time), name: signalName(event.signal) };
       },
     };

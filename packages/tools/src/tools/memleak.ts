@@ -30,7 +30,7 @@ export const memleak: Tool = {
     { flags: '-s, --sample-rate', value: 'n', kind: 'integer', summary: 'only one of n', global: 'sample_every' },
     { flags: '-z, --min-size', value: 'bytes', kind: 'integer', summary: 'at least so large', global: 'least_size' },
     { flags: '-Z, --max-size', value: 'bytes', kind: 'integer', summary: 'at most so large', global: 'most_size' },
-    { flags: '--library', value: 'file', summary: 'where malloc and free are (default: libc.so.6)' },
+    { flags: '-O, --library', value: 'file', summary: 'where malloc and free are (default: libc.so.6)' },
     ...STACKS,
   ],
   routes: [

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import type { Row } from '@skep/view';
 import { left, right } from '../frame/columns.ts';
 import type { Tool } from '../frame/tool.ts';
@@ -7,6 +8,9 @@ interface Event extends Row {
   readonly uid: number;
   readonly result: number;
 }
+
+/** O_RDONLY is no bit. */
+const FLAGS = Object.keys(constants).filter((name) => /^O_(?!RDONLY)/.test(name));
 
 export const opensnoop: Tool = {
   name: 'opensnoop',
@@ -19,6 +23,12 @@ export const opensnoop: Tool = {
     { flags: '-U, --print-uid', summary: 'the user' },
     { flags: '-e, --extended-fields', summary: 'the flags of the open' },
     { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
+    {
+      flags: '-f, --flag-filter',
+      value: 'flag',
+      summary: 'only opens with this flag: O_WRONLY, O_CREAT …',
+      choices: FLAGS,
+    },
   ],
   routes: [
     {
@@ -36,6 +46,7 @@ export const opensnoop: Tool = {
   display(given) {
     let first: bigint | undefined;
     const name = given.text('name');
+    const wanted = bitOf(given.text('flagFilter'));
     return {
       kind: 'rows',
       columns: [
@@ -50,6 +61,7 @@ export const opensnoop: Tool = {
       ],
       row(record) {
         const { time, result, ...event } = record as Event;
+        if (wanted !== undefined && !(Number(event['flags']) & wanted)) return undefined;
         if (name !== undefined && !String(event['comm']).includes(name)) return undefined;
         first ??= time;
         return { since: time - first, ...event, fd: Math.max(-1, result), err: Math.max(0, -result) };
@@ -57,6 +69,10 @@ export const opensnoop: Tool = {
     };
   },
 };
+
+function bitOf(flag: string | undefined): number | undefined {
+  return flag === undefined ? undefined : constants[flag as keyof typeof constants];
+}
 
 function octal(value: number): string {
   return value.toString(8).padStart(8, '0');

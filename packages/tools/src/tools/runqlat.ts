@@ -1,4 +1,5 @@
 import { log2Buckets } from '@skep/view';
+import { TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 export const runqlat: Tool = {
@@ -10,6 +11,7 @@ export const runqlat: Tool = {
     { flags: '-P, --pids', summary: 'a histogram for each process' },
     { flags: '-L, --tids', summary: 'a histogram for each thread' },
     { flags: '--pidnss', summary: 'a histogram for each pid namespace' },
+    TIMESTAMP,
   ],
   routes: [
     {

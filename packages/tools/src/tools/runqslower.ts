@@ -17,7 +17,10 @@ export const runqslower: Tool = {
   name: 'runqslower',
   summary: 'Show tasks that waited too long for a processor',
   argument: { name: 'microseconds', summary: 'how long is too long (default: 10000)', required: false },
-  options: [{ flags: '-P, --previous', summary: 'also the task that had the processor' }],
+  options: [
+    { flags: '-P, --previous', summary: 'also the task that had the processor' },
+    { flags: '-t, --tid', value: 'tid', kind: 'integer', summary: 'only this thread' },
+  ],
   routes: [
     {
       name: 'sched',
@@ -33,6 +36,7 @@ export const runqslower: Tool = {
   ],
   display(given) {
     const [text] = given.args;
+    const target = given.number('tid');
     const least = text === undefined ? 10_000 : Number(text);
     if (!Number.isSafeInteger(least) || least < 0) throw new SkepError(badInterval(text!), 2);
     return {
@@ -47,6 +51,7 @@ export const runqslower: Tool = {
       ],
       row(record) {
         const event = record as unknown as Event;
+        if (target !== undefined && event.tid !== target) return undefined;
         return { ...event, time: given.realtime(event.time) };
       },
     };

@@ -1,3 +1,4 @@
+import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
 import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Given, Tool } from '../frame/tool.ts';
@@ -12,10 +13,11 @@ export const stackcount: Tool = {
   description: 'Places are written as for `skep funccount`.',
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
   options: [
-    { flags: '-i, --interval', value: 'seconds', kind: 'integer', summary: 'how often to print' },
+    INTERVAL,
     { flags: '-P, --perpid', summary: 'by process', global: 'by_process' },
     { flags: '-r, --regexp', summary: 'the place is a regular expression' },
     ...STACK_SIDES,
+    TIMESTAMP,
   ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [

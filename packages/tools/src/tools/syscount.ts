@@ -1,9 +1,10 @@
-import { SkepError } from '@skep/base';
+import { SkepError, suggest } from '@skep/base';
 import type { Row } from '@skep/view';
-import { badErrno } from '../diagnostics.ts';
+import { badErrno, noSystemCall } from '../diagnostics.ts';
 import { left, right } from '../frame/columns.ts';
 import { errnoNumber } from '../frame/errno.ts';
-import type { Tool } from '../frame/tool.ts';
+import { INTERVAL } from '../frame/options.ts';
+import type { Given, Tool } from '../frame/tool.ts';
 
 interface Entry {
   readonly count: bigint;
@@ -21,7 +22,9 @@ export const syscount: Tool = {
     { flags: '-m, --milliseconds', summary: 'times in milliseconds' },
     { flags: '-x, --failures', summary: 'only calls that failed', global: 'only_failed' },
     { flags: '-e, --errno', value: 'name', summary: 'only calls that failed with this: ENOENT, or its number' },
+    { flags: '--syscall', value: 'name', summary: 'only this call' },
     { flags: '-T, --top', value: 'n', kind: 'integer', summary: 'so many at most (default: 10)' },
+    INTERVAL,
   ],
   routes: [
     {
@@ -47,7 +50,7 @@ export const syscount: Tool = {
     const unit = given.flag('milliseconds') ? 'ms' : 'us';
     return {
       kind: 'table',
-      globals: { target_errno: target },
+      globals: { target_errno: target, target_call: callNumber(given) },
       columns: [
         ...(process ? [left('PID', 'pid', 6), left('COMM', 'comm', 16)] : [left('SYSCALL', 'syscall', 22)]),
         right('COUNT', 'count', 8),
@@ -68,3 +71,16 @@ export const syscount: Tool = {
     };
   },
 };
+
+/** Numbers end below this on all machines. */
+const CALLS = 1024;
+
+/** The number of the call that is meant, or that of none. */
+function callNumber(given: Given): number {
+  const name = given.text('syscall');
+  if (name === undefined) return -1;
+  const names = Array.from({ length: CALLS }, (_, number) => given.names.syscall(number));
+  const found = names.indexOf(name);
+  if (found < 0) throw new SkepError(noSystemCall(name, suggest(name, names)), 2);
+  return found;
+}

@@ -1,4 +1,4 @@
-import { clock, left, right } from '../frame/columns.ts';
+import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
 import { type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -15,6 +15,7 @@ export const tcpaccept: Tool = {
   summary: 'Show the TCP connections that processes accept',
   options: [
     { flags: '-T, --time', summary: 'the time of day' },
+    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-P, --port', value: 'port', kind: 'integer', summary: 'only on this port', global: 'target_local_port' },
     { flags: '-4, --ipv4', summary: 'only IPv4' },
     { flags: '-6, --ipv6', summary: 'only IPv6' },
@@ -40,11 +41,13 @@ export const tcpaccept: Tool = {
     { line: 'skep tcpaccept -o wide', does: 'with container and pod' },
   ],
   display(given) {
+    const since = stopwatch();
     return {
       kind: 'rows',
       globals: flowGlobals(given),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
+        ...(given.flag('timestamp') ? [elapsed()] : []),
         left('PID', 'pid', 7),
         left('COMM', 'comm', 16),
         right('IP', 'ip', 2),
@@ -55,7 +58,8 @@ export const tcpaccept: Tool = {
       ],
       row(record) {
         const { time, flow, ...event } = record as unknown as Event;
-        return { time: given.realtime(time), ...event, ...flowCells(flow) };
+        const when = { time: given.realtime(time), ...(given.flag('timestamp') && { since: since(time) }) };
+        return { ...when, ...event, ...flowCells(flow) };
       },
     };
   },

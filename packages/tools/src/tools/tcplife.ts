@@ -1,4 +1,4 @@
-import { clock, left, right } from '../frame/columns.ts';
+import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
 import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -18,6 +18,7 @@ export const tcplife: Tool = {
   summary: 'Show TCP connections when they end: whose, how long, how much',
   options: [
     { flags: '-T, --time', summary: 'the time of day' },
+    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-w, --wide', summary: 'room for IPv6' },
     ...FLOWS,
   ],
@@ -35,12 +36,14 @@ export const tcplife: Tool = {
     { line: "skep tcplife --filter 'rx_kb > 1024' -o jsonl", does: 'those that received more than a megabyte' },
   ],
   display(given) {
+    const since = stopwatch();
     const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
       globals: flowGlobals(given),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
+        ...(given.flag('timestamp') ? [elapsed()] : []),
         left('PID', 'pid', 7),
         left('COMM', 'comm', 16),
         left('LADDR', 'laddr', width),
@@ -57,6 +60,7 @@ export const tcplife: Tool = {
         const bytes = { tx_bytes: sent, rx_bytes: received };
         return {
           time: given.realtime(time),
+          ...(given.flag('timestamp') && { since: since(time) }),
           pid,
           comm,
           ...flowCells(flow),

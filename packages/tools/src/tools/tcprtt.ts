@@ -1,5 +1,6 @@
 import { log2Buckets } from '@skep/view';
 import { addressText, FLOWS, flowGlobals } from '../frame/flows.ts';
+import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Entry {
@@ -18,6 +19,8 @@ export const tcprtt: Tool = {
     { flags: '-B, --byraddr', summary: 'a histogram for each address there' },
     { flags: '-e, --extension', summary: 'also averages' },
     ...FLOWS,
+    INTERVAL,
+    TIMESTAMP,
   ],
   routes: [
     { name: 'tcp_probe', kind: 'exact', program: 'tcprtt', needs: [{ kind: 'tracepoint', name: 'tcp:tcp_probe' }] },

@@ -1,4 +1,4 @@
-import { clock, left, right } from '../frame/columns.ts';
+import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
 import { FLOWS, type Flow, flowCells, flowGlobals, tcpState } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -17,7 +17,12 @@ interface Event {
 export const tcpstates: Tool = {
   name: 'tcpstates',
   summary: 'Show every change of state of TCP connections, with the time in the state before',
-  options: [{ flags: '-T, --time', summary: 'the time of day' }, ...FLOWS],
+  options: [
+    { flags: '-T, --time', summary: 'the time of day' },
+    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
+    { flags: '-w, --wide', summary: 'room for IPv6' },
+    ...FLOWS,
+  ],
   routes: [
     {
       name: 'sock',
@@ -32,17 +37,20 @@ export const tcpstates: Tool = {
     { line: "skep tcpstates --filter 'ms > 1000' -o jsonl", does: 'states that lasted longer than a second' },
   ],
   display(given) {
+    const since = stopwatch();
+    const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
       globals: flowGlobals(given),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
+        ...(given.flag('timestamp') ? [elapsed()] : []),
         left('SKADDR', 'socket', 16),
         left('C-PID', 'pid', 7),
         left('C-COMM', 'comm', 10),
-        left('LADDR', 'laddr', 15),
+        left('LADDR', 'laddr', width),
         left('LPORT', 'lport', 5),
-        left('RADDR', 'raddr', 15),
+        left('RADDR', 'raddr', width),
         left('RPORT', 'rport', 5),
         left('OLDSTATE', 'oldstate', 11),
         left('->', 'arrow', 2),
@@ -53,6 +61,7 @@ export const tcpstates: Tool = {
         const { time, took, socket, cgroup, flow, pid, before, after, comm } = record as unknown as Event;
         return {
           time: given.realtime(time),
+          ...(given.flag('timestamp') && { since: since(time) }),
           socket: socket.toString(16).padStart(16, '0'),
           pid,
           comm,

@@ -30,6 +30,7 @@ export const traceTool: Tool = {
     { flags: '-L, --tid', value: 'tid', kind: 'integer', summary: 'only this thread' },
     { flags: '--uid', value: 'uid', kind: 'integer', summary: 'only this user' },
     { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
+    { flags: '--msg-filter', value: 'text', summary: 'only lines whose message has this in it' },
     { flags: '-T, --time', summary: 'the time of day' },
     { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-u, --print-uid', summary: 'the user' },
@@ -59,6 +60,7 @@ export const traceTool: Tool = {
     const compiled = compiledOf(given);
     const meanings = meaningsOf(given, compiled.config);
     const wanted = given.text('name');
+    const within = given.text('msgFilter');
     const stacks = [
       ...(given.flag('kernelStack') ? (['kernel'] as const) : []),
       ...(given.flag('userStack') ? (['user'] as const) : []),
@@ -84,6 +86,7 @@ export const traceTool: Tool = {
       row(record) {
         const event = eventOf(record as Uint8Array, compiled, specs, meanings);
         if (event === undefined || (wanted !== undefined && !event.row.comm.includes(wanted))) return undefined;
+        if (within !== undefined && !event.row.message.includes(within)) return undefined;
         first ??= event.time;
         const read = stacks.length > 0 ? stackReader(loaded!, compiled.stacks!, given.names) : undefined;
         const frames = stacks.flatMap((side, i) =>

@@ -1,7 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { Command } from 'commander';
-import { executeTool, optionName, optionsOf, TOOLS } from '../../src/index.ts';
+import { runTool } from './command.ts';
 import { TRUTHS } from './truths.ts';
 
 /**
@@ -17,31 +16,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const [index, truth] of TRUTHS.entries()) {
     if (only.length > 0 && !only.includes(truth.tool)) continue;
     const start = performance.now();
-    let out = '';
-    let err = '';
+    const written = { out: '', err: '' };
     let wrong: string | undefined;
     try {
-      const { args, options } = parse(truth.tool, [...truth.args, ...format, '--command', truth.command]);
-      await executeTool(TOOLS.find((one) => one.name === truth.tool)!, {
-        args,
-        trailing: [],
-        options,
-        io: {
-          out: (text) => {
-            out += text;
-          },
-          err: (text) => {
-            err += text;
-          },
-          color: false,
-          signal: new AbortController().signal,
-        },
-      });
-      if (!samples && !record) wrong = truth.wrong(JSON.parse(out));
+      await runTool(truth.tool, [...truth.args, ...format, '--command', truth.command], {}, written);
+      if (!samples && !record) wrong = truth.wrong(JSON.parse(written.out));
     } catch (error) {
       wrong = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
     }
     const { tool, args } = truth;
+    const { out, err } = written;
     const details = {
       ...((samples || record) && { out }),
       ...(record && wrong === undefined && { recording: gzipSync(readFileSync(RECORDING)).toString('base64') }),
@@ -53,29 +37,5 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 const RECORDING = '/tmp/tool.skep';
-
-/** As the command parses it, from the same table. */
-function parse(tool: string, argv: readonly string[]) {
-  const command = new Command().exitOverride().allowExcessArguments();
-  for (const option of optionsOf(TOOLS.find((one) => one.name === tool)!)) {
-    const flags = option.value ? `${option.flags} <value>` : option.flags;
-    if (option.many) command.option(flags, option.summary, (value, before: string[]) => [...before, value], []);
-    else command.option(flags, option.summary, option.fallback);
-  }
-  command.parse([...argv], { from: 'user' });
-  const values = command.opts() as { readonly [name: string]: unknown };
-  const kinds = new Map(
-    optionsOf(TOOLS.find((one) => one.name === tool)!).map((one) => [optionName(one.flags), one.kind]),
-  );
-  return {
-    args: command.args,
-    options: {
-      text: (name: string) => (typeof values[name] === 'string' ? (values[name] as string) : undefined),
-      number: (name: string) => (kinds.get(name) && values[name] !== undefined ? Number(values[name]) : undefined),
-      flag: (name: string) => values[name] === true,
-      list: (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []),
-    },
-  };
-}
 
 void main(process.argv.slice(2));

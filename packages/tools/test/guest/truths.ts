@@ -1,3 +1,6 @@
+import type { Bucket, Document, Row } from './document.ts';
+import { NO_ANSWER, NO_MEMORY, READ_SLOWLY, TCP } from './workloads.ts';
+
 /** A workload whose right answer is known, and what a tool must make of it. */
 export interface Truth {
   readonly tool: string;
@@ -7,31 +10,6 @@ export interface Truth {
   readonly command: string;
   /** What is wrong with what the tool said; undefined when it is right. */
   wrong(document: Document): string | undefined;
-}
-
-/** What `-o json` writes, of any kind of tool. */
-export interface Document {
-  readonly events?: readonly Row[];
-  readonly intervals?: readonly {
-    readonly rows?: readonly Row[];
-    readonly histograms?: readonly { readonly label?: string; readonly buckets: readonly Bucket[] }[];
-    readonly stacks?: readonly {
-      readonly frames: readonly string[];
-      readonly value: number;
-      readonly label?: string;
-    }[];
-    readonly sections?: readonly {
-      readonly label?: string;
-      readonly rows?: readonly Row[];
-      readonly buckets?: readonly Bucket[];
-    }[];
-  }[];
-}
-type Row = { readonly [name: string]: unknown };
-interface Bucket {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
 }
 
 const events = (document: Document): readonly Row[] => document.events ?? [];
@@ -51,25 +29,6 @@ function exactly(expected: number, found: number, what: string): string | undefi
 function first(...problems: readonly (string | undefined)[]): string | undefined {
   return problems.find((one) => one !== undefined);
 }
-
-/** A client sends 10 KiB to a server on port 5555 of this machine, gets 2 KiB, and both close. */
-const TCP = `node -e '
-const net = require("net");
-const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-  socket.on("data", () => {});
-  socket.on("end", () => { socket.end(Buffer.alloc(2048)); server.close(); });
-}).listen(5555, "127.0.0.1", () => {
-  const client = net.connect({ port: 5555, host: "127.0.0.1" }, () => client.end(Buffer.alloc(10240)));
-  client.on("data", () => {});
-});'`;
-
-/** A disk that takes 50 ms for every request, and keeps nothing. */
-const SLOW_DISK =
-  'mount -t configfs configfs /sys/kernel/config 2> /dev/null; slow=/sys/kernel/config/nullb/skep; ' +
-  'test -d $slow || { mkdir $slow; echo 2 > $slow/irqmode; echo 50000000 > $slow/completion_nsec; echo 100 > $slow/size; ' +
-  'echo 1 > $slow/power; }; disk=/dev/$(ls /sys/block | grep -E "^(skep|nullb1)$")';
-/** Eight reads of 4 KiB, past the page cache. */
-const READ_SLOWLY = `${SLOW_DISK}; dd if=$disk of=/dev/null bs=4096 count=8 iflag=direct 2> /dev/null`;
 
 export const TRUTHS: readonly Truth[] = [
   {
@@ -204,10 +163,7 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
   {
     tool: 'oomkill',
     args: [],
-    command:
-      'echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir -p /sys/fs/cgroup/skep-oom && echo 30000000 > /sys/fs/cgroup/skep-oom/memory.max && ' +
-      'echo 0 > /sys/fs/cgroup/skep-oom/memory.swap.max 2> /dev/null; ' +
-      "sh -c 'echo $$ > /sys/fs/cgroup/skep-oom/cgroup.procs; exec tail /dev/zero' 2> /dev/null; sleep 0.2",
+    command: NO_MEMORY,
     wrong: (document) => exactly(1, count(events(document), { comm: 'tail' }), 'processes killed for want of memory'),
   },
   {
@@ -492,11 +448,7 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
   {
     tool: 'tcpretrans',
     args: [],
-    // A neighbour that is known and never answers.
-    command:
-      'ip link add skep0 type veth peer name skep1 && ip link set skep0 up && ip link set skep1 up && ' +
-      'ip addr add 192.0.2.9/24 dev skep0 && ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev skep0 && ' +
-      `node -e 'require("net").connect(9, "192.0.2.2").on("error", () => {}); setTimeout(() => process.exit(), 3500)'`,
+    command: NO_ANSWER,
     wrong: (document) =>
       count(events(document), { raddr: '192.0.2.2', rport: 9, state: 'SYN_SENT' }) > 0
         ? undefined
