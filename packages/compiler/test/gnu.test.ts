@@ -137,6 +137,33 @@ describe('language', () => {
   });
 });
 
+describe('arguments behind the named ones', () => {
+  it('of a static function are evaluated, and not passed', () => {
+    expect(
+      calls(
+        `extern int next(void) __attribute__((section(".ksyms")));
+        static inline __attribute__((format(printf, 1, 2))) void check(const char *format, ...) {}
+        SEC("tc") int f(void *c) { check("%d %d %d %d %d %d", next(), 2, 3, next(), 5, 6); return 0; }`,
+        'f',
+      ),
+    ).toEqual(['next', 'next', 'check']);
+  });
+
+  it('are none for a function that others call', () => {
+    const result = compile({ name: 'gnu.bpf.c', text: 'int f(int a, ...) { return a; }' });
+    expect(result.diagnostics.map((one) => one.code)).toEqual(['E1406']);
+  });
+});
+
+describe('an omitted operand', () => {
+  it('of a constant is one, as in the size of an array', () => {
+    const { object } = built(
+      `${SEC}SEC("tc") int f(void *c) { char a[0 ?: 3], b[2 ?: 9]; return sizeof(a) * 10 + sizeof(b); }`,
+    );
+    expect(disassemble(decode(openObject(object, { name: 'gnu' }).programs[0]!.code))).toContain('r0 = 32');
+  });
+});
+
 describe('what verifiers want of contexts', () => {
   const text = (source: string) => {
     const { object } = built(SEC + source);

@@ -51,6 +51,14 @@ describe('C types as BTF', () => {
     expect(builder.type((outer as { type: number }).type).kind).toBe('volatile');
   });
 
+  it('puts tags outside of qualifiers, where the kernel takes them', () => {
+    const { builder, types } = setup();
+    const tagged: CType = { kind: 'tagged', tag: 'rcu', type: INT };
+    const outer = builder.type(types.idOf(qualify(tagged, { const: true, volatile: false, restrict: false })));
+    expect(outer).toMatchObject({ kind: 'type_tag', name: 'rcu' });
+    expect(builder.type((outer as { type: number }).type)).toMatchObject({ kind: 'const' });
+  });
+
   it('indexes arrays by __ARRAY_SIZE_TYPE__', () => {
     const { builder, types } = setup();
     const array = builder.type(types.idOf({ kind: 'array', of: CHAR, count: 16 }));

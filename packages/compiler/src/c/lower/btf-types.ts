@@ -86,10 +86,15 @@ export class BtfTypes {
         return id;
       }
       case 'qualified': {
-        let id = this.visit(type.type, inMember, behindPointer);
+        // The kernel takes tags only in front of qualifiers, wherever the source has them.
+        const tags: string[] = [];
+        let bare = type.type;
+        for (; bare.kind === 'tagged'; bare = bare.type) tags.unshift(bare.tag);
+        let id = this.visit(bare, inMember, behindPointer);
         if (type.restrict) id = this.builder.add({ kind: 'restrict', type: id });
         if (type.volatile) id = this.builder.add({ kind: 'volatile', type: id });
         if (type.const) id = this.builder.add({ kind: 'const', type: id });
+        for (const name of tags) id = this.builder.add({ kind: 'type_tag', name, type: id });
         return id;
       }
       case 'tagged':

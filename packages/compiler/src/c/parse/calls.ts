@@ -55,6 +55,7 @@ export function call(p: Parser, callee: Expr, start: number): Expr {
   const name = decl ? `'${decl.name}'` : 'this function';
   const args = convertArguments(p, signature, given, name, decl, span);
   if (args === undefined) return errorExpr(span);
+  if (signature.variadic && decl?.storage === 'static') dropVariable(args, signature.params.length);
   if (strip(signature.result).kind === 'record' && !takesRecords(decl)) {
     p.report(recordByValue(span, `${name} returns`));
     return errorExpr(span);
@@ -64,6 +65,13 @@ export function call(p: Parser, callee: Expr, start: number): Expr {
     return errorExpr(span);
   }
   return { kind: 'call', callee: target, signature, args, type: unqualified(signature.result), span };
+}
+
+/** What is passed for `...` of a definition in this file, which has no `va_start` to read it by: evaluated, and let go. */
+function dropVariable(args: Expr[], named: number): void {
+  const [last, ...extra] = args.splice(named - 1);
+  const comma = (right: Expr, left: Expr): Expr => ({ kind: 'comma', left, right, type: right.type, span: right.span });
+  args.push(extra.reduce(comma, last!));
 }
 
 /** Records are passed by value only where the function is copied into its caller. */

@@ -287,7 +287,8 @@ function declareParameter(p: Parser, param: VariableDecl): void {
 
 function checkSignature(p: Parser, decl: FunctionDecl, type: FunctionType): void {
   const { name, span } = decl;
-  if (type.variadic) p.report(variadicDefinition(span, name));
+  if (type.variadic && (decl.storage !== 'static' || type.params.length === 0))
+    p.report(variadicDefinition(span, name));
   if (type.params.length > 5 && decl.storage !== 'static' && !decl.attributes.alwaysInline)
     p.report(tooManyParameters(span, name, type.params.length));
   const result = strip(type.result);

@@ -9,6 +9,7 @@ import {
   compatible,
   compatibleUnqualified,
   composite,
+  DOUBLE,
   fieldNames,
   findField,
   INT,
@@ -61,6 +62,7 @@ import {
   shiftCount,
   unsupported,
 } from './diagnostics.ts';
+import { floatExpr, foldFloats, knownFloat } from './floats.ts';
 import type { Parser } from './parser.ts';
 
 export type BinaryOp = BinaryExpr['op'];
@@ -73,6 +75,8 @@ export function binary(p: Parser, op: BinaryOp, leftExpr: Expr, rightExpr: Expr,
   if (isError(left) || isError(right)) return errorExpr(span);
   const a = strip(left.type);
   const b = strip(right.type);
+  const folded = a.kind === 'float' || b.kind === 'float' ? foldFloats(op, left, right, span) : undefined;
+  if (folded !== undefined) return folded;
   if (refuseWide(p, op, left, right, span)) return errorExpr(span);
   const pointers = (a.kind === 'pointer' ? 1 : 0) + (b.kind === 'pointer' ? 1 : 0);
   if (pointers > 0) return pointerBinary(p, op, left, right, span);
@@ -103,6 +107,7 @@ export function logical(p: Parser, op: '&&' | '||', leftExpr: Expr, rightExpr: E
 export function condition(p: Parser, expr: Expr, op = 'condition'): Expr {
   const value = rvalue(p, expr);
   if (isError(value) || isCondition(value)) return value;
+  if (value.kind === 'float') return intExpr(value.value === 0 ? 0n : 1n, INT, expr.span);
   p.report(
     strip(value.type).kind === 'float'
       ? floatArithmetic(expr.span)
@@ -218,6 +223,7 @@ export function unary(p: Parser, op: '+' | '-' | '~' | '!', operand: Expr, span:
       : { kind: 'unary', op, operand: isInteger(value.type) ? promote(value) : value, type: INT, span };
   }
   const value = rvalue(p, operand);
+  if (value.kind === 'float' && op !== '~') return floatExpr(op === '-' ? -value.value : value.value, value.type, span);
   if (isError(value) || refuseWide(p, op, value, value, span)) return errorExpr(span);
   if (!isInteger(value.type)) {
     p.report(badOperand(span, op, value.type));
@@ -462,8 +468,7 @@ function whatIsConst(place: Expr): { what: string; declared: Span | undefined } 
 
 export function conditional(p: Parser, test: Expr, thenExpr: Expr, elseExpr: Expr, span: Span): Expr {
   const cond = condition(p, test, '?:');
-  const left = rvalue(p, thenExpr);
-  const right = rvalue(p, elseExpr);
+  const [left, right] = alike(rvalue(p, thenExpr), rvalue(p, elseExpr));
   if (isError(cond) || isError(left) || isError(right)) return errorExpr(span);
   const type = branchType(p, left, right, span);
   if (type === undefined) return errorExpr(span);
@@ -471,12 +476,21 @@ export function conditional(p: Parser, test: Expr, thenExpr: Expr, elseExpr: Exp
   return { kind: 'conditional', condition: cond, then: convert(left, type), else: convert(right, type), type, span };
 }
 
+/** `c ? 1.5 : 2`: both are floats. */
+function alike(left: Expr, right: Expr): [Expr, Expr] {
+  const as = (value: Expr, other: Expr): Expr => {
+    const known = other.kind === 'float' ? knownFloat(value) : undefined;
+    return known === undefined ? value : floatExpr(known, DOUBLE, value.span);
+  };
+  return [as(left, right), as(right, left)];
+}
+
 /** `c ?: x`: the condition is evaluated once, into a temporary. */
 export function elvis(p: Parser, test: Expr, elseExpr: Expr, span: Span): Expr {
   const value = rvalue(p, test);
   if (isError(value)) return errorExpr(span);
-  const truth = truthOf(value);
-  if (truth !== undefined && p.fn === undefined) return conditional(p, value, value, elseExpr, span);
+  const constant = p.fn === undefined ? truthOf(value) !== undefined : integerConstant(value) !== undefined;
+  if (constant) return conditional(p, value, value, elseExpr, span);
   if (p.fn === undefined) {
     p.report(unsupported(span, "'?:' with an omitted operand outside of functions"));
     return errorExpr(span);
