@@ -32,7 +32,7 @@ async function inGuest() {
   mkdirSync(join(root, '.cache/kernel-test/tools'), { recursive: true });
   await bundle(join(root, 'packages/tools/test/guest/examples.ts'), main);
   const command = [process.execPath, main, ...positionals];
-  const timeout = Number(values.timeout ?? 1800);
+  const timeout = Number(values.timeout ?? 5400);
   const onOutput = (text) => process.stdout.write(text);
   return (await boot(fetchKernel(values.guest), command, { cwd: root, timeout, onOutput })).output;
 }

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3] [--filter REGEXP] [--json FILE]
+ * node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3 [--guests-only]] [--filter REGEXP] [--json FILE]
  *
  * PATH is a clone of eunomia-bpf/bpf-developer-tutorial. Compiles the eBPF C of every lesson, loads each program alone into
- * this kernel, runs it once in the virtual machine and, with `--guest`, loads and attaches it in each of these. Prints a table with
- * reasons; ends with 1 when a file does not compile, with 2 when it was called wrongly.
+ * this kernel, runs it once in the virtual machine and, with `--guest`, loads and attaches it in each of these (`--guests-only`:
+ * there alone). Prints a table with reasons; ends with 1 when a file does not compile, with 2 when it was called wrongly.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
@@ -15,12 +15,17 @@ import { SETTINGS } from './settings.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { guest: { type: 'string' }, filter: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    guest: { type: 'string' },
+    'guests-only': { type: 'boolean', default: false },
+    filter: { type: 'string' },
+    json: { type: 'string' },
+  },
 });
 const root = positionals[0] && join(positionals[0], 'src');
 if (root === undefined) {
   process.stderr.write(
-    'usage: node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3] [--filter REGEXP] [--json FILE]\n',
+    'usage: node conformance/tutorial/run.mjs PATH [--guest 6.12,7.3 [--guests-only]] [--filter REGEXP] [--json FILE]\n',
   );
   process.exit(2);
 }
@@ -46,9 +51,12 @@ for (const file of files) {
 }
 const list = join(work, 'jobs.json');
 writeFileSync(list, JSON.stringify(jobs));
-const homes = [
+const here = [
   { column: 'vm', home: 'vm', guest: undefined },
   { column: release().split('.', 2).join('.'), home: 'kernel', guest: undefined },
+];
+const homes = [
+  ...(values['guests-only'] ? [] : here),
   ...guests.map((guest) => ({ column: guest, home: 'attach', guest })),
 ];
 for (const { column, home, guest } of homes) {
@@ -92,7 +100,7 @@ function compile(/** @type {string} */ source, /** @type {string} */ object) {
 }
 
 function report() {
-  const [vm, here] = homes.map((one) => one.column);
+  const [vm, kernel] = here.map((one) => one.column);
   const rows = [];
   const count = (
     /** @type {any[]} */ programs,
@@ -101,7 +109,7 @@ function report() {
   ) =>
     column === undefined ? undefined : `${programs.filter((one) => one[column]?.[what]).length}/${programs.length}`;
   const columns = (/** @type {any[]} */ programs) => ({
-    [`loads ${here}`]: count(programs, here, 'loads'),
+    [`loads ${kernel}`]: count(programs, kernel, 'loads'),
     'runs vm': count(programs, vm, 'runs'),
     ...Object.fromEntries(
       guests.flatMap((guest) => [

@@ -39,7 +39,7 @@ export const capable: Tool = {
     },
   ],
   examples: [
-    { line: 'skep capable -- ls /etc', does: 'what one command needs' },
+    { line: 'skep capable -- su nobody -s /bin/true', does: 'what one command needs' },
     { line: 'skep capable --unique', does: 'what each process on the machine needs' },
     { line: 'skep capable -x -o wide', does: 'what containers miss' },
   ],

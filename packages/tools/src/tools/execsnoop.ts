@@ -38,7 +38,7 @@ export const execsnoop: Tool = {
   examples: [
     { line: "skep execsnoop -c 'ls /etc | wc -l'", does: 'what a shell starts' },
     { line: 'skep execsnoop -x -T', does: 'everything on the machine, failed attempts too, with the time' },
-    { line: "skep execsnoop --filter 'uid = 0' -o jsonl", does: 'what root starts, as JSON lines' },
+    { line: "skep execsnoop -U --filter 'uid = 0' -o jsonl", does: 'what root starts, as JSON lines' },
   ],
   display(given) {
     let first: bigint | undefined;

@@ -12,7 +12,7 @@ export const fsdist: Tool = {
   examples: [
     { line: 'skep fsdist', does: 'all file systems until Ctrl-C' },
     { line: 'skep fsdist -t ext4 -m 1 10', does: 'ext4, in milliseconds, every second, ten times' },
-    { line: 'skep fsdist -- ls -lR /usr/share', does: 'of one command' },
+    { line: 'skep fsdist -- du -s /usr/share/doc', does: 'of one command' },
   ],
   display(given) {
     return {

@@ -13,7 +13,7 @@ export const profile: Tool = {
   ],
   routes: [{ name: 'cpu-clock', kind: 'exact', program: 'profile', needs: [] }],
   examples: [
-    { line: "skep profile -F 199 -c 'gzip -9 < /bin/bash'", does: 'where one command spends its time' },
+    { line: "skep profile -F 199 -c 'gzip -9 < /bin/bash > /dev/null'", does: 'where one command spends its time' },
     { line: 'skep profile -af --duration 10s > out.folded', does: 'the whole machine for ten seconds, folded' },
     { line: 'skep profile --flame-graph flame.svg --duration 30s', does: 'a flame graph for the browser' },
   ],

@@ -28,7 +28,10 @@ export const statsnoop: Tool = {
   examples: [
     { line: 'skep statsnoop -- ls -l /etc/hosts', does: 'what one command asks about' },
     { line: 'skep statsnoop -x', does: 'searches that find nothing, on the whole machine' },
-    { line: "skep statsnoop --filter 'comm = node' -o jsonl", does: 'what Node looks for, as JSON lines' },
+    {
+      line: "skep statsnoop --filter 'comm = node and err = 2' -o jsonl",
+      does: 'what Node looks for in vain, as JSON lines',
+    },
   ],
   display(given) {
     return {

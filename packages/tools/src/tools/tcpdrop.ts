@@ -19,14 +19,14 @@ export const tcpdrop: Tool = {
   name: 'tcpdrop',
   summary: 'Show the TCP segments that the kernel throws away, and why',
   options: [
-    { flags: '--no-stack', summary: 'without the stacks' },
+    { flags: '--nostack', summary: 'without the stacks' },
     { flags: '-4, --ipv4', summary: 'only IPv4' },
     { flags: '-6, --ipv6', summary: 'only IPv6' },
   ],
   routes: [{ name: 'skb', kind: 'exact', program: 'tcpdrop', needs: [{ kind: 'tracepoint', name: 'skb:kfree_skb' }] }],
   examples: [
     { line: 'skep tcpdrop', does: 'each, with the stack that threw it away' },
-    { line: "skep tcpdrop --no-stack --filter 'reason = NO_SOCKET'", does: 'what nobody listens for' },
+    { line: "skep tcpdrop --nostack --filter 'reason = NO_SOCKET'", does: 'what nobody listens for' },
     { line: 'skep tcpdrop -o jsonl', does: 'as JSON lines, stacks too' },
   ],
   display(given) {
@@ -64,7 +64,7 @@ export const tcpdrop: Tool = {
           stack: frames,
         };
       },
-      ...(!given.flag('noStack') && {
+      ...(!given.flag('nostack') && {
         below: (row) => (row['stack'] as readonly string[]).map((one) => `    ${one}\n`).join(''),
       }),
     };
