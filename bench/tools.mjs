@@ -1,20 +1,58 @@
 #!/usr/bin/env node
 // What tools cost: `skep opensnoop` against the one of libbpf-tools, of bcc and of bpftrace, over the same process, in turn, in
 // one run: time from the command to the first event and processor time of it, memory, processor time per million events, events lost.
-//   node bench/tools.mjs [ROUNDS]      (as root, after `npm run build`; the peers are Debian's packages, from the cache)
-// Only one process is watched, a child of this one. bcc wants headers of the running kernel: where it fails, it says so.
+//   node bench/tools.mjs [--rounds 5] [--burst 100000]      (as root, after `npm run build`; the peers are Debian's packages, from the cache)
+//   node bench/tools.mjs --guest 6.1 --rounds 1 --burst 20000
+// Only one process is watched, a child of this one. bcc wants headers of the running kernel, and kprobes: where it fails, it says
+// so. In a guest it has both; there a processor is emulated, and only how the tools compare means something.
 import { fork, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { headers } from '../conformance/tools/headers.mjs';
 import { peerEnvironment, peers } from '../conformance/tools/peers.mjs';
+import { boot, fetchKernel } from '../vmtest/index.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 5);
-const BURST = 100_000;
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    burst: { type: 'string', default: '100000' },
+    guest: { type: 'string' },
+    target: { type: 'boolean', default: false },
+    /** FROM=TO: a link that is wanted first, in a guest. */
+    link: { type: 'string' },
+  },
+});
+const ROUNDS = Number(values.rounds);
+const BURST = Number(values.burst);
 const PATH = '/etc/hostname';
+const HERE = fileURLToPath(import.meta.url);
 
-if (process.argv[2] === '--target') target();
+if (values.link) link(values.link);
+if (values.target) target();
+else if (values.guest) await inGuest(values.guest);
 else if (existsSync('/sys/kernel/tracing/events')) await main();
 else withTracefs();
+
+/** @param {string} series */
+async function inGuest(series) {
+  const kernel = fetchKernel(series);
+  const wanted = `/lib/modules/${kernel.release}=${headers(kernel)}`;
+  const command = [process.execPath, HERE, '--rounds', values.rounds, '--burst', values.burst, '--link', wanted];
+  console.log(`Linux ${kernel.release}, emulated`);
+  const { code } = await boot(kernel, command, {
+    ...{ cwd: dirname(dirname(HERE)), timeout: 7200, memory: 2048 },
+    onOutput: (/** @type {Buffer} */ text) => process.stdout.write(text),
+  });
+  process.exitCode = code ?? 1;
+}
+
+function link(/** @type {string} */ text) {
+  const [from, to] = /** @type {[string, string]} */ (text.split('='));
+  mkdirSync(dirname(from), { recursive: true });
+  symlinkSync(to, from);
+}
 
 /** The peers want tracefs mounted, as it is on most machines: here for this run only, where nobody else sees it. */
 function withTracefs() {
@@ -41,7 +79,7 @@ async function target() {
 
 async function main() {
   const root = peers();
-  const child = fork(fileURLToPath(import.meta.url), ['--target']);
+  const child = fork(HERE, ['--target']);
   const pid = /** @type {number} */ (child.pid);
   const skep = fileURLToPath(new URL('../packages/cli/bin/skep.mjs', import.meta.url));
   const script = `tracepoint:syscalls:sys_enter_openat /pid == ${pid}/ { @path[tid] = args->filename; }
@@ -52,7 +90,7 @@ tracepoint:syscalls:sys_exit_openat /@path[tid]/ { printf("%d %s %d %s\\n", pid,
     { name: 'libbpf-tools opensnoop', argv: ['stdbuf', '-oL', `${root}/usr/sbin/opensnoop`, '-p', `${pid}`] },
     { name: 'bpftrace, a script', argv: [`${root}/usr/bin/bpftrace`, '-B', 'line', '-e', script] },
     { name: 'skep trace, the same', argv: [process.execPath, skep, 'trace', script] },
-    { name: 'bcc opensnoop', argv: ['python3', `${root}/usr/sbin/opensnoop-bpfcc`, '-p', `${pid}`] },
+    { name: 'bcc opensnoop', argv: ['/usr/bin/python3', `${root}/usr/sbin/opensnoop-bpfcc`, '-p', `${pid}`] },
   ];
   /** @type {Map<string, Awaited<ReturnType<typeof measure>>[]>} */
   const found = new Map(tools.map(({ name }) => [name, []]));
@@ -96,7 +134,7 @@ async function measure(argv, target, environment) {
     complaints += data;
   });
   const ended = new Promise((resolve) => tool.on('close', () => resolve(false)));
-  const seen = await Promise.race([begun, ended, pause(120_000)]);
+  const seen = await Promise.race([begun, ended, pause(600_000)]);
   if (seen !== true) {
     tool.kill('SIGKILL');
     return { failed: complaints.trim().split('\n').at(-1) || 'no event came' };
