@@ -148,6 +148,15 @@ export function noSystemCall(name: string, near: string | undefined): Diagnostic
   };
 }
 
+export function nothingToFilter(tool: string): Diagnostic {
+  return {
+    code: 'E9017',
+    severity: 'error',
+    message: `\`skep ${tool}\` shows no rows that --filter could choose from`,
+    help: 'choose by -p, -c or --cgroup, or by its own options (`--help`)',
+  };
+}
+
 export function noFileSystem(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
   return {
     code: 'E9009',

@@ -923,6 +923,11 @@ export const REMARKS: readonly Remark[] = [
     help: "`skep trace -l 'tracepoint:syscalls:sys_enter_*'` lists them",
   },
   {
+    code: 'E9017',
+    title: '`skep …` shows no rows that --filter could choose from',
+    help: 'choose by -p, -c or --cgroup, or by its own options (`--help`)',
+  },
+  {
     code: 'E9010',
     title: '`…` names no place',
     help: 'write vfs_read, vfs_*, c:malloc, /bin/bash:readline, t:block:block_rq_issue or u:FILE:PROBE',

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
-import { renderDiagnostics, SkepError } from '@skep/base';
+import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
 import type { Recording } from '@skep/capture';
 import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
 import { costWatch } from '../cost/watch.ts';
-import { cannotWrite, notRecorded } from '../diagnostics.ts';
+import { cannotWrite, nothingToFilter, notRecorded } from '../diagnostics.ts';
 import { RecordedAnswers } from '../record/answers.ts';
 import { ordered } from '../record/ordered.ts';
 import { over, partOf, spoken } from '../record/recorded-tool.ts';
@@ -82,6 +82,10 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     realtime: (monotonic) => boot + monotonic,
   };
   const display = tool.display(given);
+  // Of several tools that are replayed together, a filter means those that have rows.
+  if (options.text('filter') !== undefined && !hasRows(display) && !call.recording) {
+    throw new SkepError(nothingToFilter(tool.name), EXIT.usage);
+  }
   const output = outputOf(display, {
     format,
     filter: (columns) => {
@@ -271,4 +275,8 @@ function writeText(path: string, text: string): void {
   } catch (error) {
     throw new SkepError(cannotWrite(path, error instanceof Error ? error.message : String(error)));
   }
+}
+
+function hasRows(display: Display): boolean {
+  return display.kind !== 'histograms' && display.kind !== 'stacks';
 }
