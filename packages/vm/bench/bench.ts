@@ -8,7 +8,7 @@ import { permitted } from '@skep/kernel';
 import { compileTypes, kernel, type Opened, open, type Spec } from 'skep';
 import { PacketBatch } from '../src/hooks/batch.ts';
 import { XdpPacket } from '../src/hooks/xdp.ts';
-import type { Trust } from '../src/jit/translate.ts';
+import type { Trust } from '../src/jit/shared.ts';
 import { Machine } from '../src/machine.ts';
 import type { VmMap } from '../src/maps/map.ts';
 import type { VmProgram } from '../src/program.ts';

@@ -10,7 +10,7 @@ import { Timers } from './hooks/timers.ts';
 import type { XdpPacket } from './hooks/xdp.ts';
 import { interpret, type Observer } from './interpreter.ts';
 import { type Compiled, compileProgram, compileProgramAsync } from './jit/compile.ts';
-import type { Trust } from './jit/translate.ts';
+import type { Trust } from './jit/shared.ts';
 import { Cpumasks } from './kfuncs/cpumask.ts';
 import { Graphs } from './kfuncs/graphs.ts';
 import { Heap } from './kfuncs/heap.ts';

@@ -3,7 +3,7 @@ import type { ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
-import type { Trust } from '../src/jit/translate.ts';
+import type { Trust } from '../src/jit/shared.ts';
 import { Machine } from '../src/machine.ts';
 import type { VmProgram } from '../src/program.ts';
 

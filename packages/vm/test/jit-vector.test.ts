@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
 import { buildFunctions } from '../src/jit/graph.ts';
-import type { Trust } from '../src/jit/translate.ts';
+import type { Trust } from '../src/jit/shared.ts';
 import { vectorise } from '../src/jit/vector.ts';
 import { Machine } from '../src/machine.ts';
 import { insn, Random, type Word } from './jit-programs.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Fault } from '../src/fault.ts';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
-import type { Trust } from '../src/jit/translate.ts';
+import type { Trust } from '../src/jit/shared.ts';
 import { Machine } from '../src/machine.ts';
 import type { VmMap } from '../src/maps/map.ts';
 import { FRAME_SIZE, STACKS } from '../src/memory.ts';

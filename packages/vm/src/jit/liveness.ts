@@ -85,3 +85,9 @@ function writes(code: Int32Array, slot: number): number {
   if (kind === 7 || kind === 4 || kind === 1 || op === 0x18) return 1 << ((word >>> 8) & 15);
   return op === 0x85 || kind === 0 ? 1 : 0;
 }
+
+/** Which of r1 … r5 a function takes: those that it may read before it writes them. */
+export function parameters(code: Int32Array, graph: Graph): number[] {
+  const live = liveAtEntry(code, graph);
+  return [1, 2, 3, 4, 5].filter((register) => (live & (1 << register)) !== 0);
+}

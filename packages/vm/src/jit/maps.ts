@@ -1,8 +1,9 @@
 import type { MapLayout } from '../maps/map.ts';
 import { NULL_END } from '../memory.ts';
 import { emitDelete, emitUpdate, type HashLayout, IN_JAVASCRIPT } from './hash-changes.ts';
+import { ADDRESSES } from './instructions/access.ts';
 import { COPY_WORDS, emitCopy, emitHash, emitSame, emitSameWords, type Operand, operand, SMALL_KEY } from './keys.ts';
-import { ADDRESSES, type HelperSite, type Trust } from './translate.ts';
+import type { HelperSite, Trust } from './shared.ts';
 import * as w from './wasm.ts';
 
 /** What map operations need of the module that they become part of. */

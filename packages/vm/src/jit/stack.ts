@@ -1,6 +1,7 @@
 import { FRAME_SIZE, MAX_FRAMES } from '../memory.ts';
 import type { Flow } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
+import { instructionAt, SIZES } from './instruction.ts';
 import { argumentCount } from './liveness.ts';
 
 /**
@@ -139,12 +140,7 @@ export class StackSlots {
 
   /** Follows one instruction; `from` is where its block begins. */
   step(slot: number, from: number): void {
-    const word = this.code[2 * slot]!;
-    const imm = this.code[2 * slot + 1]!;
-    const op = word & 0xff;
-    const d = (word >>> 8) & 15;
-    const s = (word >>> 12) & 15;
-    const off = word >> 16;
+    const { op, d, s, off, imm } = instructionAt(this.code, slot);
     switch (op & 7) {
       case 7:
       case 4:
@@ -300,5 +296,3 @@ const UNSEEN = 0;
 const OTHER = 1;
 const MIXED = 2;
 const FRAME = 16;
-
-const SIZES = [4, 2, 1, 8];

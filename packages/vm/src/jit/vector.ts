@@ -1,5 +1,6 @@
 import { analyse, findLoops } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, width } from './graph.ts';
+import { instructionAt } from './instruction.ts';
 
 /**
  * A loop over neighbouring elements of memory that several turns of can be done by vector instructions, before the loop
@@ -213,12 +214,7 @@ class Chain {
 
   /** Follows an instruction; false when the loop does something else than vectors can. */
   private step(slot: number): boolean {
-    const word = this.code[2 * slot]!;
-    const imm = this.code[2 * slot + 1]!;
-    const op = word & 0xff;
-    const d = (word >>> 8) & 15;
-    const s = (word >>> 12) & 15;
-    const off = word >> 16;
+    const { op, d, s, off, imm } = instructionAt(this.code, slot);
     const { values } = this;
     const set = (value: Value): true => {
       values[d] = value;
