@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Loading, rings, maps and the time to the first event: skep against libbpf in C, on this kernel, in one run.
 //
-//   node bench/libbpf.mjs [--rounds N] [--json]          after `npm run build`; root, gcc and libbpf-dev
+//   node bench/libbpf.mjs [--rounds N] [--only load|ring|maps|first] [--json]         after `npm run build`; root, gcc and libbpf-dev
 //
 // Rounds of both are interleaved; figures are the best round's processor time (the first event's: of the clock), since what
 // else the machine does only adds to it. Both load the same objects, made by skep's compiler. What is attached is attached to a cgroup of our own.
@@ -47,7 +47,11 @@ const FIRST = SOURCE.replace(
 ).replace('BPF_RB_NO_WAKEUP', '0');
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '9' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '9' },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 });
 const rounds = Math.max(1, Number(values.rounds) || 9);
 const home = kernel();
@@ -55,7 +59,10 @@ const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
 try {
   const peer = join(folder, 'libbpf');
   execFileSync('gcc', ['-O2', join(HERE, 'libbpf.c'), '-lbpf', '-o', peer]);
-  const results = [...loading(peer), ...(await rings(peer)), ...maps(peer), await firstEvent(peer)];
+  const parts = { load: loading, ring: rings, maps, first: firstEvent };
+  const results = [];
+  for (const [name, part] of Object.entries(parts))
+    if (values.only === undefined || values.only === name) results.push(...(await part(peer)));
   if (values.json) console.log(JSON.stringify({ version: 1, results }, null, 2));
   else
     console.table(
@@ -88,7 +95,7 @@ function loading(peer) {
   });
 }
 
-async function rings(peer) {
+function rings(peer) {
   const path = build('events.o', SOURCE);
   const loaded = open(path, new Uint8Array(readFileSync(path))).spec.load(home);
   const ring = loaded.records.get('events');
@@ -195,7 +202,7 @@ async function firstEvent(peer) {
   } finally {
     rmdirSync(cgroup);
   }
-  return { what: 'start to first event', unit: 'ms', skep: best(ours), libbpf: best(theirs) };
+  return [{ what: 'start to first event', unit: 'ms', skep: best(ours), libbpf: best(theirs) }];
 }
 
 function untilFirstLine(command, args) {

@@ -95,11 +95,36 @@ export const nothingToShow = (): Diagnostic => ({
 });
 
 /** E7015 */
-export const noSuchAction = (command: string, given: string, dumps: boolean): Diagnostic => ({
+export const noSuchAction = (command: string, given: string, usages: readonly string[]): Diagnostic => ({
   code: 'E7015',
   severity: 'error',
   message: `\`skep ${command}\` cannot do \`${given}\``,
-  help: dumps ? `\`skep ${command} list\` or \`skep ${command} dump ID\`` : `\`skep ${command} list\``,
+  help: `what it does: ${usages.join('; ')}. ID is a number, a name, or the path of a pin`,
+});
+
+/** E7022 */
+export const notLoaded = (command: string, name: string, ids: readonly number[]): Diagnostic => ({
+  code: 'E7022',
+  severity: 'error',
+  message:
+    ids.length === 0 ? `nothing is loaded by the name \`${name}\`` : `several are loaded by the name \`${name}\``,
+  help: ids.length === 0 ? `\`skep ${command} list\` shows what is` : `name one by its number: ${ids.join(', ')}`,
+});
+
+/** E7023 */
+export const badKeyOrValue = (given: string, why: string): Diagnostic => ({
+  code: 'E7023',
+  severity: 'error',
+  message: `\`${given}\` cannot be written to a map: ${why}`,
+  help: 'numbers (7, 0x10), JSON (\'{"pid": 1}\'), text, or bytes as in hex:0a000000',
+});
+
+/** E7024 */
+export const noSuchEntry = (map: string, key: string, isThere = false): Diagnostic => ({
+  code: 'E7024',
+  severity: 'error',
+  message: `map \`${map}\` has ${isThere ? 'an entry already' : 'no entry'} for ${key}`,
+  help: `\`skep map dump ${map}\` shows its entries`,
 });
 
 /** E7020: a line that was typed into the debugger. */

@@ -6,6 +6,7 @@ export { KernelError, ProgramRefused } from './diagnostics.ts';
 export { doctor, type Permission, permitted, type Report } from './doctor.ts';
 export { Executable, findBinary, type UsdtPlace } from './executable.ts';
 export { cgroup2Root, FEATURES, type Feature, type FeatureName, type FeatureReport, probeFeature } from './features.ts';
+export { type HeldKind, type Holder, holders } from './holders.ts';
 export * from './inspect.ts';
 export { interfaceIndex } from './interfaces.ts';
 export { findKernelSymbols, type KernelSymbol, kernelFunctions } from './kallsyms.ts';
@@ -27,7 +28,7 @@ export {
   type KprobeOptions,
   syscallFunction,
 } from './link/kprobe.ts';
-export { Link, type Via } from './link/link.ts';
+export { Link, openLink, type Via } from './link/link.ts';
 export { attachLirc } from './link/lirc.ts';
 export { attachLwt, type LwtOptions } from './link/lwt.ts';
 export { attachNetfilter, type NetfilterOptions } from './link/netfilter.ts';
@@ -70,6 +71,7 @@ export { missingCapabilities, type PermissionReason, permissionReasons } from '.
 export { openPinned, pin } from './pin.ts';
 export {
   loadProgram,
+  openProgram,
   Program,
   type ProgramOptions,
   probeProgram,

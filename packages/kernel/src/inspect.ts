@@ -3,6 +3,7 @@ import { bpf, returned } from './bpf/call.ts';
 import type { CommandName } from './bpf/commands.ts';
 import { LINK } from './bpf/constants.ts';
 import { systemCallFailed } from './diagnostics.ts';
+import { openPinned } from './pin.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
 import { native } from './sys/native.ts';
@@ -21,11 +22,15 @@ export interface ProgramInfo {
   /** Nanoseconds since boot. */
   readonly loadTime: bigint;
   readonly uid: number;
+  /** Its licence is one that the kernel's own goes with. */
+  readonly gpl: boolean;
   readonly mapIds: readonly number[];
   readonly btfId: number;
   /** Zero unless statistics are on: {@link enableStats}. */
   readonly runs: bigint;
   readonly nanoseconds: bigint;
+  /** Runs that were left out because the program was running on that CPU already; since 5.12, else 0. */
+  readonly recursionMisses: bigint;
   /** Since 5.16, else 0. */
   readonly verifiedInstructions: number;
 }
@@ -68,9 +73,9 @@ export interface BtfInfo {
 }
 
 export function programInfo(fd: number): ProgramInfo {
-  const first = info(fd, 232);
+  const first = info(fd, PROGRAM_INFO);
   const mapIds = new Uint32Array(first.getUint32(52, true));
-  const view = mapIds.length === 0 ? first : info(fd, 232, { count: [52, mapIds.length], pointer: [56, mapIds] });
+  const view = mapIds.length === 0 ? first : info(fd, PROGRAM_INFO, [52, mapIds.length, 56, mapIds]);
   return {
     id: view.getUint32(4, true),
     type: view.getUint32(0, true),
@@ -80,10 +85,12 @@ export function programInfo(fd: number): ProgramInfo {
     jitedSize: view.getUint32(16, true),
     loadTime: view.getBigUint64(40, true),
     uid: view.getUint32(48, true),
+    gpl: (view.getUint32(84, true) & 1) !== 0,
     mapIds: [...mapIds.subarray(0, view.getUint32(52, true))],
     btfId: view.getUint32(128, true),
     nanoseconds: view.getBigUint64(192, true),
     runs: view.getBigUint64(200, true),
+    recursionMisses: view.getBigUint64(208, true),
     verifiedInstructions: view.getUint32(216, true),
   };
 }
@@ -135,7 +142,7 @@ const LINK_FIELDS: Readonly<
 
 export function btfInfo(fd: number): BtfInfo {
   const name = new Uint8Array(64);
-  const view = info(fd, 32, { count: [24, name.length], pointer: [16, name] });
+  const view = info(fd, 32, [24, name.length, 16, name]);
   return {
     id: view.getUint32(12, true),
     size: view.getUint32(8, true),
@@ -161,31 +168,66 @@ export function listBtfs(): BtfInfo[] {
   return list('BPF_BTF_GET_NEXT_ID', 'BPF_BTF_GET_FD_BY_ID', btfInfo);
 }
 
-/** Instructions of a loaded program as the verifier left them; empty where they are not shown to us. */
-export function programInstructions(id: number): Uint8Array {
-  using handle = byId('BPF_PROG_GET_FD_BY_ID', id, 'program');
-  const size = info(handle.fd, 232).getUint32(20, true);
-  const code = new Uint8Array(size);
-  const view = info(handle.fd, 232, { count: [20, size], pointer: [32, code] });
-  return view.getBigUint64(32, true) === 0n ? new Uint8Array() : code;
+/** What the kernel made of a program. Parts that are not shown to us are empty. */
+export interface ProgramDump {
+  readonly info: ProgramInfo;
+  /** Instructions as the verifier left them. */
+  readonly code: Uint8Array;
+  /** Machine code, of all functions behind each other. */
+  readonly machineCode: Uint8Array;
+  /** `struct bpf_line_info` and `struct bpf_func_info`, offsets in slots of {@link code}. */
+  readonly lines: Uint32Array;
+  readonly functions: Uint32Array;
+}
+
+/** By its number, or by the file that it is pinned as. */
+export function dumpProgram(which: number | string): ProgramDump {
+  using handle = openProgramHandle(which);
+  const { fd } = handle;
+  const view = info(fd, PROGRAM_INFO);
+  const bytes = (count: number, pointer: number): Uint8Array => {
+    const array = new Uint8Array(view.getUint32(count, true));
+    // The kernel takes the address away where it does not show them.
+    return array.length > 0 &&
+      info(fd, PROGRAM_INFO, [count, array.length, pointer, array]).getBigUint64(pointer, true) > 0n
+      ? array
+      : new Uint8Array();
+  };
+  const records = (count: number, pointer: number, size: number, words: number): Uint32Array => {
+    const length = view.getUint32(count, true);
+    const array = new Uint32Array(length * words);
+    if (length > 0 && view.getUint32(size, true) === words * 4)
+      info(fd, PROGRAM_INFO, [count, length, pointer, array, size, words * 4]);
+    return array;
+  };
+  return {
+    info: programInfo(fd),
+    code: bytes(20, 32),
+    machineCode: bytes(16, 24),
+    lines: records(148, 152, 172, 4),
+    functions: records(144, 136, 132, 2),
+  };
 }
 
 /** The bytes of loaded types. */
 export function btfBytesOf(id: number): Uint8Array {
   using handle = byId('BPF_BTF_GET_FD_BY_ID', id, 'types');
   const bytes = new Uint8Array(info(handle.fd, 32).getUint32(8, true));
-  info(handle.fd, 32, { count: [8, bytes.length], pointer: [0, bytes] });
+  info(handle.fd, 32, [8, bytes.length, 0, bytes]);
   return bytes;
 }
 
-/** A descriptor of a loaded map, by whomever. */
-/** A program that somebody else loaded, by the number that the kernel gave it. */
-export function openProgramHandle(id: number): Handle {
-  return byId('BPF_PROG_GET_FD_BY_ID', id, 'program');
+/** What somebody else loaded, by the number that the kernel gave it or by the file that it is pinned as. */
+export function openProgramHandle(which: number | string): Handle {
+  return typeof which === 'string' ? openPinned(which) : byId('BPF_PROG_GET_FD_BY_ID', which, 'program');
 }
 
-export function openMapHandle(id: number): Handle {
-  return byId('BPF_MAP_GET_FD_BY_ID', id, 'map');
+export function openMapHandle(which: number | string): Handle {
+  return typeof which === 'string' ? openPinned(which) : byId('BPF_MAP_GET_FD_BY_ID', which, 'map');
+}
+
+export function openLinkHandle(which: number | string): Handle {
+  return typeof which === 'string' ? openPinned(which) : byId('BPF_LINK_GET_FD_BY_ID', which, 'link');
 }
 
 function byId(open: FdById, id: number, what: string): Handle {
@@ -234,25 +276,33 @@ function list<T>(next: NextId, open: FdById, read: (fd: number) => T): T[] {
 
 /**
  * The kernel fills what it knows of the structure and leaves the rest zero. `into` is an array of the caller that the
- * kernel shall fill as well: where its length and its address stand in the structure.
+ * kernel shall fill as well: where its length stands in the structure, the length, and where its address; the same for the
+ * size of its records, where the kernel asks for it.
  */
 function info(
   fd: number,
   size: number,
-  into?: { count: [offset: number, value: number]; pointer: [offset: number, array: Uint8Array | Uint32Array] },
+  into?: readonly [
+    ...[countAt: number, count: number, pointerAt: number, array: Uint8Array | Uint32Array],
+    ...([recordSizeAt: number, recordSize: number] | []),
+  ],
 ): DataView {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   if (into) {
-    const [, array] = into.pointer;
-    view.setUint32(into.count[0], into.count[1], true);
+    const [countAt, count, pointerAt, array, recordSizeAt, recordSize] = into;
+    view.setUint32(countAt, count, true);
     const target = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    view.setBigUint64(into.pointer[0], BigInt(native().address(target)), true);
+    view.setBigUint64(pointerAt, BigInt(native().address(target)), true);
+    if (recordSizeAt !== undefined) view.setUint32(recordSizeAt, recordSize!, true);
   }
   const result = bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: size, info: bytes });
   if (result < 0) throw systemCallFailed('BPF_OBJ_GET_INFO_BY_FD', -result, 'information');
   return view;
 }
+
+/** Bytes of struct bpf_prog_info. */
+const PROGRAM_INFO = 232;
 
 function text(view: DataView, offset: number): string {
   return cString(new Uint8Array(view.buffer, offset, 16));

@@ -4,7 +4,7 @@ import { COMMANDS } from './bpf/commands.ts';
 import { BPF_F_MMAPABLE, isPerCpu } from './bpf/constants.ts';
 import { mapRefused, systemCallFailed } from './diagnostics.ts';
 import { mapInfo, openMapHandle } from './inspect.ts';
-import { openPinned, pin } from './pin.ts';
+import { pin } from './pin.ts';
 import { possibleCpus } from './sys/cpus.ts';
 import { ERRNO } from './sys/errno.ts';
 import { Handle } from './sys/handle.ts';
@@ -303,7 +303,7 @@ export class BpfMap {
 
 /** A map that somebody else made, by the number that the kernel gave it or by the file that it is pinned as. */
 export function openMap(which: number | string): BpfMap {
-  const handle = typeof which === 'number' ? openMapHandle(which) : openPinned(which);
+  const handle = openMapHandle(which);
   const { name, type, keySize, valueSize, maxEntries, flags } = mapInfo(handle.fd);
   return new BpfMap(handle, { name, type, keySize, valueSize, maxEntries, flags });
 }

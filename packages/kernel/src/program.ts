@@ -2,7 +2,7 @@ import { cString } from '@skep/base';
 import { bpf, returned } from './bpf/call.ts';
 import { PROG } from './bpf/constants.ts';
 import { type KernelError, notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
-import { enableStats, type ProgramInfo, programInfo } from './inspect.ts';
+import { enableStats, openProgramHandle, type ProgramInfo, programInfo } from './inspect.ts';
 import { pin } from './pin.ts';
 import { cBytes } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
@@ -66,7 +66,11 @@ export class Program {
   readonly log: string;
   private readonly handle: Handle;
 
-  constructor(handle: Handle, options: ProgramOptions, log: string) {
+  constructor(
+    handle: Handle,
+    options: Pick<ProgramOptions, 'name' | 'type' | 'expectedAttachType' | 'attachBtfId'>,
+    log: string,
+  ) {
     this.handle = handle;
     this.name = options.name;
     this.type = options.type;
@@ -145,6 +149,12 @@ export class Program {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** A program that is loaded by whomever, by its number or by the file that it is pinned as. Throws E5004 when there is none. */
+export function openProgram(which: number | string): Program {
+  const handle = openProgramHandle(which);
+  return new Program(handle, programInfo(handle.fd), '');
 }
 
 /**

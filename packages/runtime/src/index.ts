@@ -1,3 +1,4 @@
+export { openLink as openKernelLink, openProgram as openKernelProgram } from '@skep/kernel';
 export * from './browser.ts';
 export { kernel, openKernelMap } from './hosts/kernel.ts';
 export { HeldCommand } from './node/command.ts';

@@ -347,26 +347,34 @@ export const CORE_COMMANDS: readonly Command[] = [
     examples: [{ line: 'skep doctor', does: 'kernel, permission, BTF, features' }],
     load: () => import('./doctor.ts'),
   },
-  loaded('prog', 'programs', 'instructions after the verifier', 'skep prog dump 42'),
-  loaded('map', 'maps', 'entries, typed where the map has types', 'skep map dump 7 -o json'),
-  loaded('links', 'links: which program runs where', undefined, undefined),
-  loaded('btf', 'types, of the kernel, of modules and of programs', 'types as C', 'skep btf dump 1'),
+  loaded('prog', 'programs', 'show, dump [xlated|jited], pin PATH', [
+    { line: 'skep prog dump opens', does: 'its instructions after the verifier, with the lines of its source' },
+    { line: 'skep prog pin 42 /sys/fs/bpf/kept', does: 'keep it when the process that loaded it ends' },
+  ]),
+  loaded('map', 'maps', 'show, dump, lookup KEY, update KEY VALUE, delete KEY, next [KEY], push VALUE, pop, pin PATH', [
+    { line: 'skep map dump counts -o json', does: 'its entries, typed where it was loaded with types' },
+    { line: 'skep map update 7 42 hex:0100000000000000', does: 'a number as key, bytes as value' },
+    { line: `skep map lookup flows '{"port": 443}'`, does: 'the value for a struct as key' },
+  ]),
+  loaded('links', 'links: which program runs where', 'show, detach, pin PATH', [
+    { line: 'skep links detach 9', does: 'take a program off, whoever attached it' },
+  ]),
+  loaded('btf', 'types, of the kernel, of modules and of programs', 'show, dump', [
+    { line: 'skep btf dump 1', does: 'types as C' },
+  ]),
 ];
 
-/** A command that shows what is loaded in this kernel, by whomever. */
-function loaded(name: LoadedKind, what: string, dump: string | undefined, example: string | undefined): Command {
+/** A command that shows what is loaded in this kernel, by whomever, and changes it. */
+function loaded(name: LoadedKind, what: string, actions: string, examples: Command['examples']): Command {
   return {
     name,
     summary: `List loaded ${what}`,
-    description:
-      dump === undefined
-        ? 'Of this kernel, by whomever they were loaded.'
-        : `Of this kernel, by whomever they were loaded; \`dump ID\` shows one: ${dump}.`,
-    argument: { name: 'what', summary: dump === undefined ? 'list' : 'list, or dump ID', required: false, many: true },
+    description: `Of this kernel, by whomever they were loaded. With one of them, by its number, its name or the path of its pin: ${actions}.`,
+    argument: { name: 'what', summary: 'list, or an action and which one', required: false, many: true },
     options: [{ ...output, summary: 'table or json' }],
     examples: [
-      { line: `skep ${name}`, does: 'all of them, with their numbers' },
-      ...(example === undefined ? [] : [{ line: example, does: dump! }]),
+      { line: `skep ${name}`, does: 'all of them, with their numbers and the processes that hold them' },
+      ...examples,
     ],
     load: async () => (await import('./loaded.ts')).commandOf(name),
   };

@@ -1,156 +1,111 @@
-import { ATTACH_TYPES, LINK_TYPES, MAP_TYPES, nameOfValue, PROG_TYPES } from '@skep/abi';
 import { EXIT, SkepError } from '@skep/base';
-import {
-  btfBytesOf,
-  kernelBtf,
-  type LinkInfo,
-  listBtfs,
-  listLinks,
-  listMaps,
-  listPrograms,
-  programInstructions,
-} from '@skep/kernel';
-import { Btf, btfToC, decode, disassemble } from '@skep/object';
 import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
-import { openKernelMap } from 'skep';
 import type { Call } from '../command.ts';
-import { noSuchAction } from '../diagnostics.ts';
+import { noSuchAction, notLoaded } from '../diagnostics.ts';
+import { btfKind } from './loaded-btf.ts';
+import { linkKind } from './loaded-links.ts';
+import { mapKind } from './loaded-maps.ts';
+import { programKind } from './loaded-programs.ts';
 
 /** What is loaded in this kernel, by whomever: `skep prog`, `skep map`, `skep links`, `skep btf`. */
 export function commandOf(name: LoadedKind): { readonly execute: (call: Call) => Promise<number> } {
-  return { execute: async (call) => show(name, call) };
+  return { execute: async (call) => perform(name, call) };
 }
 
 export type LoadedKind = 'prog' | 'map' | 'links' | 'btf';
 
-function show(name: LoadedKind, call: Call): number {
-  const [action = 'list', id] = call.args;
-  const kind = KINDS[name];
-  const json = /^json/.test(parseFormat(call.options.text('output') ?? 'table').kind);
-  if (action === 'list' && id === undefined) {
-    const { key, titles, rows } = kind.list();
-    const text = table(
-      titles,
-      rows.map((row) => Object.values(row).map(cell)),
-    );
-    call.io.out(`${json ? toJson({ schema: SCHEMA, [key]: rows }, 2) : text}\n`);
-    return EXIT.ok;
-  }
-  if (action !== 'dump' || kind.dump === undefined || !/^\d+$/.test(id ?? '')) {
-    throw new SkepError(noSuchAction(name, call.args.join(' '), kind.dump !== undefined), EXIT.usage);
-  }
-  const dump = kind.dump(Number(id));
-  call.io.out(json ? `${toJson({ schema: SCHEMA, ...dump.data }, 2)}\n` : `${dump.text.trimEnd()}\n`);
-  return EXIT.ok;
+export type Row = { readonly id: number; readonly name?: string; readonly [name: string]: unknown };
+
+/** What an action shows; nothing where it only does something. */
+export interface Shown {
+  readonly text: string;
+  readonly data: object;
 }
 
-type Row = { readonly [name: string]: unknown };
+export interface Kind {
+  /** What the list is called in JSON. */
+  readonly key: string;
+  /** Of the members of each row, in their order. */
+  readonly titles: readonly string[];
+  list(): readonly Row[];
+  /** By name; `which` is a number, or the path of a pin. */
+  readonly actions: Readonly<Record<string, Action>>;
+}
 
-interface Kind {
-  /** `titles` name the members of each row, in their order. */
-  list(): { readonly key: string; readonly titles: readonly string[]; readonly rows: readonly Row[] };
-  dump?(id: number): { readonly text: string; readonly data: object };
+export interface Action {
+  /** What it takes behind the one that is meant: `KEY VALUE`, `[KEY]`. */
+  readonly takes?: string;
+  run(which: number | string, args: readonly string[], call: Call): Shown | undefined;
 }
 
 const KINDS: Readonly<Record<LoadedKind, Kind>> = {
-  prog: {
-    list: () => ({
-      key: 'programs',
-      titles: ['ID', 'NAME', 'TYPE', 'TAG', 'INSNS', 'JITED', 'RUNS', 'NS', 'MAPS'],
-      rows: listPrograms().map((one) => ({
-        id: one.id,
-        name: one.name,
-        type: short(nameOfValue(PROG_TYPES, one.type) ?? String(one.type)),
-        tag: one.tag,
-        instructions: one.translatedSize / 8,
-        jitedBytes: one.jitedSize,
-        runs: one.runs,
-        nanoseconds: one.nanoseconds,
-        maps: one.mapIds,
-      })),
-    }),
-    dump(id) {
-      const text = disassemble(decode(programInstructions(id)), { slots: true });
-      return { text, data: { id, instructions: text.split('\n') } };
-    },
-  },
-  map: {
-    list: () => ({
-      key: 'maps',
-      titles: ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'ENTRIES', 'FLAGS', 'BTF'],
-      rows: listMaps().map((one) => ({
-        id: one.id,
-        name: one.name,
-        type: short(nameOfValue(MAP_TYPES, one.type) ?? String(one.type)),
-        keyBytes: one.keySize,
-        valueBytes: one.valueSize,
-        maxEntries: one.maxEntries,
-        flags: one.flags,
-        btf: one.btfId,
-      })),
-    }),
-    dump(id) {
-      const { map, close } = openKernelMap(id);
-      try {
-        const entries = map.entries().map(([key, value]) => ({ key, value }));
-        const text = entries.map(({ key, value }) => `${toJson(key)}: ${toJson(value)}`).join('\n');
-        return { text, data: { id, name: map.name, entries } };
-      } finally {
-        close();
-      }
-    },
-  },
-  links: {
-    list: () => ({
-      key: 'links',
-      titles: ['ID', 'TYPE', 'PROGRAM', 'TARGET'],
-      rows: listLinks().map((one) => ({
-        id: one.id,
-        type: short(nameOfValue(LINK_TYPES, one.type) ?? String(one.type)),
-        program: one.programId,
-        target: targetOf(one),
-      })),
-    }),
-  },
-  btf: {
-    list: () => ({
-      key: 'btf',
-      titles: ['ID', 'NAME', 'BYTES', 'KERNEL'],
-      rows: listBtfs().map((one) => ({ id: one.id, name: one.name, bytes: one.size, kernel: one.kernel })),
-    }),
-    dump(id) {
-      const info = listBtfs().find((one) => one.id === id);
-      const ontoKernel = info?.kernel === true && info.name !== 'vmlinux';
-      const btf = Btf.parse(btfBytesOf(id), ontoKernel ? kernelBtf() : undefined);
-      const text = btfToC(btf);
-      return { text, data: { id, name: info?.name ?? '', types: btf.count - 1, text } };
-    },
-  },
+  prog: programKind,
+  map: mapKind,
+  links: linkKind,
+  btf: btfKind,
 };
 
-/** `kprobe` of `BPF_PROG_TYPE_KPROBE`. */
-function short(name: string): string {
-  return name.replace(/^BPF_(PROG|MAP|LINK)_TYPE_/, '').toLowerCase();
-}
-
-function targetOf(link: LinkInfo): string {
-  const attachType = link.attachType === undefined ? '' : (nameOfValue(ATTACH_TYPES, link.attachType) ?? '');
-  const parts = [attachType.replace(/^BPF_(TRACE_)?/, '').toLowerCase()];
-  if (link.ifindex !== 0) parts.push(`interface ${link.ifindex}`);
-  if (link.cgroupId !== 0n) parts.push(`cgroup ${link.cgroupId}`);
-  if (link.btfId !== 0) parts.push(functionName(link.btfId));
-  return parts.filter((part) => part !== '').join(' ');
-}
-
-function functionName(id: number): string {
-  try {
-    const type = kernelBtf().type(id);
-    return 'name' in type ? type.name : `type ${id}`;
-  } catch {
-    return `type ${id}`;
+function perform(name: LoadedKind, call: Call): number {
+  const [given = 'list', what, ...args] = call.args;
+  const kind = KINDS[name];
+  const json = /^json/.test(parseFormat(call.options.text('output') ?? 'table').kind);
+  const print = ({ text, data }: Shown): void =>
+    call.io.out(json ? `${toJson({ schema: SCHEMA, ...data }, 2)}\n` : text === '' ? '' : `${text.trimEnd()}\n`);
+  if ((given === 'list' || given === 'show') && what === undefined) {
+    const rows = kind.list();
+    const cells = rows.map((row) => Object.values(row).map(cell));
+    print({ text: table(kind.titles, cells), data: { [kind.key]: rows } });
+    return EXIT.ok;
   }
+  const action = kind.actions[given];
+  const [least, most] = countOf(action?.takes);
+  if (action === undefined || what === undefined || args.length < least || args.length > most)
+    throw new SkepError(noSuchAction(name, call.args.join(' '), usagesOf(name, kind)), EXIT.usage);
+  const shown = action.run(identify(kind, name, what), args, call);
+  if (shown !== undefined) print(shown);
+  return EXIT.ok;
+}
+
+/** A number, the path of a pin, or a name that only one of them has. */
+function identify(kind: Kind, name: LoadedKind, what: string): number | string {
+  if (/^\d{1,10}$/.test(what)) return Number(what);
+  if (what.includes('/')) return what;
+  const found = kind.list().filter((one) => one.name === what);
+  if (found.length === 1) return found[0]!.id;
+  throw new SkepError(
+    notLoaded(
+      name,
+      what,
+      found.map((one) => one.id),
+    ),
+  );
+}
+
+function usagesOf(name: LoadedKind, kind: Kind): string[] {
+  const more = Object.entries(kind.actions).map(([action, { takes }]) =>
+    ['skep', name, action, 'ID', ...(takes === undefined ? [] : [takes])].join(' '),
+  );
+  return [`skep ${name} list`, ...more];
+}
+
+/** Least and most arguments of `KEY VALUE`, `[KEY]`. */
+function countOf(takes = ''): [least: number, most: number] {
+  const words = takes.split(' ').filter(Boolean);
+  return [words.filter((one) => !one.startsWith('[')).length, words.length];
 }
 
 function cell(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+/** `kprobe` of `BPF_PROG_TYPE_KPROBE`. */
+export function short(name: string): string {
+  return name.replace(/^BPF_(PROG|MAP|LINK)_TYPE_/, '').toLowerCase();
+}
+
+/** A line for each member, for `show`. */
+export function members(data: { readonly [name: string]: unknown }): string {
+  const rows = Object.entries(data).filter(([, value]) => value !== undefined);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}`).join('\n');
 }

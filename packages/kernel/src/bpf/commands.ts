@@ -148,6 +148,11 @@ export const COMMANDS = {
   },
   BPF_LINK_GET_FD_BY_ID: byId(30),
   BPF_LINK_GET_NEXT_ID: nextId(31),
+  BPF_LINK_UPDATE: {
+    number: 29,
+    fields: { link_fd: [0, 'u32'], new_prog_fd: [4, 'u32'], flags: [8, 'u32'], old_prog_fd: [12, 'u32'] },
+  },
+  BPF_LINK_DETACH: { number: 34, fields: { link_fd: [0, 'u32'] } },
   BPF_ITER_CREATE: { number: 33, fields: { link_fd: [0, 'u32'], flags: [4, 'u32'] } },
   BPF_TOKEN_CREATE: { number: 36, fields: { flags: [0, 'u32'], bpffs_fd: [4, 'u32'] } },
   BPF_ENABLE_STATS: { number: 32, fields: { type: [0, 'u32'] } },

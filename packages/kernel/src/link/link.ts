@@ -1,5 +1,8 @@
-import { type LinkInfo, linkInfo } from '../inspect.ts';
+import { bpf } from '../bpf/call.ts';
+import { systemCallFailed } from '../diagnostics.ts';
+import { type LinkInfo, linkInfo, openLinkHandle } from '../inspect.ts';
 import { pin } from '../pin.ts';
+import { ERRNO } from '../sys/errno.ts';
 import type { Handle } from '../sys/handle.ts';
 
 /** Which mechanism of the kernel holds the program there. */
@@ -49,6 +52,18 @@ export class Link {
     pin(this.fd, path);
   }
 
+  /** Another program of the same kind in place of the one that is attached, without a gap. */
+  update(program: { readonly fd: number }): void {
+    const result = bpf('BPF_LINK_UPDATE', { link_fd: this.fd, new_prog_fd: program.fd });
+    if (result < 0) throw systemCallFailed('BPF_LINK_UPDATE', -result, this.what, UPDATE_HINTS[-result]);
+  }
+
+  /** Takes the program off, whoever else holds the link; what is left of it does nothing. */
+  detach(): void {
+    const result = bpf('BPF_LINK_DETACH', { link_fd: this.fd });
+    if (result < 0) throw systemCallFailed('BPF_LINK_DETACH', -result, this.what, DETACH_HINTS[-result]);
+  }
+
   close(): void {
     if (this.ended) return;
     this.ended = true;
@@ -60,3 +75,15 @@ export class Link {
     this.close();
   }
 }
+
+/** A link that somebody else made, by its number or by the file that it is pinned as. Throws E5004 when there is none. */
+export function openLink(which: number | string): Link {
+  return new Link(`link ${which}`, 'bpf_link', [openLinkHandle(which)]);
+}
+
+const UPDATE_HINTS: Readonly<Record<number, string>> = {
+  [ERRNO.EINVAL]: 'links of this kind take no other program, or not one of that type: close it, and attach anew',
+};
+const DETACH_HINTS: Readonly<Record<number, string>> = {
+  [ERRNO.EOPNOTSUPP]: 'links of this kind end with their last holder: unpin it, or end the process that holds it',
+};

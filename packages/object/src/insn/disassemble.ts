@@ -25,6 +25,8 @@ export interface DisassembleOptions {
 export interface InsnNames {
   /** Of a map or a variable: printed as `r1 = name ll`. */
   symbol?(imm: Imm64, slot: number): string | undefined;
+  /** Of a helper that its number does not tell: kernels show how far away it is. */
+  helper?(id: number, slot: number): string | undefined;
   kfunc?(btfId: number, module: number, slot: number): string | undefined;
 }
 
@@ -112,7 +114,7 @@ function printAt(insn: Insn, slot: number, labels: ReadonlyMap<number, string>, 
     case 'call':
       switch (insn.target.kind) {
         case 'helper':
-          return `call ${helperName(insn.target.id)}#${insn.target.id}`;
+          return `call ${names?.helper?.(insn.target.id, slot) ?? helperName(insn.target.id)}#${insn.target.id}`;
         case 'local':
           return `call ${target(slot, insn.target.off, labels)}`;
         case 'kfunc': {

@@ -78,8 +78,6 @@ export function openKernelMap(which: number | string): { readonly map: TypedMap;
   } catch {
     // Types on top of those of the kernel or a module: bytes are shown then.
   }
-  // Of a data section it is a list of variables, which is no type of a value.
-  if (btf?.type(valueType).kind === 'datasec') btf = undefined;
   const { name, type, keySize, valueSize, maxEntries, flags } = map;
   const spec: MapSpec = {
     ...{

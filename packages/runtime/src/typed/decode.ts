@@ -119,9 +119,18 @@ class Generator {
       case 'union':
         if (depth >= MAX_DEPTH) return this.raw(at, type.size);
         return `{${this.members(type.members, at, depth).join(', ')}}`;
+      case 'datasec':
+        // The single value of a map of variables: each by its name.
+        return `{${type.vars.map((one) => this.variable(one.type, plus(at, one.offset), depth)).join(', ')}}`;
       default:
         return 'null';
     }
+  }
+
+  private variable(id: BtfId, at: Place, depth: number): string {
+    const type = this.btf.type(id);
+    const value = type.kind === 'var' ? this.expression(type.type, at, depth + 1) : 'null';
+    return `${JSON.stringify('name' in type ? type.name : '')}: ${value}`;
   }
 
   private members(members: readonly BtfMember[], at: Place, depth: number): string[] {

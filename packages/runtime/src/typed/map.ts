@@ -52,7 +52,23 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
     return this.host.delete(this.key.encode(key));
   }
 
-  /** In the order of the kernel's walk; entries that change meanwhile may be missed or seen twice. */
+  /** The key after `key`, the first one without it; undefined after the last. Hash maps start over when `key` is gone. */
+  nextKey(key?: Encodable): Value | undefined {
+    const next = this.host.nextKey(key === undefined ? undefined : this.key.encode(key));
+    return next && this.key.decode(view(next), 0);
+  }
+
+  /** Queues and stacks: adds a value. Throws E8009 when it is full. */
+  push(value: Encodable): void {
+    this.host.push(this.value.encode(value));
+  }
+
+  /** Queues and stacks: takes the next value; undefined when there is none. */
+  pop(): Value | undefined {
+    const bytes = this.host.pop();
+    return bytes && this.value.decode(view(bytes), 0);
+  }
+
   /**
    * The writing end of a user ring buffer, to be closed by whoever opened it: what is sent, programs take with
    * `bpf_user_ringbuf_drain` when they run. Throws E8010 in the virtual machine.
@@ -69,6 +85,7 @@ export class TypedMap implements Iterable<readonly [Value, Value]> {
     this.host.pin(path);
   }
 
+  /** In the order of the kernel's walk; entries that change meanwhile may be missed or seen twice. */
   *[Symbol.iterator](): Iterator<readonly [Value, Value]> {
     if (!this.host.batches) {
       for (const [key, value] of this.host.entries()) yield [this.key.decode(view(key), 0), this.decodeValue(value)];
@@ -125,7 +142,9 @@ function codec(btf: Btf | undefined, type: BtfId, size: number, what: string): C
       },
     };
   }
-  const slow = (value: Encodable): Uint8Array => encode(btf, type, value, what);
+  // Bytes are taken as they are, whatever they are of.
+  const slow = (value: Encodable): Uint8Array =>
+    value instanceof Uint8Array && value.length === size ? value : encode(btf, type, value, what);
   return { decode: decoderFor(btf, type), encode: smallIntegers(btf, type, slow) };
 }
 

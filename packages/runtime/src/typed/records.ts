@@ -1,5 +1,5 @@
 import type { Btf, BtfId } from '@skep/object';
-import type { HostRecords, RawBatch, RecordView } from '../host.ts';
+import type { BatchOptions, HostRecords, RawBatch, RecordView } from '../host.ts';
 import { type BatchDecoder, batchDecoderFor, type Decoder, decoderFor, type Value } from './decode.ts';
 import { type FieldInfo, fieldsOf } from './fields.ts';
 
@@ -85,6 +85,11 @@ export class Records {
       if (rest.length === 0) return;
       yield rest;
     }
+  }
+
+  /** Batches of what `decode` makes of each record where it lies, until the signal is given. */
+  batchesRaw<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined> {
+    return this.host.batches(options);
   }
 
   /** One record at a time: simpler, and several times as dear as {@link batches}. */

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openHandles } from '@skep/kernel';
+import { openHandles, ProgramRefused } from '@skep/kernel';
 import { kernel, type Loaded, open } from '../../src/index.ts';
 
 /** One line of the output: what became of a check. */
@@ -243,16 +243,18 @@ SEC("xdp") int frame(struct xdp_md *ctx) { FLOW(ctx, xdp, 0x0a000101) return XDP
 char LICENSE[] SEC("license") = "GPL";
 `;
 
-/** Tries every check that this kernel is for, with the objects in a directory. */
-async function main(directory: string): Promise<void> {
+/** Tries every check that this kernel is for, or those of a name, with the objects in a directory. */
+async function main(directory: string, only = ''): Promise<void> {
   for (const [name, { series, run }] of Object.entries(CHECKS)) {
+    if (!name.includes(only)) continue;
     if (series && !series.includes(SERIES)) continue;
     let outcome: Outcome = { name, result: 'ok' };
     try {
       await run((object) => load(join(directory, `${object}.o`)), directory);
       deepEqual(openHandles(), []);
     } catch (error) {
-      outcome = { name, result: 'failed', message: error instanceof Error ? (error.stack ?? '') : String(error) };
+      const log = error instanceof ProgramRefused ? error.log : '';
+      outcome = { name, result: 'failed', message: `${error instanceof Error ? error.stack : error}\n${log}` };
     }
     writeFileSync(1, `${JSON.stringify(outcome)}\n`);
   }
@@ -262,4 +264,4 @@ function load(path: string): Loaded {
   return open(path, new Uint8Array(readFileSync(path))).spec.load(kernel());
 }
 
-if (process.argv[1]?.endsWith('loading.mjs')) await main(process.argv[2]!);
+if (process.argv[1]?.endsWith('loading.mjs')) await main(process.argv[2]!, process.argv[3]);
