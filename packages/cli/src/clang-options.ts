@@ -34,7 +34,16 @@ export function fromClang(argv: readonly string[]): string[] {
   return [...out, ...system];
 }
 
+/** What C23 has without a header, and what older C does not. */
+const C23 = ['__STDC_VERSION__=202311L', 'bool=_Bool', 'true=1', 'false=0', 'nullptr=((void*)0)']
+  .concat(['static_assert=_Static_assert', 'alignas=_Alignas', 'alignof=_Alignof', 'constexpr=const'])
+  .flatMap((one) => ['--define', one]);
+
 const RENAMED: Readonly<Record<string, readonly string[]>> = {
+  '-std=c23': C23,
+  '-std=c2x': C23,
+  '-std=gnu23': C23,
+  '-std=gnu2x': C23,
   '-M': ['--deps'],
   '-MM': ['--deps', '--no-system-deps'],
   '-MD': ['--write-deps'],

@@ -221,6 +221,17 @@ describe('build', () => {
     expect(cli.run(['disasm', object]).out).toContain('r0 = 17');
   });
 
+  it('knows what C23 has without headers', () => {
+    const source = file(
+      'c23.bpf.c',
+      `${PASS}static_assert(sizeof(bool) == 1);
+SEC("xdp") int f(void *ctx) { bool x = ctx != nullptr; return x == true ? 7 : 8; }\n${LICENSE}`,
+    );
+    const line = ['build', '-target', 'bpf', '-c', source, '-o', join(folder, 'c23.o')];
+    expect(cli.run([...line, '-std=gnu2x'])).toEqual({ status: 0, out: '', err: '' });
+    expect(cli.run([...line, '-std=gnu17']).err).toContain('bool');
+  });
+
   it('reads a program from standard input, as clang does', () => {
     const object = join(folder, 'piped.o');
     const line = ['build', '-target', 'bpf', '-O2', '-x', 'c', '-c', '-', '-o', object];

@@ -79,6 +79,32 @@ describe('inline assembly', () => {
     expect(lines).toEqual(expect.arrayContaining(['r0 = 1', 'r0 = 2']));
   });
 
+  it('jumps out by asm goto with results, which both ways have', () => {
+    const lines = code(`SEC("socket") int f(__u32 *ctx) {
+      __u64 x = ctx[0], y;
+      asm goto("%[y] = %[x]; %[x] *= 3; if %[y] > 70 goto %l[big]; if %[y] == 5 goto %l5"
+        : [y]"=&r"(y), [x]"+r"(x) : "i"(1) : : big, five);
+      return y;
+      five: return 9;
+      big: return x; }`);
+    const test = lines.findIndex((line) => /^if r\d > 0x46 goto pc\+3$/.test(line));
+    const [, y] = /^if (r\d)/.exec(lines[test]!)!;
+    expect(lines[test + 1]).toBe(`if ${y} == 0x5 goto pc+4`);
+    const [, way] = /^(r\d) = 0$/.exec(lines[test + 2]!)!;
+    expect(lines.slice(test + 3, test + 8)).toEqual([
+      'goto pc+4',
+      `${way} = 1`,
+      'goto pc+2',
+      `${way} = 2`,
+      'goto pc+0',
+    ]);
+    // Label 5: behind three operands and the input half of "+r" comes `big`, then `five`.
+    expect(lines.slice(test + 8, test + 10).map((line) => line.replace(/goto.*/, ''))).toEqual([
+      `if ${way} == 0x1 `,
+      `if ${way} == 0x2 `,
+    ]);
+  });
+
   it('takes instructions as numbers', () => {
     expect(
       code(`struct insn { unsigned char code; unsigned char regs; short off; int imm; };

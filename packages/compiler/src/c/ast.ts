@@ -172,6 +172,7 @@ interface ExprBase {
 
 export type Expr =
   | IntExpr
+  | FloatExpr
   | StringExpr
   | VarExpr
   | FunctionExpr
@@ -192,6 +193,11 @@ export type Expr =
   | CompoundExpr
   | StatementExpr;
 
+/** A number that is computed with while the program is compiled; what is not an integer in the end is refused. */
+export interface FloatExpr extends ExprBase {
+  readonly kind: 'float';
+  readonly value: number;
+}
 /** Also characters, enumerators, `sizeof`, `offsetof`: whatever folded. Value normalised to the type. */
 export interface IntExpr extends ExprBase {
   readonly kind: 'int';
@@ -325,6 +331,8 @@ export type BuiltinName =
   | 'memmove'
   | 'memset'
   | 'memcmp'
+  /** Of a string that is not known where this is written. */
+  | 'strlen'
   | 'bswap16'
   | 'bswap32'
   | 'bswap64'

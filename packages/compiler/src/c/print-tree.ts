@@ -131,6 +131,7 @@ function printExpr(out: Lines, e: Expr, depth: number): void {
   const inner = depth + 1;
   switch (e.kind) {
     case 'int':
+    case 'float':
     case 'string':
     case 'var':
     case 'func':
@@ -187,6 +188,8 @@ function headOf(e: Expr): string {
   switch (e.kind) {
     case 'int':
       return e.enumerator === undefined ? `int ${e.value}` : `int ${e.value} (${e.enumerator.name})`;
+    case 'float':
+      return `float ${e.value}`;
     case 'string':
       return `string ${JSON.stringify(String.fromCharCode(...e.bytes.subarray(0, 80)))}`;
     case 'var':

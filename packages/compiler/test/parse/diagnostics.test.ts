@@ -74,7 +74,7 @@ const TABLE: readonly (readonly [string, readonly string[], string])[] = [
   ['void *p = &&l;', ['E1218:1'], 'functions'],
   ['_Atomic int a;', ['E1401:1'], "'_Atomic'"],
   ['float a; float f(void) { return a * 2; }', ['E1403:1'], 'floating-point arithmetic'],
-  ['int f(void) { return 1.5; }', ['E1403:1'], 'a floating-point constant'],
+  ['double f(void) { return 1.5; }', ['E1403:1'], 'a floating-point constant'],
   ['unsigned __int128 a, b; int f(void) { return a < b; }', ['E1404:1'], '128-bit'],
   ['int f(int n) { char a[n]; return 0; }', ['E1405:1'], 'variable length'],
   ['int f(int a, ...) { return a; }', ['E1406:1'], 'variable number of arguments'],

@@ -4,6 +4,7 @@ import { BPF_ENDIAN } from './bpf-endian.ts';
 import { BPF_HELPERS } from './bpf-helpers.ts';
 import { bpfTracing } from './bpf-tracing.ts';
 import * as library from './c-library.ts';
+import { constantsOf } from './constants.ts';
 import { errnoHeader, KERNEL } from './kernel.ts';
 import { linuxBpf } from './linux-bpf.ts';
 import { ASM_TYPES, LINUX_STDDEF, LINUX_TYPES } from './linux-types.ts';
@@ -80,7 +81,10 @@ export function builtinHeader(asked: string): SourceFile | undefined {
   let file = files.get(main);
   if (file === undefined && Object.hasOwn(HEADERS, main)) {
     const text = HEADERS[main]!;
-    file = { name: `<built-in>/${main}`, text: guarded(main, typeof text === 'string' ? text : text()) };
+    file = {
+      name: `<built-in>/${main}`,
+      text: guarded(main, (typeof text === 'string' ? text : text()) + constantsOf(main)),
+    };
     files.set(main, file);
   }
   return file;

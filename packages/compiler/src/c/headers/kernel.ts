@@ -3,7 +3,7 @@ import { ERRNOS } from '@skep/abi';
 /** `errno.h` by all its names. */
 export function errnoHeader(): string {
   const lines = ERRNOS.filter((errno) => errno.number < 512).map(({ name, number }) => `#define ${name} ${number}`);
-  return `${lines.join('\n')}\n#define EWOULDBLOCK EAGAIN\n#define EDEADLOCK EDEADLK\n`;
+  return `${lines.join('\n')}\n#define EWOULDBLOCK EAGAIN\n#define EDEADLOCK EDEADLK\n#define ENOTSUP EOPNOTSUPP\n`;
 }
 
 /** Other headers of the UAPI: constants that are in no BTF, and registers as user space names them. */
@@ -149,6 +149,14 @@ struct pt_regs {
 #define __swab16(x) __builtin_bswap16(x)
 #define __swab32(x) __builtin_bswap32(x)
 #define __swab64(x) __builtin_bswap64(x)
+#define ___constant_swab16(x) __swab16(x)
+#define ___constant_swab32(x) __swab32(x)
+#define ___constant_swab64(x) __swab64(x)
+#define __swab16p(p) __swab16(*(const __u16 *)(p))
+#define __swab32p(p) __swab32(*(const __u32 *)(p))
+#define __swab64p(p) __swab64(*(const __u64 *)(p))
+#define __swahw32(x) ((__u32)(x) << 16 | (__u32)(x) >> 16)
+#define __swahb32(x) (((__u32)(x) & 0x00ff00ff) << 8 | ((__u32)(x) & 0xff00ff00) >> 8)
 `,
   'sys/socket.h': `#include <linux/types.h>
 #include <linux/socket.h>

@@ -4,8 +4,11 @@ import { SYSTEM } from './system.ts';
 /** `linux/bpf.h`, written from the tables of the UAPI the first time that a program includes it. */
 export function linuxBpf(): string {
   const out = [
+    // Programs carry copies of this header, with the guard of the kernel's tree or of an installed one.
     '#ifndef _UAPI__LINUX_BPF_H__',
     '#define _UAPI__LINUX_BPF_H__',
+    '#ifndef __LINUX_BPF_H__',
+    '#define __LINUX_BPF_H__',
     '#include <linux/types.h>',
     '#include <linux/bpf_common.h>',
     '',
@@ -31,7 +34,7 @@ export function linuxBpf(): string {
     // The UAPI declares some records with a larger alignment than their members have.
     out.push(`} __attribute__((aligned(${record.align})));`);
   }
-  out.push('#endif', '');
+  out.push('#endif', '#endif', '');
   return out.join('\n');
 }
 

@@ -2,7 +2,7 @@ import { constant, typeOf } from '../../ir/constant.ts';
 import type { AsmInst, AsmOperand, Block, Value } from '../../ir/ir.ts';
 import type { AsmArgument, AsmStmt, Expr } from '../ast.ts';
 import { sizeOf } from '../types.ts';
-import { asmConstraint, asmGotoCleanup, asmGotoResults, asmType } from './diagnostics.ts';
+import { asmConstraint, asmGotoCleanup, asmType } from './diagnostics.ts';
 import { lowerValue } from './expression.ts';
 import { constantBytes } from './globals.ts';
 import { cleanupsAt } from './label-depths.ts';
@@ -58,35 +58,60 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
     names.push(name);
     inputs.push(entity.kind === 'function' ? unit.funcOf(entity) : unit.globalOf(entity));
   }
+  // Nothing stands behind a jump that could take results along: a goto with results says by one more where it ends.
+  const arrives = s.isGoto && results.length > 0;
+  if (arrives)
+    operands.push({ name: undefined, place: 'register', input: undefined, result: results.length, early: false });
   const inst: AsmInst = {
     kind: 'asm',
     type: results.length > 0 ? 'i64' : 'void',
-    template: s.template,
+    template: arrives ? arriving(s, operands.length - 1) : s.template,
     operands,
     clobbers: s.clobbers.flatMap(registerOf),
-    labels: s.labels.map((one) => one.name),
+    labels: arrives ? [] : s.labels.map((one) => one.name),
     names,
     inputs,
     span: s.span,
   };
   if (s.isGoto) {
-    if (results.length > 0) unit.diagnostics.add(asmGotoResults(s.span));
     // The jump is inside the instructions: nothing can be called on its way out.
     const leaving = s.labels.find((one) => cleanupsAt(fn, one.label) < fn.cleanups.length);
     if (leaving !== undefined) unit.diagnostics.add(asmGotoCleanup(leaving.label, s.span));
-    const next = b.createBlock();
-    b.asmGoto(
-      inst,
-      s.labels.map((one) => labelled(one.label)),
-      next,
-    );
-    b.enter(next);
-    return;
+    if (!arrives) {
+      const next = b.createBlock();
+      b.asmGoto(
+        inst,
+        s.labels.map((one) => labelled(one.label)),
+        next,
+      );
+      b.enter(next);
+      return;
+    }
   }
   b.asm(inst);
+  const result = (i: number): Value => (i === 0 ? inst : b.asmResult(inst, i));
   // All results are read before anything is stored: they come behind the instruction at once.
-  const values = results.map((_, i) => (i === 0 ? inst : b.asmResult(inst, i)));
+  const values = results.map((_, i) => result(i));
+  const arrived = arrives ? result(results.length) : undefined;
   for (const [i, { place, expr }] of results.entries()) store(fn, place, expr.type, fromRegister(fn, values[i]!, expr));
+  if (arrived === undefined) return;
+  const next = b.createBlock();
+  const cases = s.labels.map((one, i) => ({ value: BigInt(i + 1), block: labelled(one.label) }));
+  b.switch(arrived, cases, next);
+  b.enter(next);
+}
+
+/** The template, with a number written to operand `to`: 0 at its end, else 1 and up for the labels that it jumps to. */
+function arriving(s: AsmStmt, to: number): string {
+  // Labels are counted behind the operands, and `"+r"` is two of those.
+  const first = s.outputs.length + s.inputs.length + s.outputs.filter((one) => one.constraint.includes('+')).length;
+  const own = (i: number) => `$arrive${i}`;
+  const text = s.template.replace(/%l(?:\[(\w+)\]|(\d+))/g, (whole, name: string | undefined, number: string) => {
+    const i = name === undefined ? Number(number) - first : s.labels.findIndex((one) => one.name === name);
+    return s.labels[i] === undefined ? whole : own(i);
+  });
+  const ends = s.labels.map((_, i) => `${own(i)}: %${to} = ${i + 1}; goto $arrived;`);
+  return `${text}\n%${to} = 0; goto $arrived;\n${ends.join('\n')}\n$arrived:`;
 }
 
 /** Where the constraint wants the operand; undefined when none of its letters is known. */

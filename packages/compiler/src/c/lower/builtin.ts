@@ -51,6 +51,8 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
     }
     case 'memcmp':
       return lowerMemcmp(fn, e);
+    case 'strlen':
+      return lengthOf(fn, bytesAt(fn, arg(0)).address);
     case 'bswap16':
     case 'bswap32':
     case 'bswap64': {
@@ -120,6 +122,22 @@ function varyingSize(fn: FunctionState, e: Expr): Value | undefined {
   if (fn.decl.storage !== 'static' || staticNumber(fn.unit, e) !== undefined) return undefined;
   const size = lowerValue(fn, e);
   return size.kind === 'const' ? undefined : fn.b.resize(size, 'i64', false);
+}
+
+/** Counts up to the NUL. Verifiers follow that in literals, which lie in read-only memory. */
+function lengthOf(fn: FunctionState, text: Value): Value {
+  const { b } = fn;
+  const head = b.createBlock();
+  const next = b.createBlock();
+  const end = b.createBlock();
+  const i = b.param(head, 'i64');
+  b.jump(head, [constant('i64', 0)]);
+  b.enter(head);
+  b.branch(b.test('eq', b.load('i8', b.ptradd(text, i)), constant('i8', 0)), end, next);
+  b.enter(next);
+  b.jump(head, [b.arithmetic('add', i, constant('i64', 1))]);
+  b.enter(end);
+  return i;
 }
 
 /** Writes byte by byte; unrolled where the size turns out to be constant. */

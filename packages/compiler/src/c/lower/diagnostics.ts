@@ -157,12 +157,3 @@ export function asmGotoCleanup(label: string, span: Span): Diagnostic {
     'jump to a label inside the scope, and from there by goto',
   );
 }
-
-export function asmGotoResults(span: Span): Diagnostic {
-  return error(
-    'E1457',
-    "'asm goto' with outputs is not supported",
-    span,
-    'store the result through a pointer that goes in as an input, or jump by C',
-  );
-}

@@ -72,6 +72,9 @@ export function lowerAggregate(fn: FunctionState, e: Expr): Place {
       writeWide(fn, slot, e.value);
       return slot;
     }
+    case 'float':
+      refuseMemoryType(fn, e.type, e, 'a constant');
+      return temporary(fn, e.type, 'float');
     case 'var':
     case 'deref':
     case 'member':

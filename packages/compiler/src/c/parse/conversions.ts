@@ -29,6 +29,7 @@ import {
   otherSpace,
   truncatedConstant,
 } from './diagnostics.ts';
+import { floatToInteger } from './floats.ts';
 import type { Parser } from './parser.ts';
 
 /** Stands for what could not be understood; it has been reported. */
@@ -178,9 +179,12 @@ export function assignTo(p: Parser, expr: Expr, type: CType, doing: string): Exp
   const target = unqualified(type);
   const { span } = expr;
   if (from.kind === 'float' || to.kind === 'float') {
-    if (from.kind === 'float' && to.kind === 'float' && from.size === to.size) return value;
+    if (from.kind === 'float' && to.kind === 'float' && from.size === to.size && value.kind !== 'float') return value;
+    const whole = floatToInteger(p, value, target, true);
+    if (whole !== undefined) return whole;
     if (from.kind === 'float' ? integerOf(to) !== undefined || to.kind === 'float' : integerOf(from) !== undefined) {
-      p.report(floatArithmetic(span, 'conversion of floating-point numbers'));
+      const what = value.kind === 'float' ? 'a floating-point constant' : 'conversion of floating-point numbers';
+      p.report(floatArithmetic(span, what));
       return errorExpr(span);
     }
   }

@@ -230,7 +230,7 @@ export const missingReturn = (span: Span, name: string): Diagnostic =>
   warning('W1205', span, `'${name}' can end without returning a value`);
 export const comparesPointers = (span: Span, left: CType, right: CType): Diagnostic =>
   warning('W1206', span, `comparison of ${describeType(left)} with ${describeType(right)}`);
-export const truncatedConstant = (span: Span, value: bigint, type: CType, now: bigint): Diagnostic =>
+export const truncatedConstant = (span: Span, value: bigint | number, type: CType, now: bigint): Diagnostic =>
   warning('W1207', span, `${value} does not fit into ${describeType(type)} and becomes ${now}`);
 export const declaresNothing = (span: Span): Diagnostic => warning('W1208', span, 'this declaration declares nothing');
 export const shiftCount = (span: Span, count: bigint, bits: number): Diagnostic =>

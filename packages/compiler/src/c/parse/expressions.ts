@@ -11,6 +11,8 @@ import {
   CHAR,
   compatible,
   constOf,
+  DOUBLE,
+  FLOAT,
   fits,
   INT,
   INT128,
@@ -48,6 +50,7 @@ import {
   outsideOf,
   tooDeep,
 } from './diagnostics.ts';
+import { floatExpr, floatToInteger, knownFloat } from './floats.ts';
 import { compoundLiteral } from './initializers.ts';
 import {
   addressOf,
@@ -251,7 +254,11 @@ export function castTo(p: Parser, operand: Expr, type: CType, span: Span): Expr 
     return errorExpr(span);
   }
   if (to.kind === 'float' || from.kind === 'float') {
+    const known = to.kind === 'float' ? knownFloat(value) : undefined;
+    if (known !== undefined) return floatExpr(known, type, span);
     if (to.kind === from.kind && sizeOf(to) === sizeOf(from)) return value;
+    const whole = floatToInteger(p, value, unqualified(type), false);
+    if (whole !== undefined) return { ...whole, span } as Expr;
     p.report(floatArithmetic(span, 'conversion of floating-point numbers'));
     return errorExpr(span);
   }
@@ -496,10 +503,7 @@ function number(p: Parser, text: string, span: Span): Expr {
     p.report(badLiteral(span, literal.message));
     return errorExpr(span);
   }
-  if (literal.kind === 'float') {
-    p.report(floatArithmetic(span, 'a floating-point constant'));
-    return errorExpr(span);
-  }
+  if (literal.kind === 'float') return floatExpr(literal.value, literal.suffix === 'f' ? FLOAT : DOUBLE, span);
   const { value, unsigned, long, decimal } = literal;
   if (long === 0) {
     if (!unsigned && fits(value, INT)) return intExpr(value, INT, span);

@@ -18,7 +18,7 @@ import {
   VOID,
   wrap,
 } from '../types.ts';
-import { attributes, newAttributes, plainString } from './attributes.ts';
+import { atStandardAttribute, attributes, newAttributes, plainString } from './attributes.ts';
 import { assignTo, convert, errorExpr, intExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
 import { declaration } from './declarations.ts';
 import {
@@ -123,7 +123,8 @@ export function statement(p: Parser): Stmt {
 function parse(p: Parser): Stmt {
   const start = p.at;
   const unroll = p.takeUnroll();
-  switch (p.kind) {
+  // `[[clang::noinline]] x = f();`
+  switch (atStandardAttribute(p) ? T.Attribute : p.kind) {
     case T.LBrace:
       return compound(p);
     case T.Semicolon: {
