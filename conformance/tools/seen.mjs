@@ -54,11 +54,11 @@ export function writeTable() {
     ...reasons.map((reason, i) => `${i + 1}. ${reason}`),
   ].join('\n');
   const readme = readFileSync(README, 'utf8');
-  const marked = /(<!-- table -->\n)[\s\S]*?(\n<!-- end of table -->)/;
+  const marked = /(<!-- table -->)[\s\S]*?(<!-- end of table -->)/;
   if (!marked.test(readme)) throw new Error('the README has no place for the table');
   writeFileSync(
     README,
-    readme.replace(marked, (_, before, after) => `${before}\n${text}\n${after}`),
+    readme.replace(marked, (_, before, after) => `${before}\n\n${text}\n\n${after}`),
   );
 }
 
