@@ -86,9 +86,7 @@ describe.skipIf(noKernel)('what is loaded', () => {
     expect(await cli('map', 'update', 'skep_table', '7', '{"count": 5, "name": "seven"}')).toMatchObject(ok);
     expect(table.get(7)).toEqual({ count: 5n, name: 'seven' });
     expect(await cli('map', 'update', 'skep_table', '7', 'hex:0600000000000000 61000000 00000000')).toMatchObject(ok);
-    expect((await cli('map', 'lookup', 'skep_table', '0x7')).out).toBe(
-      '{"count": 6, "name": "a"}\n'.replace(/: |, /g, (one) => one.trim()),
-    );
+    expect((await cli('map', 'lookup', 'skep_table', '0x7')).out).toBe('{"count":6,"name":"a"}\n');
     expect(await cli('map', 'update', 'skep_table', '7', '{"count": 1}', 'absent')).toMatchObject({
       status: 1,
       err: expect.stringMatching(/E7024.*already/),
@@ -101,7 +99,8 @@ describe.skipIf(noKernel)('what is loaded', () => {
     expect((await cli('map', 'update', 'skep_table', 'hex:01', '1')).err).toMatch(/E7023.*4 bytes/);
 
     expect(await cli('map', 'push', 'skep_queue', '11')).toMatchObject(ok);
-    expect((await cli('map', 'pop', 'skep_queue')).out).toBe('11\n');
+    // The kernel takes no types for queues.
+    expect((await cli('map', 'pop', 'skep_queue')).out).toBe('"0b000000"\n');
     expect((await cli('map', 'pop', 'skep_queue')).out).toBe('null\n');
 
     const folder = `/sys/fs/bpf/skep-test-${process.pid}-cli`;
