@@ -8,7 +8,8 @@
  * compares what they say of it. Ends with 1 when they differ in another way than `differences.json` says, or do not differ
  * where it says so. What was seen is kept in `seen.json`, from which `--table` writes the table of the README.
  */
-import { mkdirSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from '../../scripts/bundle.mjs';
@@ -21,6 +22,7 @@ import { judge, keep, writeTable } from './seen.mjs';
 /** @typedef {{ours: string[], theirs: string[], complaint: string}} Told */
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const OUT = `${REPOSITORY}.cache/kernel-test/tools`;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -36,7 +38,7 @@ let wrong = 0;
 let seen = 0;
 /** What was wrong in a tool's workloads until now. @type {Map<string, string | null>} */
 const truths = new Map();
-if (values.table) writeTable();
+if (values.table) await table();
 else if (values.truths) await inGuest('packages/tools/test/guest/main.ts', () => positionals, noteTruth);
 else {
   const order = (/** @type {import('../../vmtest/index.mjs').Kernel} */ kernel) => [
@@ -48,14 +50,20 @@ else {
   await inGuest('conformance/tools/guest.ts', order, noteComparison);
 }
 
+async function table() {
+  const file = `${OUT}/comparisons-${process.pid}.cjs`;
+  await bundle(`${REPOSITORY}conformance/tools/comparisons.ts`, file);
+  writeTable(createRequire(import.meta.url)(file).COMPARISONS);
+  rmSync(file);
+}
+
 /**
  * @param {string} entry what runs there, bundled
  * @param {(kernel: import('../../vmtest/index.mjs').Kernel) => string[]} args
  * @param {(line: any) => void} each of the lines of JSON that it prints
  */
 async function inGuest(entry, args, each) {
-  const main = `${REPOSITORY}.cache/kernel-test/tools/compare-${process.pid}.cjs`;
-  mkdirSync(`${REPOSITORY}.cache/kernel-test/tools`, { recursive: true });
+  const main = `${OUT}/compare-${process.pid}.cjs`;
   await bundle(`${REPOSITORY}${entry}`, main);
   const kernel = fetchKernel(values.guest);
   let rest = '';

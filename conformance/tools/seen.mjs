@@ -38,14 +38,23 @@ export function judge(kernel, tool, by, what) {
   return { wrong: false, text: 'the same' };
 }
 
-/** Writes the table of the README from what has been seen. */
-export function writeTable() {
+/**
+ * Writes the table of the README from what has been seen.
+ *
+ * @param {readonly {readonly tool: string, readonly peers: {readonly [house: string]: unknown}}[]} comparisons all there are
+ */
+export function writeTable(comparisons) {
   const seen = read();
   /** @type {string[]} */
   const reasons = [];
-  const lines = Object.entries(seen).map(
-    ([tool, row]) => `| \`${tool}\` | ${COLUMNS.map((by) => cellText(tool, by, row[by], reasons)).join(' | ')} |`,
-  );
+  const lines = [...comparisons]
+    .sort((a, b) => (a.tool < b.tool ? -1 : 1))
+    .map(({ tool, peers }) => {
+      const cells = COLUMNS.map((by) =>
+        by === 'truth' || peers[by] ? cellText(tool, by, seen[tool]?.[by], reasons) || 'not yet' : '–',
+      );
+      return `| \`${tool}\` | ${cells.join(' | ')} |`;
+    });
   const text = [
     `| tool | ${COLUMNS.map((one) => (one === 'truth' ? 'what happened' : one)).join(' | ')} |`,
     `|${' --- |'.repeat(COLUMNS.length + 1)}`,
@@ -72,7 +81,7 @@ function cellText(tool, by, cell, reasons) {
     const told = word(judge(kernel, tool, by, what), reasons);
     groups.set(told, [...(groups.get(told) ?? []), kernel]);
   }
-  return [...groups].map(([told, kernels]) => `${told} ${kernels.join(' ')}`).join('; ') || '–';
+  return [...groups].map(([told, kernels]) => `${told} ${kernels.join(' ')}`).join('; ');
 }
 
 /** @param {Verdict} verdict @param {string[]} reasons */
