@@ -8,7 +8,7 @@
  * some with debug information in files of its own. Prints the folder. Needs gcc, binutils and llvm-dwp; what it lacks it names.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,6 @@ const { values } = parseArgs({ options: { sources: { type: 'string' }, release: 
 const from = values.sources ?? sources();
 if (!existsSync(from)) unpackSource('bpftrace', values.release, from, ['--wildcards', '*/tests/runtime', '*/tools']);
 const root = testsFolder();
-rmSync(root, { recursive: true, force: true });
 cpSync(join(from, 'tests/runtime'), join(root, 'runtime'), { recursive: true });
 cpSync(join(from, 'tools'), join(root, 'tools'), { recursive: true, filter: (one) => !/\.(txt|cmake)$/i.test(one) });
 
@@ -31,11 +30,11 @@ const FRAMES = ['-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer'];
 const NO_FRAMES = ['-O1', '-fomit-frame-pointer', '-fno-optimize-sibling-calls'];
 let failed = 0;
 
-mkdirSync(join(root, 'testlibs'));
+mkdirSync(join(root, 'testlibs'), { recursive: true });
 process.chdir(join(root, 'testlibs'));
 for (const name of named(join(text, 'lib')))
   run('gcc', ...DEBUG, '-O0', ...FRAMES, '-shared', '-fPIC', '-o', `lib${name}.so`, join(text, 'lib', `${name}.c`));
-mkdirSync(join(root, 'testprogs'));
+mkdirSync(join(root, 'testprogs'), { recursive: true });
 process.chdir(join(root, 'testprogs'));
 for (const name of named(text)) {
   const flags = [...DEBUG, FOLDER, ...(name === 'uprobe_nofp' ? NO_FRAMES : ['-O0', ...FRAMES])];

@@ -19,6 +19,8 @@ export class Actions {
   /** Undefined until a program says `exit()`. */
   exitCode: number | undefined;
   errors = 0;
+  /** Calls of `system()` that came to nothing. */
+  left = 0;
 
   constructor(
     compiled: CompiledTrace,
@@ -34,10 +36,13 @@ export class Actions {
     this.helperErrors = helperErrors;
   }
 
-  take(bytes: Uint8Array): void {
+  /** `stopped`: the user has had enough, and what the record tells is shown, but no more commands are run. */
+  take(bytes: Uint8Array, stopped = false): void {
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const action = this.compiled.actions[Number(data.getBigUint64(0, true))];
-    if (action !== undefined) this.run(action, data);
+    if (action === undefined) return;
+    if (stopped && action.kind === 'system') this.left += 1;
+    else this.run(action, data);
   }
 
   private run(action: Action, data: DataView): void {
@@ -140,7 +145,7 @@ export class Actions {
   printMaps(): void {
     for (const { map, host } of this.maps.values()) {
       const text = mapText(map, host, this.meanings, { json: this.printer.json });
-      if (text !== undefined) this.printer.raw(this.printer.json ? text : `${text}\n`);
+      if (text !== undefined) this.printer.raw(text);
     }
   }
 }

@@ -22,7 +22,7 @@ export function formatText(
   const { offsets } = layoutOf(record);
   let text = '';
   let item = next;
-  for (const piece of parsePrintf(format) ?? []) {
+  for (const piece of piecesOf(format)) {
     if (piece.kind === 'text') {
       text += fromBytes(piece.text);
       continue;
@@ -32,6 +32,20 @@ export function formatText(
     item++;
   }
   return text;
+}
+
+type Pieces = NonNullable<ReturnType<typeof parsePrintf>>;
+
+/** Scripts have few formats, and print many lines with each. */
+const parsed = new Map<string, Pieces>();
+
+function piecesOf(format: string): Pieces {
+  let pieces = parsed.get(format);
+  if (pieces === undefined) {
+    pieces = parsePrintf(format) ?? [];
+    parsed.set(format, pieces);
+  }
+  return pieces;
 }
 
 /** Formats hold a byte in each character. */

@@ -207,7 +207,8 @@ async function load(
         run.command?.go();
       },
     });
-    if (!printer.json) printer.raw('\n');
+    if (actions.left > 0) printer.note(`${actions.left} commands of system() were not run: the script was stopped`);
+    if (!printer.json) printer.raw('\n\n');
     if (compiled.config.print_maps_on_exit) actions.printMaps();
     const recorded = recorder?.finish();
     if (recorded) run.err(`recorded ${recorded.runs} runs, ${recorded.lost} lost\n`);

@@ -43,6 +43,8 @@ class Session {
   private readonly links: HostLink[] = [];
   private readonly stop = new AbortController();
   private lost = 0n;
+  /** What comes now comes from `end`. */
+  private ending = false;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -85,6 +87,7 @@ class Session {
     await reading;
     clearInterval(recording);
     this.drain();
+    this.ending = true;
     this.trigger('end');
     signal.removeEventListener('abort', stop);
     this.reportLost();
@@ -201,10 +204,18 @@ class Session {
   private drain(): void {
     const { loaded, actions } = this.options;
     const ring = loaded.records.get(RING)!;
-    while (ring.drainRaw((view, offset, length) => actions.take(copy(view, offset, length)), 1024) > 0)
-      if (actions.exitCode !== undefined) this.stop.abort();
+    while (ring.drainRaw((view, offset, length) => this.take(copy(view, offset, length)), 1024) > 0);
     if (actions.exitCode !== undefined) this.stop.abort();
     this.options.recorder?.drain();
+  }
+
+  /** What was sent after `exit()` does not count, but in recordings, which have the runs and not what was heeded of them. */
+  private take(record: Uint8Array): void {
+    const { actions, mode, recorder, replay, signal } = this.options;
+    const all = this.ending || mode !== undefined || recorder !== undefined || replay?.same === true;
+    if (actions.exitCode !== undefined && !all) return;
+    actions.take(record, signal.aborted && !this.ending);
+    if (actions.exitCode !== undefined) this.stop.abort();
   }
 
   /** Records as they come; in the virtual machine they are taken after each run. */
@@ -213,10 +224,18 @@ class Session {
     if (host.kind === 'vm') return;
     const { signal } = this.stop;
     const ring = loaded.records.get(RING)!;
-    for await (const batch of ring.batches({ signal })) {
+    let until = performance.now() + TURN;
+    const shelf = new Shelf();
+    const decode = (view: RecordView, offset: number, length: number) => shelf.copy(view, offset, length);
+    for await (const batch of ring.batchesRaw({ signal, decode })) {
       this.options.recorder?.drain();
-      for (const one of batch) this.options.actions.take(one as unknown as Uint8Array);
-      if (this.options.actions.exitCode !== undefined) this.stop.abort();
+      for (const one of batch) {
+        this.take(one);
+        if (performance.now() < until) continue;
+        // Signals are seen between turns of the event loop only, and commands that a script runs may fill the ring for ever.
+        await new Promise((resolve) => setImmediate(resolve));
+        until = performance.now() + TURN;
+      }
     }
   }
 
@@ -304,6 +323,9 @@ class Session {
   }
 }
 
+/** Milliseconds of work on records without looking for signals. */
+const TURN = 20;
+
 /** Of several probes at one place the kernel runs the newest first. */
 const NEWEST_FIRST: ReadonlySet<ProbeKind> = new Set(['kprobe', 'uprobe', 'uretprobe', 'usdt', 'fentry', 'fexit']);
 
@@ -339,5 +361,27 @@ function copy(view: RecordView, offset: number, length: number): Uint8Array {
   for (let i = 0; i < length; i++) bytes[i] = view.getUint8(offset + i);
   return bytes;
 }
+
+/** Copies of records, many in one piece of memory: a piece for each would cost more than what is done with it. */
+class Shelf {
+  private words = new Int32Array(0);
+  private used = 0;
+
+  copy(view: RecordView, offset: number, length: number): Uint8Array {
+    const count = (length + 3) >> 2;
+    if (this.used + count > this.words.length) {
+      this.words = new Int32Array(Math.max(SHELF, count));
+      this.used = 0;
+    }
+    const { words, used } = this;
+    // Records lie at multiples of eight bytes, and so does what follows them.
+    for (let i = 0; i < count; i++) words[used + i] = view.getInt32(offset + 4 * i, true);
+    this.used += (count + 1) & ~1;
+    return new Uint8Array(words.buffer, 4 * used, length);
+  }
+}
+
+/** Words: 256 KiB. */
+const SHELF = 65_536;
 
 export type { Attached };

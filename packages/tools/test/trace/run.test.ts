@@ -56,7 +56,7 @@ describe('scripts in the virtual machine print what bpftrace prints', () => {
     ['begin { @[1, "a"] = 10; @[2, "b"] = 5; }', '@[2, b]: 5\n@[1, a]: 10'],
     [
       'begin { @a = sum(3); @b = min(-2); @c = max(7); @d = avg(4); @d = avg(7); @e = stats(2); }',
-      '@a: 3\n\n@b: -2\n\n@c: 7\n\n@d: 5\n\n@e: { .count = 1, .average = 2, .total = 2 }',
+      '@a: 3\n@b: -2\n@c: 7\n@d: 5\n@e: { .count = 1, .average = 2, .total = 2 }',
     ],
     ['begin { print((1, "x", (2, true))); print((a=1, b="y")); }', '(1, x, (2, true))\n{ .a = 1, .b = y }'],
     ['begin { @[1] = 2; for ($kv : @) { print($kv); } clear(@); }', '(1, 2)'],
