@@ -86,14 +86,14 @@ export class Budget {
       this.over = true;
       if (this.on) this.turnOff(now);
       this.say(
-        `its programs take ${share(percent)} of one processor, ${share(this.allowed)} are allowed: detached; what follows is not seen\n`,
+        `its programs take ${share(percent)} of one processor, ${this.allowed} % are allowed: detached; what follows is not seen\n`,
       );
       return;
     }
     if (duty < 1 && this.duty === 1) {
       const part = (100 * duty).toFixed(0);
       this.say(
-        `its programs take ${share(percent)} of one processor, ${share(this.allowed)} are allowed: attached about ${part} % of the time from now on; what happens in between is not seen\n`,
+        `its programs take ${share(percent)} of one processor, ${this.allowed} % are allowed: attached about ${part} % of the time from now on; what happens in between is not seen\n`,
       );
     } else if (duty === 1 && this.duty < 1)
       this.say('its programs are below their share again: attached all the time\n');
