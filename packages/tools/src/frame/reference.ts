@@ -41,6 +41,7 @@ function section(tool: Tool): string {
     );
   }
   parts.push(`\`\`\`sh\n${tool.examples.map((one) => `${one.line.padEnd(60)} # ${one.does}`).join('\n')}\n\`\`\`\n`);
+  parts.push(`[What they print, and how it is read](tools/${tool.name}.md)\n`);
   return parts.join('\n');
 }
 
