@@ -13,7 +13,10 @@ const TRY = fileURLToPath(new URL('try.mjs', import.meta.url));
 /** skep from its sources as they are now, in one file inside of the repository, where the native package is found. */
 export async function bundle() {
   const result = await build({
-    entryPoints: [join(REPOSITORY, 'packages/runtime/src/index.ts')],
+    stdin: {
+      contents: "export * from 'skep'; export { SimulatedHid, SimulatedQdisc, SimulatedScheduler } from '@skep/vm';",
+      resolveDir: join(REPOSITORY, 'packages/runtime'),
+    },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -8,7 +8,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {{programs: number, compiles: boolean, vm: number, host: number, guest: number, attached: number}} Seen */
+/**
+ * @typedef {{programs: number, compiles: boolean, vm: number, host: number, guest: number, attached: number,
+ *   newest?: number, newestAttached?: number}} Seen
+ */
 /** @typedef {{lesson: string, folders: string[], title: string, hook: string, page: string | null, missing?: string}} Lesson */
 
 const seenPath = fileURLToPath(new URL('seen.json', import.meta.url));
@@ -20,6 +23,8 @@ const COUNTS = /** @type {const} */ ([
   ['host', '6.18', 'loads'],
   ['guest', '6.12', 'loads'],
   ['attached', '6.12', 'attaches'],
+  ['newest', '7.3', 'loads'],
+  ['newestAttached', '7.3', 'attaches'],
 ]);
 
 /** @type {Record<string, Seen>} by file */
@@ -68,14 +73,15 @@ own. Commands run from the root of a clone, and on the kernel as root.
 
 The columns on the right tell what became of that tutorial's own C sources: files that skep compiles, and of their programs how
 many run once in the virtual machine, load into Linux 6.18 (a small virtual machine without kprobes and fentry), load into Debian's
-6.12, and attach there.
+6.12, and attach there. Where that kernel lacks something, Debian's newest (7.3) was asked too. In the virtual machine, schedulers,
+input devices and queueing disciplines run in a simulation of what calls them.
 
-| lesson | idea | hook | compile | run in the vm | load, 6.18 | load, 6.12 | attach, 6.12 | what is missing |
-| ------ | ---- | ---- | ------- | ------------- | ---------- | ---------- | ------------ | --------------- |
+| lesson | idea | hook | compile | run in the vm | load, 6.18 | load, 6.12 | attach, 6.12 | load, 7.3 | attach, 7.3 | what is missing |
+| ------ | ---- | ---- | ------- | ------------- | ---------- | ---------- | ------------ | --------- | ----------- | --------------- |
 ${rows.join('\n')}
 ${line({ lesson: 'all', folders: [], title: '', hook: '', page: null }, all)}
 
-To try it again: \`node conformance/tutorial/run.mjs PATH --guest 6.12 --json seen.json\`, PATH being a clone of that tutorial, and then
+To try it again: \`node conformance/tutorial/run.mjs PATH --guest 6.12,7.3 --json seen.json\`, PATH being a clone of that tutorial, and then
 \`node conformance/tutorial/table.mjs seen.json\`, which writes this page.
 `;
 }
@@ -84,6 +90,11 @@ function line(/** @type {Lesson} */ { lesson, title, hook, page, missing }, /** 
   const sum = (/** @type {(one: Seen) => number} */ of) => files.reduce((total, one) => total + of(one), 0);
   const programs = sum((one) => one.programs);
   const of = (/** @type {number} */ count) => (programs === 0 ? '–' : `${count}/${programs}`);
+  const asked = files.filter((one) => one.newest !== undefined);
+  const newest = (/** @type {(one: Seen) => number | undefined} */ of) =>
+    asked.length === 0
+      ? '–'
+      : `${asked.reduce((n, one) => n + (of(one) ?? 0), 0)}/${asked.reduce((n, one) => n + one.programs, 0)}`;
   const compiled = files.length === 0 ? '–' : `${sum((one) => Number(one.compiles))}/${files.length}`;
   const cells = [
     lesson,
@@ -91,6 +102,7 @@ function line(/** @type {Lesson} */ { lesson, title, hook, page, missing }, /** 
     hook,
     compiled,
     ...[sum((one) => one.vm), sum((one) => one.host), sum((one) => one.guest), sum((one) => one.attached)].map(of),
+    ...[newest((one) => one.newest), newest((one) => one.newestAttached)],
     missing ?? '',
   ];
   return `| ${cells.join(' | ')} |`;
