@@ -205,7 +205,7 @@ struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *, struct bpf_sock_tuple *, _
 struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *, struct bpf_sock_tuple *, __u32, struct bpf_ct_opts___local *, __u32) __ksym;
 struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *, struct bpf_sock_tuple *, __u32, struct bpf_ct_opts___local *, __u32) __ksym;
 struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *) __ksym;
-int bpf_ct_set_timeout(struct nf_conn___init *, __u32) __ksym;
+void bpf_ct_set_timeout(struct nf_conn___init *, __u32) __ksym;
 void bpf_ct_release(struct nf_conn *) __ksym;
 int made, found, other;
 #define FLOW(context, kind, address) \\
