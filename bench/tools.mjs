@@ -100,6 +100,8 @@ tracepoint:syscalls:sys_exit_openat /@path[tid]/ { printf("%d %s %d %s\\n", pid,
         const runs = /** @type {any[]} */ (found.get(name));
         if (runs.some((one) => one.failed)) continue;
         runs.push(await measure(argv, child, peerEnvironment(root)));
+        // A guest takes minutes for each.
+        if (values.link) console.log(`${name}: ${JSON.stringify(runs.at(-1))}`);
       }
     }
   } finally {
