@@ -277,6 +277,8 @@ export class Checker {
 
   /** The type of a value: an element of `count()` and its kind is a number. */
   rvalue(value: Expression): TraceType | undefined {
+    if (value.kind === 'typeof')
+      return this.report(mismatch('A type is not a value', value.span, 'write sizeof(type), or cast something to it'));
     const type = this.visit(value);
     return type && (aggregateCall(value) ? type : asNumber(type));
   }
