@@ -35,7 +35,7 @@ export function fromClang(argv: readonly string[]): string[] {
 }
 
 /** What C23 has without a header, and what older C does not. */
-const C23 = ['__STDC_VERSION__=202311L', 'bool=_Bool', 'true=1', 'false=0', 'nullptr=((void*)0)']
+const C23 = ['bool=_Bool', 'true=1', 'false=0', 'nullptr=((void*)0)']
   .concat(['static_assert=_Static_assert', 'alignas=_Alignas', 'alignof=_Alignof', 'constexpr=const'])
   .flatMap((one) => ['--define', one]);
 

@@ -23,6 +23,20 @@ describe('what public programs write', () => {
     expect(code(text)).toMatch(/r\d = \*\(u8 \*\)\(r\d \+0\)\n.*if r\d == 0x0 goto/);
   });
 
+  it('is the number of a file by its name, which a macro compares', () => {
+    const text = `${HEADERS}static __always_inline int number(const char *const name) {
+        if (!__builtin_strcmp("first.h", name)) return 1;
+        if (!__builtin_strcmp(name, "second.h")) return 2;
+        if (__builtin_strncmp(name, "third.c", 5) == 0) return 3;
+        return 0;
+      }
+      SEC("socket") int p(void *ctx) {
+        return number("first.h") + number("second.h") * 10 + number("third.h") * 100 + number("fourth.h") * 1000; }`;
+    expect(code(text)).toMatch(/r0 = 321\n.*exit/);
+    const asked = text.replace('number("fourth.h")', 'number(*(const char **)ctx)');
+    expect(code(asked, { optimise: 1 })).toContain('if r');
+  });
+
   it('is an attribute in front of a statement', () => {
     const text = `${HEADERS}static int twice(int n) { return n * 2; }
       SEC("socket") int p(struct __sk_buff *ctx) {

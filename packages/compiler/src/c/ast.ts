@@ -333,9 +333,17 @@ export type BuiltinName =
   | 'memcmp'
   /** Of a string that is not known where this is written. */
   | 'strlen'
+  /** args: two strings, one of them a literal; the most bytes that are compared. */
+  | 'strcmp'
   | 'bswap16'
   | 'bswap32'
   | 'bswap64'
+  | 'popcount'
+  | 'parity'
+  | 'ctz'
+  | 'clz'
+  | 'ffs'
+  | 'abs'
   | 'expect'
   | 'unreachable'
   | 'trap'

@@ -3,6 +3,7 @@ import { constant, FALSE, typeOf, undef } from '../../ir/constant.ts';
 import type { AtomicInst, ScalarType, Value } from '../../ir/ir.ts';
 import type { BuiltinExpr, BuiltinName, Expr } from '../ast.ts';
 import { alignOf, asEnum, inArena, pointee, sizeOf } from '../types.ts';
+import { lowerBits } from './bits.ts';
 import { fieldInfo, rootOf } from './core-access.ts';
 import { atomicSize, memcmpTooLong, notConstantSize, sizeTooLarge } from './diagnostics.ts';
 import { lowerDiscard, lowerValue } from './expression.ts';
@@ -60,6 +61,15 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
       const swapped = b.swapBytes(b.resize(lowerValue(fn, arg(0)), width, false));
       return b.resize(swapped, registerType(e), false);
     }
+    case 'strcmp':
+      return compareStrings(fn, e);
+    case 'popcount':
+    case 'parity':
+    case 'ctz':
+    case 'clz':
+    case 'ffs':
+    case 'abs':
+      return lowerBits(fn, e);
     case 'expect': {
       const value = lowerValue(fn, arg(0));
       return value;
@@ -122,6 +132,28 @@ function varyingSize(fn: FunctionState, e: Expr): Value | undefined {
   if (fn.decl.storage !== 'static' || staticNumber(fn.unit, e) !== undefined) return undefined;
   const size = lowerValue(fn, e);
   return size.kind === 'const' ? undefined : fn.b.resize(size, 'i64', false);
+}
+
+/** Byte by byte without a loop, so that nothing is left of it where both turn out to be literals. */
+function compareStrings(fn: FunctionState, e: BuiltinExpr): Value {
+  const { b } = fn;
+  const [left, right] = [bytesAt(fn, e.args[0]!).address, bytesAt(fn, e.args[1]!).address];
+  const most = Number(staticNumber(fn.unit, e.args[2]!) ?? 0n);
+  const end = b.createBlock();
+  const result = b.param(end, 'i32');
+  for (let i = 0; i < most; i++) {
+    const [x, y] = [left, right].map((text) => b.resize(b.load('i8', text, { offset: i }), 'i32', false)) as [
+      Value,
+      Value,
+    ];
+    const differ = b.arithmetic('sub', x, y);
+    const same = b.createBlock();
+    b.branch(b.test('ne', differ, constant('i32', 0)), { block: end, args: [differ] }, same);
+    b.enter(same);
+  }
+  b.jump(end, [constant('i32', 0)]);
+  b.enter(end);
+  return result;
 }
 
 /** Counts up to the NUL. Verifiers follow that in literals, which lie in read-only memory. */

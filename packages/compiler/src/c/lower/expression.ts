@@ -215,6 +215,8 @@ function scalarValue(fn: FunctionState, e: Expr, used: boolean): Value {
       const type = irTypeOf(e.type);
       return type === undefined || type === 'void' ? outOfRegisters(fn, e, 'a constant') : constant(type, e.value);
     }
+    case 'float':
+      return outOfRegisters(fn, e, 'a constant');
     case 'unary': {
       if (e.op === '!') return truthAs(fn, e);
       const operand = lowerValue(fn, e.operand);

@@ -1,7 +1,7 @@
 import type { Span } from '@skep/base';
-import type { BuiltinName, Expr } from '../ast.ts';
+import type { BuiltinName, Expr, Stmt } from '../ast.ts';
 import { constantOf, integerConstant, truthOf } from '../constant.ts';
-import type { CType, EnumType } from '../ctype.ts';
+import type { CType, EnumType, IntType } from '../ctype.ts';
 import { T } from '../token.ts';
 import {
   asRecord,
@@ -42,7 +42,7 @@ import {
   unsupportedBuiltin,
 } from './diagnostics.ts';
 import { assignment, expression } from './expressions.ts';
-import { binary, deref } from './operators.ts';
+import { binary, deref, temporary } from './operators.ts';
 import type { Parser } from './parser.ts';
 
 /** Parses from the `(` on. */
@@ -71,12 +71,18 @@ export function builtin(p: Parser, name: string, span: Span): Expr {
 
 const HANDLERS = new Map<string, Handler>([
   ['__builtin_memcpy', (p, _n, span) => memoryBuiltin(p, 'memcpy', span)],
+  ['__builtin_memcpy_inline', (p, _n, span) => memoryBuiltin(p, 'memcpy', span)],
+  ['__builtin_memset_inline', (p, _n, span) => memoryBuiltin(p, 'memset', span)],
   ['__builtin_memmove', (p, _n, span) => memoryBuiltin(p, 'memmove', span)],
   ['__builtin_memset', (p, _n, span) => memoryBuiltin(p, 'memset', span)],
   ['__builtin_memcmp', (p, _n, span) => memoryBuiltin(p, 'memcmp', span)],
   ['__builtin_bswap16', swap('bswap16', USHORT)],
   ['__builtin_bswap32', swap('bswap32', UINT)],
   ['__builtin_bswap64', swap('bswap64', ULONG)],
+  ...bitCounts(),
+  ['__builtin_abs', absolute(INT)],
+  ['__builtin_labs', absolute(LONG)],
+  ['__builtin_llabs', absolute(LLONG)],
   ['__builtin_expect', expect],
   ['__builtin_expect_with_probability', expect],
   ['__builtin_unpredictable', (p, name, span) => args(p, name, span, 1)?.[0] ?? errorExpr(span)],
@@ -142,6 +148,59 @@ function swap(name: 'bswap16' | 'bswap32' | 'bswap64', type: CType): Handler {
     let swapped = 0n;
     for (let i = 0n; i < size; i++) swapped = (swapped << 8n) | ((constant >> (8n * i)) & 0xffn);
     return intExpr(swapped, type, span);
+  };
+}
+
+/** `popcount`, `popcountl`, `popcountll` and their kin: how many bits of an unsigned number are what. */
+function bitCounts(): [string, Handler][] {
+  const names = ['popcount', 'parity', 'ctz', 'clz', 'ffs'] as const;
+  const types: [string, IntType][] = [
+    ['', UINT],
+    ['l', ULONG],
+    ['ll', ULLONG],
+  ];
+  return names.flatMap((name) =>
+    types.map(([suffix, type]): [string, Handler] => [
+      `__builtin_${name}${suffix}`,
+      (p, written, span) => {
+        const given = places(p, written, span, 1);
+        if (given === undefined) return errorExpr(span);
+        const value = assignTo(p, given[0]!, type, `passing argument 1 of '${written}'`);
+        if (isError(value)) return value;
+        const known = integerConstant(value);
+        if (known === undefined) return make(name, [value], INT, span);
+        return intExpr(BigInt(countBits(name, known.toString(2), type.size * 8)), INT, span);
+      },
+    ]),
+  );
+}
+
+/** `digits`: binary. Of zero, whose leading and trailing zeros C does not count, all bits. */
+function countBits(name: 'popcount' | 'parity' | 'ctz' | 'clz' | 'ffs', digits: string, width: number): number {
+  const ones = digits.replaceAll('0', '').length;
+  const last = ones === 0 ? width : digits.length - 1 - digits.lastIndexOf('1');
+  switch (name) {
+    case 'popcount':
+      return ones;
+    case 'parity':
+      return ones % 2;
+    case 'ctz':
+      return last;
+    case 'clz':
+      return ones === 0 ? width : width - digits.length;
+    case 'ffs':
+      return ones === 0 ? 0 : last + 1;
+  }
+}
+
+function absolute(type: IntType): Handler {
+  return (p, written, span) => {
+    const given = places(p, written, span, 1);
+    if (given === undefined) return errorExpr(span);
+    const value = assignTo(p, given[0]!, type, `passing argument 1 of '${written}'`);
+    if (isError(value)) return value;
+    const known = integerConstant(value);
+    return known === undefined ? make('abs', [value], type, span) : intExpr(known < 0n ? -known : known, type, span);
   };
 }
 
@@ -311,6 +370,12 @@ function stringCompare(p: Parser, name: string, span: Span): Expr {
   const [a, b] = given.slice(0, 2).map(literalBytes);
   const limit = limited ? integerConstant(given[2]!) : 1n << 32n;
   if (a === undefined || b === undefined || limit === undefined) {
+    // What a static function is given may be a literal after all.
+    const known = a ?? b;
+    if (p.fn?.decl.storage === 'static' && known !== undefined && limit !== undefined) {
+      const most = BigInt(Math.min(known.length, Number(limit)));
+      return make('strcmp', [given[0]!, given[1]!, intExpr(most, SIZE, span)], INT, span);
+    }
     p.report(badBuiltin(span, `'${name}' of strings that are not known at compile time`, 'use bpf_strncmp'));
     return errorExpr(span);
   }
@@ -478,19 +543,22 @@ function operand(p: Parser, value: Expr, type: CType, name: string): Expr {
     : assignTo(p, value, unqualified(type), `passing an argument of '${name}'`);
 }
 
-/** `or_and_fetch`: what was there, or-ed again. The value is evaluated once, so it must not have effects when not constant. */
+/** `or_and_fetch`: what was there, or-ed again. The value is evaluated once. */
 function fetchAfter(which: BuiltinName, op: '|' | '&' | '^', extra: number): Handler {
   return (p, name, span) => {
     const before = atomic(which, extra)(p, name, span);
     if (isError(before) || before.kind !== 'builtin') return before;
     const value = before.args[1]!;
-    if (constantOf(value) === undefined && !isSimple(value)) {
-      p.report(
-        badBuiltin(value.span, `'${name}' needs a constant or a variable here`, 'put the value into a variable first'),
-      );
-      return errorExpr(span);
-    }
-    return convert(binary(p, op, before, value, span), before.type);
+    if (constantOf(value) !== undefined || isSimple(value) || p.fn === undefined)
+      return convert(binary(p, op, before, value, span), before.type);
+    const variable = temporary(p, value.type, value.span);
+    const part = { offset: 0, type: value.type, bitField: undefined, value };
+    variable.init = { type: value.type, size: 8, parts: [part], span: value.span };
+    const declare: Stmt = { kind: 'declare', variables: [variable], span: value.span };
+    const read = (): Expr => rvalue(p, { kind: 'var', variable, type: variable.type, span: value.span });
+    const again = { ...before, args: [before.args[0]!, read(), ...before.args.slice(2)] };
+    const result = convert(binary(p, op, again, read(), span), before.type);
+    return { kind: 'statement', body: [declare], value: result, type: result.type, span };
   };
 }
 

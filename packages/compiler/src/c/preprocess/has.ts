@@ -42,8 +42,10 @@ const ATTRIBUTES = new Set(
 
 const BUILTINS = new Set(
   (
-    '__builtin_memcpy __builtin_memmove __builtin_memset __builtin_memcmp __builtin_bswap16 __builtin_bswap32 ' +
-    '__builtin_bswap64 __builtin_expect __builtin_unreachable __builtin_trap __builtin_constant_p ' +
+    '__builtin_memcpy __builtin_memcpy_inline __builtin_memset_inline __builtin_memmove __builtin_memset __builtin_memcmp __builtin_bswap16 __builtin_bswap32 ' +
+    '__builtin_bswap64 __builtin_popcount __builtin_popcountl __builtin_popcountll __builtin_parity __builtin_parityl ' +
+    '__builtin_parityll __builtin_ctz __builtin_ctzl __builtin_ctzll __builtin_clz __builtin_clzl __builtin_clzll ' +
+    '__builtin_ffs __builtin_ffsl __builtin_ffsll __builtin_abs __builtin_labs __builtin_llabs __builtin_expect __builtin_unreachable __builtin_trap __builtin_constant_p ' +
     '__builtin_offsetof __builtin_types_compatible_p __builtin_choose_expr __builtin_strcmp __builtin_strlen ' +
     '__builtin_preserve_access_index __builtin_preserve_field_info __builtin_preserve_type_info ' +
     '__builtin_preserve_enum_value __builtin_btf_type_id __sync_fetch_and_add __sync_fetch_and_sub ' +

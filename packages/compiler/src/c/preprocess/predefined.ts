@@ -20,9 +20,9 @@ const files = new Map<Cpu, SourceFile>();
 const FEATURES: readonly (readonly [string, number])[] = [
   ['ADDR_SPACE_CAST', 1],
   ['JMP_EXT', 2],
+  ['MAY_GOTO', 2],
   ['ALU32', 3],
   ['JMP32', 3],
-  ['MAY_GOTO', 3],
   ['BSWAP', 4],
   ['GOTOL', 4],
   ['LDSX', 4],
