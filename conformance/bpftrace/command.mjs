@@ -50,7 +50,8 @@ export async function bpftrace(argv, io) {
         ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]
         : [word, undefined];
     const value = () => inline ?? own[++i] ?? '';
-    if (name === '-e') call.expressions.push(value());
+    // The last one counts there.
+    if (name === '-e') call.expressions = [value()];
     else if (name === '-f') {
       const format = value();
       if (format !== 'json' && format !== 'text') {
@@ -65,7 +66,7 @@ export async function bpftrace(argv, io) {
     else if (name === '-B') value();
     else if (name === '-o' || name === '--output') call['output'] = value();
     else if (name === '-p' || name === '--pid') call['pid'] = value();
-    else if (name === '-c' || name === '--cmd') call['command'] = value();
+    else if (name === '-c' || name === '--cmd') call['command'] = plainWords(value());
     else if (name === '--include') call.includes.push(value());
     else if (name === '--debuginfo') call.debugInfo.push(value());
     // The kernel raises semaphores by itself, for every process.
@@ -78,7 +79,7 @@ export async function bpftrace(argv, io) {
     else if (/^-[lvedq]+$/.test(name)) {
       if (name.includes('l')) call['list'] = true;
       if (name.includes('v')) call['verbose'] = true;
-      if (name.includes('e')) call.expressions.push(value());
+      if (name.includes('e')) call.expressions = [value()];
     } else if (name === '--list') call['list'] = true;
     else if (name === '-h' || name === '--help') {
       io.err(USAGE);
@@ -112,4 +113,9 @@ export async function bpftrace(argv, io) {
     diagnose(error.diagnostics);
     return error.exitCode || 1;
   }
+}
+
+/** Its command lines have words between blanks and nothing else: quotes are parts of words. @param {string} line */
+function plainWords(line) {
+  return line.replace(/\S*['"\\]\S*/g, (word) => `"${word.replace(/["\\]/g, '\\$&')}"`);
 }

@@ -96,6 +96,12 @@ describe.skipIf(noCompiler)('scripts know the programs that they trace', () => {
       expect(await trace(script, over)).toMatch(/^113\n/);
     });
 
+    test('watchpoints, at code', async () => {
+      const address = /^(\w+) T work$/m.exec(execFileSync('nm', [program], { encoding: 'utf8' }))?.[1];
+      const script = `watchpoint:0x${address}:8:x { printf("%s %s\\n", comm, usym(reg("ip"))); exit(); }`;
+      expect(await trace(script, over)).toMatch(/^program work\n/);
+    });
+
     test('a replay prints what the script printed, byte for byte', async () => {
       const file = join(directory, 'script.skep');
       const script = `BEGIN { printf("%s %d\\n", comm, rand); }
