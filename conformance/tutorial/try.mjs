@@ -30,6 +30,32 @@ const PLACES = {
   usdt: '/usr/lib/x86_64-linux-gnu/libstdc++.so.6:libstdcxx:throw',
 };
 
+/** @type {Record<string, (host: any, ops: any) => string | undefined>} */
+const SIMULATIONS = {
+  sched_ext_ops(host, ops) {
+    const scheduler = new skep.SimulatedScheduler(host.machine, ops);
+    scheduler.add({ pid: 1, plan: [30e6, 5e6, 30e6] }, { pid: 2, weight: 300, plan: [100e6] });
+    scheduler.add({ pid: 3, plan: [50e6, 5e6, 50e6] });
+    const { exit, tasks } = scheduler.run(1e9);
+    if (exit.kind === 'error') return `the scheduler ended: ${exit.message}`;
+    return [...tasks.values()].every((one) => one.done) ? undefined : 'a task was never done';
+  },
+  hid_bpf_ops(host, ops) {
+    const device = new skep.SimulatedHid(host.machine, ops);
+    device.descriptor();
+    device.report(new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8]));
+    return undefined;
+  },
+  Qdisc_ops(host, ops) {
+    const qdisc = new skep.SimulatedQdisc(host.machine, ops);
+    for (let i = 0; i < 3; i++) qdisc.enqueue({ length: 100 });
+    for (let i = 0; i < 3; i++) qdisc.dequeue();
+    qdisc.reset();
+    qdisc.destroy();
+    return undefined;
+  },
+};
+
 const places = home === 'attach' ? await makePlaces() : {};
 
 for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8')))) {
@@ -120,40 +146,15 @@ function simulate(/** @type {any} */ spec) {
         results.set(name, { loads: true, runs, ...(!runs && { said: said ?? 'the simulation never came to it' }) });
       }
     }
-  } catch {
+  } catch (error) {
     // Then each program says why by itself.
+    if (!(/** @type {any} */ (error).diagnostics)) throw error;
   } finally {
     loaded?.close();
     host.close();
   }
   return results;
 }
-
-/** @type {Record<string, (host: any, ops: any) => string | undefined>} */
-const SIMULATIONS = {
-  sched_ext_ops(host, ops) {
-    const scheduler = new skep.SimulatedScheduler(host.machine, ops);
-    scheduler.add({ pid: 1, plan: [30e6, 5e6, 30e6] }, { pid: 2, weight: 300, plan: [100e6] });
-    scheduler.add({ pid: 3, plan: [50e6, 5e6, 50e6] });
-    const { exit, tasks } = scheduler.run(1e9);
-    if (exit.kind === 'error') return `the scheduler ended: ${exit.message}`;
-    return [...tasks.values()].every((one) => one.done) ? undefined : 'a task was never done';
-  },
-  hid_bpf_ops(host, ops) {
-    const device = new skep.SimulatedHid(host.machine, ops);
-    device.descriptor();
-    device.report(new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8]));
-    return undefined;
-  },
-  Qdisc_ops(host, ops) {
-    const qdisc = new skep.SimulatedQdisc(host.machine, ops);
-    for (let i = 0; i < 3; i++) qdisc.enqueue({ length: 100 });
-    for (let i = 0; i < 3; i++) qdisc.dequeue();
-    qdisc.reset();
-    qdisc.destroy();
-    return undefined;
-  },
-};
 
 /** Programs whose place only the lesson's own program knows get one of the same kind that is there everywhere. */
 function standIn(/** @type {any} */ spec, /** @type {string} */ name) {
