@@ -86,6 +86,11 @@ describe.skipIf(chromium === undefined)(
       expect(outcome.packets['jit']!.counters).toContain('[17,[{"packets":"3","bytes":"1580"}]]');
       expect(outcome.packets['interpreter']).toEqual(outcome.packets['jit']);
       expect(outcome.records.length).toBeGreaterThan(10);
+      expect(new Map(outcome.script.maps['@opened'])).toEqual(
+        new Map(countsOf(outcome.records.map(parsed), ({ comm }) => textKey(comm))),
+      );
+      const failed = outcome.records.map(parsed).filter((one) => one.err !== 0);
+      expect(new Map(outcome.script.maps['@failed'])).toEqual(new Map(countsOf(failed, ({ err }) => numberText(err))));
       expect(outcome.refusal.slice(0, 2)).toEqual(['E2107', '`table[data[2]]` may lie outside of its 16 elements']);
       expect(outcome.refusal[3]).not.toHaveLength(0);
     });
@@ -106,6 +111,25 @@ describe('the bundle for browsers', () => {
     expect(packed).toBeLessThan(1_000_000);
   });
 });
+
+interface OpenRecord {
+  readonly comm: string;
+  readonly err: number;
+}
+const parsed = (record: string) => JSON.parse(record) as OpenRecord;
+const textKey = (text: string) => Buffer.from(text.padEnd(16, '\0')).toString('hex');
+function numberText(value: number): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(BigInt(value));
+  return bytes.toString('hex');
+}
+
+/** What `count()` makes of these. */
+function countsOf(records: readonly OpenRecord[], keyOf: (record: OpenRecord) => string): [string, string][] {
+  const counts = new Map<string, number>();
+  for (const one of records) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
+  return [...counts].map(([key, count]) => [key, numberText(count)]);
+}
 
 function resultIn(dom: string, id: string): Outcome | { readonly error: string } {
   const found = new RegExp(`<pre id="${id}">([^<]*)</pre>`).exec(dom)?.[1];

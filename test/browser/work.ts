@@ -1,4 +1,5 @@
-import { decodeRecording, gunzip, readPackets } from '@skep/capture';
+import { decodeRecording, gunzip, type Recording, readPackets } from '@skep/capture';
+import { compile, compileTrace } from '@skep/compiler';
 import { Btf } from '@skep/object';
 import { check, open, type Value, vm } from 'skep';
 
@@ -17,6 +18,11 @@ export interface Outcome {
   /** The verdict of each packet, and what was counted, by engine. */
   readonly packets: { readonly [engine: string]: { readonly verdicts: readonly number[]; readonly counters: string } };
   readonly records: readonly string[];
+  /** What a script in the one-line language made of the same recording: its object, and keys and values of its maps, hexadecimal. */
+  readonly script: {
+    readonly object: string;
+    readonly maps: { readonly [name: string]: readonly (readonly [key: string, value: string])[] };
+  };
   /** What the verifier says of a wrong program, and what mends it. */
   readonly refusal: readonly unknown[];
 }
@@ -39,7 +45,8 @@ export async function work(inputs: Inputs): Promise<Outcome> {
   };
 
   const { bytes: recorded } = await gunzip(inputs.recording, 'recording');
-  const host = vm({ recording: decodeRecording(recorded, 'recording') });
+  const recording = decodeRecording(recorded, 'recording');
+  const host = vm({ recording });
   const loaded = opens.spec.load(host);
   loaded.attach();
   const records: string[] = [];
@@ -51,8 +58,50 @@ export async function work(inputs: Inputs): Promise<Outcome> {
     objects: { xdp: await digest(xdp.compiled!.object), opens: await digest(opens.compiled!.object) },
     packets: { jit: byEngine('jit'), interpreter: byEngine('interpreter') },
     records,
+    script: await scriptOver(recording, vmlinux),
     refusal: refusalOf(vmlinux),
   };
+}
+
+const SCRIPT = `tracepoint:syscalls:sys_exit_openat {
+  @opened[comm] = count();
+  if (args.ret < 0) { @failed[-args.ret] = count(); } else { @descriptors = lhist(args.ret, 0, 8, 1); }
+}`;
+
+/** As tracefs shows it. */
+const EXIT_FORMAT = `name: sys_exit_openat
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:unsigned char common_flags;	offset:2;	size:1;	signed:0;
+	field:unsigned char common_preempt_count;	offset:3;	size:1;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:int __syscall_nr;	offset:8;	size:4;	signed:1;
+	field:long ret;	offset:16;	size:8;	signed:1;
+`;
+
+async function scriptOver(recording: Recording, vmlinux: Btf): Promise<Outcome['script']> {
+  const target = {
+    cpus: 1,
+    btf: () => vmlinux,
+    tracepoints: () => ['syscalls:sys_exit_openat'],
+    tracepointFormat: () => EXIT_FORMAT,
+  };
+  const script = compileTrace({ name: 'opens.bt', text: SCRIPT }, { target });
+  const made = compile({ name: 'opens.c', text: script.c }, { defines: ['__TARGET_ARCH_x86'], vmlinux });
+  if (!made.ok) throw new Error(made.diagnostics.map((one) => one.message).join('; '));
+  const host = vm({ recording });
+  const loaded = open('opens.o', made.object).spec.load(host);
+  loaded.attach();
+  for (const _ of host.replay!());
+  const entries = (symbol: string) =>
+    loaded.maps
+      .get(symbol)!
+      .entries()
+      .map(([key, [value]]) => [hex(key as Uint8Array), hex(value as Uint8Array)] as const);
+  const maps = Object.fromEntries(script.maps.map(({ name, symbol }) => [name, entries(symbol)] as const));
+  loaded.close();
+  return { object: await digest(made.object), maps };
 }
 
 const WRONG = `#include <linux/bpf.h>
@@ -93,5 +142,9 @@ function toText(value: unknown): string {
 /** `crypto.subtle` is there in pages of 127.0.0.1, in workers and in Node. */
 async function digest(bytes: Uint8Array): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes.slice()));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex(hash);
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
