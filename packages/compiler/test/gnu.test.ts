@@ -151,7 +151,7 @@ describe('arguments behind the named ones', () => {
 
   it('are none for a function that others call', () => {
     const result = compile({ name: 'gnu.bpf.c', text: 'int f(int a, ...) { return a; }' });
-    expect(result.diagnostics.map((one) => one.code)).toEqual(['E1406']);
+    expect(result.ok ? [] : result.diagnostics.map((one) => one.code)).toEqual(['E1406']);
   });
 });
 

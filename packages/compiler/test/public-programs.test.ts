@@ -37,6 +37,12 @@ describe('what public programs write', () => {
     expect(code(asked, { optimise: 1 })).toContain('if r');
   });
 
+  it('is a section in parentheses', () => {
+    const text = `${HEADERS}#define IN(name) __attribute__((section((name)), used))
+      IN("socket") int p(void *ctx) { return 3; }`;
+    expect(code(text)).toContain('r0 = 3');
+  });
+
   it('is an attribute in front of a statement', () => {
     const text = `${HEADERS}static int twice(int n) { return n * 2; }
       SEC("socket") int p(struct __sk_buff *ctx) {

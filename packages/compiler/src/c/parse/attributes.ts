@@ -286,12 +286,15 @@ export function alignment(p: Parser): number | undefined {
 function stringArgument(p: Parser, name: string): string {
   const opened = p.at;
   p.expect(T.LParen, "'('");
+  // Macros write `section((NAME))`.
+  let inner = 0;
+  while (p.accept(T.LParen)) inner += 1;
   if (p.kind !== T.String) p.fail(`a string, which '${name}' takes`);
   const span = p.span();
   const text = plainString(p);
   // Of wide characters, or with an end in its middle: it becomes a name, of a section or in BTF.
   if (text.includes('\0')) p.report(unsupportedAttribute(span, `${name}(${JSON.stringify(text)})`));
-  p.expect(T.RParen, "')'", opened);
+  for (; inner >= 0; inner--) p.expect(T.RParen, "')'", opened);
   return text;
 }
 
