@@ -55,16 +55,18 @@ export class SkepCompiler {
   #worker;
   #snapshot;
   #options;
+  #folder;
 
-  /** @param {string} snapshotPath @param {{cpu?: string, optimise?: number}} [options] */
-  constructor(snapshotPath, options = {}) {
+  /** @param {string} snapshotPath @param {{cpu?: string, optimise?: number | 's'}} [options] @param {string} [folder] of the objects */
+  constructor(snapshotPath, options = {}, folder = '') {
     this.#snapshot = snapshotPath;
     this.#options = options;
+    this.#folder = folder;
   }
 
   /** @returns {Promise<SkepBuilt>} */
   compile(/** @type {Suite} */ suite, /** @type {string} */ file) {
-    const object = join(cacheDir(), 'objects', `skep.${process.pid}`, suite.name, `${file}.o`);
+    const object = join(skepObjects(), this.#folder, suite.name, `${file}.o`);
     mkdirSync(dirname(object), { recursive: true });
     this.#worker ??= new Worker(new URL('worker.mjs', import.meta.url), {
       workerData: { snapshot: this.#snapshot },

@@ -1,7 +1,10 @@
 // @ts-check
 import { loadedByClang, notCompiled, notLoaded, reasonOf } from './compare.mjs';
+import { loadedBy, missingFrom } from './levels.mjs';
 
 /** @typedef {import('./compare.mjs').Result} Result */
+/** @typedef {import('./levels.mjs').Level} Level */
+/** @typedef {import('./levels.mjs').Levels} Levels */
 
 export function printTable(/** @type {Result[]} */ results) {
   const rows = results.map((result) => {
@@ -27,6 +30,44 @@ export function printTable(/** @type {Result[]} */ results) {
     };
   });
   console.table(rows);
+}
+
+/** A row for each instruction set and level of optimisation, and one for what loads from any of clang's. */
+export function printLevels(/** @type {Levels[]} */ results) {
+  const rows = results.flatMap(({ suite, clang, skep }) => {
+    const union = loadedBy(clang);
+    const count = (/** @type {Level} */ level, /** @type {typeof union} */ of) =>
+      `${of.length - missingFrom(level, of).length} of ${of.length}`;
+    const at = (/** @type {Level} */ level) => {
+      const same = clang.filter(({ cpu }) => cpu === level.cpu);
+      const others = new Set(loadedBy(same).map(({ file, program }) => `${file} ${program}`));
+      const loaded = loadedBy([level]);
+      return {
+        suite,
+        skep: `-mcpu=${level.cpu} -O${level.optimise}`,
+        'compiled by skep': level.compiled.size,
+        'of clang, same -mcpu': count(level, loadedBy(same)),
+        'of clang, any -mcpu': count(level, union),
+        'only from skep': loaded.filter(({ file, program }) => !others.has(`${file} ${program}`)).length,
+      };
+    };
+    return skep.map(at);
+  });
+  console.table(rows);
+}
+
+/** What loads from one of clang's levels and not from skep's, most frequent reason first. */
+export function printMissing(/** @type {Levels} */ { suite, clang, skep }) {
+  const union = loadedBy(clang);
+  for (const level of skep) {
+    const compiled = missingFrom(level, union).filter(({ file }) => level.compiled.has(file));
+    for (const [reason, members] of groups(compiled, (one) => reasonOf(one.skep))) {
+      console.log(`${suite} -mcpu=${level.cpu} -O${level.optimise} ×${members.length} ${reason}`);
+      for (const { file, program, by } of members) console.log(`    ${file} ${program} (clang: ${by.join(' ')})`);
+    }
+    const missing = new Set(union.filter(({ file }) => !level.compiled.has(file)).map(({ file }) => file));
+    if (missing.size > 0) console.log(`${suite} not compiled by skep: ${[...missing].join(' ')}`);
+  }
 }
 
 /** How many programs did the same from both objects, and how long a run took in the kernel. */

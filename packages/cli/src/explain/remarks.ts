@@ -93,7 +93,7 @@ export const REMARKS: readonly Remark[] = [
     title: 'a call through a pointer whose target is not known at compile time',
     help: 'call the function by name; a table of functions needs a switch or tail calls',
   },
-  { code: 'E1303', title: 'atomic … does not exist in …', help: 'compile with -mcpu=v3 (kernel 5.12)' },
+  { code: 'E1303', title: 'atomic … on 4 bytes does not exist in …', help: 'compile with -mcpu=v3 (kernel 5.12)' },
   {
     code: 'E1304',
     title: 'the call of … passes … arguments, eBPF has registers for 5',

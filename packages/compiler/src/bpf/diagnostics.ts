@@ -24,7 +24,7 @@ export const indirectCall = (span: Span | undefined) =>
     'call the function by name; a table of functions needs a switch or tail calls',
   );
 export const atomicNeedsV3 = (op: string, cpu: string, span: Span | undefined) =>
-  error('E1303', `atomic ${op} does not exist in ${cpu}`, span, 'compile with -mcpu=v3 (kernel 5.12)');
+  error('E1303', `atomic ${op} on 4 bytes does not exist in ${cpu}`, span, 'compile with -mcpu=v3 (kernel 5.12)');
 export const tooManyArguments = (name: string, count: number, span: Span | undefined) =>
   error(
     'E1304',

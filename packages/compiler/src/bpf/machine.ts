@@ -16,7 +16,7 @@ export type CpuVersion = 'v1' | 'v2' | 'v3' | 'v4';
 /** What the target has beyond the first instruction set. */
 export interface Cpu {
   readonly version: CpuVersion;
-  /** 32-bit ALU, 32-bit jumps and atomics that fetch: v3. */
+  /** 32-bit ALU, 32-bit jumps, and of atomics on 4 bytes others than addition: v3. */
   readonly alu32: boolean;
   /** Unsigned `<` and `<=`, signed too: v2. */
   readonly lessThan: boolean;

@@ -794,7 +794,8 @@ export class Selector {
 
   private atomic(inst: AtomicInst): void {
     const fetches = inst.op === 'cmpxchg' || inst.op === 'xchg' || (inst.fetch && this.needs.registers.has(inst));
-    if ((fetches || inst.op !== 'add') && !this.cpu.alu32) {
+    // Those on 8 bytes belong to every level, as in clang, though they came with Linux 5.12.
+    if ((fetches || inst.op !== 'add') && inst.width === 32 && !this.cpu.alu32) {
       this.diagnostics.add(
         atomicNeedsV3(inst.fetch && inst.op === 'add' ? 'fetch-and-add' : inst.op, this.cpu.version, inst.span),
       );
@@ -885,7 +886,7 @@ function isSigned(op: CompareOp): op is 'slt' | 'sle' | 'sgt' | 'sge' {
 
 const UNSIGNED = { slt: 'ult', sle: 'ule', sgt: 'ugt', sge: 'uge' } as const;
 
-const JUMPS: Readonly<Record<CompareOp, JumpOp>> = {
+export const JUMPS: Readonly<Record<CompareOp, JumpOp>> = {
   eq: 'eq',
   ne: 'ne',
   ult: 'lt',

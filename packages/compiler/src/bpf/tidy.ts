@@ -1,4 +1,15 @@
-import { addNotes, type MachineBlock, type MachineFunction, MachineInst, NONE, without } from './machine.ts';
+import { evaluateCompare } from '../ir/constant.ts';
+import type { CompareOp } from '../ir/ir.ts';
+import {
+  addNotes,
+  type MachineBlock,
+  type MachineFunction,
+  MachineInst,
+  NONE,
+  without,
+  writesDestination,
+} from './machine.ts';
+import { JUMPS } from './select.ts';
 
 /**
  * Cleans up once registers are chosen: jumps over blocks that became empty, jumps to a return that can stand here
@@ -21,6 +32,7 @@ export function tidy(fn: MachineFunction): void {
     returnHere(block);
     turnHere(block);
   }
+  enterLoops(fn);
   const reached = new Set<MachineBlock>();
   const work = [fn.blocks[0]!];
   for (let block = work.pop(); block !== undefined; block = work.pop()) {
@@ -94,6 +106,43 @@ function turnHere(block: MachineBlock): void {
   block.insts[block.insts.length - 1] = instead(last, question!);
   block.successors = header.successors.slice();
   block.likely = header.likely;
+}
+
+/** Where it is entered such a loop does not ask when the answer is known there: `for (i = 0; i < 8; i++)` runs once. */
+function enterLoops(fn: MachineFunction): void {
+  const entries = new Map<MachineBlock, number>();
+  for (const block of fn.blocks) for (const to of block.successors) entries.set(to, (entries.get(to) ?? 0) + 1);
+  for (const block of fn.blocks) {
+    const last = block.insts[block.insts.length - 1]!;
+    const header = block.successors[0];
+    // Were it entered from elsewhere too, there would be a jump over it instead.
+    if (last.op !== 'jump' || header === undefined || header === block || entries.get(header) !== 1) continue;
+    if (header === fn.blocks[0]) continue;
+    const question = header.insts[0]!;
+    if (header.insts.length !== 1 || question.op !== 'branchi') continue;
+    const number = numberIn(block, question.a);
+    const op = COMPARES.find((one) => JUMPS[one] === question.jump);
+    if (number === undefined || op === undefined) continue;
+    const value = BigInt.asIntN(question.width, number);
+    const holds = evaluateCompare(op, `i${question.width}`, value, BigInt(question.imm));
+    const jump = Object.assign(new MachineInst('jump', last.span), { notes: last.notes });
+    if (question.notes !== undefined) jump.notes = [...(last.notes ?? []), ...question.notes];
+    block.insts[block.insts.length - 1] = jump;
+    block.successors = [header.successors[holds ? 0 : 1]!];
+  }
+}
+
+const COMPARES = Object.keys(JUMPS) as CompareOp[];
+
+/** What a register holds at the end of the block, where that was set in it. */
+function numberIn(block: MachineBlock, reg: number): bigint | undefined {
+  const at = block.insts.findLastIndex((inst) => {
+    if (inst.op === 'asm' || (inst.op === 'call' && reg <= 5)) return true;
+    return writesDestination(inst) && inst.dst === reg;
+  });
+  const inst = block.insts[at];
+  if (inst?.op !== 'set' || inst.core !== undefined) return undefined;
+  return inst.width === 32 ? BigInt.asUintN(32, BigInt(inst.imm)) : BigInt(inst.imm);
 }
 
 /** Within a block: `set` of what the register holds already, and a move back of what was just moved. */

@@ -247,6 +247,10 @@ export class Simplifier {
     if (a.kind === 'const' && b.kind === 'const') return evaluateCompare(op, type, a.value, b.value) ? TRUE : FALSE;
     if (sameValue(a, b) && a.kind !== 'undef') return REFLEXIVE.has(op) ? TRUE : FALSE;
     if (b.kind !== 'const') {
+      // Numbers are equal before they are extended: what was loaded is compared as it is.
+      if ((op === 'eq' || op === 'ne') && this.isSignExtended(a) && this.isSignExtended(b)) {
+        if (typeOf(a.value) === typeOf(b.value)) return this.compareOf(op, a.value, b.value);
+      }
       if (SIGNED.has(op) && isNonNegative(a) && isNonNegative(b)) return this.compareOf(UNSIGNED[op]!, a, b);
       return undefined;
     }
@@ -293,6 +297,10 @@ export class Simplifier {
     if (a.kind === 'binary' && a.op === 'sub' && (op === 'eq' || op === 'ne') && b.value === 0n && this.usedOnce(a)) {
       return this.compareOf(op, a.a, a.b);
     }
+    const below = b.value === 0n && (op === 'eq' || op === 'ne') ? upperBits(a, bitsOf(type)) : undefined;
+    if (below !== undefined) {
+      return this.compareOf(op === 'ne' ? 'ugt' : 'ule', (a as BinaryInst).a, constant(type, (1n << below) - 1n));
+    }
     return undefined;
   }
 
@@ -322,6 +330,11 @@ export class Simplifier {
     if (op === 'ugt' && right === 0n) return this.compareOf('ne', a, b);
     if (op === 'ule' && right === 0n) return this.compareOf('eq', a, b);
     return undefined;
+  }
+
+  /** For nobody else. */
+  private isSignExtended(value: Value): value is CastInst {
+    return value.kind === 'cast' && value.op === 'sext' && typeOf(value.value) !== 'i1' && this.usedOnce(value);
   }
 
   private compareBoolean(op: CompareOp, value: Value, b: Const): Value | undefined {
@@ -390,6 +403,22 @@ const UNSIGNED: Partial<Record<CompareOp, CompareOp>> = { slt: 'ult', sle: 'ule'
 
 function isFixed(value: Value): boolean {
   return value.kind === 'const' || value.kind === 'undef';
+}
+
+/**
+ * `x >> n`, or `x & mask` of all bits from n on: the number n, where what is below fits into an instruction. As a bound of
+ * `x` itself verifiers learn more from whether these bits are zero: `while (sum >> 16)` ends for them.
+ */
+function upperBits(value: Value, bits: number): bigint | undefined {
+  if (bits < 32 || value.kind !== 'binary' || value.b.kind !== 'const') return undefined;
+  let from: bigint | undefined;
+  if (value.op === 'lshr' || value.op === 'ashr') {
+    from = value.b.value & BigInt(bits - 1);
+  } else if (value.op === 'and') {
+    const above = powerOfTwo(constant(value.b.type, -value.b.value));
+    from = value.b.value < 0n && above !== undefined ? BigInt(above) : undefined;
+  }
+  return from !== undefined && from > 0n && from < 32n ? from : undefined;
 }
 
 /** What `value` is the negation of. */

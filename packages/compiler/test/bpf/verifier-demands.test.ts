@@ -266,6 +266,36 @@ b0:
     expect(code(ir('%ctx'))).toEqual(['r5 = 7', '*(u32 *)(r1 +8) = r5', 'exit']);
   });
 
+  it('a loop asks at its end only where it is known to run once', () => {
+    accepts(
+      `func @f(%ctx: ptr context): i64 global section "raw_tp" {
+b0:
+  jump b1(i32 0, i64 0)
+b1(%i: i32, %sum: i64):
+  %more = ult i32 %i, 8
+  branch %more, b2, b3
+b2:
+  %r = call i64 helper 7 "bpf_get_prandom_u32"()
+  %s = add i64 %sum, %r
+  %next = add i32 %i, 1
+  jump b1(%next, %s)
+b3:
+  return %sum
+}`,
+      RAW_TRACEPOINT,
+      [
+        'r6 = 0',
+        'r7 = 0',
+        'call bpf_get_prandom_u32#7',
+        'r7 += r0',
+        'w6 += 1',
+        'if r6 < 0x8 goto pc-4',
+        'r0 = r7',
+        'exit',
+      ],
+    );
+  });
+
   it('r0 is set before a program ends, even one that returns nothing', () => {
     accepts(
       `func @f(%ctx: ptr context): void global section "raw_tp" {

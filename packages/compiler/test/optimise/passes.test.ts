@@ -14,6 +14,7 @@ import { propagateConstants } from '../../src/optimise/sccp.ts';
 import { simplifyInstructions } from '../../src/optimise/simplify.ts';
 import { splitAccesses } from '../../src/optimise/split-access.ts';
 import { splitAllocas } from '../../src/optimise/sroa.ts';
+import { loopTailRecursion } from '../../src/optimise/tail-recursion.ts';
 import { unrollLoops } from '../../src/optimise/unroll.ts';
 
 const parse = (text: string): Module => parseModule({ name: 'test.ir', text: `module "m"\n${text}` }, new BtfBuilder());
@@ -462,5 +463,63 @@ describe('modules', () => {
       );
       expect(text).toContain('load i32 @x');
     }
+  });
+});
+
+describe('compares', () => {
+  it('bound the number itself where only upper bits are asked for, so that verifiers see loops end', () => {
+    const text = (bits: string) => `func @f(%x: i32): i1 global { b0:
+      %0 = ${bits}
+      %1 = ne i32 %0, 0
+      return %1 }`;
+    const expected = lines('%0 = ugt i32 %x, 65535', 'return %0');
+    for (const bits of ['lshr i32 %x, 16', 'ashr i32 %x, 16', 'and i32 %x, -65536'])
+      expect(after(text(bits), simplifyInstructions, eliminateDeadCode)).toBe(expected);
+    expect(after(text('and i32 %x, 65536'), simplifyInstructions)).toContain('and i32');
+    expect(after(text('xor i32 %x, 65536'), simplifyInstructions)).toContain('ne i32 %x, 65536');
+  });
+
+  it('of two numbers that were extended alike are of the numbers', () => {
+    const text = `func @f(%p: ptr, %q: ptr): i1 global { b0:
+      %0 = load i8 %p
+      %1 = load i8 %q
+      %2 = sext i8 %0 to i32
+      %3 = sext i8 %1 to i32
+      %4 = eq i32 %2, %3
+      return %4 }`;
+    expect(after(text, simplifyInstructions, eliminateDeadCode)).toContain('eq i8 %0, %1');
+    expect(after(text.replace('eq', 'slt'), simplifyInstructions)).toContain('slt i32 %2, %3');
+  });
+});
+
+describe('tail recursion', () => {
+  const again = (rest: string, after = '') => `func @f(%n: i32, %p: ptr): i32 static { b0:
+    %x = alloca 4 align 4
+    %0 = eq i32 %n, 0
+    branch %0, b2(i32 7), b1
+    b1: %1 = add i32 %n, -1 ${rest} jump b2(%2)
+    b2(%r: i32): ${after} return %r }`;
+
+  it('becomes a loop over the parameters that change', () => {
+    expect(after(again('%2 = call i32 func @f(%1, %p)'), loopTailRecursion)).toBe(
+      lines(
+        'jump b1(%n)',
+        'b1(%n.1: i32):',
+        '%0 = eq i32 %n.1, 0',
+        'branch %0, b3(i32 7), b2',
+        'b2:',
+        '%1 = add i32 %n.1, -1',
+        'jump b1(%1)',
+        'b3(%r: i32):',
+        'return %r',
+      ),
+    );
+  });
+
+  it('stays where something is done after the call, or a local variable goes along', () => {
+    const stays = (text: string) => expect(after(text, loopTailRecursion)).toContain('call i32 func @f');
+    stays(again('%2 = call i32 func @f(%1, %x)'));
+    stays(again('%2 = call i32 func @f(%1, %p)', 'store i32 %r, %p'));
+    stays(again('%3 = call i32 func @f(%1, %p) %2 = add i32 %3, 1'));
   });
 });

@@ -2,6 +2,7 @@ import type { Diagnostics } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { createFunc, createParam } from '../../ir/build.ts';
 import type { Func, Global, Linkage, Module, Param } from '../../ir/ir.ts';
+import { loopTailRecursion } from '../../optimise/index.ts';
 import type { DeclAttributes, FunctionDecl, TranslationUnit, VariableDecl } from '../ast.ts';
 import { asFunction } from '../types.ts';
 import { BtfTypes } from './btf-types.ts';
@@ -74,6 +75,7 @@ class UnitLowering implements Unit {
       lowerFunction(this, decl, this.funcs.get(decl)!);
     }
     this.arrange();
+    for (const func of this.module.functions) loopTailRecursion(func);
     refuseRecursion(this.module, this.diagnostics);
     return this.module;
   }
