@@ -115,7 +115,7 @@ describe.skipIf(noKernel)('what is loaded', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
+  }, 180_000);
 
   it('is taken off: a link, whoever holds it', async () => {
     const cgroup = join(cgroup2Root()!, `skep-test-${process.pid}-cli`);
