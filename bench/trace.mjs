@@ -45,7 +45,7 @@ int main(void) {
     {
       name: 'maps, histograms, loops',
       script: `BEGIN { @n[1, "a"] = count(); @h = hist(100); @l = lhist(5, 0, 10, 1); @s[pid, comm] = stats(7); @m = max(3);
-  $i = 0; while ($i < 10) { @sum[$i] = sum($i); $i++; } if (@sum[3] > 2) { printf("%d %s %s\\n", pid, comm, str($1)); } print(@h); }
+  $i = 0; while ($i < 10) { @sum[$i] = sum($i); $i++; } printf("%d %s\\n", pid, comm); print(@h); }
 interval:s:60 { exit(); }`,
     },
     {
