@@ -15,7 +15,7 @@ const HEADERS = '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n';
 describe('what public programs write', () => {
   it('is the length of a text that a function is given', () => {
     const text = `${HEADERS}char out[16];
-      static __always_inline void keep(const char *file) {
+      static __always_inline void keep(const void *file) {
         unsigned long size = __builtin_strlen(file);
         __builtin_memcpy(out, file, size > 15 ? 15 : size);
       }
