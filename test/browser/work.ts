@@ -98,7 +98,8 @@ async function scriptOver(recording: Recording, vmlinux: Btf): Promise<Outcome['
     loaded.maps
       .get(symbol)!
       .entries()
-      .map(([key, [value]]) => [hex(key as Uint8Array), hex(value as Uint8Array)] as const);
+      // A script's map has plain bytes, and a value for each processor.
+      .map(([key, values]) => [hex(key as Uint8Array), hex((values as unknown as Uint8Array[])[0]!)] as const);
   const maps = Object.fromEntries(script.maps.map(({ name, symbol }) => [name, entries(symbol)] as const));
   loaded.close();
   return { object: await digest(made.object), maps };

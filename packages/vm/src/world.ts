@@ -24,6 +24,8 @@ export interface World {
   stack?(user: boolean): readonly bigint[] | undefined;
   /** Of a recording: the stack, and what the helper gave for it. */
   recordedStack?(user: boolean): { readonly result: number; readonly addresses: readonly bigint[] } | undefined;
+  /** Of a recording: what `bpf_get_func_ip` (173) or `bpf_get_attach_cookie` (174) gave. */
+  hookFact?(helper: number): bigint | undefined;
   /** `bpf_kallsyms_lookup_name`. */
   symbol?(name: string): bigint | undefined;
   /** `bpf_d_path` of the `struct path` at an address. */
@@ -241,6 +243,9 @@ export class RecordedWorld implements World {
   }
   random(): number {
     return Number(BigInt.asUintN(32, this.call(7) ?? 4n));
+  }
+  hookFact(helper: number): bigint | undefined {
+    return this.call(helper);
   }
   stack(user: boolean): readonly bigint[] | undefined {
     return this.recordedStack(user)?.addresses;

@@ -58,8 +58,8 @@ export const CONTEXT_SIZES: { readonly [programType: string]: number } = {
 
 /** Helpers that copy memory from outside: (target, size, address). */
 const READERS = new Set([4, 45, 112, 113, 114, 115]);
-/** Helpers without arguments whose result is a fact of the outside. */
-const SOURCES = new Set([5, 7, 35, 80, 125, 158, 160, 208]);
+/** Helpers whose result is a fact of the outside, and that take no memory: nothing, or the context. */
+const SOURCES = new Set([5, 7, 35, 80, 125, 158, 160, 173, 174, 208]);
 /** Helpers that give stacks, with the argument that has their flags: bpf_get_stackid, bpf_get_stack. */
 const STACKS: ReadonlyMap<number, number> = new Map([
   [27, 3],

@@ -169,8 +169,8 @@ export const tracingHelpers: Record<number, Helper> = {
     }
   },
   // bpf_get_func_ip(context), bpf_get_attach_cookie(context)
-  173: (machine, r) => give64(r, machine.hook.address ?? 0n),
-  174: (machine, r) => give64(r, machine.hook.cookie ?? 0n),
+  173: (machine, r) => give64(r, machine.hook.address ?? machine.world.hookFact?.(173) ?? 0n),
+  174: (machine, r) => give64(r, machine.hook.cookie ?? machine.world.hookFact?.(174) ?? 0n),
   // bpf_get_func_arg(context, n, value), bpf_get_func_ret(context, value), bpf_get_func_arg_cnt(context)
   183: (machine, r) => {
     const n = r[4]! >>> 0;
