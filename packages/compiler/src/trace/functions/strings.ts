@@ -75,7 +75,8 @@ export const STRINGS: readonly FunctionSpec[] = [
       const [value, length] = call.args;
       const type = checker.rvalue(value!);
       const count = length && checker.rvalue(length);
-      if (count && count.kind !== 'int') return checker.report(badCall('buf() expects an integer length', length!.span));
+      if (count && count.kind !== 'int')
+        return checker.report(badCall('buf() expects an integer length', length!.span));
       if (!type) return undefined;
       const limit = checker.options.config.max_strlen;
       if (!length) {
