@@ -16,7 +16,7 @@
 
 #define LOG_SIZE (8 << 20)
 /* Seconds that one program may take. */
-#define PATIENCE 150
+#define PATIENCE 600
 
 static char complaints[1 << 16];
 static size_t complained;

@@ -143,8 +143,8 @@ function describe(path: string, target: UprobeTarget): string {
 
 const UPROBE_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.EINVAL]:
-    'the offset is not at the start of an instruction, or on one that cannot be probed; or another tool (bcc 0.26 does so) holds a ' +
-    'probe there with a counter that does not belong to it',
+    'the offset is not at the start of an instruction, or on one that cannot be probed; or somebody holds a probe there with ' +
+    'another counter (semaphore)',
   [ERRNO.ESRCH]: 'no such process',
   84: 'there is no instruction at that offset',
 };
