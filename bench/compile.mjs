@@ -2,9 +2,10 @@
 // How long it takes from C source to an object, and how many instructions come out: skep against clang-19, in one run.
 //
 //   node bench/compile.mjs [--rounds N] [--json] [FILE.bpf.c …]      default: examples/opens.bpf.c
+//   node bench/compile.mjs --suite libbpf-tools [--rounds N]         all of a public suite; `conformance/compiler` fetches it
 //
 // Rounds of the three ways are interleaved, so that what else the machine does meets all of them; ratios are those of the
-// medians. clang gets a `vmlinux.h` that bpftool made of the running kernel's BTF, skep reads that BTF itself. Needs the
+// medians, and of a suite their geometric mean. clang gets a `vmlinux.h` that bpftool made of the running kernel's BTF, skep reads that BTF itself. Needs the
 // packages built (`npm run build`), clang-19, bpftool and libbpf's headers.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,32 +16,56 @@ import { parseArgs } from 'node:util';
 import { compile } from '@skep/compiler';
 import { openObject } from '@skep/object';
 import { compileTypes } from 'skep';
+import { cachedSuite, knownFailures } from '../conformance/compiler/index.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SKEP = join(root, 'packages/cli/bin/skep.mjs');
+const TARGET = `__TARGET_ARCH_${process.arch === 'arm64' ? 'arm64' : 'x86'}`;
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '11' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string' },
+    suite: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 });
-process.exitCode = main(positionals.length > 0 ? positionals : [join(root, 'examples/opens.bpf.c')]);
+process.exitCode = main();
 
-function main(files) {
-  const missing = whyNot();
+function main() {
+  const jobs = values.suite === undefined ? named() : jobsOf(values.suite);
+  const rounds = Math.max(1, Number(values.rounds) || (values.suite === undefined ? 11 : 3));
+  const missing = jobs === undefined ? `${values.suite}: run conformance/compiler/run.mjs first` : whyNot();
   if (missing !== undefined) {
     console.error(`bench: ${missing}`);
     return 1;
   }
   const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
   try {
-    const results = files.map((file) => measure(resolve(file), folder, Math.max(1, Number(values.rounds) || 11)));
+    const results = jobs.map((job) => measure(job, folder, rounds));
     if (values.json) console.log(JSON.stringify({ version: 1, results }, null, 2));
-    else print(results);
+    else if (values.suite === undefined) print(results);
+    else printMeans(results);
     return 0;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** What is compiled, with its include paths and macros. */
+function named() {
+  const files = positionals.length > 0 ? positionals : [join(root, 'examples/opens.bpf.c')];
+  return files.map((file) => ({ file: resolve(file), includes: [dirname(resolve(file))], defines: [TARGET] }));
+}
+
+/** The files of a suite that both compile; undefined where it has not been fetched. */
+function jobsOf(name) {
+  const suite = cachedSuite(name);
+  const { compile: failing } = knownFailures(name);
+  return suite?.files
+    .filter((file) => failing[file] === undefined)
+    .map((file) => ({ file: join(suite.root, file), includes: suite.includes, defines: suite.defines }));
 }
 
 function whyNot() {
@@ -51,23 +76,26 @@ function whyNot() {
   return existsSync('/usr/include/bpf/bpf_helpers.h') ? undefined : "needs libbpf's headers (libbpf-dev)";
 }
 
-function measure(file, folder, rounds) {
-  const arch = process.arch === 'arm64' ? 'arm64' : 'x86';
+function measure({ file, includes, defines }, folder, rounds) {
+  const flags = [...defines.map((one) => `-D${one}`), ...includes.map((path) => `-I${path}`)];
   const clangObject = join(folder, 'clang.o');
   const skepObject = join(folder, 'skep.o');
   const clang = [
-    ...['clang-19', '-O2', '-g', '-target', 'bpf', '-mcpu=v3', `-D__TARGET_ARCH_${arch}`, `-I${vmlinuxHeader()}`],
-    ...[`-I${dirname(file)}`, '-c', file, '-o', clangObject],
+    ...['clang-19', '-O2', '-g', '-target', 'bpf', '-mcpu=v3', '-Wno-everything', `-I${vmlinuxHeader()}`, ...flags],
+    ...['-idirafter', `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`],
+    ...['-c', file, '-o', clangObject],
   ];
-  const skep = [process.execPath, SKEP, 'build', file, '-o', skepObject];
+  const skep = [process.execPath, SKEP, 'build', file, ...flags, '-o', skepObject];
   const text = readFileSync(file, 'utf8');
-  const options = { vmlinux: compileTypes, includePaths: [dirname(file)], readFile };
+  const options = { vmlinux: compileTypes, includePaths: includes, defines, readFile };
+  // The compiler itself is warm after the first files of a suite.
+  const warmUps = values.suite === undefined ? 30 : 3;
   const times = { clang: [], skep: [], warm: [] };
   const warm = () => {
     const result = compile({ name: file, text }, options);
     if (!result.ok) throw new Error(result.diagnostics[0].message);
   };
-  for (let i = 0; i < 30; i++) warm();
+  for (let i = 0; i < warmUps; i++) warm();
   for (let round = 0; round < rounds; round++) {
     times.clang.push(timed(() => run(clang)));
     times.skep.push(timed(() => run(skep)));
@@ -131,6 +159,19 @@ function peak(command) {
 function instructionsOf(file) {
   const { programs } = openObject(new Uint8Array(readFileSync(file)), { name: file });
   return Object.fromEntries(programs.map((one) => [one.name, one.code.length / 8]));
+}
+
+function printMeans(results) {
+  const mean = (list) => Math.exp(list.reduce((sum, one) => sum + Math.log(one), 0) / list.length);
+  const ratio = (one) => mean(results.map(({ ratios }) => ratios[one])).toFixed(3);
+  const time = (one) => `${mean(results.map(({ milliseconds }) => milliseconds[one])).toFixed(1)} ms`;
+  const most = (one) => `${Math.max(...results.map(({ memory }) => memory[one] ?? 0)).toFixed(0)} MiB`;
+  console.log(`${values.suite}, ${results.length} files, geometric means, ${results[0].rounds} interleaved rounds`);
+  console.log(`  clang-19 -O2      ${time('clang').padStart(10)}   at most ${most('clang')}`);
+  console.log(
+    `  skep build        ${time('skep').padStart(10)}   ${ratio('process')} (goal 0.5), at most ${most('skep')}`,
+  );
+  console.log(`  skep in process   ${time('warm').padStart(10)}   ${ratio('warm')} (goal 0.1)`);
 }
 
 function print(results) {
