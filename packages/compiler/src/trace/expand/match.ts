@@ -23,7 +23,7 @@ export function filter(pattern: string, all: readonly string[]): string[] {
 
 /** A pattern as of file names: `*`, `?`, `[a-z]`. A bracket that opens no set of characters stands for itself. */
 export function globTest(pattern: string): RegExp {
-  return new RegExp(`^${pattern.replace(/\[[^[\]]+\]|[^]/g, pieceTest)}$`);
+  return new RegExp(`^${pattern.replace(/\[[^[\]]+\]|[\s\S]/g, pieceTest)}$`);
 }
 
 function pieceTest(piece: string): string {
