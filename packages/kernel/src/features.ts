@@ -271,7 +271,7 @@ export const FEATURES: readonly Feature[] = [
     title: 'programs on functions of the kernel, by breakpoint (kprobe)',
     since: '4.17',
     config: 'CONFIG_KPROBE_EVENTS',
-    remedy: 'use fentry or raw_tracepoint programs',
+    remedy: 'use raw_tracepoint programs, or fentry where there is that',
     probe: () => ({ ok: probeType('kprobe') !== undefined }),
   },
   {
@@ -332,7 +332,7 @@ export const FEATURES: readonly Feature[] = [
     title: 'programs on functions of the kernel, by trampoline (fentry, fexit)',
     since: '5.5',
     config: 'CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS',
-    remedy: 'use kprobe programs',
+    remedy: 'use raw_tracepoint programs, or kprobes where there are any',
     probe() {
       const attachBtfId = attachTarget(ATTACH.BPF_TRACE_FENTRY, 'bpf_fentry_test1');
       withProgram({ type: PROG.BPF_PROG_TYPE_TRACING, expectedAttachType: ATTACH.BPF_TRACE_FENTRY, attachBtfId });
