@@ -53,9 +53,13 @@ export function compare(/** @type {readonly Verdict[]} */ libbpf, /** @type {rea
   return result;
 }
 
-/** @returns {Map<string, Verdict>} */
+/**
+ * An object that took too long as a whole has a name, -1, and counts as refused; a program that did has none.
+ *
+ * @returns {Map<string, Verdict>}
+ */
 function byName(/** @type {readonly Verdict[]} */ verdicts) {
-  return new Map(verdicts.filter((one) => one.index === undefined).map((one) => [nameOf(one), one]));
+  return new Map(verdicts.filter((one) => (one.index ?? -1) === -1).map((one) => [nameOf(one), one]));
 }
 
 function nameOf(/** @type {Verdict} */ one) {
