@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compile } from '@skep/compiler';
 import { permitted } from '@skep/kernel';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { IDIOMS, idiomSource } from '../conformance/compiler/idioms/cases.ts';
+import { bundleModule } from '../scripts/bundle-module.mjs';
 import { boot, fetchKernel, whyNotBoot } from '../vmtest/index.mjs';
 
 /** `SKEP_KERNELS=5.10,7.3` boots others. */
@@ -32,17 +32,7 @@ beforeAll(async () => {
       objects.push(path);
     }
   }
-  await build({
-    entryPoints: [`${REPOSITORY}conformance/compiler/idioms/load.ts`],
-    outfile: BUNDLE,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['skep-source'],
-    external: ['koffi'],
-    logLevel: 'error',
-  });
+  await bundleModule(`${REPOSITORY}conformance/compiler/idioms/load.ts`, BUNDLE);
 }, 2 * MINUTES);
 
 const here = permitted().ok ? '' : ' (skipped: needs bpf(2))';

@@ -9,7 +9,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { bundleModule } from '../../scripts/bundle-module.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -25,17 +25,7 @@ const { values } = parseArgs({
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const bundle = join(repository, '.cache', `random-c-${process.pid}.mjs`);
 mkdirSync(join(repository, '.cache'), { recursive: true });
-await build({
-  entryPoints: [fileURLToPath(new URL('random/campaign.ts', import.meta.url))],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  conditions: ['skep-source'],
-  external: ['koffi'],
-  logLevel: 'error',
-});
+await bundleModule(fileURLToPath(new URL('random/campaign.ts', import.meta.url)), bundle);
 const { check } = await import(pathToFileURL(bundle).href);
 rmSync(bundle);
 const report = check({

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bundleModule } from '../../../scripts/bundle-module.mjs';
 import { boot, fetchKernel, whyNotBoot } from '../../../vmtest/index.mjs';
 import { compileFile } from '../src/index.ts';
 import { EXAMPLES, NOT_REPLAYED, type Outcome, REFUSED } from './guest/examples.ts';
@@ -32,17 +32,7 @@ describe.skipIf(why !== undefined)('the examples, compiled here', () => {
       writeFileSync(path, compileFile(`${REPOSITORY}examples/${name}.bpf.c`).object);
       objects.push(path);
     }
-    await build({
-      entryPoints: [fileURLToPath(new URL('guest/examples.ts', import.meta.url))],
-      outfile: bundle,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      conditions: ['skep-source'],
-      external: ['koffi'],
-      logLevel: 'error',
-    });
+    await bundleModule(fileURLToPath(new URL('guest/examples.ts', import.meta.url)), bundle);
   }, 2 * MINUTES);
 
   describe.each(SERIES)('run in a guest with Linux %s', (series) => {

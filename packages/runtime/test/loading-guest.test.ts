@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compile } from '@skep/compiler';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bundleModule } from '../../../scripts/bundle-module.mjs';
 import { boot, fetchKernel, fetchModules, whyNotBoot } from '../../../vmtest/index.mjs';
 import { compileTypes } from '../src/index.ts';
 import { CHECKS, filesFor, HAS_CONNTRACK, type Outcome } from './guest/loading.ts';
@@ -32,17 +32,7 @@ describe.skipIf(why !== undefined)('programs, compiled here', () => {
       if (!result.ok) throw new Error(result.diagnostics.map((one) => one.message).join('\n'));
       writeFileSync(`${OUT}/${name}.o`, result.object);
     }
-    await build({
-      entryPoints: [fileURLToPath(new URL('guest/loading.ts', import.meta.url))],
-      outfile: `${OUT}/loading.mjs`,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      conditions: ['skep-source'],
-      external: ['koffi'],
-      logLevel: 'error',
-    });
+    await bundleModule(fileURLToPath(new URL('guest/loading.ts', import.meta.url)), `${OUT}/loading.mjs`);
   }, 2 * MINUTES);
 
   describe.each(SERIES)('are loaded by Linux %s', (series) => {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bundleModule } from '../../../scripts/bundle-module.mjs';
 import { boot, fetchKernel, whyNotBoot } from '../../../vmtest/index.mjs';
 import { bundledTypes, open, openFile, readRecording, run, type Value } from '../src/index.ts';
 import { type Recorded, told } from './guest/recordings.ts';
@@ -120,17 +120,7 @@ describe.skipIf(why !== undefined)(`recordings of typed programs, from a guest w
       return path;
     });
     const outfile = `${OUT}/recordings.mjs`;
-    await build({
-      entryPoints: [fileURLToPath(new URL('guest/recordings.ts', import.meta.url))],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      conditions: ['skep-source'],
-      external: ['koffi'],
-      logLevel: 'error',
-    });
+    await bundleModule(fileURLToPath(new URL('guest/recordings.ts', import.meta.url)), outfile);
     let kernel: ReturnType<typeof fetchKernel>;
     try {
       kernel = fetchKernel(SERIES);

@@ -6,34 +6,7 @@ import { join } from 'node:path';
 import { kernel as openKernel } from '@skep/kernel';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compileTypes, kernel, type Loaded, open } from '../src/index.ts';
-
-/** Two places of one probe with arguments of every kind, and a probe whose argument nobody can read. Says the semaphore. */
-const TARGET = String.raw`
-#include <stdio.h>
-#include <unistd.h>
-unsigned short calls_semaphore __attribute__((section(".probes"), used));
-#define NOTE(name, arguments) \
-	"990: nop\n.pushsection .note.stapsdt,\"\",\"note\"\n.balign 4\n.4byte 992f-991f, 994f-993f, 3\n" \
-	"991: .asciz \"stapsdt\"\n992: .balign 4\n993: .8byte 990b\n.8byte 0\n.8byte calls_semaphore\n" \
-	".asciz \"skep\"\n.asciz \"" name "\"\n.asciz \"" arguments "\"\n994: .balign 4\n.popsection\n"
-long table[8] = { 0, 0, 0, 0, 0, 77, 0, 0 };
-int main(void)
-{
-	char byte;
-	while (read(0, &byte, 1) == 1) {
-		int small = -byte;
-		volatile short inMemory = -300;
-		if (byte == 'x')
-			__asm__ volatile(NOTE("calls", "-4@%0 -2@%1 8@$-5 8@8(%2,%3,8)") : : "r"(small), "m"(inMemory), "r"(table), "r"(4L));
-		else
-			__asm__ volatile(NOTE("calls", "1@%b0 4@$7") : : "q"(small));
-		__asm__ volatile(NOTE("odd", "8f@%%xmm0") : : );
-		printf("%d\n", *(volatile unsigned short *)&calls_semaphore);
-		fflush(stdout);
-	}
-	return 0;
-}
-`;
+import { USDT_TARGET } from './guest/usdt-target.ts';
 
 const SOURCE = (probe: string, path: string) => `
 #include <vmlinux.h>
@@ -62,7 +35,7 @@ function whyNot(): string | undefined {
     if (process.getuid?.() !== 0) return 'needs root';
     for (const feature of ['uprobe', 'perf_link'] as const)
       if (!openKernel().probeFeature(feature).ok) return `this kernel has no ${feature}`;
-    writeFileSync(join(folder, 'target.c'), TARGET);
+    writeFileSync(join(folder, 'target.c'), USDT_TARGET);
     execFileSync('gcc', ['-O1', '-no-pie', '-o', join(folder, 'target'), join(folder, 'target.c')]);
     return undefined;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleModule } from '../../../../scripts/bundle-module.mjs';
 import type { Outcome } from './main.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -11,18 +11,7 @@ export async function bundleChecks(name: string): Promise<string> {
   const directory = `${REPOSITORY}.cache/kernel-test`;
   mkdirSync(directory, { recursive: true });
   const outfile = `${directory}/${name}.mjs`;
-  await build({
-    entryPoints: [fileURLToPath(new URL('main.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['skep-source'],
-    external: ['koffi'],
-    sourcemap: 'inline',
-    logLevel: 'error',
-  });
+  await bundleModule(fileURLToPath(new URL('main.ts', import.meta.url)), outfile, { sourcemap: 'inline' });
   compileUsdt(directory);
   return outfile;
 }

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { Command } from 'commander';
-import { executeTool, optionName, optionsOf, TOOLS, type Tool } from '../../src/index.ts';
+import { TOOLS, type Tool } from '../../src/index.ts';
 import { words } from '../../src/trace/execute.ts';
+import { parseCommand, runTool } from './command.ts';
 import { TRUTHS } from './truths.ts';
 
 /**
@@ -91,68 +91,24 @@ const SLEEPS = `const list = []; setInterval(() => list.push(Buffer.alloc(100000
 async function run(tool: Tool, line: string) {
   const all = words(line.replace(/ >>? [\w.]+$/, '')).slice(2);
   const dashes = all.indexOf('--');
-  const argv = dashes < 0 ? all : all.slice(0, dashes);
   const trailing = dashes < 0 ? [] : all.slice(dashes + 1);
-  const other = argv.includes('1234') ? spawn('node', ['-e', SLEEPS], { stdio: 'ignore' }) : undefined;
-  const { args, options } = parse(
-    tool,
-    argv.map((one) => (one === '1234' ? String(other!.pid) : one)),
-  );
+  const written = dashes < 0 ? all : all.slice(0, dashes);
+  const other = written.includes('1234') ? spawn('node', ['-e', SLEEPS], { stdio: 'ignore' }) : undefined;
+  const argv = written.map((one) => (one === '1234' ? String(other!.pid) : one));
+  const waits = trailing.length === 0 && parseCommand(tool, argv).options.text('command') === undefined;
   const stop = new AbortController();
-  const written = { out: '', err: '' };
-  const waits = trailing.length === 0 && options.text('command') === undefined;
   const limit = setTimeout(() => stop.abort(), 90_000);
+  const attached = () => {
+    if (!waits) return;
+    const work = WORK[line] ?? WORK[tool.name] ?? workloadOf(tool.name);
+    spawn('/bin/sh', ['-c', work], { stdio: 'ignore' }).on('close', () => setTimeout(() => stop.abort(), 500));
+  };
   try {
-    await executeTool(tool, {
-      ...{ args, trailing, options },
-      attached: () => {
-        if (!waits) return;
-        const work = WORK[line] ?? WORK[tool.name] ?? workloadOf(tool.name);
-        spawn('/bin/sh', ['-c', work], { stdio: 'ignore' }).on('close', () => setTimeout(() => stop.abort(), 500));
-      },
-      io: {
-        out: (text) => {
-          written.out += text;
-        },
-        err: (text) => {
-          written.err += text;
-        },
-        color: false,
-        signal: stop.signal,
-      },
-    });
+    return await runTool(tool.name, argv, { trailing, attached, signal: stop.signal });
   } finally {
     clearTimeout(limit);
     other?.kill();
   }
-  return written;
-}
-
-function parse(tool: Tool, argv: readonly string[]) {
-  const table = optionsOf(tool);
-  const command = new Command().exitOverride().allowExcessArguments();
-  for (const option of table) {
-    const flags = option.value ? `${option.flags} <value>` : option.flags;
-    if (option.many) command.option(flags, option.summary, (value, before: string[]) => [...before, value], []);
-    else command.option(flags, option.summary, option.fallback);
-  }
-  command.parse([...argv], { from: 'user' });
-  const values = command.opts() as { readonly [name: string]: unknown };
-  const kinds = new Map(table.map((one) => [optionName(one.flags), one.kind]));
-  return {
-    args: command.args,
-    options: {
-      text: (name: string) => (typeof values[name] === 'string' ? (values[name] as string) : undefined),
-      number(name: string) {
-        const value = values[name];
-        if (!kinds.get(name) || typeof value !== 'string') return undefined;
-        const [, count, unit = 'ms'] = /^([\d.]+)(ms|s|m)?$/.exec(value) ?? [];
-        return kinds.get(name) === 'duration' ? Number(count) * { ms: 1, s: 1000, m: 60_000 }[unit]! : Number(value);
-      },
-      flag: (name: string) => values[name] === true,
-      list: (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []),
-    },
-  };
 }
 
 void main(process.argv.slice(2)).then(() => process.exit());
