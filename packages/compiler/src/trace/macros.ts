@@ -257,3 +257,8 @@ function clone<T>(node: T): T {
   return copy as T;
 }
 const SHARED: ReadonlySet<string> = new Set(['span', 'nameSpan', 'expandedAt']);
+
+/** Names as the script has them: those of macros carry a mark behind. */
+export function shown(name: string): string {
+  return name.replace(/'.*$/, '');
+}

@@ -390,3 +390,8 @@ export function literalType(value: bigint): IntType {
 export function isCompound(type: TraceType): type is TraceType & { kind: 'tuple' | 'record' } {
   return type.kind === 'tuple' || type.kind === 'record';
 }
+
+/** Which kind of type it is, as scripts compare it. */
+export function baseName(type: TraceType): string {
+  return type.kind === 'special' ? type.name : type.kind;
+}

@@ -1,6 +1,6 @@
 import type { Span } from '@skep/base';
 import type { BinaryOperator, Expression } from '../ast.ts';
-import { type Checker, COMPARES, signOf } from '../check.ts';
+import type { Checker } from '../check.ts';
 import { badAssignment, badOperand, mismatch } from '../diagnostics.ts';
 import {
   asNumber,
@@ -21,6 +21,7 @@ import {
 } from '../type.ts';
 import { spaceOf, withSpace } from './access.ts';
 import { isLiteral } from './constants.ts';
+import { typeNamed } from './written-types.ts';
 
 // Operators and casts: which types they take, and give.
 
@@ -162,7 +163,7 @@ export function binary(
 
 export function cast(checker: Checker, node: Expression & { kind: 'cast' }): TraceType | undefined {
   const from = checker.rvalue(node.operand);
-  const to = checker.typeNamed(node.to, true, from);
+  const to = typeNamed(checker, node.to, true, from);
   if (!from || !to) return undefined;
   const bad = () => checker.report(mismatch(`Cannot cast from "${showType(from)}" to "${showType(to)}"`, node.span));
   switch (to.kind) {
@@ -221,3 +222,12 @@ export function cast(checker: Checker, node: Expression & { kind: 'cast' }): Tra
       return sameType(from, to) ? to : promote(from, to) && isCompound(to) ? to : bad();
   }
 }
+
+/** Two integers together: whether they count as signed. */
+function signOf(left: IntType, right: IntType): boolean {
+  if (left.flexible && !right.flexible) return right.signed;
+  if (right.flexible && !left.flexible) return left.signed;
+  return left.signed || right.signed;
+}
+
+export const COMPARES: ReadonlySet<string> = new Set(['==', '!=', '<', '>', '<=', '>=']);

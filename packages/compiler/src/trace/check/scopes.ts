@@ -1,7 +1,8 @@
 import type { Span } from '@skep/base';
 import type { BlockNode, Expression, Statement, TypeName, VariableSymbol } from '../ast.ts';
-import { type Checker, isCallback, type ProgramUnit, shown } from '../check.ts';
+import type { Checker, ProgramUnit } from '../check.ts';
 import { redeclared, undefinedVariable } from '../diagnostics.ts';
+import { shown } from '../macros.ts';
 
 /** Finds the variable that each name means. */
 export class Scopes {
@@ -175,4 +176,11 @@ export class Scopes {
     this.scopes.at(-1)!.set(name, symbol);
     return symbol;
   }
+}
+
+/** Whether the body of a loop becomes a function that the kernel calls: loops over maps, and those without fixed ends. */
+export function isCallback(loop: Statement & { kind: 'for' }): boolean {
+  if (loop.over.kind === 'map') return true;
+  const { from, to } = loop.over;
+  return !(from.kind === 'int' && to.kind === 'int' && to.value - from.value <= 64n);
 }

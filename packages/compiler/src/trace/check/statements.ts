@@ -1,11 +1,14 @@
 import type { Span } from '@skep/base';
 import type { BinaryOperator, BlockNode, Expression, Statement, VariableSymbol } from '../ast.ts';
-import { aggregateCall, assignable, type Checker, describe, isExit, shown } from '../check.ts';
+import type { Checker } from '../check.ts';
 import { badAssignment, badCall, mapScalar, mismatch, notConstant } from '../diagnostics.ts';
 import { FUNCTIONS } from '../functions/index.ts';
-import { asNumber, INT64, isCastable, NONE, showType, type TraceType } from '../type.ts';
+import { shown } from '../macros.ts';
+import { asNumber, INT64, isCastable, NONE, promote, showType, type TraceType } from '../type.ts';
 import { fits } from './constants.ts';
+import { aggregateCall } from './expression.ts';
 import { binary } from './operators.ts';
+import { typeNamed } from './written-types.ts';
 
 // Statements: what they assign, and what is odd about them.
 
@@ -40,7 +43,7 @@ export function statement(checker: Checker, one: Statement): void {
       const { symbol } = one.variable;
       if (!symbol) return;
       if (one.declared && !symbol.declared) {
-        const type = checker.typeNamed(one.declared, true);
+        const type = typeNamed(checker, one.declared, true);
         if (type?.kind === 'string' && type.size === 0) {
           // `let $a: string = …` takes the size of what is assigned.
         } else if (type) {
@@ -219,4 +222,22 @@ export function assignVariable(
     return;
   }
   checker.setVariable(symbol, type, span);
+}
+
+function isExit(value: Expression): boolean {
+  return (
+    (value.kind === 'call' && value.name === 'exit') ||
+    (value.kind === 'block' && value.value !== undefined && isExit(value.value))
+  );
+}
+
+function assignable(to: TraceType, from: TraceType): boolean {
+  if (to.kind === 'int' && from.kind === 'int') return true;
+  if (to.kind === 'pointer' && from.kind === 'pointer') return true;
+  if (to.kind === 'string' && from.kind === 'string') return true;
+  return promote(to, from) !== undefined;
+}
+
+function describe(value: Expression): string {
+  return value.span.file.text.slice(value.span.start, value.span.end);
 }

@@ -1,5 +1,5 @@
 import type { Expression, Statement } from '../ast.ts';
-import { isCallback } from '../check.ts';
+import { isCallback } from '../check/scopes.ts';
 import type { Emitter } from '../emit.ts';
 import { isCastable, layoutOf, sizeOf } from '../type.ts';
 import { convert, storeScalar, zero } from './bytes.ts';

@@ -1,5 +1,5 @@
 import type { BlockNode, Expression, Statement, VariableSymbol } from '../ast.ts';
-import { aggregateCall } from '../check.ts';
+import { aggregateCall } from '../check/expression.ts';
 import type { Emitter } from '../emit.ts';
 import { storeAggregate } from '../functions/aggregates.ts';
 import { asNumber, isScalar, sameType, sizeOf } from '../type.ts';

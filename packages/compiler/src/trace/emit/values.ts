@@ -1,8 +1,9 @@
 import type { Expression } from '../ast.ts';
-import { baseName } from '../check.ts';
+import { comptimeOf, positionalOf } from '../check/constants.ts';
+import { typeOrExpression } from '../check/written-types.ts';
 import type { Emitter } from '../emit.ts';
 import { FUNCTIONS } from '../functions/index.ts';
-import { asNumber, INT64, isScalar, layoutOf, showType, sizeOf, type TraceType } from '../type.ts';
+import { asNumber, baseName, INT64, isScalar, layoutOf, showType, sizeOf, type TraceType } from '../type.ts';
 import { convert, copy, sameLayout, storeScalar, storeText, zero } from './bytes.ts';
 import { cType, literal, plus } from './c-text.ts';
 import { cast, castInto } from './casts.ts';
@@ -96,7 +97,7 @@ export function into(e: Emitter, node: Expression, type: TraceType, dest: string
   }
   if (type.kind === 'string') {
     const text =
-      e.checker.textOf(node) ?? (node.kind === 'positional' ? String(e.checker.positional(node)) : undefined);
+      e.checker.textOf(node) ?? (node.kind === 'positional' ? String(positionalOf(e.checker, node)) : undefined);
     if (text !== undefined) {
       storeText(e, dest, type.size, text);
       return;
@@ -173,7 +174,7 @@ export function into(e: Emitter, node: Expression, type: TraceType, dest: string
       return;
     case 'typeinfo': {
       if (type.kind !== 'record') break;
-      const of = e.checker.typeOrExpression(node.of)!;
+      const of = typeOrExpression(e.checker, node.of)!;
       const { offsets } = layoutOf(type);
       zero(e, dest, sizeOf(type));
       for (const [i, text] of [baseName(of), showType(of)].entries())
@@ -189,7 +190,7 @@ export function ifElse(
   node: Expression & { kind: 'ifElse' },
   result: ((value: Expression) => void) | undefined,
 ): void {
-  const known = node.condition.kind === 'comptime' ? e.checker.comptime(node.condition) : undefined;
+  const known = node.condition.kind === 'comptime' ? comptimeOf(e.checker, node.condition) : undefined;
   const other = () => {
     if (!node.otherwise) return;
     if (node.otherwise.kind === 'ifElse') ifElse(e, node.otherwise, result);

@@ -1,3 +1,4 @@
+import { typeNamed } from '../check/written-types.ts';
 import type { Checker } from '../check.ts';
 import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
 import { storeScalar, storeText } from '../emit/bytes.ts';
@@ -143,7 +144,7 @@ export const META: readonly FunctionSpec[] = [
     check(checker, call) {
       const type = checker.rvalue(call.args[0]!);
       const [, of, member] = call.args;
-      const struct = of!.kind === 'typeof' ? checker.typeNamed(of!.of, true) : checker.visit(of!);
+      const struct = of!.kind === 'typeof' ? typeNamed(checker, of!.of, true) : checker.visit(of!);
       if (!type || !struct) return undefined;
       if (
         member!.kind !== 'name' ||

@@ -1,5 +1,5 @@
 import type { Expression } from '../ast.ts';
-import { type Checker, shown } from '../check.ts';
+import type { Checker } from '../check.ts';
 import { badCall, notConstant } from '../diagnostics.ts';
 import { convert, copy, storeText, zero } from '../emit/bytes.ts';
 import { plus } from '../emit/c-text.ts';
@@ -7,6 +7,7 @@ import { compareText } from '../emit/compare.ts';
 import { addressable, readMemory, readString } from '../emit/places.ts';
 import type { Emitter } from '../emit.ts';
 import { ERRNO } from '../errno-texts.ts';
+import { shown } from '../macros.ts';
 import { SIGNALS, SYSCALLS } from '../names.ts';
 import { asNumber, BOOL, INT64, int, NONE, sizeOf, special, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
