@@ -1,10 +1,10 @@
 import type { AluOp } from '@skep/object';
 import { bitsOf, typeOf } from '../ir/constant.ts';
 import type { BinaryInst, BinaryOp, CastInst, CoreInst, ScalarType, Value } from '../ir/ir.ts';
-import { MachineInst, type VReg } from './machine.ts';
+import { fits32, MachineInst, type VReg } from './machine.ts';
 import { patchesImmediate } from './needs.ts';
 import { maxBits, shiftCount, unboundedBits } from './range.ts';
-import { fits32, type Selector } from './select.ts';
+import type { Selector } from './select.ts';
 
 /**
  * Arithmetic on zero-extended registers. Where a 64-bit operation cannot leave anything above the type's width, it is

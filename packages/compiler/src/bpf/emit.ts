@@ -2,6 +2,7 @@ import type { Diagnostic, Diagnostics, Span } from '@skep/base';
 import { type Insn, imm, type JumpOp, type Operand, reg, slotsOf, type VariableRange, withOffset } from '@skep/object';
 import type { AllocaInst, CoreInst, Func, Global } from '../ir/ir.ts';
 import { jumpTooFar } from './diagnostics.ts';
+import { INVERSE_JUMP } from './jumps.ts';
 import {
   type Cpu,
   createMachineBlock,
@@ -11,7 +12,6 @@ import {
   MachineInst,
   NONE,
 } from './machine.ts';
-import { INVERSE_JUMP } from './select.ts';
 import { variableRanges } from './variables.ts';
 
 /** The code of one function; slots count from its start. */

@@ -207,3 +207,8 @@ export interface MachineFunction {
 export function createMachineBlock(): MachineBlock {
   return { insts: [], successors: [], likely: undefined, isEdge: false, depth: 0, index: -1 };
 }
+
+/** Whether a sign-extended immediate holds it. */
+export function fits32(value: bigint): boolean {
+  return value >= -0x80000000n && value <= 0x7fffffffn;
+}

@@ -1,5 +1,6 @@
 import { evaluateCompare } from '../ir/constant.ts';
 import type { CompareOp } from '../ir/ir.ts';
+import { JUMPS } from './jumps.ts';
 import {
   addNotes,
   type MachineBlock,
@@ -9,7 +10,6 @@ import {
   without,
   writesDestination,
 } from './machine.ts';
-import { JUMPS } from './select.ts';
 
 /**
  * Cleans up once registers are chosen: jumps over blocks that became empty, jumps to a return that can stand here
