@@ -2,6 +2,7 @@ import type { Span } from '@skep/base';
 import type { TraceOptions } from './compile-trace.ts';
 import type { TraceConfig } from './config.ts';
 import { type Action, type ActionOf, LOST, RING, type TraceMap } from './model.ts';
+import { prelude } from './prelude.ts';
 import { type TraceType, UINT64 } from './type.ts';
 
 /** What all programs of a script share in the object: maps, texts, the ring, functions that several need. */
@@ -80,21 +81,19 @@ export class Output {
   }
 
   /** The object's source. */
-  source(
-    programs: readonly string[],
-    maps: readonly (TraceMap & { readonly type: string; readonly entries: number; readonly valueSize: number })[],
-  ): string {
-    const body = programs.join('\n\n');
-    const types = this.vmlinux || this.imports.length > 0 || this.guard !== undefined;
+  source(programs: readonly string[], maps: readonly MapInObject[]): string {
+    const text = this.declarations(programs.join('\n\n'), maps);
+    // What others wrote in C expects libbpf's headers.
+    const others = this.imports.length > 0 || this.guard !== undefined;
     return [
-      types ? '#include "vmlinux.h"' : '#include <linux/types.h>\n#include <linux/bpf.h>',
-      '#include <bpf/bpf_helpers.h>',
-      ...(types
-        ? []
-        : [
-            'typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64; typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;',
-          ]),
+      others ? '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>' : prelude(text, this.vmlinux),
       ...(this.guard ? [this.guard.header] : []),
+      text,
+    ].join('\n');
+  }
+
+  private declarations(body: string, maps: readonly MapInObject[]): string {
+    return [
       'typedef u64 skep_unaligned __attribute__((aligned(1)));',
       `char LICENSE[] SEC("license") = ${JSON.stringify(this.config.license)};`,
       `struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, ${ringBytes(this.config.perf_rb_pages)}); } ${RING} SEC(".maps");`,
@@ -125,6 +124,12 @@ export class Output {
       '',
     ].join('\n');
   }
+}
+
+interface MapInObject extends TraceMap {
+  readonly type: string;
+  readonly entries: number;
+  readonly valueSize: number;
 }
 
 function ringBytes(pages: number): number {
