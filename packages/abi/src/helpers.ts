@@ -14,3 +14,10 @@ export function helperById(id: number): Helper | undefined {
 export function helperByName(name: string): Helper | undefined {
   return byName.get(name);
 }
+
+/** The number of a helper, by its full name; throws for a name that no kernel has. */
+export function helperId(name: string): number {
+  const helper = byName.get(name);
+  if (helper === undefined) throw new Error(`there is no helper ${name}`);
+  return helper.id;
+}

@@ -1,3 +1,4 @@
+import { helperId } from '@skep/abi';
 import { CALLBACK } from '../program.ts';
 import type { VectorLoop } from './vector.ts';
 
@@ -104,9 +105,8 @@ function isHelper(code: Int32Array, slot: number, id: number): boolean {
   return opcode(code, slot) === 0x85 && (code[2 * slot]! & 0xf000) === 0 && code[2 * slot + 1] === id;
 }
 
-/** bpf_tail_call, bpf_loop. */
-export const TAIL_CALL = 12;
-export const LOOP = 181;
+export const TAIL_CALL = helperId('bpf_tail_call');
+export const LOOP = helperId('bpf_loop');
 
 function isJump(op: number): boolean {
   if (op === 0x05 || op === 0x06) return true;

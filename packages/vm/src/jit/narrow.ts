@@ -1,3 +1,4 @@
+import { helperId } from '@skep/abi';
 import { CAST_KERN, MAY_GOTO } from '../interpreter.ts';
 import type { Flow } from './dominators.ts';
 import { type Block, type Graph, isLocalCall, isPacketLoad, width } from './graph.ts';
@@ -268,7 +269,7 @@ export interface WidthOptions {
 const has = (set: Int32Array, register: number): boolean => (set[register >> 5]! & (1 << (register & 31))) !== 0;
 
 /** Helpers whose results have no upper half: offsets of map values, the number of the CPU. */
-const SHORT_RESULTS: ReadonlySet<number> = new Set([1, 8]);
+const SHORT_RESULTS: ReadonlySet<number> = new Set(['bpf_map_lookup_elem', 'bpf_get_smp_processor_id'].map(helperId));
 
 /** Follows which registers' upper halves are zero, instruction by instruction. */
 export class ZeroState {

@@ -9,12 +9,18 @@ export type Trust =
   /** Anything: addresses, loops and calls are checked, faults say where they happened. */
   | 'unverified';
 
+/** A subprogram's WebAssembly function, and its parameters among r1 … r5. */
+export interface Subprogram {
+  readonly index: number;
+  readonly params: readonly number[];
+}
+
 /** What one module's functions share. */
 export interface Shared {
   readonly code: Int32Array;
   readonly trust: Trust;
-  /** WebAssembly function and its parameters among r1 … r5 by the entry slot of a subprogram. */
-  readonly functions: ReadonlyMap<number, { readonly index: number; readonly params: readonly number[] }>;
+  /** By their entry slots. */
+  readonly functions: ReadonlyMap<number, Subprogram>;
   /** Global with the instructions left. */
   readonly fuel: number;
   /** Global with the number of the CPU. */

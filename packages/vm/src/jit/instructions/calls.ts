@@ -1,3 +1,4 @@
+import { helperId } from '@skep/abi';
 import { FRAME_SIZE } from '../../memory.ts';
 import type { FunctionCode } from '../function-code.ts';
 import { isLocalCall, LOOP } from '../graph.ts';
@@ -64,5 +65,8 @@ export function call(f: FunctionCode, slot: number, op: number, source: number, 
   f.checked[0] = undefined;
 }
 
-/** bpf_for_each_map_elem, bpf_find_vma, bpf_loop, bpf_user_ringbuf_drain: they run functions of the program. */
-const CALLS_BACK: ReadonlySet<number> = new Set([164, 180, LOOP, 209]);
+/** They run functions of the program. */
+const CALLS_BACK: ReadonlySet<number> = new Set([
+  LOOP,
+  ...['bpf_for_each_map_elem', 'bpf_find_vma', 'bpf_user_ringbuf_drain'].map(helperId),
+]);
