@@ -1,4 +1,4 @@
-import { HELPERS } from '@skep/abi';
+import { helperById } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import { type Btf, type CodeReference, decode, type ProgramSpec } from '@skep/object';
 import { badProgram, stopped, unsupportedHelper, unsupportedKfunc } from './diagnostics.ts';
@@ -103,12 +103,8 @@ function checkHelper(machine: Machine, spec: ProgramSpec, id: number, slot: numb
   if (id < FIRST_KFUNC && machine.helpers[id] !== undefined) return;
   // What libbpf and we leave where a CO-RE relocation failed: a trap that must not be reached.
   if (id === POISON) return;
-  throw unsupportedHelper(
-    spec.name,
-    HELPERS.find((one) => one.id === id)?.name ?? `helper ${id}`,
-    slot,
-    refusedHelpers[id],
-  );
+  const name = helperById(id)?.name ?? `helper ${id}`;
+  throw unsupportedHelper(spec.name, name, slot, refusedHelpers[name]);
 }
 
 /** The "helper number" of instructions whose CO-RE relocation failed. */

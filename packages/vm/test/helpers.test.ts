@@ -49,7 +49,7 @@ describe('helpers', () => {
     const refused: string[] = [];
     for (const { id, name } of HELPERS) {
       if (machine.helpers[id] !== undefined) {
-        expect(refusedHelpers[id], name).toBeUndefined();
+        expect(refusedHelpers[name], name).toBeUndefined();
         continue;
       }
       refused.push(name);
@@ -60,7 +60,7 @@ describe('helpers', () => {
       view.setUint8(8, 0x95);
       const load = () => machine.loadProgram({ ...program('BPF_PROG_TYPE_XDP'), code }, new Map());
       expect(load).toThrow(
-        `calls ${name} (instruction 0), which the virtual machine does not have: ${refusedHelpers[id]}`,
+        `calls ${name} (instruction 0), which the virtual machine does not have: ${refusedHelpers[name]}`,
       );
     }
     expect(refused).toEqual([

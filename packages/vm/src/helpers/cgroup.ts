@@ -4,9 +4,9 @@ import { E2BIG, EINVAL } from '../maps/map.ts';
 import { give, type Helper } from './helper.ts';
 
 /** Helpers of programs that are attached to cgroups: their answers and the sysctl that is read or written. */
-export const cgroupHelpers: Record<number, Helper> = {
-  // bpf_sysctl_get_name(context, buffer, size, flags)
-  101: (machine, r) => {
+export const cgroupHelpers: Record<string, Helper> = {
+  // (context, buffer, size, flags)
+  bpf_sysctl_get_name: (machine, r) => {
     const name = machine.world.sysctl?.name;
     if (name === undefined || (r[8]! & ~1) !== 0 || r[9] !== 0) {
       give(r, EINVAL);
@@ -15,11 +15,11 @@ export const cgroupHelpers: Record<number, Helper> = {
     // BPF_F_SYSCTL_BASE_NAME: without the directories.
     text(machine, r, (r[8]! & 1) !== 0 ? name.slice(name.lastIndexOf('/') + 1) : name);
   },
-  // bpf_sysctl_get_current_value(context, buffer, size), bpf_sysctl_get_new_value
-  102: (machine, r) => text(machine, r, machine.world.sysctl?.current),
-  103: (machine, r) => text(machine, r, machine.world.sysctl?.next),
-  // bpf_sysctl_set_new_value(context, value, size)
-  104: (machine, r) => {
+  // (context, buffer, size)
+  bpf_sysctl_get_current_value: (machine, r) => text(machine, r, machine.world.sysctl?.current),
+  bpf_sysctl_get_new_value: (machine, r) => text(machine, r, machine.world.sysctl?.next),
+  // (context, value, size)
+  bpf_sysctl_set_new_value: (machine, r) => {
     const value = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'the value of a sysctl');
     if (machine.world.sysctl?.next === undefined || value.length === 0) give(r, EINVAL);
     else if (value.length > 4095) give(r, E2BIG);
@@ -28,9 +28,9 @@ export const cgroupHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_get_retval(), bpf_set_retval(value)
-  186: (machine, r) => give(r, machine.outcome.retval ?? machine.hook.retval ?? 0),
-  187: (machine, r) => {
+  // (), (value)
+  bpf_get_retval: (machine, r) => give(r, machine.outcome.retval ?? machine.hook.retval ?? 0),
+  bpf_set_retval: (machine, r) => {
     machine.outcome.retval = r[2]!;
     give(r, 0);
   },

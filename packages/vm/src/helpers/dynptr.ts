@@ -11,9 +11,9 @@ import { mapOf, ringOf } from './maps.ts';
  * bit and the type below, then an offset. A dynptr of nothing has address 0; of a packet it has the context's, so that it
  * follows the packet wherever helpers move it.
  */
-export const dynptrHelpers: Record<number, Helper> = {
-  // bpf_dynptr_from_mem(data, size, flags, dynptr)
-  197: (machine, r) => {
+export const dynptrHelpers: Record<string, Helper> = {
+  // (data, size, flags, dynptr)
+  bpf_dynptr_from_mem: (machine, r) => {
     const at = place(machine, r[8]!, r[9]!);
     const size = r[4]! >>> 0;
     const error = size > MAX_SIZE ? E2BIG : r[6] !== 0 || r[7] !== 0 ? EINVAL : 0;
@@ -21,8 +21,8 @@ export const dynptrHelpers: Record<number, Helper> = {
     else setDynptr(machine, at, machine.memory.check(r[2]!, r[3]!, size, 'the data of a dynptr'), size, false);
     give(r, error);
   },
-  // bpf_ringbuf_reserve_dynptr(ring, size, flags, dynptr)
-  198: (machine, r) => {
+  // (ring, size, flags, dynptr)
+  bpf_ringbuf_reserve_dynptr: (machine, r) => {
     const at = place(machine, r[8]!, r[9]!);
     const size = r[4]! >>> 0;
     let error = 0;
@@ -36,11 +36,11 @@ export const dynptrHelpers: Record<number, Helper> = {
     setDynptr(machine, at, record, error === 0 ? size : 0, false, RING);
     give(r, error);
   },
-  // bpf_ringbuf_submit_dynptr(dynptr, flags), bpf_ringbuf_discard_dynptr
-  199: (machine, r) => end(machine, r, false),
-  200: (machine, r) => end(machine, r, true),
-  // bpf_dynptr_read(target, length, dynptr, offset, flags)
-  201: (machine, r) => {
+  // (dynptr, flags)
+  bpf_ringbuf_submit_dynptr: (machine, r) => end(machine, r, false),
+  bpf_ringbuf_discard_dynptr: (machine, r) => end(machine, r, true),
+  // (target, length, dynptr, offset, flags)
+  bpf_dynptr_read: (machine, r) => {
     const length = r[4]! >>> 0;
     const from = readDynptr(machine, r[6]!, r[7]!);
     const offset = r[8]! >>> 0;
@@ -53,8 +53,8 @@ export const dynptrHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_dynptr_write(dynptr, offset, source, length, flags)
-  202: (machine, r) => {
+  // (dynptr, offset, source, length, flags)
+  bpf_dynptr_write: (machine, r) => {
     const to = readDynptr(machine, r[2]!, r[3]!);
     const offset = r[4]! >>> 0;
     const length = r[8]! >>> 0;
@@ -68,8 +68,8 @@ export const dynptrHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_dynptr_data(dynptr, offset, length)
-  203: (machine, r) => {
+  // (dynptr, offset, length)
+  bpf_dynptr_data: (machine, r) => {
     const from = readDynptr(machine, r[2]!, r[3]!);
     const offset = r[4]! >>> 0;
     const length = r[6]! >>> 0;
@@ -82,8 +82,8 @@ export const dynptrHelpers: Record<number, Helper> = {
       length <= from.size - offset;
     giveUnsigned(r, inside ? from.data + from.offset + offset : 0);
   },
-  // bpf_user_ringbuf_drain(map, callback, context, flags)
-  209: (machine, r) => {
+  // (map, callback, context, flags)
+  bpf_user_ringbuf_drain: (machine, r) => {
     const map = mapOf(machine, r, 1);
     if (!(map instanceof UserRingMap)) throw new Fault('map', `${map.spec.name} is no user ring buffer`);
     const { memory } = machine;

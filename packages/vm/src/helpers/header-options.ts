@@ -3,9 +3,9 @@ import { EFAULT, EINVAL, ENOSPC, EPERM } from '../maps/map.ts';
 import { give, type Helper } from './helper.ts';
 
 /** TCP header options of sock_ops programs (bpf_sock_ops_load_hdr_opt and its sisters, net/core/filter.c). */
-export const headerOptionHelpers: Record<number, Helper> = {
-  // bpf_load_hdr_opt(context, search and result, length, flags)
-  142: (machine, r) => {
+export const headerOptionHelpers: Record<string, Helper> = {
+  // (context, search and result, length, flags)
+  bpf_load_hdr_opt: (machine, r) => {
     const { memory } = machine;
     const size = r[6]! >>> 0;
     const target = memory.slice(r[4]!, r[5]!, size, 'the place of an option');
@@ -36,8 +36,8 @@ export const headerOptionHelpers: Record<number, Helper> = {
       }
     }
   },
-  // bpf_store_hdr_opt(context, option, length, flags)
-  143: (machine, r) => {
+  // (context, option, length, flags)
+  bpf_store_hdr_opt: (machine, r) => {
     const { memory, outcome } = machine;
     const context = memory.check(r[2]!, r[3]!, OPS.size, 'a context');
     const length = r[6]! >>> 0;
@@ -58,8 +58,8 @@ export const headerOptionHelpers: Record<number, Helper> = {
       }
     }
   },
-  // bpf_reserve_hdr_opt(context, length, flags)
-  144: (machine, r) => {
+  // (context, length, flags)
+  bpf_reserve_hdr_opt: (machine, r) => {
     const { memory, outcome } = machine;
     const context = memory.check(r[2]!, r[3]!, OPS.size, 'a context');
     const length = r[4]! >>> 0;

@@ -2,7 +2,7 @@ import type { Machine } from '../machine.ts';
 
 /**
  * A helper: takes r1 … r5 from the register halves (register n: low at 2n, high at 2n + 1) and leaves its result in r0.
- * Tables of helpers are by their number in `enum bpf_func_id`; the docstring of each stands in the UAPI header.
+ * Tables of helpers are by their names; what each does stands in the UAPI header (include/uapi/linux/bpf.h).
  */
 export type Helper = (machine: Machine, r: Int32Array) => void;
 

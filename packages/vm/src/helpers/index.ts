@@ -1,3 +1,4 @@
+import { helperId } from '@skep/abi';
 import { cgroupHelpers } from './cgroup.ts';
 import { dynptrHelpers } from './dynptr.ts';
 import { headerOptionHelpers } from './header-options.ts';
@@ -38,19 +39,19 @@ export const helpers: readonly (Helper | undefined)[] = collect(
   lwtHelpers,
 );
 
-/** Why the others are refused, by number. */
-export const refusedHelpers: Readonly<Record<number, string>> = {
-  74: SEGMENT_ROUTING,
-  75: SEGMENT_ROUTING,
-  76: SEGMENT_ROUTING,
-  149: BY_TYPE,
-  150: BY_TYPE,
-  166: SYSTEM_CALLS,
-  168: SYSTEM_CALLS,
+/** Why the others are refused. */
+export const refusedHelpers: Readonly<Record<string, string>> = {
+  bpf_lwt_seg6_store_bytes: SEGMENT_ROUTING,
+  bpf_lwt_seg6_adjust_srh: SEGMENT_ROUTING,
+  bpf_lwt_seg6_action: SEGMENT_ROUTING,
+  bpf_snprintf_btf: BY_TYPE,
+  bpf_seq_printf_btf: BY_TYPE,
+  bpf_sys_bpf: SYSTEM_CALLS,
+  bpf_sys_close: SYSTEM_CALLS,
 };
 
-function collect(...tables: Record<number, Helper>[]): (Helper | undefined)[] {
+function collect(...tables: Record<string, Helper>[]): (Helper | undefined)[] {
   const list: (Helper | undefined)[] = [];
-  for (const table of tables) for (const [id, helper] of Object.entries(table)) list[Number(id)] = helper;
+  for (const table of tables) for (const [name, helper] of Object.entries(table)) list[helperId(name)] = helper;
   return list;
 }

@@ -5,9 +5,9 @@ import { add, fold } from './checksum.ts';
 import { give, type Helper } from './helper.ts';
 
 /** Helpers of programs on routes (BPF_PROG_TYPE_LWT_…, net/core/lwt_bpf.c). */
-export const lwtHelpers: Record<number, Helper> = {
-  // bpf_lwt_push_encap(skb, type, header, length): IP only, as in a kernel without segment routing
-  73: (machine, r) => {
+export const lwtHelpers: Record<string, Helper> = {
+  // (skb, type, header, length): IP only, as in a kernel without segment routing
+  bpf_lwt_push_encap: (machine, r) => {
     const length = r[8]! >>> 0;
     const header = machine.memory.slice(r[6]!, r[7]!, length, 'a header').slice();
     const { skb } = machine;

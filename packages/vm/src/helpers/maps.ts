@@ -7,28 +7,25 @@ import { RingMap } from '../maps/ring.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Map, ring buffer and perf event helpers. */
-export const mapHelpers: Record<number, Helper> = {
-  // bpf_map_lookup_elem
-  1: (machine, r) => {
+export const mapHelpers: Record<string, Helper> = {
+  bpf_map_lookup_elem: (machine, r) => {
     // Of a map that programs may only write the verifier refuses reads through the pointer, not the lookup.
     const map = mapOf(machine, r, 1);
     giveUnsigned(r, map.lookup(keyOf(machine, r, map), machine.world.cpu));
   },
-  // bpf_map_update_elem
-  2: (machine, r) => {
+  bpf_map_update_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     mayWrite(map);
     const value = machine.memory.check(r[6]!, r[7]!, map.spec.valueSize, 'the value of a map update');
     give(r, r[9] !== 0 ? EINVAL : map.update(keyOf(machine, r, map), value, r[8]! >>> 0, machine.world.cpu));
   },
-  // bpf_map_delete_elem
-  3: (machine, r) => {
+  bpf_map_delete_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     mayWrite(map);
     give(r, map.delete(keyOf(machine, r, map)));
   },
-  // bpf_tail_call(ctx, map, index)
-  12: (machine, r) => {
+  // (ctx, map, index)
+  bpf_tail_call: (machine, r) => {
     const map = mapOf(machine, r, 2);
     if (!(map instanceof ProgramArrayMap)) throw new Fault('map', `${map.spec.name} is no program array`);
     const program = map.program(r[6]! >>> 0);
@@ -38,35 +35,35 @@ export const mapHelpers: Record<number, Helper> = {
     machine.tailCalls += 1;
     machine.tail = program;
   },
-  // bpf_map_push_elem(map, value, flags), _pop_elem(map, value), _peek_elem(map, value)
-  87: (machine, r) => {
+  // (map, value, flags), (map, value), (map, value)
+  bpf_map_push_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     mayWrite(map);
     const value = machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the value of a push');
     give(r, r[7] !== 0 ? EINVAL : (map.push?.(value, r[6]! >>> 0) ?? EINVAL));
   },
-  88: (machine, r) => {
+  bpf_map_pop_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     mayWrite(map);
     give(r, map.pop?.(machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the target of a pop')) ?? EINVAL);
   },
-  89: (machine, r) => {
+  bpf_map_peek_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     give(r, map.peek?.(machine.memory.check(r[4]!, r[5]!, map.spec.valueSize, 'the target of a peek')) ?? EINVAL);
   },
-  // bpf_spin_lock(lock), bpf_spin_unlock(lock): one program runs at a time
-  93: (machine, r) => {
+  // (lock): one program runs at a time
+  bpf_spin_lock: (machine, r) => {
     const lock = machine.memory.check(r[2]!, r[3]!, 4, 'a spin lock');
     if (machine.memory.view.getInt32(lock, true) !== 0) throw new Fault('map', 'it takes a lock that is held already');
     machine.memory.view.setInt32(lock, 1, true);
     give(r, 0);
   },
-  94: (machine, r) => {
+  bpf_spin_unlock: (machine, r) => {
     machine.memory.view.setInt32(machine.memory.check(r[2]!, r[3]!, 4, 'a spin lock'), 0, true);
     give(r, 0);
   },
-  // bpf_for_each_map_elem(map, callback, context, flags)
-  164: (machine, r) => {
+  // (map, callback, context, flags)
+  bpf_for_each_map_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     if (r[8] !== 0 || r[9] !== 0) {
       give(r, EINVAL);
@@ -93,22 +90,22 @@ export const mapHelpers: Record<number, Helper> = {
     }
     giveUnsigned(r, visited);
   },
-  // bpf_timer_init(timer, map, flags), _set_callback(timer, callback), _start(timer, nanoseconds, flags), _cancel(timer)
-  169: (machine, r) => {
+  // (timer, map, flags), (timer, callback), (timer, nanoseconds, flags), (timer)
+  bpf_timer_init: (machine, r) => {
     const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
     give(r, machine.timers.init(at, mapOf(machine, r, 2), r[6]!));
   },
-  170: (machine, r) => {
+  bpf_timer_set_callback: (machine, r) => {
     const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
     give(r, machine.running ? machine.timers.setCallback(at, machine.running, r[4]!, r[5]!) : EINVAL);
   },
-  171: (machine, r) => {
+  bpf_timer_start: (machine, r) => {
     const at = machine.memory.check(r[2]!, r[3]!, 16, 'a timer');
     give(r, r[7] !== 0 ? EINVAL : machine.timers.start(at, argument64(r, 2), r[6]!));
   },
-  172: (machine, r) => give(r, machine.timers.cancel(machine.memory.check(r[2]!, r[3]!, 16, 'a timer'))),
-  // bpf_kptr_xchg(place, pointer)
-  194: (machine, r) => {
+  bpf_timer_cancel: (machine, r) => give(r, machine.timers.cancel(machine.memory.check(r[2]!, r[3]!, 16, 'a timer'))),
+  // (place, pointer)
+  bpf_kptr_xchg: (machine, r) => {
     const { view } = machine.memory;
     const at = machine.memory.check(r[2]!, r[3]!, 8, 'a pointer in a map');
     const [low, top] = [r[4]!, r[5]!];
@@ -117,41 +114,42 @@ export const mapHelpers: Record<number, Helper> = {
     view.setInt32(at, low, true);
     view.setInt32(at + 4, top, true);
   },
-  // bpf_perf_event_output(ctx, map, flags, data, size)
-  25: (machine, r) => {
-    const map = mapOf(machine, r, 2);
-    if (!(map instanceof PerfEventMap)) throw new Fault('map', `${map.spec.name} is no perf event array`);
-    give(r, perfOutput(machine, r, map));
-  },
-  // bpf_skb_output, bpf_xdp_output: the same for programs that trace
-  111: (machine, r) => mapHelpers[25]!(machine, r),
-  121: (machine, r) => mapHelpers[25]!(machine, r),
-  // bpf_ringbuf_output(map, data, size, flags)
-  130: (machine, r) => {
+  // (ctx, map, flags, data, size)
+  bpf_perf_event_output: perfOutput,
+  // The same for programs that trace.
+  bpf_skb_output: perfOutput,
+  bpf_xdp_output: perfOutput,
+  // (map, data, size, flags)
+  bpf_ringbuf_output: (machine, r) => {
     const size = r[6]! >>> 0;
     give(r, ringOf(machine, r).output(machine.memory.check(r[4]!, r[5]!, size, 'the data of a record'), size, r[8]!));
   },
-  // bpf_ringbuf_reserve(map, size, flags)
-  131: (machine, r) => {
+  // (map, size, flags)
+  bpf_ringbuf_reserve: (machine, r) => {
     const ring = ringOf(machine, r);
     giveUnsigned(r, r[5] !== 0 || r[6] !== 0 || r[7] !== 0 ? 0 : ring.reserve(r[4]! >>> 0));
   },
-  // bpf_ringbuf_submit(record, flags)
-  132: (machine, r) => end(machine, r, false),
-  // bpf_ringbuf_discard(record, flags)
-  133: (machine, r) => end(machine, r, true),
-  // bpf_ringbuf_query(map, what)
-  134: (machine, r) => give64(r, BigInt(ringOf(machine, r).query(r[4]!))),
-  // bpf_map_lookup_percpu_elem(map, key, cpu)
-  195: (machine, r) => {
+  // (record, flags)
+  bpf_ringbuf_submit: (machine, r) => end(machine, r, false),
+  bpf_ringbuf_discard: (machine, r) => end(machine, r, true),
+  // (map, what)
+  bpf_ringbuf_query: (machine, r) => give64(r, BigInt(ringOf(machine, r).query(r[4]!))),
+  // (map, key, cpu)
+  bpf_map_lookup_percpu_elem: (machine, r) => {
     const map = mapOf(machine, r, 1);
     const cpu = r[6]! >>> 0;
     giveUnsigned(r, cpu >= machine.cpus ? 0 : map.lookup(keyOf(machine, r, map), cpu));
   },
 };
 
+function perfOutput(machine: Machine, r: Int32Array): void {
+  const map = mapOf(machine, r, 2);
+  if (!(map instanceof PerfEventMap)) throw new Fault('map', `${map.spec.name} is no perf event array`);
+  give(r, outputTo(map, machine, r));
+}
+
 /** The record; programs over packets may have bytes of the packet sent behind it (BPF_F_CTXLEN_MASK). */
-function perfOutput(machine: Machine, r: Int32Array, map: PerfEventMap): number {
+function outputTo(map: PerfEventMap, machine: Machine, r: Int32Array): number {
   const data = machine.memory.slice(r[8]!, r[9]!, r[10]! >>> 0, 'the data of a perf event');
   const length = r[7]! & 0xfffff;
   if (length === 0) return map.output(data);

@@ -14,12 +14,12 @@ export interface Message {
   readonly room: number;
 }
 
-export const messageHelpers: Record<number, Helper> = {
-  // bpf_msg_apply_bytes, bpf_msg_cork_bytes: how the kernel cuts the stream
-  61: (_, r) => give(r, 0),
-  62: (_, r) => give(r, 0),
-  // bpf_msg_pull_data(message, start, end, flags)
-  63: (machine, r) => {
+export const messageHelpers: Record<string, Helper> = {
+  // How the kernel cuts the stream.
+  bpf_msg_apply_bytes: (_, r) => give(r, 0),
+  bpf_msg_cork_bytes: (_, r) => give(r, 0),
+  // (message, start, end, flags)
+  bpf_msg_pull_data: (machine, r) => {
     const message = messageOf(machine, r);
     const [from, to] = [r[4]! >>> 0, r[6]! >>> 0];
     if ((r[8]! | r[9]!) !== 0 || from >= to || message === undefined || to > message.length) give(r, EINVAL);
@@ -28,8 +28,8 @@ export const messageHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_msg_push_data(message, start, length, flags)
-  90: (machine, r) => {
+  // (message, start, length, flags)
+  bpf_msg_push_data: (machine, r) => {
     const message = messageOf(machine, r);
     const [at, count] = [r[4]! >>> 0, r[6]! >>> 0];
     if ((r[8]! | r[9]!) !== 0 || message === undefined || (count > 0 && at > message.length)) give(r, EINVAL);
@@ -44,8 +44,8 @@ export const messageHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_msg_pop_data(message, start, length, flags)
-  91: (machine, r) => {
+  // (message, start, length, flags)
+  bpf_msg_pop_data: (machine, r) => {
     const message = messageOf(machine, r);
     const [at, count] = [r[4]! >>> 0, r[6]! >>> 0];
     if ((r[8]! | r[9]!) !== 0 || message === undefined) give(r, EINVAL);

@@ -4,9 +4,9 @@ import { add, fold, subtract } from './checksum.ts';
 import { give, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers of packet programs; pointers into the packet are read again by the program afterwards. */
-export const packetHelpers: Record<number, Helper> = {
-  // bpf_csum_diff(from, from_size, to, to_size, seed): 16 bits since Linux 6.13
-  28: (machine, r) => {
+export const packetHelpers: Record<string, Helper> = {
+  // (from, from_size, to, to_size, seed): 16 bits since Linux 6.13
+  bpf_csum_diff: (machine, r) => {
     const [fromSize, toSize] = [r[4]! >>> 0, r[8]! >>> 0];
     let sum = r[10]! >>> 0;
     const from = fromSize === 0 ? 0 : machine.memory.check(r[2]!, r[3]!, fromSize, 'the old bytes of a checksum');
@@ -16,17 +16,17 @@ export const packetHelpers: Record<number, Helper> = {
     else if (fromSize > 0) sum = ~sumOf(machine, from, fromSize, ~sum >>> 0) >>> 0;
     giveUnsigned(r, ~fold(sum) & 0xffff);
   },
-  // bpf_xdp_adjust_head(ctx, delta)
-  44: (machine, r) => give(r, machine.packet?.adjustHead(r[4]!) ?? EINVAL),
-  // bpf_xdp_adjust_meta(ctx, delta)
-  54: (machine, r) => give(r, machine.packet?.adjustMeta(r[4]!) ?? EINVAL),
-  // bpf_xdp_adjust_tail(ctx, delta)
-  65: (machine, r) => give(r, machine.packet?.adjustTail(r[4]!) ?? EINVAL),
-  // bpf_xdp_get_buff_len(ctx)
-  188: (machine, r) => give(r, machine.packet?.length ?? 0),
-  // bpf_xdp_load_bytes(ctx, offset, to, length), bpf_xdp_store_bytes(ctx, offset, from, length)
-  189: (machine, r) => copyPacket(machine, r, false),
-  190: (machine, r) => copyPacket(machine, r, true),
+  // (ctx, delta)
+  bpf_xdp_adjust_head: (machine, r) => give(r, machine.packet?.adjustHead(r[4]!) ?? EINVAL),
+  // (ctx, delta)
+  bpf_xdp_adjust_meta: (machine, r) => give(r, machine.packet?.adjustMeta(r[4]!) ?? EINVAL),
+  // (ctx, delta)
+  bpf_xdp_adjust_tail: (machine, r) => give(r, machine.packet?.adjustTail(r[4]!) ?? EINVAL),
+  // (ctx)
+  bpf_xdp_get_buff_len: (machine, r) => give(r, machine.packet?.length ?? 0),
+  // (ctx, offset, to, length), (ctx, offset, from, length)
+  bpf_xdp_load_bytes: (machine, r) => copyPacket(machine, r, false),
+  bpf_xdp_store_bytes: (machine, r) => copyPacket(machine, r, true),
 };
 
 /** `csum_partial`: bytes behind the last whole word count as if zeroes followed. */

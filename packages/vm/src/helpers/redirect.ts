@@ -8,16 +8,16 @@ import { give, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
 
 /** Helpers that say where a packet goes. */
-export const redirectHelpers: Record<number, Helper> = {
-  // bpf_redirect(ifindex, flags): of XDP and of tc
-  23: (machine, r) => {
+export const redirectHelpers: Record<string, Helper> = {
+  // (ifindex, flags): of XDP and of tc
+  bpf_redirect: (machine, r) => {
     const xdp = machine.running?.spec.hook?.programType === 'BPF_PROG_TYPE_XDP';
     const wrong = r[5] !== 0 || (xdp ? r[4] !== 0 : (r[4]! & ~1) !== 0);
     if (!wrong) machine.outcome.redirect = { interface: r[2]!, flags: r[4]! };
     give(r, xdp ? (wrong ? XDP_ABORTED : XDP_REDIRECT) : wrong ? TC_ACT_SHOT : TC_ACT_REDIRECT);
   },
-  // bpf_redirect_map(map, key, flags)
-  51: (machine, r) => {
+  // (map, key, flags)
+  bpf_redirect_map: (machine, r) => {
     const map = mapOf(machine, r, 1);
     const device = (map instanceof TargetArrayMap && map.devices) || map instanceof DeviceHashMap;
     const known = 3 | (device ? BROADCAST | EXCLUDE_INGRESS : 0);
@@ -37,19 +37,19 @@ export const redirectHelpers: Record<number, Helper> = {
       give(r, XDP_REDIRECT);
     }
   },
-  // bpf_sk_redirect_map(skb, map, key, flags), bpf_msg_redirect_map: a key as a number
-  52: (machine, r) => toSocketOfIndex(machine, r),
-  60: (machine, r) => toSocketOfIndex(machine, r),
-  // bpf_sk_redirect_hash(skb, map, key, flags), bpf_msg_redirect_hash: a key in memory
-  72: (machine, r) =>
+  // (skb, map, key, flags): a key as a number
+  bpf_sk_redirect_map: (machine, r) => toSocketOfIndex(machine, r),
+  bpf_msg_redirect_map: (machine, r) => toSocketOfIndex(machine, r),
+  // (skb, map, key, flags): a key in memory
+  bpf_sk_redirect_hash: (machine, r) =>
     toSocket(machine, r, machine.memory.check(r[6]!, r[7]!, mapOf(machine, r, 2).spec.keySize, 'a key')),
-  71: (machine, r) =>
+  bpf_msg_redirect_hash: (machine, r) =>
     toSocket(machine, r, machine.memory.check(r[6]!, r[7]!, mapOf(machine, r, 2).spec.keySize, 'a key')),
-  // bpf_sock_map_update(ops, map, key, flags), bpf_sock_hash_update
-  53: (machine, r) => updateSocketMap(machine, r),
-  70: (machine, r) => updateSocketMap(machine, r),
-  // bpf_sk_select_reuseport(context, map, key, flags)
-  82: (machine, r) => {
+  // (ops, map, key, flags)
+  bpf_sock_map_update: (machine, r) => updateSocketMap(machine, r),
+  bpf_sock_hash_update: (machine, r) => updateSocketMap(machine, r),
+  // (context, map, key, flags)
+  bpf_sk_select_reuseport: (machine, r) => {
     const map = socketMapOf(machine, r);
     const socket = map.socketAt(machine.memory.check(r[6]!, r[7]!, map.spec.keySize, 'a key'));
     if (socket === undefined) give(r, -2);
@@ -58,10 +58,10 @@ export const redirectHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_fib_lookup(context, params, length, flags)
-  69: (machine, r) => give(r, fibLookup(machine, r)),
-  // bpf_check_mtu(context, ifindex, mtu, difference, flags)
-  163: (machine, r) => {
+  // (context, params, length, flags)
+  bpf_fib_lookup: (machine, r) => give(r, fibLookup(machine, r)),
+  // (context, ifindex, mtu, difference, flags)
+  bpf_check_mtu: (machine, r) => {
     const place = machine.memory.check(r[6]!, r[7]!, 4, 'the place of an MTU');
     const { view } = machine.memory;
     if (r[11] !== 0 || (r[10]! & ~1) !== 0) {

@@ -21,9 +21,9 @@ import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts
 import { mapOf } from './maps.ts';
 
 /** Helpers of programs over `__sk_buff` (net/core/filter.c). */
-export const skbHelpers: Record<number, Helper> = {
-  // bpf_skb_store_bytes(skb, offset, from, length, flags)
-  9: (machine, r) => {
+export const skbHelpers: Record<string, Helper> = {
+  // (skb, offset, from, length, flags)
+  bpf_skb_store_bytes: (machine, r) => {
     const skb = skbOf(machine, r);
     const [offset, length, flags] = [r[4]!, r[8]! >>> 0, r[10]! >>> 0];
     if (r[11] !== 0 || (flags & ~(RECOMPUTE_CSUM | INVALIDATE_HASH)) !== 0) give(r, EINVAL);
@@ -35,39 +35,39 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_skb_load_bytes(skb, offset, to, length)
-  26: (machine, r) => {
+  // (skb, offset, to, length)
+  bpf_skb_load_bytes: (machine, r) => {
     const skb = skbOf(machine, r);
     load(machine, r, skb.has(r[4]!, r[8]! >>> 0) ? skb.data + r[4]! : undefined);
   },
-  // bpf_skb_load_bytes_relative(skb, offset, to, length, start)
-  68: (machine, r) => {
+  // (skb, offset, to, length, start)
+  bpf_skb_load_bytes_relative: (machine, r) => {
     const skb = skbOf(machine, r);
     const start = r[10] === 0 ? skb.mac : r[10] === 1 ? skb.network : undefined;
     const from = (start ?? 0) + (r[4]! >>> 0);
     const inside = start !== undefined && r[4]! >>> 0 <= 0xffff && from + (r[8]! >>> 0) <= skb.end;
     load(machine, r, inside ? from : undefined);
   },
-  // bpf_l3_csum_replace(skb, offset, from, to, flags)
-  10: (machine, r) => {
+  // (skb, offset, from, to, flags)
+  bpf_l3_csum_replace: (machine, r) => {
     const skb = skbOf(machine, r);
     const flags = r[10]! >>> 0;
     if (r[11] !== 0 || (flags & ~FIELD_SIZE) !== 0) give(r, EINVAL);
     else give(r, replaceChecksum(machine, r, skb, flags, false));
   },
-  // bpf_l4_csum_replace(skb, offset, from, to, flags)
-  11: (machine, r) => {
+  // (skb, offset, from, to, flags)
+  bpf_l4_csum_replace: (machine, r) => {
     const skb = skbOf(machine, r);
     const flags = r[10]! >>> 0;
     if (r[11] !== 0 || (flags & ~(FIELD_SIZE | PSEUDO_HEADER | MANGLED_0 | ENFORCE | CSUM_IPV6)) !== 0) give(r, EINVAL);
     else give(r, replaceChecksum(machine, r, skb, flags, true));
   },
-  // bpf_csum_update(skb, sum): only for checksums that a device computed
-  40: (_, r) => give(r, ENOTSUPP),
-  // bpf_csum_level(skb, level)
-  135: (_, r) => give(r, r[4] === 0 && r[5] === 0 ? EACCES : r[4]! >>> 0 > 3 ? EINVAL : 0),
-  // bpf_clone_redirect(skb, ifindex, flags)
-  13: (machine, r) => {
+  // (skb, sum): only for checksums that a device computed
+  bpf_csum_update: (_, r) => give(r, ENOTSUPP),
+  // (skb, level)
+  bpf_csum_level: (_, r) => give(r, r[4] === 0 && r[5] === 0 ? EACCES : r[4]! >>> 0 > 3 ? EINVAL : 0),
+  // (skb, ifindex, flags)
+  bpf_clone_redirect: (machine, r) => {
     const skb = skbOf(machine, r);
     if ((r[6]! & ~1) !== 0 || r[7] !== 0 || r[4]! <= 0) give(r, EINVAL);
     else {
@@ -77,11 +77,11 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_redirect_neigh(ifindex, params, length, flags), bpf_redirect_peer(ifindex, flags)
-  152: (machine, r) => redirect(machine, r, (r[4]! | r[5]!) !== 0 && r[6]! < 20 ? 1 : r[8]!),
-  155: (machine, r) => redirect(machine, r, r[4]!),
-  // bpf_skb_vlan_push(skb, proto, tci)
-  18: (machine, r) => {
+  // (ifindex, params, length, flags), (ifindex, flags)
+  bpf_redirect_neigh: (machine, r) => redirect(machine, r, (r[4]! | r[5]!) !== 0 && r[6]! < 20 ? 1 : r[8]!),
+  bpf_redirect_peer: (machine, r) => redirect(machine, r, r[4]!),
+  // (skb, proto, tci)
+  bpf_skb_vlan_push: (machine, r) => {
     const skb = skbOf(machine, r);
     const wanted = r[4]! & 0xffff;
     const proto = wanted === VLAN_8021AD ? VLAN_8021AD : VLAN_8021Q;
@@ -92,8 +92,8 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_skb_vlan_pop(skb)
-  19: (machine, r) => {
+  // (skb)
+  bpf_skb_vlan_pop: (machine, r) => {
     const skb = skbOf(machine, r);
     if (skb.get(VLAN_PRESENT) !== 0) clearTag(skb);
     else if (isVlan(protocolAt(skb)) && skb.has(0, 18)) {
@@ -111,8 +111,8 @@ export const skbHelpers: Record<number, Helper> = {
     skb.set(HASH, 0);
     give(r, 0);
   },
-  // bpf_skb_get_tunnel_key(skb, key, size, flags), bpf_skb_set_tunnel_key
-  20: (machine, r) => {
+  // (skb, key, size, flags)
+  bpf_skb_get_tunnel_key: (machine, r) => {
     const key = skbOf(machine, r).tunnelKey;
     const target = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'a tunnel key');
     target.fill(0);
@@ -122,7 +122,7 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  21: (machine, r) => {
+  bpf_skb_set_tunnel_key: (machine, r) => {
     const skb = skbOf(machine, r);
     if ((r[8]! & ~0x1f) !== 0 || r[9] !== 0) give(r, EINVAL);
     else {
@@ -130,8 +130,8 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_skb_get_tunnel_opt(skb, options, size), bpf_skb_set_tunnel_opt
-  29: (machine, r) => {
+  // (skb, options, size)
+  bpf_skb_get_tunnel_opt: (machine, r) => {
     const options = skbOf(machine, r).tunnelOptions;
     const target = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'tunnel options');
     target.fill(0);
@@ -142,7 +142,7 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, options.length);
     }
   },
-  30: (machine, r) => {
+  bpf_skb_set_tunnel_opt: (machine, r) => {
     const size = r[6]! >>> 0;
     if (size % 4 !== 0) give(r, EINVAL);
     else if (size > 255) give(r, ENOMEM);
@@ -151,13 +151,13 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_skb_get_xfrm_state(skb, index, state, size, flags): no packet came through IPsec
-  66: (machine, r) => {
+  // (skb, index, state, size, flags): no packet came through IPsec
+  bpf_skb_get_xfrm_state: (machine, r) => {
     machine.memory.slice(r[6]!, r[7]!, r[8]! >>> 0, 'the place of a state').fill(0);
     give(r, EINVAL);
   },
-  // bpf_skb_change_proto(skb, protocol, flags)
-  31: (machine, r) => {
+  // (skb, protocol, flags)
+  bpf_skb_change_proto: (machine, r) => {
     const skb = skbOf(machine, r);
     const from = skb.get(PROTOCOL);
     const to = r[4]! & 0xffff;
@@ -166,8 +166,8 @@ export const skbHelpers: Record<number, Helper> = {
     else if (from === IPV6 && to === IP) give(r, changeProtocol(skb, -20, to));
     else give(r, ENOTSUPP);
   },
-  // bpf_skb_change_type(skb, type)
-  32: (machine, r) => {
+  // (skb, type)
+  bpf_skb_change_type: (machine, r) => {
     const skb = skbOf(machine, r);
     if (skb.get(PKT_TYPE) > 3 || r[4]! >>> 0 > 3) give(r, EINVAL);
     else {
@@ -175,57 +175,56 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_skb_under_cgroup(skb, map, index), bpf_current_task_under_cgroup(map, index)
-  33: (machine, r) => {
+  // (skb, map, index), (map, index)
+  bpf_skb_under_cgroup: (machine, r) => {
     const cgroup = skbOf(machine, r).socket?.cgroup;
     give(r, under(machine, r, 2, r[6]! >>> 0, cgroup === undefined ? [] : [cgroup]));
   },
-  37: (machine, r) =>
+  bpf_current_task_under_cgroup: (machine, r) =>
     give(r, under(machine, r, 1, r[4]! >>> 0, machine.world.cgroups?.() ?? [machine.world.cgroupId()])),
-  // bpf_get_cgroup_classid, bpf_get_route_realm, bpf_skb_cgroup_classid
-  17: (_, r) => giveUnsigned(r, 0),
-  24: (_, r) => giveUnsigned(r, 0),
-  151: (_, r) => giveUnsigned(r, 0),
-  // bpf_get_hash_recalc(skb), bpf_set_hash_invalid, bpf_set_hash
-  34: (machine, r) => {
+  bpf_get_cgroup_classid: (_, r) => giveUnsigned(r, 0),
+  bpf_get_route_realm: (_, r) => giveUnsigned(r, 0),
+  bpf_skb_cgroup_classid: (_, r) => giveUnsigned(r, 0),
+  // (skb), (skb), (skb, hash)
+  bpf_get_hash_recalc: (machine, r) => {
     const skb = skbOf(machine, r);
     if (skb.get(HASH) === 0) skb.set(HASH, flowHash(skb));
     giveUnsigned(r, skb.get(HASH) | 0);
   },
-  41: (machine, r) => {
+  bpf_set_hash_invalid: (machine, r) => {
     skbOf(machine, r).set(HASH, 0);
     give(r, 0);
   },
-  48: (machine, r) => {
+  bpf_set_hash: (machine, r) => {
     skbOf(machine, r).set(HASH, r[4]!);
     give(r, 0);
   },
-  // bpf_skb_change_tail(skb, length, flags)
-  38: (machine, r) => {
+  // (skb, length, flags)
+  bpf_skb_change_tail: (machine, r) => {
     const skb = skbOf(machine, r);
     const length = r[4]! >>> 0;
     const least = Math.max(0, skb.network - skb.data);
     if ((r[6]! | r[7]!) !== 0 || length > MAX_SKB || length < least) give(r, EINVAL);
     else give(r, skb.resize(length) ? 0 : ENOMEM);
   },
-  // bpf_skb_pull_data(skb, length): a packet is in one piece here
-  39: (machine, r) => give(r, r[4]! >>> 0 > skbOf(machine, r).length ? ENOMEM : 0),
-  // bpf_skb_change_head(skb, length, flags)
-  43: (machine, r) => {
+  // (skb, length): a packet is in one piece here
+  bpf_skb_pull_data: (machine, r) => give(r, r[4]! >>> 0 > skbOf(machine, r).length ? ENOMEM : 0),
+  // (skb, length, flags)
+  bpf_skb_change_head: (machine, r) => {
     const skb = skbOf(machine, r);
     const more = r[4]! >>> 0;
     if ((r[6]! | r[7]!) !== 0 || more > MAX_SKB - skb.length) give(r, EINVAL);
     else give(r, skb.growHead(more) ? 0 : ENOMEM);
   },
-  // bpf_get_socket_uid(skb), bpf_skb_cgroup_id(skb), bpf_skb_ancestor_cgroup_id(skb, level)
-  47: (machine, r) => giveUnsigned(r, machine.skb?.socket?.uid ?? OVERFLOW_UID),
-  79: (machine, r) => give64(r, skbOf(machine, r).socket?.cgroup ?? 0n),
-  83: (machine, r) => {
+  // (skb), (skb), (skb, level)
+  bpf_get_socket_uid: (machine, r) => giveUnsigned(r, machine.skb?.socket?.uid ?? OVERFLOW_UID),
+  bpf_skb_cgroup_id: (machine, r) => give64(r, skbOf(machine, r).socket?.cgroup ?? 0n),
+  bpf_skb_ancestor_cgroup_id: (machine, r) => {
     const cgroup = skbOf(machine, r).socket?.cgroup;
     give64(r, r[4] === 0 && cgroup !== undefined ? cgroup : 0n);
   },
-  // bpf_skb_adjust_room(skb, difference, mode, flags)
-  50: (machine, r) => {
+  // (skb, difference, mode, flags)
+  bpf_skb_adjust_room: (machine, r) => {
     const skb = skbOf(machine, r);
     const [difference, mode] = [r[4]!, r[6]!];
     const protocol = skb.get(PROTOCOL);
@@ -240,8 +239,8 @@ export const skbHelpers: Record<number, Helper> = {
       else give(r, shift(skb, offset, difference) ? 0 : ENOMEM);
     }
   },
-  // bpf_skb_ecn_set_ce(skb)
-  97: (machine, r) => {
+  // (skb)
+  bpf_skb_ecn_set_ce: (machine, r) => {
     const skb = skbOf(machine, r);
     const { bytes, view } = machine.memory;
     const at = skb.network;
@@ -262,8 +261,8 @@ export const skbHelpers: Record<number, Helper> = {
       give(r, ecn === 0 ? 0 : 1);
     } else give(r, 0);
   },
-  // bpf_skb_set_tstamp(skb, time, type)
-  192: (machine, r) => {
+  // (skb, time, type)
+  bpf_skb_set_tstamp: (machine, r) => {
     const skb = skbOf(machine, r);
     const time = argument64(r, 2);
     if (r[6]! >>> 0 > 2 || (r[6] === 0) !== (time === 0n)) give(r, EINVAL);

@@ -6,28 +6,28 @@ import { RECORDED } from '../memory.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers about sockets; those that programs find are the machine's own ({@link Machine.createSocket}). */
-export const socketHelpers: Record<number, Helper> = {
-  // bpf_sk_lookup_tcp(context, tuple, size, netns, flags), bpf_sk_lookup_udp, bpf_skc_lookup_tcp
-  84: (machine, r) => lookup(machine, r, 'tcp'),
-  85: (machine, r) => lookup(machine, r, 'udp'),
-  99: (machine, r) => lookup(machine, r, 'tcp'),
-  // bpf_sk_release(socket)
-  86: (machine, r) => give(r, socketAt(machine, r, 1) === undefined ? EINVAL : 0),
-  // bpf_sk_fullsock(socket): neither a request nor in TIME_WAIT
-  95: (machine, r) => {
+export const socketHelpers: Record<string, Helper> = {
+  // (context, tuple, size, netns, flags)
+  bpf_sk_lookup_tcp: (machine, r) => lookup(machine, r, 'tcp'),
+  bpf_sk_lookup_udp: (machine, r) => lookup(machine, r, 'udp'),
+  bpf_skc_lookup_tcp: (machine, r) => lookup(machine, r, 'tcp'),
+  // (socket)
+  bpf_sk_release: (machine, r) => give(r, socketAt(machine, r, 1) === undefined ? EINVAL : 0),
+  // (socket): neither a request nor in TIME_WAIT
+  bpf_sk_fullsock: (machine, r) => {
     const socket = socketAt(machine, r, 1);
     const state = socket === undefined ? 0 : stateOf(machine, socket);
     giveUnsigned(r, socket === undefined || state === TIME_WAIT || state === NEW_SYN_RECV ? 0 : socket.address);
   },
-  // bpf_tcp_sock(socket)
-  96: (machine, r) => giveUnsigned(r, socketAt(machine, r, 1)?.tcpAddress ?? 0),
-  // bpf_get_listener_sock(socket)
-  98: (machine, r) => {
+  // (socket)
+  bpf_tcp_sock: (machine, r) => giveUnsigned(r, socketAt(machine, r, 1)?.tcpAddress ?? 0),
+  // (socket)
+  bpf_get_listener_sock: (machine, r) => {
     const socket = socketAt(machine, r, 1);
     giveUnsigned(r, socket && stateOf(machine, socket) === LISTEN ? socket.address : 0);
   },
-  // bpf_sk_assign(context, socket, flags)
-  124: (machine, r) => {
+  // (context, socket, flags)
+  bpf_sk_assign: (machine, r) => {
     const socket = socketAt(machine, r, 2);
     const lookup = machine.running?.spec.hook?.programType === 'BPF_PROG_TYPE_SK_LOOKUP';
     const flags = r[6]!;
@@ -39,14 +39,15 @@ export const socketHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_get_socket_cookie(context or socket), bpf_get_netns_cookie(context)
-  46: (machine, r) => give64(r, (socketAt(machine, r, 1) ?? machine.skb?.socket ?? machine.hook.socket)?.cookie ?? 0n),
-  122: (machine, r) => give64(r, machine.world.netnsCookie ?? 1n),
-  // bpf_sk_cgroup_id(socket), bpf_sk_ancestor_cgroup_id(socket, level)
-  128: (machine, r) => give64(r, socketAt(machine, r, 1)?.cgroup ?? 0n),
-  129: (machine, r) => give64(r, r[4] === 0 ? (socketAt(machine, r, 1)?.cgroup ?? 0n) : 0n),
-  // bpf_setsockopt(context, level, name, value, length), bpf_getsockopt
-  49: (machine, r) => {
+  // (context or socket), (context)
+  bpf_get_socket_cookie: (machine, r) =>
+    give64(r, (socketAt(machine, r, 1) ?? machine.skb?.socket ?? machine.hook.socket)?.cookie ?? 0n),
+  bpf_get_netns_cookie: (machine, r) => give64(r, machine.world.netnsCookie ?? 1n),
+  // (socket), (socket, level)
+  bpf_sk_cgroup_id: (machine, r) => give64(r, socketAt(machine, r, 1)?.cgroup ?? 0n),
+  bpf_sk_ancestor_cgroup_id: (machine, r) => give64(r, r[4] === 0 ? (socketAt(machine, r, 1)?.cgroup ?? 0n) : 0n),
+  // (context, level, name, value, length)
+  bpf_setsockopt: (machine, r) => {
     const socket = machine.hook.socket ?? socketAt(machine, r, 1);
     const length = r[10]!;
     const at = machine.memory.check(r[8]!, r[9]!, Math.max(0, length), 'the value of a socket option');
@@ -56,7 +57,7 @@ export const socketHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  57: (machine, r) => {
+  bpf_getsockopt: (machine, r) => {
     const socket = machine.hook.socket ?? socketAt(machine, r, 1);
     const length = r[10]!;
     const target = machine.memory.slice(r[8]!, r[9]!, Math.max(0, length), 'the place of a socket option');
@@ -68,8 +69,8 @@ export const socketHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_sock_ops_cb_flags_set(context, flags): gives the flags that the kernel does not know
-  59: (machine, r) => {
+  // (context, flags): gives the flags that the kernel does not know
+  bpf_sock_ops_cb_flags_set: (machine, r) => {
     const socket = machine.hook.socket;
     if (socket === undefined) give(r, EINVAL);
     else {
@@ -77,25 +78,25 @@ export const socketHelpers: Record<number, Helper> = {
       give(r, r[4]! & ~ALL_CALLBACKS);
     }
   },
-  // bpf_skc_to_tcp6_sock(socket), _tcp_sock, _tcp_timewait_sock, _tcp_request_sock, _udp6_sock, _unix_sock, _mptcp_sock
-  136: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.tcp && one.full),
-  137: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.full),
-  138: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === TIME_WAIT),
-  139: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === NEW_SYN_RECV),
-  140: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.protocol === 17),
-  178: (machine, r) => asKernel(machine, r, (one) => one.family === UNIX),
-  196: (machine, r) => asKernel(machine, r, (one) => one.protocol === 262),
-  // bpf_sock_from_file(file)
-  162: (machine, r) => give64(r, machine.world.socketOfFile?.(argument64(r, 1)) ?? 0n),
-  // bpf_tcp_send_ack(tcp socket, next)
-  116: (machine, r) => {
+  // (socket)
+  bpf_skc_to_tcp6_sock: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.tcp && one.full),
+  bpf_skc_to_tcp_sock: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.full),
+  bpf_skc_to_tcp_timewait_sock: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === TIME_WAIT),
+  bpf_skc_to_tcp_request_sock: (machine, r) => asKernel(machine, r, (one) => one.tcp && one.state === NEW_SYN_RECV),
+  bpf_skc_to_udp6_sock: (machine, r) => asKernel(machine, r, (one) => one.family === INET6 && one.protocol === 17),
+  bpf_skc_to_unix_sock: (machine, r) => asKernel(machine, r, (one) => one.family === UNIX),
+  bpf_skc_to_mptcp_sock: (machine, r) => asKernel(machine, r, (one) => one.protocol === 262),
+  // (file)
+  bpf_sock_from_file: (machine, r) => give64(r, machine.world.socketOfFile?.(argument64(r, 1)) ?? 0n),
+  // (tcp socket, next)
+  bpf_tcp_send_ack: (machine, r) => {
     machine.memory.work += RECORDED;
     machine.outcome.acks ??= [];
     machine.outcome.acks.push(r[4]! >>> 0);
     give(r, 0);
   },
-  // bpf_bind(context, address, length)
-  64: (machine, r) => {
+  // (context, address, length)
+  bpf_bind: (machine, r) => {
     const length = r[6]!;
     const address = machine.memory.slice(r[4]!, r[5]!, Math.max(0, length), 'an address');
     const family = length >= 2 ? address[0]! | (address[1]! << 8) : 0;

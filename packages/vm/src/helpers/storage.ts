@@ -6,22 +6,22 @@ import { argument64, give, giveUnsigned, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
 
 /** Values that belong to tasks, sockets, inodes and cgroups. */
-export const storageHelpers: Record<number, Helper> = {
-  // bpf_get_local_storage(map, flags)
-  81: (machine, r) => {
+export const storageHelpers: Record<string, Helper> = {
+  // (map, flags)
+  bpf_get_local_storage: (machine, r) => {
     const map = mapOf(machine, r, 1);
     if (!(map instanceof CgroupStorageMap)) throw new Fault('map', `${map.spec.name} is no cgroup storage`);
     giveUnsigned(r, map.of(machine.world.cgroupId(), machine.world.cpu));
   },
-  // bpf_sk_storage_get(map, object, value, flags), _delete(map, object), and those of inodes, tasks and cgroups
-  107: get,
-  108: drop,
-  145: get,
-  146: drop,
-  156: get,
-  157: drop,
-  210: get,
-  211: drop,
+  // (map, object, value, flags), (map, object); of sockets, inodes, tasks and cgroups
+  bpf_sk_storage_get: get,
+  bpf_sk_storage_delete: drop,
+  bpf_inode_storage_get: get,
+  bpf_inode_storage_delete: drop,
+  bpf_task_storage_get: get,
+  bpf_task_storage_delete: drop,
+  bpf_cgrp_storage_get: get,
+  bpf_cgrp_storage_delete: drop,
 };
 
 function get(machine: Machine, r: Int32Array): void {

@@ -7,17 +7,17 @@ import { socketAt, stateOf } from './sockets.ts';
  * SYN cookies: sequence numbers that prove a handshake without anything being remembered (net/ipv4/syncookies.c). They
  * are made as the kernel makes them, but for the secret: here it is no secret, so that every run gives the same.
  */
-export const syncookieHelpers: Record<number, Helper> = {
-  // bpf_tcp_check_syncookie(socket, ip, length, tcp, length)
-  100: (machine, r) => {
+export const syncookieHelpers: Record<string, Helper> = {
+  // (socket, ip, length, tcp, length)
+  bpf_tcp_check_syncookie: (machine, r) => {
     const tcp = header(machine, r, 4);
     const ip = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'an IP header');
     if (tcp === undefined || !listens(machine, r) || addressesOf(ip) === undefined) give(r, EINVAL);
     else if (!tcp.ack || tcp.reset || tcp.syn) give(r, ENOENT);
     else give(r, check(machine, ip, tcp) ? 0 : ENOENT);
   },
-  // bpf_tcp_gen_syncookie: the same arguments
-  110: (machine, r) => {
+  // the same arguments
+  bpf_tcp_gen_syncookie: (machine, r) => {
     const tcp = header(machine, r, 4);
     const ip = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'an IP header');
     const whole = tcp !== undefined && tcp.length === r[10]! >>> 0;
@@ -26,12 +26,12 @@ export const syncookieHelpers: Record<number, Helper> = {
     else if (addressesOf(ip) === undefined) give(r, ip.length < 20 ? EINVAL : EPROTONOSUPPORT);
     else give64(r, make(machine, ip, tcp));
   },
-  // bpf_tcp_raw_gen_syncookie_ipv4(ip, tcp, length), _ipv6
-  204: (machine, r) => rawMake(machine, r, 20),
-  205: (machine, r) => rawMake(machine, r, 40),
-  // bpf_tcp_raw_check_syncookie_ipv4(ip, tcp), _ipv6
-  206: (machine, r) => rawCheck(machine, r, 20),
-  207: (machine, r) => rawCheck(machine, r, 40),
+  // (ip, tcp, length)
+  bpf_tcp_raw_gen_syncookie_ipv4: (machine, r) => rawMake(machine, r, 20),
+  bpf_tcp_raw_gen_syncookie_ipv6: (machine, r) => rawMake(machine, r, 40),
+  // (ip, tcp)
+  bpf_tcp_raw_check_syncookie_ipv4: (machine, r) => rawCheck(machine, r, 20),
+  bpf_tcp_raw_check_syncookie_ipv6: (machine, r) => rawCheck(machine, r, 40),
 };
 
 const EPROTONOSUPPORT = -93;

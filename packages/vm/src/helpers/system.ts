@@ -4,30 +4,26 @@ import { EFAULT, EINVAL, ERANGE } from '../maps/map.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers that ask for time, task and memory of the outside: answered by the machine's world. */
-export const systemHelpers: Record<number, Helper> = {
-  // bpf_probe_read, bpf_probe_read_str: kernel or user memory, whichever has it
-  4: (machine, r) => probeRead(machine, r, 'kernel', 'user'),
-  45: (machine, r) => probeReadString(machine, r, 'kernel', 'user'),
-  112: (machine, r) => probeRead(machine, r, 'user'),
-  113: (machine, r) => probeRead(machine, r, 'kernel'),
-  114: (machine, r) => probeReadString(machine, r, 'user'),
-  115: (machine, r) => probeReadString(machine, r, 'kernel'),
-  // bpf_ktime_get_ns, _boot_ns, _coarse_ns, _tai_ns, bpf_jiffies64
-  5: (machine, r) => give64(r, machine.world.time(5)),
-  125: (machine, r) => give64(r, machine.world.time(125)),
-  160: (machine, r) => give64(r, machine.world.time(160)),
-  208: (machine, r) => give64(r, machine.world.time(208)),
-  118: (machine, r) => give64(r, machine.world.time(118) / NANOSECONDS_PER_JIFFY),
-  // bpf_get_prandom_u32
-  7: (machine, r) => giveUnsigned(r, machine.world.random()),
-  // bpf_get_smp_processor_id, bpf_get_numa_node_id
-  8: (machine, r) => giveUnsigned(r, machine.world.cpu),
-  42: (_, r) => giveUnsigned(r, 0),
-  // bpf_get_current_pid_tgid, _uid_gid
-  14: (machine, r) => give64(r, machine.world.pidTgid()),
-  15: (machine, r) => give64(r, machine.world.uidGid()),
-  // bpf_get_current_comm(buffer, size)
-  16: (machine, r) => {
+export const systemHelpers: Record<string, Helper> = {
+  // Kernel or user memory, whichever has it.
+  bpf_probe_read: (machine, r) => probeRead(machine, r, 'kernel', 'user'),
+  bpf_probe_read_str: (machine, r) => probeReadString(machine, r, 'kernel', 'user'),
+  bpf_probe_read_user: (machine, r) => probeRead(machine, r, 'user'),
+  bpf_probe_read_kernel: (machine, r) => probeRead(machine, r, 'kernel'),
+  bpf_probe_read_user_str: (machine, r) => probeReadString(machine, r, 'user'),
+  bpf_probe_read_kernel_str: (machine, r) => probeReadString(machine, r, 'kernel'),
+  bpf_ktime_get_ns: (machine, r) => give64(r, machine.world.time(5)),
+  bpf_ktime_get_boot_ns: (machine, r) => give64(r, machine.world.time(125)),
+  bpf_ktime_get_coarse_ns: (machine, r) => give64(r, machine.world.time(160)),
+  bpf_ktime_get_tai_ns: (machine, r) => give64(r, machine.world.time(208)),
+  bpf_jiffies64: (machine, r) => give64(r, machine.world.time(118) / NANOSECONDS_PER_JIFFY),
+  bpf_get_prandom_u32: (machine, r) => giveUnsigned(r, machine.world.random()),
+  bpf_get_smp_processor_id: (machine, r) => giveUnsigned(r, machine.world.cpu),
+  bpf_get_numa_node_id: (_, r) => giveUnsigned(r, 0),
+  bpf_get_current_pid_tgid: (machine, r) => give64(r, machine.world.pidTgid()),
+  bpf_get_current_uid_gid: (machine, r) => give64(r, machine.world.uidGid()),
+  // (buffer, size)
+  bpf_get_current_comm: (machine, r) => {
     const size = r[4]! >>> 0;
     const buffer = machine.memory.slice(r[2]!, r[3]!, size, 'the buffer for a command name');
     buffer.fill(0);
@@ -35,16 +31,14 @@ export const systemHelpers: Record<number, Helper> = {
     buffer.set(name.subarray(0, Math.max(0, size - 1)));
     give(r, 0);
   },
-  // bpf_get_current_task, bpf_get_current_task_btf
-  35: (machine, r) => give64(r, machine.world.task(35)),
-  158: (machine, r) => give64(r, machine.world.task(158)),
-  // bpf_per_cpu_ptr(variable, cpu), bpf_this_cpu_ptr(variable)
-  153: (machine, r) => perCpu(machine, r, r[4]! >>> 0),
-  154: (machine, r) => perCpu(machine, r, machine.world.cpu),
-  // bpf_get_current_cgroup_id
-  80: (machine, r) => give64(r, machine.world.cgroupId()),
-  // bpf_loop(count, callback, context, flags)
-  181: (machine, r) => {
+  bpf_get_current_task: (machine, r) => give64(r, machine.world.task(35)),
+  bpf_get_current_task_btf: (machine, r) => give64(r, machine.world.task(158)),
+  // (variable, cpu), (variable)
+  bpf_per_cpu_ptr: (machine, r) => perCpu(machine, r, r[4]! >>> 0),
+  bpf_this_cpu_ptr: (machine, r) => perCpu(machine, r, machine.world.cpu),
+  bpf_get_current_cgroup_id: (machine, r) => give64(r, machine.world.cgroupId()),
+  // (count, callback, context, flags)
+  bpf_loop: (machine, r) => {
     const count = r[2]! >>> 0;
     if (r[8] !== 0 || r[9] !== 0) give(r, EINVAL);
     else if (count > MAX_LOOPS) give(r, -7);
@@ -59,8 +53,8 @@ export const systemHelpers: Record<number, Helper> = {
       giveUnsigned(r, done);
     }
   },
-  // bpf_strncmp(a, size, b)
-  182: (machine, r) => {
+  // (a, size, b)
+  bpf_strncmp: (machine, r) => {
     const size = r[4]! >>> 0;
     const a = machine.memory.slice(r[2]!, r[3]!, size, 'a string');
     const at = machine.memory.check(r[6]!, r[7]!, 1, 'a string');

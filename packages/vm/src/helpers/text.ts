@@ -5,21 +5,21 @@ import { formatAt, formatText, latin1Text } from './format.ts';
 import { argument64, give, type Helper } from './helper.ts';
 
 /** Helpers that make or read text. */
-export const textHelpers: Record<number, Helper> = {
-  // bpf_trace_printk(fmt, size, a, b, c)
-  6: (machine, r) => {
+export const textHelpers: Record<string, Helper> = {
+  // (fmt, size, a, b, c)
+  bpf_trace_printk: (machine, r) => {
     const format = formatAt(machine, r[2]!, r[3]!, r[4]! >>> 0);
     trace(machine, r, format, [argument64(r, 3), argument64(r, 4), argument64(r, 5)]);
   },
-  // bpf_trace_vprintk(fmt, size, data, length)
-  177: (machine, r) => {
+  // (fmt, size, data, length)
+  bpf_trace_vprintk: (machine, r) => {
     const format = formatAt(machine, r[2]!, r[3]!, r[4]! >>> 0);
     const args = argumentsAt(machine, r[6]!, r[7]!, r[8]! >>> 0);
     if (args === undefined) give(r, EINVAL);
     else trace(machine, r, format, args);
   },
-  // bpf_snprintf(out, size, fmt, data, length): the length that the text has or would have, with its NUL
-  165: (machine, r) => {
+  // (out, size, fmt, data, length): the length that the text has or would have, with its NUL
+  bpf_snprintf: (machine, r) => {
     const size = r[4]! >>> 0;
     const target = machine.memory.slice(r[2]!, r[3]!, size, 'the target of a text');
     const format = formatAt(machine, r[6]!, r[7]!);
@@ -36,20 +36,20 @@ export const textHelpers: Record<number, Helper> = {
     }
     give(r, made.length + 1);
   },
-  // bpf_seq_printf(seq, fmt, size, data, length), bpf_seq_write(seq, data, length)
-  126: (machine, r) => {
+  // (seq, fmt, size, data, length), (seq, data, length)
+  bpf_seq_printf: (machine, r) => {
     const format = formatAt(machine, r[4]!, r[5]!, r[6]! >>> 0);
     const args = argumentsAt(machine, r[8]!, r[9]!, r[10]! >>> 0);
     const made = args === undefined || format === EINVAL ? EINVAL : formatText(machine, format, args);
     give(r, made === EINVAL ? EINVAL : write(machine, made.text));
   },
-  127: (machine, r) => {
+  bpf_seq_write: (machine, r) => {
     const data = machine.memory.slice(r[4]!, r[5]!, r[6]! >>> 0, 'the bytes for a sequence');
     give(r, write(machine, latin1Text(data.subarray(0, SEQUENCE + 1))));
   },
-  // bpf_strtol(buf, length, flags, result), bpf_strtoul
-  105: (machine, r) => parseNumber(machine, r, true),
-  106: (machine, r) => parseNumber(machine, r, false),
+  // (buf, length, flags, result)
+  bpf_strtol: (machine, r) => parseNumber(machine, r, true),
+  bpf_strtoul: (machine, r) => parseNumber(machine, r, false),
 };
 
 function trace(machine: Machine, r: Int32Array, format: Uint8Array | typeof EINVAL, args: readonly bigint[]): void {

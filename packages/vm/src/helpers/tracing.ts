@@ -10,9 +10,9 @@ import { argument64, give, give64, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';
 
 /** Helpers of programs that trace: stacks, arguments, tasks; what only a kernel knows is asked of the world. */
-export const tracingHelpers: Record<number, Helper> = {
-  // bpf_get_stackid(context, map, flags)
-  27: (machine, r) => {
+export const tracingHelpers: Record<string, Helper> = {
+  // (context, map, flags)
+  bpf_get_stackid: (machine, r) => {
     const map = mapOf(machine, r, 2);
     if (!(map instanceof StackTraceMap)) throw new Fault('map', `${map.spec.name} is no map of stacks`);
     const flags = r[6]! >>> 0;
@@ -21,16 +21,16 @@ export const tracingHelpers: Record<number, Helper> = {
     else if (recorded) give(r, map.keep(recorded.result, recorded.addresses, flags));
     else give(r, map.store(machine.world.stack?.((flags & USER_STACK) !== 0) ?? [], flags));
   },
-  // bpf_get_stack(context, buffer, size, flags), bpf_get_task_stack(task, buffer, size, flags)
-  67: stack,
-  141: stack,
-  // bpf_perf_event_read(map, flags), bpf_perf_event_read_value(map, flags, buffer, size)
-  22: (machine, r) => {
+  // (context, buffer, size, flags), (task, buffer, size, flags)
+  bpf_get_stack: stack,
+  bpf_get_task_stack: stack,
+  // (map, flags), (map, flags, buffer, size)
+  bpf_perf_event_read: (machine, r) => {
     const found = counter(machine, r);
     if (typeof found === 'number') give(r, found);
     else give64(r, found.counter);
   },
-  55: (machine, r) => {
+  bpf_perf_event_read_value: (machine, r) => {
     const size = r[8]! >>> 0;
     const at = machine.memory.check(r[6]!, r[7]!, size, 'the place of a counter');
     const found = size === 24 ? counter(machine, r) : EINVAL;
@@ -42,19 +42,19 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_override_return(regs, result)
-  58: (machine, r) => {
+  // (regs, result)
+  bpf_override_return: (machine, r) => {
     machine.outcome.override = argument64(r, 2);
     give(r, 0);
   },
-  // bpf_send_signal(signal), bpf_send_signal_thread
-  109: (machine, r) => signal(machine, r, false),
-  117: (machine, r) => signal(machine, r, true),
-  // bpf_read_branch_records, bpf_get_branch_snapshot: no such hardware
-  119: (_, r) => give(r, ENOENT),
-  176: (_, r) => give(r, ENOENT),
-  // bpf_perf_prog_read_value(context, buffer, size): the counter of the event that the program is attached to
-  56: (machine, r) => {
+  // (signal)
+  bpf_send_signal: (machine, r) => signal(machine, r, false),
+  bpf_send_signal_thread: (machine, r) => signal(machine, r, true),
+  // No such hardware.
+  bpf_read_branch_records: (_, r) => give(r, ENOENT),
+  bpf_get_branch_snapshot: (_, r) => give(r, ENOENT),
+  // (context, buffer, size): the counter of the event that the program is attached to
+  bpf_perf_prog_read_value: (machine, r) => {
     const size = r[6]! >>> 0;
     const at = machine.memory.check(r[4]!, r[5]!, size, 'the place of a counter');
     const found = machine.world.perfCounter?.('', 0);
@@ -66,17 +66,17 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_rc_repeat(context), bpf_rc_keydown(context, protocol, scancode, toggle), bpf_rc_pointer_rel(context, x, y)
-  77: (machine, r) => remote(machine, r, 'repeat', []),
-  78: (machine, r) => remote(machine, r, 'key', [r[4]!, r[6]!, r[8]!]),
-  92: (machine, r) => remote(machine, r, 'pointer', [r[4]!, r[6]!]),
-  // bpf_ima_inode_hash, bpf_ima_file_hash: a kernel without integrity measurement
-  161: (_, r) => give(r, EOPNOTSUPP),
-  193: (_, r) => give(r, EOPNOTSUPP),
-  // bpf_probe_write_user(target, source, length): nothing to write to
-  36: (_, r) => give(r, EFAULT),
-  // bpf_get_ns_current_pid_tgid(device, inode, target, size)
-  120: (machine, r) => {
+  // (context), (context, protocol, scancode, toggle), (context, x, y)
+  bpf_rc_repeat: (machine, r) => remote(machine, r, 'repeat', []),
+  bpf_rc_keydown: (machine, r) => remote(machine, r, 'key', [r[4]!, r[6]!, r[8]!]),
+  bpf_rc_pointer_rel: (machine, r) => remote(machine, r, 'pointer', [r[4]!, r[6]!]),
+  // A kernel without integrity measurement.
+  bpf_ima_inode_hash: (_, r) => give(r, EOPNOTSUPP),
+  bpf_ima_file_hash: (_, r) => give(r, EOPNOTSUPP),
+  // (target, source, length): nothing to write to
+  bpf_probe_write_user: (_, r) => give(r, EFAULT),
+  // (device, inode, target, size)
+  bpf_get_ns_current_pid_tgid: (machine, r) => {
     const size = r[8]! >>> 0;
     const target = machine.memory.check(r[6]!, r[7]!, size, 'the place of process ids');
     const namespace = machine.world.pidNamespace;
@@ -90,13 +90,13 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_get_current_ancestor_cgroup_id(level)
-  123: (machine, r) => {
+  // (level)
+  bpf_get_current_ancestor_cgroup_id: (machine, r) => {
     const cgroups = machine.world.cgroups?.() ?? [machine.world.cgroupId()];
     give64(r, cgroups[r[2]!] ?? 0n);
   },
-  // bpf_d_path(path, buffer, size): the length with its NUL
-  147: (machine, r) => {
+  // (path, buffer, size): the length with its NUL
+  bpf_d_path: (machine, r) => {
     const size = r[6]! >>> 0;
     const target = machine.memory.slice(r[4]!, r[5]!, size, 'the place of a path');
     const path = machine.world.path?.(argument64(r, 1));
@@ -109,11 +109,11 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, bytes.length + 1);
     }
   },
-  // bpf_copy_from_user(target, size, address), bpf_copy_from_user_task(target, size, address, task, flags)
-  148: (machine, r) => copyFromUser(machine, r),
-  191: (machine, r) => ((r[10]! | r[11]!) !== 0 ? give(r, EINVAL) : copyFromUser(machine, r)),
-  // bpf_kallsyms_lookup_name(name, size, flags, result)
-  179: (machine, r) => {
+  // (target, size, address), (target, size, address, task, flags)
+  bpf_copy_from_user: (machine, r) => copyFromUser(machine, r),
+  bpf_copy_from_user_task: (machine, r) => ((r[10]! | r[11]!) !== 0 ? give(r, EINVAL) : copyFromUser(machine, r)),
+  // (name, size, flags, result)
+  bpf_kallsyms_lookup_name: (machine, r) => {
     const size = r[4]!;
     const at = machine.memory.check(r[2]!, r[3]!, Math.max(0, size), 'the name of a symbol');
     const result = machine.memory.check(r[8]!, r[9]!, 8, 'the place of an address');
@@ -129,13 +129,13 @@ export const tracingHelpers: Record<number, Helper> = {
     if (found !== undefined) view.setBigUint64(result, found, true);
     give(r, found === undefined ? ENOENT : 0);
   },
-  // bpf_task_pt_regs(task)
-  175: (machine, r) => {
+  // (task)
+  bpf_task_pt_regs: (machine, r) => {
     const address = argument64(r, 1);
     give64(r, machine.world.tasks?.find((one) => one.address === address)?.registers ?? 0n);
   },
-  // bpf_find_vma(task, address, callback, context, flags)
-  180: (machine, r) => {
+  // (task, address, callback, context, flags)
+  bpf_find_vma: (machine, r) => {
     const task = argument64(r, 1);
     const at = argument64(r, 2);
     const areas = machine.world.tasks?.find((one) => one.address === task)?.areas;
@@ -149,16 +149,16 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, 0);
     }
   },
-  // bpf_bprm_opts_set(program that is started, flags)
-  159: (machine, r) => {
+  // (program that is started, flags)
+  bpf_bprm_opts_set: (machine, r) => {
     if ((r[4]! & ~1) !== 0 || r[5] !== 0) give(r, EINVAL);
     else {
       machine.outcome.secureExec = (r[4]! & 1) !== 0;
       give(r, 0);
     }
   },
-  // bpf_btf_find_by_name_kind(name, size, kind, flags): the id of a type of the kernel
-  167: (machine, r) => {
+  // (name, size, kind, flags): the id of a type of the kernel
+  bpf_btf_find_by_name_kind: (machine, r) => {
     const size = r[4]!;
     const name = machine.memory.slice(r[2]!, r[3]!, Math.max(0, size), 'the name of a type').slice();
     const kind = BTF_KINDS[r[6]!];
@@ -168,11 +168,11 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, machine.kernelTypes()?.find(text, kind) ?? ENOENT);
     }
   },
-  // bpf_get_func_ip(context), bpf_get_attach_cookie(context)
-  173: (machine, r) => give64(r, machine.hook.address ?? machine.world.hookFact?.(173) ?? 0n),
-  174: (machine, r) => give64(r, machine.hook.cookie ?? machine.world.hookFact?.(174) ?? 0n),
-  // bpf_get_func_arg(context, n, value), bpf_get_func_ret(context, value), bpf_get_func_arg_cnt(context)
-  183: (machine, r) => {
+  // (context)
+  bpf_get_func_ip: (machine, r) => give64(r, machine.hook.address ?? machine.world.hookFact?.(173) ?? 0n),
+  bpf_get_attach_cookie: (machine, r) => give64(r, machine.hook.cookie ?? machine.world.hookFact?.(174) ?? 0n),
+  // (context, n, value), (context, value), (context)
+  bpf_get_func_arg: (machine, r) => {
     const n = r[4]! >>> 0;
     const { args } = machine.hook;
     const target = machine.memory.check(r[6]!, r[7]!, 8, 'the place of an argument');
@@ -181,13 +181,13 @@ export const tracingHelpers: Record<number, Helper> = {
       give(r, EINVAL);
     } else slot(machine, r, n, target);
   },
-  184: (machine, r) => {
+  bpf_get_func_ret: (machine, r) => {
     const { args, returns } = machine.hook;
     const target = machine.memory.check(r[4]!, r[5]!, 8, 'the place of a result');
     if (args === undefined || !returns) give(r, EOPNOTSUPP);
     else slot(machine, r, args, target);
   },
-  185: (machine, r) => give(r, machine.hook.args ?? 0),
+  bpf_get_func_arg_cnt: (machine, r) => give(r, machine.hook.args ?? 0),
 };
 
 function stack(machine: Machine, r: Int32Array): void {

@@ -140,7 +140,7 @@ export const miscKfuncs: Record<string, Helper> = {
   },
   bpf_put_file: nothing,
   // (path, buffer, size)
-  bpf_path_d_path: (machine, r) => tracingHelpers[147]!(machine, r),
+  bpf_path_d_path: (machine, r) => tracingHelpers['bpf_d_path']!(machine, r),
 
   // (stream, format, arguments, length, aux)
   bpf_stream_vprintk: (machine, r) => {

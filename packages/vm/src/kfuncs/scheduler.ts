@@ -8,8 +8,8 @@ import type { SimulatedScheduler } from '../simulate/scheduler.ts';
 /** Kernel functions of sched_ext (kernel/sched/ext.c), under the names of 6.12 and of later kernels. */
 export const schedulerKfuncs: Record<string, Helper> = {
   // (queue, node)
-  scx_bpf_create_dsq: (machine, r) => give(r, of(machine).createQueue(argument64(r, 1))),
-  scx_bpf_destroy_dsq: (machine, r) => of(machine).destroyQueue(argument64(r, 1)),
+  scx_bpf_create_dsq: (machine, r) => give(r, of(machine).queues.create(argument64(r, 1))),
+  scx_bpf_destroy_dsq: (machine, r) => of(machine).queues.destroy(argument64(r, 1)),
   scx_bpf_dsq_nr_queued: (machine, r) => give(r, of(machine).queued(argument64(r, 1))),
   // (task, previous CPU, flags, where to say whether it is idle)
   scx_bpf_select_cpu_dfl: (machine, r) => {
@@ -31,16 +31,16 @@ export const schedulerKfuncs: Record<string, Helper> = {
   // (cpu, flags)
   scx_bpf_kick_cpu: (machine, r) => void of(machine).kick(r[2]!, argument64(r, 2)),
   scx_bpf_nr_cpu_ids: (machine, r) => giveUnsigned(r, of(machine).size),
-  scx_bpf_get_possible_cpumask: (machine, r) => giveUnsigned(r, of(machine).allMask),
-  scx_bpf_get_online_cpumask: (machine, r) => giveUnsigned(r, of(machine).allMask),
+  scx_bpf_get_possible_cpumask: (machine, r) => giveUnsigned(r, of(machine).idle.all.address),
+  scx_bpf_get_online_cpumask: (machine, r) => giveUnsigned(r, of(machine).idle.all.address),
   scx_bpf_put_cpumask: nothing,
-  scx_bpf_get_idle_cpumask: (machine, r) => giveUnsigned(r, of(machine).idleMask),
+  scx_bpf_get_idle_cpumask: (machine, r) => giveUnsigned(r, of(machine).idle.idle.address),
   // Every processor is a core of its own.
-  scx_bpf_get_idle_smtmask: (machine, r) => giveUnsigned(r, of(machine).idleMask),
+  scx_bpf_get_idle_smtmask: (machine, r) => giveUnsigned(r, of(machine).idle.idle.address),
   scx_bpf_put_idle_cpumask: nothing,
-  scx_bpf_test_and_clear_cpu_idle: (machine, r) => giveUnsigned(r, of(machine).takeIdle(r[2]!) ? 1 : 0),
-  scx_bpf_pick_idle_cpu: (machine, r) => give(r, of(machine).pickIdle(allowed(machine, r))),
-  scx_bpf_pick_any_cpu: (machine, r) => give(r, of(machine).pickAny(allowed(machine, r))),
+  scx_bpf_test_and_clear_cpu_idle: (machine, r) => giveUnsigned(r, of(machine).idle.take(r[2]!) ? 1 : 0),
+  scx_bpf_pick_idle_cpu: (machine, r) => give(r, of(machine).idle.pick(allowed(machine, r))),
+  scx_bpf_pick_any_cpu: (machine, r) => give(r, of(machine).idle.pickAny(allowed(machine, r))),
   scx_bpf_task_running: (machine, r) => giveUnsigned(r, of(machine).taskAt(argument64(r, 1))?.running ? 1 : 0),
   scx_bpf_task_cpu: (machine, r) => give(r, of(machine).taskAt(argument64(r, 1))?.cpu ?? EINVAL),
   scx_bpf_now: (machine, r) => {
@@ -63,7 +63,7 @@ export const schedulerKfuncs: Record<string, Helper> = {
     const queue = argument64(r, 2);
     machine.memory.bytes.fill(0, it, it + 48);
     machine.memory.view.setInt32(it + 8, -1, true);
-    if (of(machine).waiting(queue) === undefined) {
+    if (of(machine).queues.waiting(queue) === undefined) {
       give(r, ENOENT);
       return;
     }
@@ -76,7 +76,7 @@ export const schedulerKfuncs: Record<string, Helper> = {
   bpf_iter_scx_dsq_next: (machine, r) => {
     const { view } = machine.memory;
     const it = machine.memory.check(r[2]!, r[3]!, 48, 'an iterator');
-    const tasks = of(machine).waiting(view.getBigUint64(it, true)) ?? [];
+    const tasks = (of(machine).queues.waiting(view.getBigUint64(it, true)) ?? []).map((one) => one.address);
     machine.memory.work += 8 * tasks.length;
     const last = view.getBigUint64(it + 40, true);
     const reverse = view.getInt32(it + 12, true) === 1;

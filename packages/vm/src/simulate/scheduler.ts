@@ -2,29 +2,33 @@ import { badTestRun } from '../diagnostics.ts';
 import type { PlainObject } from '../hooks/kernel-object.ts';
 import type { StructOps, StructOpsArgument } from '../hooks/struct-ops.ts';
 import type { Machine } from '../machine.ts';
-import { EEXIST, EINVAL, ENOENT } from '../maps/map.ts';
 import { SimulatedWorld } from '../world.ts';
+import { DispatchQueues } from './dispatch-queues.ts';
+import { CpuMask, IdleCpus } from './idle-cpus.ts';
+import { allows, type Cpu, type Dispatch, type Task, TaskFields, type TaskPlan } from './scheduler-task.ts';
+import {
+  DEQ_SLEEP,
+  ENQ_REENQ,
+  ENQ_WAKEUP,
+  EXIT_KINDS,
+  GLOBAL,
+  KICK_PREEMPT,
+  LOCAL,
+  MAX_DISPATCH,
+  MAX_TURNS,
+  SLICE_DFL,
+  SLICE_INF,
+  WAKE_TTWU,
+} from './scx.ts';
 import { Member } from './structure.ts';
+
+export type { TaskPlan } from './scheduler-task.ts';
 
 export interface SchedulerOptions {
   /** Processors; those of the machine when not given. */
   readonly cpus?: number;
   /** Nanoseconds between two ticks of a processor: 4,000,000, as with HZ=250. */
   readonly tick?: number;
-}
-
-/** A task for a scheduler: by turns it computes and sleeps, for so many nanoseconds each. */
-export interface TaskPlan {
-  readonly pid: number;
-  readonly comm?: string;
-  /** 1 … 10000; 100 is that of nice 0. */
-  readonly weight?: number;
-  /** Computes, sleeps, computes … and ends after the last. */
-  readonly plan: readonly number[];
-  /** When it first wakes up. */
-  readonly start?: number;
-  /** Processors that it may use; all when not given. */
-  readonly cpus?: readonly number[];
 }
 
 /** A processor ran a task from one time to another, in nanoseconds since the scheduler started. */
@@ -60,9 +64,7 @@ export class SimulatedScheduler {
   private readonly tick: number;
   private readonly cpus: readonly Cpu[];
   private readonly tasks: Task[] = [];
-  private readonly queues = new Map<bigint, Queue>();
-  private readonly global: Queue = { id: GLOBAL, tasks: [] };
-  private readonly fields: { readonly slice?: Member; readonly vtime?: Member; readonly cpu?: Member };
+  private readonly fields: TaskFields;
   private readonly ran: Ran[] = [];
   private readonly start: bigint;
   private ended: SchedulerReport['exit'] | undefined;
@@ -70,9 +72,8 @@ export class SimulatedScheduler {
   private asked: { readonly task: Task; readonly flags: bigint; sent: Dispatch | undefined } | undefined;
   /** What a run of `dispatch` sent, and for which processor. */
   private dispatching: { readonly cpu: Cpu; sent: Dispatch[]; moved: number } | undefined;
-  /** Bits of processors without a task, and all of them, as `struct cpumask`. */
-  readonly idleMask: number;
-  readonly allMask: number;
+  readonly idle: IdleCpus;
+  readonly queues: DispatchQueues;
 
   constructor(machine: Machine, ops: StructOps, options: SchedulerOptions = {}) {
     if (!(machine.world instanceof SimulatedWorld)) throw badTestRun(ops.struct, 'schedulers run in a simulated world');
@@ -88,15 +89,9 @@ export class SimulatedScheduler {
       since: 0,
       ticked: 0,
     }));
-    const find = (path: string) => Member.find(machine, ops.types, 'task_struct', path);
-    const [slice, vtime, cpu] = [find('scx.slice'), find('scx.dsq_vtime'), find('thread_info.cpu')];
-    this.fields = { ...(slice && { slice }), ...(vtime && { vtime }), ...(cpu && { cpu }) };
-    this.idleMask = machine.memory.allocate(MASK_BYTES);
-    this.allMask = machine.memory.allocate(MASK_BYTES);
-    for (const { id } of this.cpus) {
-      this.setBit(this.idleMask, id, true);
-      this.setBit(this.allMask, id, true);
-    }
+    this.fields = new TaskFields(machine, ops);
+    this.idle = new IdleCpus(machine, this.cpus.length);
+    this.queues = new DispatchQueues(this.cpus, this.fields, (message) => this.fail(message));
     machine.scheduler = this;
     const result = this.call('init');
     if (Number(BigInt.asIntN(32, BigInt(result ?? 0))) < 0) this.fail(`ops.init() failed (${result})`);
@@ -126,22 +121,9 @@ export class SimulatedScheduler {
 
   // What the kernel functions ask.
 
-  createQueue(id: bigint): number {
-    if ((id & BUILTIN) !== 0n) return EINVAL;
-    if (this.queues.has(id)) return EEXIST;
-    this.queues.set(id, { id, tasks: [] });
-    return 0;
-  }
-
-  destroyQueue(id: bigint): void {
-    const queue = this.queues.get(id);
-    if (queue && queue.tasks.length > 0) this.fail(`DSQ 0x${id.toString(16)} is not empty and cannot be destroyed`);
-    else this.queues.delete(id);
-  }
-
+  /** How many tasks wait in a queue, or -ENOENT. */
   queued(id: bigint): number {
-    const queue = this.queueOf(id, this.current());
-    return queue ? queue.tasks.length : ENOENT;
+    return this.queues.length(id, this.asked?.task.cpu ?? this.current());
   }
 
   /** The task of an address: its structure, which programs got as an argument or found in a queue. */
@@ -184,55 +166,26 @@ export class SimulatedScheduler {
       return false;
     }
     this.flush();
-    const queue = this.queues.get(id);
-    if (queue === undefined) {
+    if (this.queues.waiting(id) === undefined) {
       this.fail(`non-existent DSQ 0x${id.toString(16)}`);
       return false;
     }
-    return this.take(queue, dispatching.cpu);
+    return this.take(id, dispatching.cpu);
   }
 
   /** `scx_bpf_dispatch_from_dsq`: a task that waits in a queue goes to another. */
   move(address: bigint, from: bigint, to: bigint, flags: bigint, slice?: bigint, vtime?: bigint): boolean {
-    const queue = this.queues.get(from);
-    const at = queue?.tasks.findIndex((one) => one.address === address) ?? -1;
-    if (queue === undefined || at < 0) return false;
-    const [task] = queue.tasks.splice(at, 1);
-    this.insert({ task: task!, queue: to, slice: slice ?? this.sliceOf(task!), flags, vtime }, this.current());
+    const task = this.queues.waiting(from)?.find((one) => one.address === address);
+    if (task === undefined) return false;
+    this.insert({ task, queue: to, slice: slice ?? this.fields.sliceOf(task), flags, vtime }, this.current());
     return true;
-  }
-
-  /** Addresses of the tasks of a queue, for iterators. */
-  waiting(id: bigint): readonly bigint[] | undefined {
-    return this.queues.get(id)?.tasks.map((one) => one.address);
   }
 
   /** `scx_bpf_select_cpu_dfl`: the one it ran on, if that is idle, else any that is. */
   selectCpu(address: bigint, previous: number): { readonly cpu: number; readonly idle: boolean } {
     const task = this.tasks.find((one) => one.address === address);
-    const cpu = this.pickIdle((one) => task === undefined || allows(task, one), previous);
+    const cpu = this.idle.pick((one) => task === undefined || allows(task, one), previous);
     return cpu < 0 ? { cpu: previous, idle: false } : { cpu, idle: true };
-  }
-
-  /** An idle processor that will do, which then counts as taken; -16 when there is none. */
-  pickIdle(allowed: (cpu: number) => boolean, preferred = -1): number {
-    const order = preferred >= 0 ? [preferred, ...this.cpus.map((one) => one.id)] : this.cpus.map((one) => one.id);
-    const found = order.find((id) => this.isIdle(id) && allowed(id));
-    if (found === undefined) return EBUSY;
-    this.setBit(this.idleMask, found, false);
-    return found;
-  }
-
-  pickAny(allowed: (cpu: number) => boolean): number {
-    const idle = this.pickIdle(allowed);
-    return idle >= 0 ? idle : (this.cpus.find(({ id }) => allowed(id))?.id ?? EBUSY);
-  }
-
-  /** Takes an idle processor; false when it is not. */
-  takeIdle(cpu: number): boolean {
-    const idle = this.isIdle(cpu);
-    if (idle) this.setBit(this.idleMask, cpu, false);
-    return idle;
   }
 
   /** `scx_bpf_kick_cpu`: an idle processor looks for work, and with SCX_KICK_PREEMPT what runs ends its slice. */
@@ -242,7 +195,7 @@ export class SimulatedScheduler {
       this.fail(`invalid CPU ${id}`);
       return false;
     }
-    if (cpu.task && (flags & KICK_PREEMPT) !== 0n) this.setSlice(cpu.task, 0n, cpu);
+    if (cpu.task && (flags & KICK_PREEMPT) !== 0n) this.fields.setSlice(cpu.task, 0n, cpu);
     return true;
   }
 
@@ -267,14 +220,14 @@ export class SimulatedScheduler {
 
   private admit(plan: TaskPlan): void {
     const { machine, ops } = this;
-    const mask = machine.memory.allocate(MASK_BYTES);
+    const mask = new CpuMask(machine);
     const allowed = plan.cpus ?? this.cpus.map((one) => one.id);
-    for (const id of allowed) this.setBit(mask, id, true);
+    for (const id of allowed) mask.set(id, true);
     const given: PlainObject = {
       pid: plan.pid,
       tgid: plan.pid,
       comm: plan.comm ?? `task${plan.pid}`,
-      cpus_ptr: BigInt(mask),
+      cpus_ptr: BigInt(mask.address),
       nr_cpus_allowed: allowed.length,
       scx: { weight: plan.weight ?? 100, slice: SLICE_DFL },
     };
@@ -346,55 +299,26 @@ export class SimulatedScheduler {
     }
   }
 
-  /** Puts a task into a queue; what is wrong with it ends the scheduler. */
-  private insert({ task, queue: id, slice, flags, vtime }: Dispatch, from: number): void {
-    const queue = this.queueOf(id, from);
-    if (queue === undefined) {
-      this.fail(`non-existent DSQ 0x${id.toString(16)} for ${task.plan.comm ?? ''}[${task.plan.pid}]`);
-      this.global.tasks.push(task);
-      return;
-    }
-    if (task.state === 'asleep' || task.state === 'done') return;
-    for (const other of this.allQueues()) {
-      const at = other.tasks.indexOf(task);
-      if (at >= 0) other.tasks.splice(at, 1);
-    }
-    if (slice !== 0n) this.fields.slice?.set(task.address, slice);
-    task.slice = slice === 0n ? this.sliceOf(task) || SLICE_DFL : slice;
-    if (vtime === undefined) {
-      if ((flags & (ENQ_HEAD | ENQ_PREEMPT)) !== 0n) queue.tasks.unshift(task);
-      else queue.tasks.push(task);
-    } else {
-      if ((id & BUILTIN) !== 0n) this.fail('cannot use vtime ordering for built-in DSQs');
-      this.fields.vtime?.set(task.address, vtime);
-      task.key = vtime;
-      const at = queue.tasks.findIndex((one) => BigInt.asIntN(64, vtime - one.key) < 0n);
-      queue.tasks.splice(at < 0 ? queue.tasks.length : at, 0, task);
-    }
-    const cpu = this.cpus.find((one) => one.local === queue);
-    if (cpu) {
-      task.cpu = cpu.id;
-      if ((flags & ENQ_PREEMPT) !== 0n && cpu.task) this.setSlice(cpu.task, 0n, cpu);
-    }
+  /** `from`: the processor whose queue is meant by the local one. */
+  private insert(dispatch: Dispatch, from: number): void {
+    this.queues.insert(dispatch, this.asked?.task.cpu ?? from);
   }
 
   /** An idle processor takes the next task, from its own queue, the global one, or what `dispatch` finds. */
   private pick(cpu: Cpu): void {
     if (!this.balance(cpu, undefined)) {
-      if (!this.isIdle(cpu.id)) {
-        this.setBit(this.idleMask, cpu.id, true);
+      if (!this.idle.idle.has(cpu.id)) {
+        this.idle.idle.set(cpu.id, true);
         this.call('update_idle', BigInt(cpu.id), 1n);
       }
       return;
     }
-    const wasIdle = this.isIdle(cpu.id);
-    this.setBit(this.idleMask, cpu.id, false);
-    if (wasIdle) this.call('update_idle', BigInt(cpu.id), 0n);
+    if (this.idle.take(cpu.id)) this.call('update_idle', BigInt(cpu.id), 0n);
     this.begin(cpu, cpu.local.tasks.shift()!);
   }
 
   private balance(cpu: Cpu, previous: Task | undefined): boolean {
-    if (cpu.local.tasks.length > 0 || this.take(this.global, cpu)) return true;
+    if (cpu.local.tasks.length > 0 || this.take(GLOBAL, cpu)) return true;
     if (!this.ops.has('dispatch')) return false;
     for (let turn = 0; turn < MAX_TURNS && this.ended === undefined; turn++) {
       this.dispatching = { cpu, sent: [], moved: 0 };
@@ -407,7 +331,7 @@ export class SimulatedScheduler {
         this.dispatching = undefined;
         if (moved === 0) turn = MAX_TURNS;
       }
-      if (cpu.local.tasks.length > 0 || this.take(this.global, cpu)) return true;
+      if (cpu.local.tasks.length > 0 || this.take(GLOBAL, cpu)) return true;
     }
     return false;
   }
@@ -422,14 +346,10 @@ export class SimulatedScheduler {
     }
   }
 
-  private take(queue: Queue, cpu: Cpu): boolean {
-    const at = queue.tasks.findIndex((one) => allows(one, cpu.id));
-    if (at < 0) return false;
-    const [task] = queue.tasks.splice(at, 1);
-    cpu.local.tasks.push(task!);
-    task!.cpu = cpu.id;
-    if (this.dispatching) this.dispatching.moved += 1;
-    return true;
+  private take(queue: bigint, cpu: Cpu): boolean {
+    const taken = this.queues.take(queue, cpu);
+    if (taken && this.dispatching) this.dispatching.moved += 1;
+    return taken;
   }
 
   private begin(cpu: Cpu, task: Task): void {
@@ -437,9 +357,7 @@ export class SimulatedScheduler {
     task.state = 'running';
     task.cpu = cpu.id;
     task.waited += now - task.ready;
-    this.fields.cpu?.set(task.address, BigInt(cpu.id));
-    task.slice ??= SLICE_DFL;
-    this.fields.slice?.set(task.address, task.slice);
+    this.fields.begin(task, cpu.id);
     cpu.task = task;
     cpu.since = now;
     cpu.ticked = now;
@@ -465,10 +383,10 @@ export class SimulatedScheduler {
       this.on(cpu.id);
       this.call('tick', task.address);
     }
-    if (this.sliceOf(task) > 0n) return;
+    if (this.fields.sliceOf(task) > 0n) return;
     if (!this.balance(cpu, task)) {
       // Nobody else wants it.
-      this.setSlice(task, SLICE_DFL, cpu);
+      this.fields.setSlice(task, SLICE_DFL, cpu);
       return;
     }
     this.stop(cpu, task, now, true);
@@ -489,8 +407,8 @@ export class SimulatedScheduler {
     task.ran += passed;
     task.left -= passed;
     cpu.since = now;
-    const slice = this.sliceOf(task);
-    if (slice !== SLICE_INF) this.setSlice(task, slice > BigInt(passed) ? slice - BigInt(passed) : 0n, cpu);
+    const slice = this.fields.sliceOf(task);
+    if (slice !== SLICE_INF) this.fields.setSlice(task, slice > BigInt(passed) ? slice - BigInt(passed) : 0n, cpu);
   }
 
   private stop(cpu: Cpu, task: Task, now: number, runnable: boolean): void {
@@ -523,7 +441,7 @@ export class SimulatedScheduler {
     for (const task of this.tasks) if (task.state === 'asleep') at(task.wakes);
     for (const cpu of this.cpus) {
       if (cpu.task === undefined) continue;
-      const slice = this.sliceOf(cpu.task);
+      const slice = this.fields.sliceOf(cpu.task);
       at(cpu.since + Math.min(cpu.task.left, slice === SLICE_INF ? Number.POSITIVE_INFINITY : Number(slice)));
       if (this.ops.has('tick')) at(cpu.ticked + this.tick);
     }
@@ -577,37 +495,8 @@ export class SimulatedScheduler {
     return Math.min(this.world.cpu, this.cpus.length - 1);
   }
 
-  private queueOf(id: bigint, from: number): Queue | undefined {
-    if (id === GLOBAL) return this.global;
-    if (id === LOCAL) return this.cpus[this.asked?.task.cpu ?? from]?.local;
-    if ((id & LOCAL_ON) === LOCAL_ON) return this.cpus[Number(id & 0xffffffffn)]?.local;
-    return this.queues.get(id);
-  }
-
-  private *allQueues(): Generator<Queue> {
-    yield this.global;
-    yield* this.queues.values();
-    for (const cpu of this.cpus) yield cpu.local;
-  }
-
-  private sliceOf(task: Task): bigint {
-    return this.fields.slice?.get(task.address) ?? task.slice ?? 0n;
-  }
-  private setSlice(task: Task, slice: bigint, cpu: Cpu): void {
-    if (cpu.task === task) this.fields.slice?.set(task.address, slice);
-    task.slice = slice;
-  }
-
   private now(): number {
     return Number(this.world.now);
-  }
-  private isIdle(cpu: number): boolean {
-    return ((this.machine.memory.bytes[this.idleMask + (cpu >> 3)]! >> (cpu & 7)) & 1) === 1;
-  }
-  private setBit(mask: number, cpu: number, on: boolean): void {
-    const at = mask + (cpu >> 3);
-    const { bytes } = this.machine.memory;
-    bytes[at] = on ? bytes[at]! | (1 << (cpu & 7)) : bytes[at]! & ~(1 << (cpu & 7));
   }
 }
 
@@ -619,69 +508,4 @@ function known(machine: Machine, ops: StructOps, given: PlainObject): PlainObjec
   return { ...Object.fromEntries(own), ...(scx.length > 0 && { scx: Object.fromEntries(scx) }) };
 }
 
-function allows(task: Task, cpu: number): boolean {
-  return task.plan.cpus!.includes(cpu);
-}
-
-interface Queue {
-  readonly id: bigint;
-  readonly tasks: Task[];
-}
-
-interface Cpu {
-  readonly id: number;
-  readonly local: Queue;
-  task: Task | undefined;
-  /** Until when its task's time is counted, and when it last had a tick. */
-  since: number;
-  ticked: number;
-}
-
-interface Task {
-  readonly plan: TaskPlan;
-  readonly address: bigint;
-  state: 'asleep' | 'ready' | 'running' | 'done';
-  wakes: number;
-  /** Which part of its plan it is at, and what is left of it. */
-  step: number;
-  left: number;
-  cpu: number;
-  ready: number;
-  ran: number;
-  waited: number;
-  slice?: bigint;
-  /** Its place in a queue that is ordered by virtual time. */
-  key: bigint;
-}
-
-interface Dispatch {
-  readonly task: Task;
-  readonly queue: bigint;
-  readonly slice: bigint;
-  readonly flags: bigint;
-  readonly vtime: bigint | undefined;
-}
-
-/** `SCX_DSQ_…`, `SCX_SLICE_…`, `SCX_ENQ_…`, `SCX_DEQ_SLEEP`, `SCX_KICK_PREEMPT` (include/linux/sched/ext.h, kernel/sched/ext.c). */
-const BUILTIN = 1n << 63n;
-const GLOBAL = BUILTIN | 1n;
-const LOCAL = BUILTIN | 2n;
-const LOCAL_ON = BUILTIN | (1n << 62n);
-const SLICE_DFL = 20_000_000n;
-const SLICE_INF = 0xffffffffffffffffn;
-const ENQ_WAKEUP = 1n;
-const ENQ_HEAD = 0x10n;
-const ENQ_PREEMPT = 1n << 32n;
-const ENQ_REENQ = 1n << 40n;
-const DEQ_SLEEP = 1n;
-const KICK_PREEMPT = 2n;
-/** `WF_TTWU`. */
-const WAKE_TTWU = 8n;
-/** `SCX_EXIT_UNREG`, `SCX_EXIT_UNREG_BPF`, `SCX_EXIT_ERROR`. */
-const EXIT_KINDS = { unregistered: 64, exited: 65, error: 1024 } as const;
-/** `SCX_DSP_DFL_MAX_BATCH`, `SCX_DSP_MAX_LOOPS`. */
-const MAX_DISPATCH = 32;
-const MAX_TURNS = 32;
-const EBUSY = -16;
-const MASK_BYTES = 1024;
 const MOST_EVENTS = 200_000;
