@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleModule } from '../../../scripts/bundle-module.mjs';
 import { boot, fetchKernel, whyNotBoot } from '../../../vmtest/index.mjs';
 import { bundledTypes, open, openFile, readRecording, run, type Value } from '../src/index.ts';
-import { type Recorded, told } from './guest/recordings.ts';
+import type { Recorded } from './guest/recordings.ts';
+import { told } from './guest/told.ts';
 
 /** What a typed program did in a kernel of another machine, again in the virtual machine of this one: the same rows. */
 const SERIES = '6.12';

@@ -20,17 +20,22 @@ export async function executeProbes(call: Call): Promise<number> {
     call.options.text('home') !== 'vm';
   if (probe.main && inKernel) return runMain(call, probe, probe.main);
   const over = new AbortController();
+  let ticking: { close(): void } | undefined;
   const [frequency] = probe.file.probes.probes.flatMap((one) => one.frequency ?? []);
   const run = () =>
     runProgram(call, () => ({ ...probe.file, spec: probe.spec }), {
       globals: {},
       ...(frequency !== undefined && { frequency }),
-      loaded: (loaded) => probe.connect(loaded, over.signal),
+      loaded: (loaded) => {
+        probe.connect(loaded, over.signal);
+        ticking = probe.tick();
+      },
       ended: () => countTexts(probe),
     });
   try {
     return await run();
   } finally {
+    ticking?.close();
     probe.disconnect();
   }
 }

@@ -2,7 +2,14 @@ import { SkepError, suggest } from '@skep/base';
 import type { Btf, BtfId } from '@skep/object';
 import type { ProbeDeclaration } from './declarations.ts';
 import { badTarget, needsTypes, unknownTarget } from './diagnostics.ts';
-import { functionSignature, type Signature, tracepointSignature, typeOfBtf } from './kernel-types.ts';
+import {
+  functionSignature,
+  iteratorNames,
+  iteratorSignature,
+  type Signature,
+  tracepointSignature,
+  typeOfBtf,
+} from './kernel-types.ts';
 import type { LayerName } from './packets.ts';
 import type { ProbeTarget } from './target.ts';
 import { type TracepointField, tracepointFields } from './tracepoint-format.ts';
@@ -15,6 +22,8 @@ export interface ProbeContext {
   readonly c: string;
   /** For parameters of the arrow function by their place: values ready to use. */
   readonly args: readonly { readonly type: Type; readonly c: string }[];
+  /** C before the probe's own. */
+  readonly first?: string;
   /** The single parameter is an object with members. */
   readonly object: ContextObject | undefined;
   readonly result: 'nothing' | 'number' | 'verdict';
@@ -128,6 +137,29 @@ export function contextOf(
         args.push({ type, c: castTo(type, 'PT_REGS_RC(ctx)', btf, signature.result) });
       }
       return { section: `${kind}/${name}`, c: 'struct pt_regs *', args, object: undefined, ...NOTHING };
+    }
+    case 'iter': {
+      const btf = typesFor(kind, target, span);
+      const signature = iteratorSignature(btf, name);
+      if (signature === undefined)
+        throw new SkepError(unknownTarget(kind, name, suggest(name, iteratorNames(btf)), span));
+      const args = signature.params.map((one, i) => {
+        const type = typeOfBtf(btf, one.id, 'direct') ?? U64;
+        return { type, given: castTo(type, `ctx->${one.name}`, btf, one.id), c: `each_${i}` };
+      });
+      return {
+        section: `iter/${name}`,
+        c: `struct bpf_iter__${name} *`,
+        // After the last there is one more run, with nothing.
+        first: args
+          .map(({ type, given, c }) =>
+            type.kind === 'kernel' ? `${type.tag} *${c} = ${given}; if (!${c}) return 0;` : `u64 ${c} = ${given};`,
+          )
+          .join(' '),
+        args,
+        object: undefined,
+        ...NOTHING,
+      };
     }
     case 'uprobe':
     case 'uretprobe': {

@@ -97,6 +97,32 @@ export function tracepointSignature(btf: Btf, name: string): Signature | undefin
   return proto && { ...proto, params: proto.params.slice(1) };
 }
 
+/** What an iterator's program gets for each thing: the members of `bpf_iter__…` but the first; of those over a map's entries none. */
+export function iteratorSignature(btf: Btf, name: string): Signature | undefined {
+  const id = OF_MAPS.test(name) ? undefined : btf.find(`${ITERATOR}${name}`, 'struct');
+  return id === undefined ? undefined : { params: membersIn(btf, id).slice(1), result: 0 };
+}
+
+/** What `iter` can walk through. */
+export function* iteratorNames(btf: Btf): Generator<string> {
+  for (const id of btf.ids()) {
+    const name = btf.kind(id) === 'struct' ? btf.name(id) : '';
+    const own = name.slice(ITERATOR.length);
+    if (name.startsWith(ITERATOR) && !own.includes('__') && !OF_MAPS.test(own)) yield own;
+  }
+}
+
+const ITERATOR = 'bpf_iter__';
+const OF_MAPS = /^(bpf_map_elem|bpf_sk_storage_map|sockmap)$/;
+
+function membersIn(btf: Btf, id: BtfId): { readonly name: string; readonly id: BtfId }[] {
+  const type = btf.type(btf.resolve(id));
+  if (type.kind !== 'struct' && type.kind !== 'union') return [];
+  return type.members.flatMap((one) =>
+    one.name === '' ? membersIn(btf, one.type) : [{ name: one.name, id: one.type }],
+  );
+}
+
 export function functionSignature(btf: Btf, name: string): Signature | undefined {
   const id = btf.find(name, 'func');
   const func = id === undefined ? undefined : btf.type(id);

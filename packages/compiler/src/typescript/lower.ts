@@ -43,6 +43,7 @@ export function lowerProbe(shared: Shared, body: AnyFunction, context: ProbeCont
     `SEC("${context.section}")`,
     placed(`int ${name}(${context.c}ctx)`, body.start ?? undefined),
     '{',
+    ...(context.first === undefined ? [] : [context.first]),
     ...lowering.lines,
     placed('  return 0;', (body.end ?? 1) - 1),
     '}',

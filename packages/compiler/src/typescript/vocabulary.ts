@@ -26,6 +26,7 @@ export const PROBE_KINDS = [
   'tc',
   'lsm',
   'perf',
+  'iter',
   'cgroup',
   'cgroup_skb',
 ] as const;

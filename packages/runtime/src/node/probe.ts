@@ -117,6 +117,12 @@ export class ProbeFile {
     });
   }
 
+  /** Begins its `interval`s, until they are closed. */
+  tick(): { close(): void } {
+    const timers = this.unit.intervals.map(({ every, run }) => setInterval(run, every));
+    return { close: () => timers.forEach(clearInterval) };
+  }
+
   /** Gives the module's maps and events what an object that was loaded from {@link spec} has. */
   connect(loaded: Loaded, signal: AbortSignal): void {
     for (const [i, { symbol }] of this.file.probes.declarations.entries())
@@ -145,7 +151,7 @@ export class ProbeFile {
 
   /** Loads its programs and gives its maps and events what they do; {@link ProbeSession.attach} lets them run. */
   load(host: Host = kernel()): ProbeSession {
-    return new ProbeSession(this, this.unit, host);
+    return new ProbeSession(this, host);
   }
 
   /** In the kernel, attached. Close it when done. */
@@ -168,7 +174,6 @@ export class ProbeFile {
 
 export class ProbeSession {
   readonly loaded: Loaded;
-  private readonly unit: Unit;
   private readonly file: ProbeFile;
   private readonly host: Host;
   /** What is of the user side, and ends with the session. */
@@ -177,9 +182,8 @@ export class ProbeSession {
   private options: AttachOptions = {};
   private readonly over = new AbortController();
 
-  constructor(file: ProbeFile, unit: Unit, host: Host) {
+  constructor(file: ProbeFile, host: Host) {
     this.file = file;
-    this.unit = unit;
     this.host = host;
     this.loaded = file.spec.countingLost().load(host);
     file.connect(this.loaded, this.over.signal);
@@ -189,10 +193,7 @@ export class ProbeSession {
   attach(options: AttachOptions = {}): void {
     this.options = options;
     this.resume();
-    for (const { every, run } of this.unit.intervals) {
-      const timer = setInterval(run, every);
-      this.links.push({ close: () => clearInterval(timer) });
-    }
+    this.links.push(this.file.tick());
   }
 
   /** Detaches the probes until {@link resume}; loops over events wait. */
@@ -201,10 +202,14 @@ export class ProbeSession {
   }
 
   resume(): void {
-    for (const { name, frequency } of this.file.file.probes.probes)
-      this.attached.push(
-        this.loaded.programs.get(name)!.attach({ ...this.options, ...(frequency !== undefined && { frequency }) }),
-      );
+    for (const { name, frequency } of this.file.file.probes.probes) {
+      const link = this.loaded.programs
+        .get(name)!
+        .attach({ ...this.options, ...(frequency !== undefined && { frequency }) });
+      this.attached.push(link);
+      // Iterators run when their text is read.
+      link.read?.();
+    }
   }
 
   /** Nothing new comes; loops over events end after what is there. */

@@ -1,5 +1,7 @@
 import {
   functionSignature,
+  iteratorNames,
+  iteratorSignature,
   type ProbeType,
   packFields,
   tracepointFields,
@@ -30,8 +32,8 @@ const LEFT_OUT =
 /** Structs whose members are told; others are addresses that can be handed on. */
 const STRUCTS = (
   'task_struct mm_struct file dentry inode path qstr super_block sock sock_common sk_buff cred linux_binprm request request_queue bio block_device gendisk net_device ' +
-  'nsproxy pid_namespace pid signal_struct files_struct fs_struct vfsmount address_space kiocb socket cgroup css_set kernfs_node irqaction page folio vm_area_struct ' +
-  'sched_entity sched_statistics user_namespace ns_common mnt_namespace net uts_namespace tcp_sock inet_sock inet_connection_sock request_sock neighbour sockaddr kernel_siginfo oom_control'
+  'filename nsproxy pid_namespace pid signal_struct files_struct fs_struct vfsmount address_space kiocb socket cgroup css_set kernfs_node irqaction page folio vm_area_struct ' +
+  'sched_entity sched_statistics user_namespace ns_common mnt_namespace net uts_namespace tcp_sock inet_sock inet_connection_sock request_sock neighbour sockaddr kernel_siginfo oom_control bpf_map bpf_prog bpf_link kallsym_iter udp_sock unix_sock'
 ).split(' ');
 
 /** Functions that people trace. */
@@ -71,6 +73,9 @@ class Types {
       'export interface LsmHooks {',
       ...this.functions(this.hooks(), 'bpf_lsm_'),
       '}',
+      'export interface Iterators {',
+      ...this.iterators(),
+      '}',
       ...[...this.structs].map((name) => this.struct(name)),
       '',
     ].join('\n');
@@ -81,6 +86,11 @@ class Types {
       const signature = tracepointSignature(this.btf, name);
       if (signature) yield `  ${name}: [${this.params(signature.params)}];`;
     }
+  }
+
+  private *iterators(): Generator<string> {
+    for (const name of [...iteratorNames(this.btf)].sort())
+      yield `  ${name}: [${this.params(iteratorSignature(this.btf, name)!.params)}];`;
   }
 
   private hooks(): string[] {

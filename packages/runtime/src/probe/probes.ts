@@ -1,4 +1,4 @@
-import type { KernelFunctions, LsmHooks, RawTracepoints, Tracepoints } from './generated/kernel.ts';
+import type { Iterators, KernelFunctions, LsmHooks, RawTracepoints, Tracepoints } from './generated/kernel.ts';
 import type { LinkPacket, NetworkPacket } from './packets.ts';
 import { callingUnit } from './unit.ts';
 import type { KernelPointer, UserPointer } from './values.ts';
@@ -64,6 +64,10 @@ export function lsm<N extends keyof LsmHooks>(
   probe: (...args: [...Args<LsmHooks[N]>, before: number]) => number,
 ): void {
   register('lsm', name, probe);
+}
+/** Walks through what the kernel has of a kind when it is attached: all tasks, sockets, maps. */
+export function iter<N extends keyof Iterators>(name: N, probe: (...args: Iterators[N]) => void): void {
+  register('iter', name, probe);
 }
 /** A function of a program: `/bin/bash:readline`. */
 export function uprobe(place: `${string}:${string}`, probe: (context: { arg(index: number): bigint }) => void): void {

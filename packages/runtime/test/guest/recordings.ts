@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { openFile, run, type Value } from '../../src/index.ts';
+import { told } from './told.ts';
 
 /** What a program did in the guest: its rows as text, and the recording of them. */
 export interface Recorded {
@@ -11,13 +12,6 @@ export interface Recorded {
   /** Base64; undefined with a reason when nothing could be recorded. */
   readonly recording?: string;
   readonly reason?: string;
-}
-
-/** Values as text that says everything: bigints, bytes. */
-export function told(rows: readonly Value[]): string {
-  return JSON.stringify(rows, (_, value) =>
-    typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
-  );
 }
 
 /** What is watched: files opened and removed, programs started. */

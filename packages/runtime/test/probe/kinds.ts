@@ -14,6 +14,7 @@ import {
   histogram,
   IpProto,
   ipv4,
+  iter,
   kprobe,
   kptr,
   kretprobe,
@@ -136,6 +137,10 @@ perf({ frequency: 99 }, () => {
   const s = slots.get(random() & 3);
   if (s && s.n > Kind.A) slots.set(1, { n: s.n + 1, t: s.t });
 });
+iter('task', (t) => {
+  if (t.tgid === t.pid) sent.emit({ a: t.tgid, b: 0n, text: t.comm, on: true, net: 0, at: kptr(0n) });
+});
+iter('tcp', (_sk, uid) => total.add(uid));
 tc('ingress', (p) => {
   if (p.length > 1500) return Tc.Shot;
   p.mark = 7;

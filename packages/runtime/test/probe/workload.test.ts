@@ -33,7 +33,7 @@ describe.skipIf(!permission.ok)('examples in the kernel of this machine', () => 
 
   it('the verifier takes a program of every kind', async () => {
     const file = await compileProbeFile(fileURLToPath(new URL('kinds.ts', import.meta.url)));
-    expect(new Set(file.probes.probes.map((one) => one.kind)).size).toBe(15);
+    expect(new Set(file.probes.probes.map((one) => one.kind)).size).toBe(16);
     for (const { name, section } of file.spec.programs) {
       // This machine may permit no programs that change what the kernel does.
       if (/^(fentry|fexit|lsm)\//.test(section)) continue;
