@@ -20,3 +20,15 @@ export function dated<T extends Dated>(table: readonly T[], name: T['name']): T 
 export function nameOfValue<T extends Dated>(table: readonly T[], value: number): T['name'] | undefined {
   return table.find((one) => one.value === value)?.name;
 }
+
+/** Numbers by the kernel's names: `MAP.BPF_MAP_TYPE_HASH`. */
+export const MAP = /* @__PURE__ */ numbersOf(MAP_TYPES);
+export const PROG = /* @__PURE__ */ numbersOf(PROG_TYPES);
+export const ATTACH = /* @__PURE__ */ numbersOf(ATTACH_TYPES);
+export const LINK = /* @__PURE__ */ numbersOf(LINK_TYPES);
+
+function numbersOf<const N extends string>(
+  table: readonly { readonly name: N; readonly value: number }[],
+): Readonly<Record<N, number>> {
+  return Object.fromEntries(table.map(({ name, value }) => [name, value])) as Record<N, number>;
+}

@@ -1,8 +1,9 @@
+import { ATTACH, MAP, PROG } from '@skep/abi';
 import { EXIT, SkepError, suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
-import { ATTACH, BPF_F_MMAPABLE, BPF_F_SLEEPABLE, MAP, PROG } from './bpf/constants.ts';
+import { BPF_F_MMAPABLE, BPF_F_SLEEPABLE } from './bpf/constants.ts';
 import { kernelBtf } from './kernel-btf.ts';
 import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';

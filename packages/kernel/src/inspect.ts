@@ -1,7 +1,7 @@
+import { LINK } from '@skep/abi';
 import { cString, hex } from '@skep/base';
 import { bpf, returned } from './bpf/call.ts';
 import type { CommandName } from './bpf/commands.ts';
-import { LINK } from './bpf/constants.ts';
 import { systemCallFailed } from './diagnostics.ts';
 import { openPinned } from './pin.ts';
 import { ERRNO } from './sys/errno.ts';

@@ -1,6 +1,6 @@
+import { PROG } from '@skep/abi';
 import { cString } from '@skep/base';
 import { bpf, returned } from './bpf/call.ts';
-import { PROG } from './bpf/constants.ts';
 import { type KernelError, notPermitted, programRefused, systemCallFailed } from './diagnostics.ts';
 import { enableStats, openProgramHandle, type ProgramInfo, programInfo } from './inspect.ts';
 import { pin } from './pin.ts';

@@ -1,4 +1,4 @@
-import { MAP } from './bpf/constants.ts';
+import { MAP } from '@skep/abi';
 import type { BpfMap } from './map.ts';
 import {
   type BatchOptions,

@@ -1,9 +1,9 @@
-import { HELPERS, MAP_TYPES, PROG_TYPES } from '@skep/abi';
+import { ATTACH, HELPERS, MAP, MAP_TYPES, PROG, PROG_TYPES } from '@skep/abi';
 import { cString } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
-import { ATTACH, BPF_F_MMAPABLE, MAP, PROG } from './bpf/constants.ts';
+import { BPF_F_MMAPABLE } from './bpf/constants.ts';
 import { createMap } from './map.ts';
 import { probeProgram } from './program.ts';
 import { ERRNO } from './sys/errno.ts';

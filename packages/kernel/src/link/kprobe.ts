@@ -1,5 +1,5 @@
+import { ATTACH } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH } from '../bpf/constants.ts';
 import { noSuchKernelFunction, notBuiltIn, notPermitted, systemCallFailed } from '../diagnostics.ts';
 import { findKernelSymbols, kernelFunctions, nearestKernelFunction } from '../kallsyms.ts';
 import { tryPerfEvent } from '../perf-event.ts';

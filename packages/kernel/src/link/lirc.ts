@@ -1,6 +1,6 @@
 import { constants, openSync } from 'node:fs';
+import { ATTACH } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';

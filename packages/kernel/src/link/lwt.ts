@@ -1,5 +1,5 @@
 import { isIP, SocketAddress } from 'node:net';
-import { PROG } from '../bpf/constants.ts';
+import { PROG } from '@skep/abi';
 import { badRoute, KernelError, systemCallFailed } from '../diagnostics.ts';
 import { interfaceIndex } from '../interfaces.ts';
 import { addLwtRoute, type LwtRoute, type Removal } from '../netlink.ts';

@@ -1,4 +1,4 @@
-import { ATTACH } from '../bpf/constants.ts';
+import { ATTACH } from '@skep/abi';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import type { Link } from './link.ts';

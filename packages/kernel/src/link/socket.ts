@@ -1,4 +1,4 @@
-import { PROG } from '../bpf/constants.ts';
+import { PROG } from '@skep/abi';
 import { systemCallFailed } from '../diagnostics.ts';
 import type { Program } from '../program.ts';
 import { allocate } from '../sys/memory.ts';

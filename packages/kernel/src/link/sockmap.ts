@@ -1,6 +1,5 @@
-import { ATTACH_TYPES } from '@skep/abi';
+import { ATTACH, ATTACH_TYPES, PROG } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH, PROG } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
 import type { BpfMap } from '../map.ts';
 import type { Program } from '../program.ts';

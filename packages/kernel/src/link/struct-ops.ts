@@ -1,8 +1,8 @@
+import { ATTACH, MAP } from '@skep/abi';
 import { suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from '../bpf/btf-load.ts';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH, MAP } from '../bpf/constants.ts';
 import { type KernelError, noSuchKernelFunction, systemCallFailed } from '../diagnostics.ts';
 import { kernelBtf } from '../kernel-btf.ts';
 import { type BpfMap, createMap } from '../map.ts';

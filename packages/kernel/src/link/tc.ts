@@ -1,5 +1,5 @@
+import { ATTACH } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH } from '../bpf/constants.ts';
 import { systemCallFailed } from '../diagnostics.ts';
 import { interfaceIndex } from '../interfaces.ts';
 import { addTcFilter } from '../netlink.ts';

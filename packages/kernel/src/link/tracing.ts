@@ -1,8 +1,8 @@
 import { readSync } from 'node:fs';
+import { ATTACH, PROG } from '@skep/abi';
 import { suggest } from '@skep/base';
 import { Btf } from '@skep/object';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH, PROG } from '../bpf/constants.ts';
 import {
   lsmInactive,
   noSuchKernelFunction,

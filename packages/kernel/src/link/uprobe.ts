@@ -1,5 +1,5 @@
+import { ATTACH } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
-import { ATTACH } from '../bpf/constants.ts';
 import { noSuchUserFunction, notBuiltIn, notPermitted, systemCallFailed } from '../diagnostics.ts';
 import { Executable, findBinary, shortName } from '../executable.ts';
 import { wildcard } from '../kallsyms.ts';
