@@ -33,7 +33,7 @@ const features: Feature[] = readdirSync(FOLDER)
       }),
   );
 
-const types = Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl))));
+const types = Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl()))));
 
 describe('features of C', () => {
   it.each(features.map((one) => [one.name, one] as const))('%s', (_, { source, result }) => {

@@ -43,7 +43,7 @@ describe.skipIf(chromium === undefined)(
       const plain = 'application/octet-stream';
       files.set('/', ['text/html', new TextEncoder().encode(html)]);
       files.set('/page.js', ['text/javascript', await bundle(join(here, 'page.ts'), true)]);
-      files.set('/types.btf.gz', [plain, file(fileURLToPath(bundledBtfUrl))]);
+      files.set('/types.btf.gz', [plain, file(fileURLToPath(bundledBtfUrl()))]);
       files.set('/packets.pcap', [plain, writePcap(PACKETS.map((data, i) => ({ time: BigInt(i), data })))]);
       for (const name of ['xdp_count.bpf.c', 'opens.bpf.c', 'opens.skep'])
         files.set(`/${name}`, [plain, file(join(root, 'examples', name))]);

@@ -41,7 +41,7 @@ async function typing(): Promise<Typing[]> {
   files.set('/', [html, '<!doctype html><meta charset=utf-8><script type=module src=/page.js></script>']);
   files.set('/page.js', [js, await bundle(join(here, 'typing-page.ts'), true)]);
   files.set('/worker.js', [js, await bundle(join(here, 'typing-worker.ts'), true)]);
-  files.set('/types.btf.gz', [plain, readFileSync(bundledBtfUrl)]);
+  files.set('/types.btf.gz', [plain, readFileSync(bundledBtfUrl())]);
   files.set('/names', [plain, JSON.stringify(NAMES)]);
   for (const name of NAMES) files.set(`/${name}`, [plain, readFileSync(join(examples, name))]);
   let show: (text: string) => void;

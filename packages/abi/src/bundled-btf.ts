@@ -10,4 +10,7 @@ export { KFUNCS };
  */
 export const bundledBtf = { release: '6.12', arch: 'x86_64' } as const;
 
-export const bundledBtfUrl: URL = /* @__PURE__ */ new URL('../data/vmlinux-6.12-amd64.btf.gz', import.meta.url);
+/** Where it lies. A function, because finding the package's place takes longer than many a run does without. */
+export function bundledBtfUrl(): URL {
+  return new URL('../data/vmlinux-6.12-amd64.btf.gz', import.meta.url);
+}

@@ -4,7 +4,7 @@ import { Btf } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { bundledBtfUrl, KFUNCS } from '../src/index.ts';
 
-const packed = readFileSync(bundledBtfUrl);
+const packed = readFileSync(bundledBtfUrl());
 const btf = Btf.parse(gunzipSync(packed));
 
 describe('the bundled BTF', () => {

@@ -5,12 +5,18 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
+// Optimised code is worth its making in long runs; in short ones it takes a third of the processor's time. And what is
+// alive after the first collections stays so until the end: room for more at once saves copying it.
+setFlagsFromString('--interrupt-budget=1000000');
+setFlagsFromString('--semi-space-growth-factor=8');
 const argv = process.argv.slice(2);
 const bundle = bundleFor(argv[0]);
 const { main } = bundle !== undefined ? loadCached(bundle) : await import('../dist/main.js');
-process.exitCode = await main(argv);
+// All output is written by now; taking a heap down in good order is for processes that go on.
+process.exit(await main(argv));
 
 /** Compiling has one of its own, with nothing else in it (scripts/bundle.mjs); undefined where nothing is bundled. */
 function bundleFor(command) {

@@ -15,8 +15,13 @@ export function processIo(): Io {
     out: (text) => write(1, Buffer.from(text)),
     outBytes: (bytes) => write(1, bytes),
     err: (text) => write(2, Buffer.from(text)),
-    terminal: process.stdout.isTTY === true,
-    color: wantsColor(),
+    // Asked only by those who draw: Node's streams take milliseconds to make.
+    get terminal() {
+      return process.stdout.isTTY === true;
+    },
+    get color() {
+      return wantsColor();
+    },
     signal: stop.signal,
   };
 }

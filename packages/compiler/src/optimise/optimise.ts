@@ -107,43 +107,33 @@ function sizeOf(func: Func): number {
 }
 
 function optimiseFunction(func: Func, options: OptimiseOptions): void {
-  run(func, ENTER, options);
+  const rounds = new Rounds(func, options);
+  rounds.run(ENTER);
   if (options.level === 0) {
-    run(func, MINIMAL, options);
+    rounds.run(MINIMAL);
     return;
   }
   // Without 32-bit comparisons values are extended for them; without common values what is checked is not what is used.
   const widen: readonly Pass[] = hasNarrowCompares(options.cpu) ? [] : [['widen-compares', widenCompares]];
   const passes = options.level === 1 ? [...SCALAR, ...widen, ...SHARED] : [...SCALAR, ...widen, ...COMMON];
-  const rounds = options.level === 1 ? 2 : ROUNDS;
-  settle(func, passes, rounds, options);
-  if (run(func, UNROLL, options)) settle(func, passes, rounds, options);
-  if (options.level === 2 && run(func, DECIDE, options)) settle(func, passes, rounds, options);
+  const most = options.level === 1 ? 2 : ROUNDS;
+  rounds.settle(passes, most);
+  if (rounds.run(UNROLL)) rounds.settle(passes, most);
+  if (options.level === 2 && rounds.run(DECIDE)) rounds.settle(passes, most);
 }
 
 function hasNarrowCompares(cpu: OptimiseOptions['cpu']): boolean {
   return cpu === 'v3' || cpu === 'v4';
 }
 
-function settle(func: Func, passes: readonly Pass[], rounds: number, options: OptimiseOptions): void {
-  for (let round = 0, size = sizeOf(func); round < rounds; round++) {
-    if (!run(func, passes, options)) break;
-    const now = sizeOf(func);
-    // Of a large function the first round does nearly all, and each takes as long.
-    if (size > LARGE && now > size * 0.98) break;
-    size = now;
-  }
-}
-
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
-  const late: readonly Pass[] = [
+  const rounds = new Rounds(func, options);
+  rounds.run([
     ['expand-memory', (one) => expandMemory(one, report)],
     ['split-access', splitAccesses],
     ...(options.level > 0 ? ([['dead-stores', removeDeadStores]] as const) : []),
-  ];
-  run(func, late, options);
-  run(
-    func,
+  ]);
+  rounds.run(
     options.level === 0
       ? MINIMAL
       : [
@@ -152,18 +142,47 @@ function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic
           ['hoist', hoistAddresses],
           ['sink', sinkInstructions],
         ],
-    options,
   );
 }
 
-function run(func: Func, passes: readonly Pass[], options: OptimiseOptions): boolean {
-  let changed = false;
-  for (const [name, pass] of passes) {
-    if (!pass(func)) continue;
-    changed = true;
-    if (!options.debug) continue;
-    const problems = verifyFunction(func);
-    if (problems.length > 0) throw new Error(`pass ${name} broke the IR:\n${problems.slice(0, 10).join('\n')}`);
+/** Passes over one function. One that found nothing to do is not asked again before another has changed something. */
+class Rounds {
+  private readonly func: Func;
+  private readonly options: OptimiseOptions;
+  private changes = 0;
+  /** How many changes a pass had seen when it last found nothing. */
+  private readonly idle = new Map<Pass[1], number>();
+
+  constructor(func: Func, options: OptimiseOptions) {
+    this.func = func;
+    this.options = options;
   }
-  return changed;
+
+  /** Until nothing changes any more, or `most` rounds have run. */
+  settle(passes: readonly Pass[], most: number): void {
+    for (let round = 0, size = sizeOf(this.func); round < most; round++) {
+      if (!this.run(passes)) break;
+      const now = sizeOf(this.func);
+      // Of a large function the first round does nearly all, and each takes as long.
+      if (size > LARGE && now > size * 0.98) break;
+      size = now;
+    }
+  }
+
+  /** Whether any of them changed the function. */
+  run(passes: readonly Pass[]): boolean {
+    const before = this.changes;
+    for (const [name, pass] of passes) {
+      if (this.idle.get(pass) === this.changes) continue;
+      if (!pass(this.func)) {
+        this.idle.set(pass, this.changes);
+        continue;
+      }
+      this.changes += 1;
+      if (!this.options.debug) continue;
+      const problems = verifyFunction(this.func);
+      if (problems.length > 0) throw new Error(`pass ${name} broke the IR:\n${problems.slice(0, 10).join('\n')}`);
+    }
+    return this.changes !== before;
+  }
 }

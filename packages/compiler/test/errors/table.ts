@@ -83,7 +83,7 @@ let types: Btf | undefined;
 
 /** The bundled kernel's, the same on every machine. */
 function kernelTypes(): Btf {
-  types ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl))));
+  types ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl()))));
   return types;
 }
 

@@ -7,6 +7,6 @@ let types: Btf | undefined;
 
 /** The bundled kernel's types, parsed once: the same on every machine that runs the tests. */
 export function kernelTypes(): Btf {
-  types ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl))));
+  types ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl()))));
   return types;
 }

@@ -47,6 +47,8 @@ export class Btf {
   /** How many names were compared without the index. */
   private walked = 0;
   private enumerators: EnumeratorIndex | undefined;
+  /** All declaration tags, where that was computed before. */
+  private readonly knownTags: Int32Array | undefined;
   private tags: Map<BtfId, BtfId[]> | undefined;
 
   /** @throws SkepError E3101, E3102 */
@@ -71,6 +73,7 @@ export class Btf {
       enumerators: names.arrays,
       owners,
       indices,
+      tags: Int32Array.from(this.declarationTags()),
     });
   }
 
@@ -89,6 +92,7 @@ export class Btf {
       throw btfCorrupt('the string table does not start with the empty string');
     this.words = wordsOf(bytes.subarray(header.types, header.types + header.typesLength), header.littleEndian);
     this.starts = stored ? stored.starts : this.scan();
+    this.knownTags = stored?.tags;
     if (stored) {
       const table = this.stringTable();
       this.typeNames = NameIndex.from(table, stored.names);
@@ -463,17 +467,21 @@ export class Btf {
   }
 
   private indexTags(): Map<BtfId, BtfId[]> {
-    const { words, starts } = this;
     const tags = new Map<BtfId, BtfId[]>();
-    for (let i = 0; i < starts.length; i++) {
-      const at = starts[i]!;
-      if (((words[at + 1]! >>> 24) & 0x1f) !== KIND_NUMBERS.decl_tag) continue;
-      const target = words[at + 2]!;
+    for (const tag of this.knownTags ?? this.declarationTags()) {
+      const target = this.words[this.startOf(tag) + 2]!;
       const list = tags.get(target);
-      if (list) list.push(this.firstId + i);
-      else tags.set(target, [this.firstId + i]);
+      if (list) list.push(tag);
+      else tags.set(target, [tag]);
     }
     return tags;
+  }
+
+  private *declarationTags(): Generator<BtfId> {
+    const { words, starts } = this;
+    for (let i = 0; i < starts.length; i++) {
+      if (((words[starts[i]! + 1]! >>> 24) & 0x1f) === KIND_NUMBERS.decl_tag) yield this.firstId + i;
+    }
   }
 
   private stringTable(): StringTable {
@@ -485,7 +493,7 @@ export class Btf {
 const MAX_STEPS = 256;
 /** A walk over all names of a kernel takes about a thirtieth of the time that their index takes. */
 const FREE_WALKS = 12;
-const FEW_STRINGS = 512;
+const FEW_STRINGS = 4096;
 const KFUNC_TAG = 'bpf_kfunc';
 const LINKAGES: readonly BtfLinkage[] = ['static', 'global', 'extern'];
 

@@ -10,6 +10,8 @@ export interface BtfIndex {
   readonly enumerators: NameArrays;
   readonly owners: Int32Array;
   readonly indices: Int32Array;
+  /** The declaration tags, ascending. */
+  readonly tags: Int32Array;
 }
 
 /** See {@link NameIndex}. */
@@ -21,7 +23,7 @@ export interface NameArrays {
 }
 
 const MAGIC = 0x58444942;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_WORDS = 16;
 
 export function encodeIndex(index: BtfIndex): Uint8Array {
@@ -50,22 +52,23 @@ export function decodeIndex(bytes: Uint8Array, size: number): BtfIndex | undefin
     at += length;
   }
   if (at !== words.length) return undefined;
-  const [starts, owners, indices, ...names] = parts;
+  const [starts, owners, indices, tags, ...names] = parts;
   return {
     size,
     starts: starts!,
     owners: owners!,
     indices: indices!,
+    tags: tags!,
     names: namesOf(names, 0),
     enumerators: namesOf(names, 4),
   };
 }
 
-const PARTS = 11;
+const PARTS = 12;
 
-function arraysOf({ starts, owners, indices, names, enumerators }: BtfIndex): (Int32Array | Uint32Array)[] {
+function arraysOf({ starts, owners, indices, tags, names, enumerators }: BtfIndex): (Int32Array | Uint32Array)[] {
   const list = [names, enumerators].flatMap((one) => [one.offsets, one.values, one.slots, one.flavoured]);
-  return [starts, owners, indices, ...list];
+  return [starts, owners, indices, tags, ...list];
 }
 
 function namesOf(parts: readonly Int32Array[], from: number): NameArrays {

@@ -16,7 +16,7 @@ export function compileTypes(): Btf {
 
 /** The types of the kernel that skep brings along; which one, {@link bundledBtf} says. */
 export function bundledTypes(): Btf {
-  bundled ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl))));
+  bundled ??= Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl()))));
   return bundled;
 }
 
