@@ -86,8 +86,12 @@ async function inGuest(entry, args, each) {
   process.exitCode = wrong > 0 || result.code !== 0 ? 1 : 0;
 }
 
-/** A tool may have several workloads. @param {{tool: string, args: string[], wrong?: string}} one */
-function noteTruth({ tool, args, wrong: found = null }) {
+/** A tool may have several workloads. @param {{tool: string, args: string[], skipped?: string, wrong?: string}} one */
+function noteTruth({ tool, args, skipped, wrong: found = null }) {
+  if (skipped !== undefined) {
+    process.stdout.write(`${tool.padEnd(15)} skipped: ${skipped}\n`);
+    return;
+  }
   const before = truths.get(tool) ?? null;
   truths.set(tool, before ?? found);
   note(tool, 'truth', args.join(' '), { wrong: before ?? found });

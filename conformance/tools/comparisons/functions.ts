@@ -1,5 +1,5 @@
 import type { Comparison } from '../comparison.ts';
-import { above, events, ourBuckets, pick, picking, stacks, tableRows, theirBuckets } from '../reading.ts';
+import { above, events, once, ourBuckets, pick, picking, stacks, tableRows, theirBuckets } from '../reading.ts';
 
 const CALLS = (text: string) => [`${above(theirBuckets(text), 0)} calls`];
 const READS = 'head -c 40000 /dev/zero > /tmp/skepcmp; dd if=/tmp/skepcmp of=/dev/null bs=12345 count=2 2> /dev/null';
@@ -80,17 +80,18 @@ export const FUNCTIONS: readonly Comparison[] = [
     // bcc 0.26 calls a function of C with an argument too few: its probes on processes say that they have a counter, at any
     // place, and then the kernel refuses other probes on the same instruction.
     apart: true,
-    target: ['python3', '-c', HOLDER],
+    target: ['/usr/bin/python3', '-c', HOLDER],
     args: ['-p', '$PID', '--older', '0'],
-    workload: 'touch /tmp/skepcmp-go; sleep 3; rm /tmp/skepcmp-go',
+    workload: 'touch /tmp/skepcmp-go; sleep 6; rm /tmp/skepcmp-go',
     ours: (document) =>
       stacks(document)
         .filter((one) => one.value >= 1_234_560)
         .map((one) => /^\d+ bytes in \d+ allocations/.exec(one.label ?? '')?.[0] ?? ''),
     peers: {
       bcc: {
-        args: ['-p', '$PID', '-o', '0', '3600'],
-        theirs: picking(/^\t(1234560 bytes in \d+ allocations)/),
+        // It prints at intervals only.
+        args: ['-p', '$PID', '-o', '0', '2'],
+        theirs: (text) => once(pick(text, /^\t(1234560 bytes in \d+ allocations)/)),
       },
     },
   },

@@ -1,8 +1,9 @@
+import { WAIT_LONG } from '../../../packages/tools/test/guest/workloads.ts';
 import type { Comparison } from '../comparison.ts';
-import { above, events, ourBuckets, pick, some, stacks, tableRows, theirBuckets } from '../reading.ts';
+import { above, cells, ourBuckets, pick, picking, some, stacks, tableRows, theirBuckets } from '../reading.ts';
 
 const WAITS = (text: string) => some(above(theirBuckets(text), 0), 'waits');
-const SLOWER = (text: string) => some(pick(text, /^\d\d:.* (\d+) *$/).length, 'waits');
+const SLOWER = picking(/^\d\d:\S+ +(skeplate) +\d+ +\d{6} *$/);
 // One was attached before the other, and other tasks were away then.
 const AWAY = (text: string) => some(above(theirBuckets(text), 8388608), 'task away for 8 seconds');
 const VECTORS = (text: string) => pick(text, /^(timer|rcu|sched) +[1-9]/);
@@ -41,10 +42,11 @@ export const PROCESSORS: readonly Comparison[] = [
   },
   {
     tool: 'runqslower',
-    args: ['1'],
-    workload: 'for i in 1 2 3 4 5; do /bin/true; done',
-    ours: (document) => some(events(document).length, 'waits'),
-    peers: { 'libbpf-tools': { args: ['1'], theirs: SLOWER }, bcc: { args: ['1'], theirs: SLOWER } },
+    // Low limits feed on themselves: whoever reads a line has waited before, and is the next line.
+    args: ['200000'],
+    workload: WAIT_LONG,
+    ours: (document) => cells(document, (row) => row['comm'] === 'skeplate', 'comm'),
+    peers: { 'libbpf-tools': { args: ['200000'], theirs: SLOWER }, bcc: { args: ['200000'], theirs: SLOWER } },
   },
   {
     tool: 'cpudist',

@@ -36,6 +36,8 @@ export interface Option {
   readonly choices?: readonly string[];
   readonly fallback?: string;
   readonly kind?: 'integer' | 'duration';
+  /** Parsed, but not shown: to say what is to be written instead. */
+  readonly hidden?: boolean;
 }
 
 /** A command line, checked against the table. */

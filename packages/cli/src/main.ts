@@ -25,7 +25,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     const program = buildProgram(commands, version, io, trailing, (command, made) => {
       call = { command, call: made };
     });
-    const compiles = commands.find((one) => one.name === name)?.options.some((one) => one.flags === '--cpu') ?? false;
+    const compiles =
+      commands.find((one) => one.name === name)?.options.some((one) => one.flags === '--preinclude') ?? false;
     await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
     const { execute } = await call.command.load();

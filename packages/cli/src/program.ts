@@ -91,6 +91,7 @@ function commanderOption(option: Option): CommanderOption {
   else if (option.kind === 'integer') made.argParser((value: string) => integer(option.flags, value));
   else if (option.kind === 'duration') made.argParser((value: string) => milliseconds(option.flags, value));
   if (option.required) made.makeOptionMandatory();
+  if (option.hidden) made.hideHelp();
   if (option.fallback !== undefined) made.default(option.fallback);
   return made;
 }

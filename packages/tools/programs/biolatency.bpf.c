@@ -7,6 +7,8 @@ const volatile bool from_queue = false;
 const volatile bool by_disk = false;
 const volatile bool by_flags = false;
 const volatile bool milliseconds = false;
+/* Averages are asked for. */
+const volatile bool sums = false;
 const volatile __u32 target_device = 0;
 
 struct key {
@@ -14,39 +16,54 @@ struct key {
 	__u32 flags;
 };
 
+struct entry {
+	struct histogram histogram;
+	__u64 sum;
+	__u64 count;
+};
+
 HASH(started, 10240, struct request *, __u64);
-HASH(histograms, 4096, struct key, struct histogram);
+HASH(histograms, 4096, struct key, struct entry);
 
-static const struct histogram zero;
+static const struct entry zero;
 
-static __always_inline int start(struct request *request, bool issued)
+/* Whoever is current when a request is queued, or issued without a queue, is most often who wants it. */
+static __always_inline bool meant(struct request *request)
 {
-	__u64 now = bpf_ktime_get_ns();
-
-	if (target_device && device_of(request) != target_device)
-		return 0;
-	/* What was merged into another or never queued starts when it is issued. */
-	bpf_map_update_elem(&started, &request, &now, issued && from_queue ? BPF_NOEXIST : BPF_ANY);
-	return 0;
+	return (!target_device || device_of(request) == target_device) && wanted();
 }
 
 SEC("raw_tp/block_rq_insert")
 int block_rq_insert(struct bpf_raw_tracepoint_args *ctx)
 {
-	return from_queue ? start(request_of(ctx), false) : 0;
+	struct request *request = request_of(ctx);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (meant(request))
+		bpf_map_update_elem(&started, &request, &now, BPF_ANY);
+	return 0;
 }
 
 SEC("raw_tp/block_rq_issue")
 int block_rq_issue(struct bpf_raw_tracepoint_args *ctx)
 {
-	return start(request_of(ctx), true);
+	struct request *request = request_of(ctx);
+	__u64 now = bpf_ktime_get_ns(), *since = bpf_map_lookup_elem(&started, &request);
+
+	if (since) {
+		if (!from_queue)
+			*since = now;
+	} else if (meant(request)) {
+		bpf_map_update_elem(&started, &request, &now, BPF_ANY);
+	}
+	return 0;
 }
 
 SEC("raw_tp/block_rq_complete")
 int block_rq_complete(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct request *request = (struct request *)ctx->args[0];
-	struct histogram *histogram;
+	struct entry *entry;
 	struct key key = {};
 	__u64 *since, took;
 
@@ -61,8 +78,14 @@ int block_rq_complete(struct bpf_raw_tracepoint_args *ctx)
 		key.device = device_of(request);
 	if (by_flags)
 		key.flags = BPF_CORE_READ(request, cmd_flags);
-	histogram = entry_of(&histograms, &key, &zero);
-	if (histogram)
-		histogram_add(histogram, took / (milliseconds ? 1000000 : 1000));
+	entry = entry_of(&histograms, &key, &zero);
+	if (!entry)
+		return 0;
+	took /= milliseconds ? 1000000 : 1000;
+	histogram_add(&entry->histogram, took);
+	if (sums) {
+		__sync_fetch_and_add(&entry->sum, took);
+		__sync_fetch_and_add(&entry->count, 1);
+	}
 	return 0;
 }

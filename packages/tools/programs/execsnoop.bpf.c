@@ -8,6 +8,7 @@
 
 const volatile bool also_failed = false;
 const volatile __u32 target_uid = -1;
+const volatile __u32 target_ppid = 0;
 const volatile __u32 most_args = 20;
 
 struct event {
@@ -16,10 +17,12 @@ struct event {
 	__u32 pid;
 	__u32 ppid;
 	__u32 uid;
+	__u32 cpu;
 	int result;
 	__u32 args_count;
 	__u32 args_size;
 	char comm[16];
+	char pcomm[16]; /* of the parent */
 	__u8 args[ARGS_SIZE]; /* one behind the other, each with its zero */
 };
 
@@ -42,15 +45,18 @@ static __always_inline int enter(const char *path, const char *const *args)
 		return 0;
 	if (!wanted())
 		return 0;
+	task = (struct task_struct *)bpf_get_current_task();
+	if (target_ppid && BPF_CORE_READ(task, real_parent, tgid) != target_ppid)
+		return 0;
 	if (bpf_map_update_elem(&pending, &tid, &zero, BPF_ANY))
 		return 0;
 	event = bpf_map_lookup_elem(&pending, &tid);
 	if (!event)
 		return 0;
-	task = (struct task_struct *)bpf_get_current_task();
 	event->pid = id >> 32;
 	event->uid = uid;
 	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	bpf_probe_read_kernel_str(event->pcomm, sizeof(event->pcomm), BPF_CORE_READ(task, real_parent)->comm);
 
 	size = bpf_probe_read_user_str(event->args, ARG_SIZE, path);
 	if (size > 0 && size <= ARG_SIZE)
@@ -89,6 +95,7 @@ static __always_inline int leave(int result)
 	event->time = bpf_ktime_get_ns();
 	event->cgroup = bpf_get_current_cgroup_id();
 	event->result = result;
+	event->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	size = event->args_size;
 	if (size <= ARGS_SIZE &&

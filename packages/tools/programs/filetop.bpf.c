@@ -5,6 +5,8 @@
 
 /* Pipes, sockets and devices too. */
 const volatile bool all_files = false;
+const volatile bool only_reads = false;
+const volatile bool only_writes = false;
 
 struct who {
 	__u64 inode;
@@ -47,7 +49,7 @@ static __always_inline int leave(long bytes, bool write)
 
 	if (!fd)
 		return 0;
-	if (bytes < 0)
+	if (bytes < 0 || (write ? only_reads : only_writes))
 		goto out;
 	file = file_of(*fd);
 	if (!file)

@@ -10,6 +10,8 @@ enum { READ, WRITE, OPEN, FSYNC, OPERATIONS };
 const volatile __u64 least = 10000000;
 /* The magic number of a file system, from its superblock; 0 means every one. */
 const volatile __u64 target_magic = 0;
+/* Pipes, sockets and devices too. */
+const volatile bool all_files = false;
 /* Histograms in place of events. */
 const volatile bool distribution = false;
 const volatile bool milliseconds = false;
@@ -72,7 +74,7 @@ static __always_inline int leave(__u32 operation, long result)
 	if (result < 0 || (!distribution && took < least))
 		goto out;
 	file = file_of(operation == OPEN ? (int)result : start->fd);
-	if (!file || !is_regular(file))
+	if (!file || (!all_files && !is_regular(file)))
 		goto out;
 	if (target_magic && BPF_CORE_READ(file, f_inode, i_sb, s_magic) != target_magic)
 		goto out;

@@ -32,7 +32,8 @@ int entry(struct bpf_raw_tracepoint_args *ctx)
 	__u32 key = 0;
 	__u64 now = bpf_ktime_get_ns();
 
-	bpf_map_update_elem(&started, &key, &now, BPF_ANY);
+	if (wanted_cpu())
+		bpf_map_update_elem(&started, &key, &now, BPF_ANY);
 	return 0;
 }
 

@@ -195,3 +195,17 @@ int kmem_cache_free(struct trace_event_raw_kmem_cache_free *ctx)
 {
 	return returned((__u64)ctx->ptr, true);
 }
+
+SEC("?tracepoint/percpu/percpu_alloc_percpu")
+int percpu_alloc(struct trace_event_raw_percpu_alloc_percpu *ctx)
+{
+	__u64 size = ctx->size;
+
+	return wanted() && chosen(size) ? remember(ctx, (__u64)ctx->ptr, size, true) : 0;
+}
+
+SEC("?tracepoint/percpu/percpu_free_percpu")
+int percpu_free(struct trace_event_raw_percpu_free_percpu *ctx)
+{
+	return returned((__u64)ctx->ptr, true);
+}

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Files that processes open: the entry of the system call knows the path, its exit the result. */
 #include "tool.h"
+#include "files.h"
+#include "folder.h"
 
 #define PATH_SIZE 256
 
 const volatile bool only_failed = false;
 const volatile __u32 target_tid = 0;
 const volatile __u32 target_uid = -1;
+/* Also where relative paths start. */
+const volatile bool full_path = false;
 
 struct event {
 	__u64 time; /* nanoseconds since boot */
@@ -18,20 +22,22 @@ struct event {
 	int flags;
 	char comm[16];
 	char path[PATH_SIZE];
+	struct folder base; /* only with full_path */
 };
 
 struct args {
-	const char *path;
+	int base;
 	int flags;
+	const char *path;
 };
 
 RING(events, 1 << 20);
 HASH(pending, 10240, __u32, struct args);
 
-static __always_inline int enter(const char *path, int flags)
+static __always_inline int enter(int base, const char *path, int flags)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct args args = { path, flags };
+	struct args args = { base, flags, path };
 
 	if (target_tid && tid != target_tid)
 		return 0;
@@ -53,9 +59,11 @@ static __always_inline int leave(long result)
 		return 0;
 	if (only_failed && result >= 0)
 		goto out;
-	event = reserve(&events, struct event);
-	if (!event)
+	event = bpf_ringbuf_reserve(&events, full_path ? sizeof(*event) : __builtin_offsetof(struct event, base), 0);
+	if (!event) {
+		__sync_fetch_and_add(&lost, 1);
 		goto out;
+	}
 	event->time = bpf_ktime_get_ns();
 	event->cgroup = bpf_get_current_cgroup_id();
 	event->pid = id >> 32;
@@ -67,6 +75,8 @@ static __always_inline int leave(long result)
 	/* The path is read now: at the entry its page may not have been in memory yet. */
 	if (bpf_probe_read_user_str(event->path, sizeof(event->path), args->path) < 0)
 		event->path[0] = 0;
+	if (full_path)
+		read_folder(args->base, &event->base);
 	bpf_ringbuf_submit(event, 0);
 out:
 	bpf_map_delete_elem(&pending, &tid);
@@ -76,13 +86,13 @@ out:
 SEC("?tracepoint/syscalls/sys_enter_open")
 int open_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	return enter((const char *)ctx->args[0], ctx->args[1]);
+	return enter(AT_FDCWD, (const char *)ctx->args[0], ctx->args[1]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat")
 int openat_enter(struct trace_event_raw_sys_enter *ctx)
 {
-	return enter((const char *)ctx->args[1], ctx->args[2]);
+	return enter(ctx->args[0], (const char *)ctx->args[1], ctx->args[2]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat2")
@@ -91,7 +101,7 @@ int openat2_enter(struct trace_event_raw_sys_enter *ctx)
 	__u64 flags = 0;
 
 	bpf_probe_read_user(&flags, sizeof(flags), &((struct open_how *)ctx->args[2])->flags);
-	return enter((const char *)ctx->args[1], flags);
+	return enter(ctx->args[0], (const char *)ctx->args[1], flags);
 }
 
 SEC("?tracepoint/syscalls/sys_exit_open")

@@ -41,7 +41,7 @@ int sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	if (target_tid && key.tid != target_tid)
 		return 0;
-	if (!wanted())
+	if (!wanted() || !wanted_cpu())
 		return 0;
 	bpf_get_current_comm(key.comm, sizeof(key.comm));
 	key.user = only_kernel ? -1 : bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* What goes through OpenSSL, before it is encrypted and after it is decrypted. */
+/* What goes through OpenSSL, GnuTLS and NSS, before it is encrypted and after it is decrypted. */
 #include "tool.h"
 
 #define MOST 8192
 
-enum { WRITE, READ };
+/* In the order of the tool's names. */
+enum { WRITE, READ, HANDSHAKE };
 
 const volatile __u32 target_uid = -1;
 
@@ -61,9 +62,9 @@ static __always_inline int leave(__u32 operation, int result)
 		return 0;
 	if (start->size)
 		bpf_probe_read_user(&size, sizeof(size), start->size);
-	else if (result > 0)
+	else if (result > 0 && operation != HANDSHAKE)
 		size = result;
-	if (result <= 0 || size == 0)
+	if (result <= 0 || (size == 0 && operation != HANDSHAKE))
 		goto out;
 	event->time = now;
 	event->took = now - start->time;
@@ -85,13 +86,13 @@ out:
 	return 0;
 }
 
-#define CALL(name, operation)                                                            \
-	SEC("uprobe/libssl.so.3:" #name)                                                     \
-	int BPF_UPROBE(name##_enter, void *ssl, const void *buffer)                          \
+#define CALL(library, name, operation)                                                   \
+	SEC("uprobe/" library ":" #name)                                                     \
+	int BPF_UPROBE(name##_enter, void *connection, const void *buffer)                   \
 	{                                                                                    \
 		return enter(buffer, NULL);                                                      \
 	}                                                                                    \
-	SEC("uretprobe/libssl.so.3:" #name)                                                  \
+	SEC("uretprobe/" library ":" #name)                                                  \
 	int BPF_URETPROBE(name##_exit, int result)                                           \
 	{                                                                                    \
 		return leave(operation, result);                                                 \
@@ -110,7 +111,16 @@ out:
 		return leave(operation, result);                                                 \
 	}
 
-CALL(SSL_write, WRITE)
-CALL(SSL_read, READ)
+CALL("libssl.so.3", SSL_write, WRITE)
+CALL("libssl.so.3", SSL_read, READ)
 CALL_EX(SSL_write_ex, WRITE)
 CALL_EX(SSL_read_ex, READ)
+CALL("libssl.so.3", SSL_do_handshake, HANDSHAKE)
+
+CALL("libgnutls.so.30", gnutls_record_send, WRITE)
+CALL("libgnutls.so.30", gnutls_record_recv, READ)
+
+CALL("libnspr4.so", PR_Write, WRITE)
+CALL("libnspr4.so", PR_Send, WRITE)
+CALL("libnspr4.so", PR_Read, READ)
+CALL("libnspr4.so", PR_Recv, READ)

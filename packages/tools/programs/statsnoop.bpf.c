@@ -6,11 +6,15 @@
 
 const volatile bool only_failed = false;
 
+/* In the order of the tool's names. */
+enum { newfstatat, statx, newstat, newlstat, statfs };
+
 struct event {
 	__u64 time; /* nanoseconds since boot */
 	__u64 cgroup;
 	__u32 pid;
 	int result;
+	__u32 call;
 	char comm[16];
 	char path[PATH_SIZE];
 };
@@ -27,7 +31,7 @@ static __always_inline int enter(const char *path)
 	return 0;
 }
 
-static __always_inline int leave(int result)
+static __always_inline int leave(__u32 call, int result)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tid = id;
@@ -45,6 +49,7 @@ static __always_inline int leave(int result)
 	event->cgroup = bpf_get_current_cgroup_id();
 	event->pid = id >> 32;
 	event->result = result;
+	event->call = call;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	if (bpf_probe_read_user_str(event->path, sizeof(event->path), *path) < 0)
 		event->path[0] = 0;
@@ -63,7 +68,7 @@ out:
 	SEC("?tracepoint/syscalls/sys_exit_" #name)                                          \
 	int name##_exit(struct trace_event_raw_sys_exit *ctx)                                \
 	{                                                                                    \
-		return leave(ctx->ret);                                                          \
+		return leave(name, ctx->ret);                                                          \
 	}
 
 CALL(newfstatat, 1)

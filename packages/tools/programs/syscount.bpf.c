@@ -9,6 +9,8 @@ const volatile bool only_failed = false;
 const volatile __u32 target_errno = 0;
 /* Only this call; -1: all. */
 const volatile int target_call = -1;
+const volatile __u32 target_tid = 0;
+const volatile __u32 target_ppid = 0;
 
 struct entry {
 	__u64 count;
@@ -21,13 +23,24 @@ HASH(counts, 10240, __u32, struct entry);
 
 static const struct entry zero;
 
+static __always_inline bool meant(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	if (target_tid && (__u32)bpf_get_current_pid_tgid() != target_tid)
+		return false;
+	if (target_ppid && BPF_CORE_READ(task, real_parent, tgid) != target_ppid)
+		return false;
+	return wanted();
+}
+
 SEC("?tracepoint/raw_syscalls/sys_enter")
 int enter(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	__u64 now;
 
-	if (!wanted())
+	if (!meant())
 		return 0;
 	now = bpf_ktime_get_ns();
 	bpf_map_update_elem(&started, &tid, &now, BPF_ANY);
@@ -51,7 +64,7 @@ int leave(struct trace_event_raw_sys_exit *ctx)
 			return 0;
 		took = bpf_ktime_get_ns() - *since;
 		bpf_map_delete_elem(&started, &tid);
-	} else if (!wanted()) {
+	} else if (!meant()) {
 		return 0;
 	}
 	if (only_failed && ctx->ret >= 0)

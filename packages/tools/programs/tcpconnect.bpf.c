@@ -7,6 +7,10 @@ const volatile __u32 target_uid = -1;
 /* Also the port here, which is chosen a little later. */
 const volatile bool with_local_port = false;
 
+/* Numbers in place of events. */
+const volatile bool count = false;
+const volatile bool by_source_port = false;
+
 struct event {
 	__u64 time; /* nanoseconds since boot */
 	__u64 cgroup;
@@ -18,14 +22,26 @@ struct event {
 
 RING(events, 1 << 20);
 HASH(pending, 10240, __u32, struct sock *);
+HASH(counts, 10240, struct flow, __u64);
+
+static const __u64 none;
 
 static __always_inline int send(struct sock *sk)
 {
 	struct event *event;
 	struct flow flow;
+	__u64 *total;
 
 	if (!read_flow(sk, &flow))
 		return 0;
+	if (count) {
+		if (!by_source_port)
+			flow.local_port = 0;
+		total = entry_of(&counts, &flow, &none);
+		if (total)
+			__sync_fetch_and_add(total, 1);
+		return 0;
+	}
 	event = reserve(&events, struct event);
 	if (!event)
 		return 0;

@@ -19,6 +19,26 @@ struct entry {
 	__u64 count;
 };
 
+/* Only addresses that are in the map. */
+const volatile bool by_local_address = false;
+const volatile bool by_remote_address = false;
+
+struct address {
+	__u8 address[16];
+	__u32 side;
+};
+
+HASH(addresses, 2, struct address, __u8);
+
+static __always_inline bool chosen(__u32 side, const __u8 *bytes)
+{
+	struct address address = {};
+
+	address.side = side;
+	__builtin_memcpy(address.address, bytes, 16);
+	return bpf_map_lookup_elem(&addresses, &address) != NULL;
+}
+
 HASH(histograms, 1024, struct key, struct entry);
 
 static const struct entry zero;
@@ -33,6 +53,10 @@ int received(struct bpf_raw_tracepoint_args *ctx)
 	__u64 rtt;
 
 	if (!read_flow(sk, &flow))
+		return 0;
+	if (by_local_address && !chosen(LOCAL, flow.local))
+		return 0;
+	if (by_remote_address && !chosen(REMOTE, flow.remote))
 		return 0;
 	if (by != BY_NOTHING) {
 		__builtin_memcpy(key.address, by == BY_LOCAL ? flow.local : flow.remote, 16);

@@ -202,6 +202,78 @@ export function noWay(pattern: string, remedy: string): Diagnostic {
   };
 }
 
+export function refusedOption(tool: string, flags: string, instead: string): Diagnostic {
+  return {
+    code: 'E9030',
+    severity: 'error',
+    message: `\`skep ${tool}\` has no ${flags.replace(', ', ' (')}${flags.includes(', ') ? ')' : ''}`,
+    help: instead,
+  };
+}
+
+export function notByProcess(tool: string, option: string, why: string): Diagnostic {
+  return {
+    code: 'E9031',
+    severity: 'error',
+    message: `\`skep ${tool}\` cannot choose by ${option}: ${why}`,
+    help: 'leave it out; what runs behind `--` or by -c only says how long it looks',
+  };
+}
+
+export function badPattern(text: string, why: string): Diagnostic {
+  return {
+    code: 'E9032',
+    severity: 'error',
+    message: `\`${text}\` is no regular expression: ${why}`,
+    help: 'a plain text matches where it stands in a name; \\ goes before ( ) [ ] { } * + ? . | ^ $',
+  };
+}
+
+export function badPorts(text: string): Diagnostic {
+  return {
+    code: 'E9033',
+    severity: 'error',
+    message: `\`${text}\` names no ports`,
+    help: 'give numbers from 1 to 65535, with commas between them: `80,443`',
+  };
+}
+
+export function badAddress(text: string): Diagnostic {
+  return {
+    code: 'E9034',
+    severity: 'error',
+    message: `\`${text}\` is no address`,
+    help: 'write it as 192.0.2.1 or 2001:db8::1',
+  };
+}
+
+export function noCsv(tool: string): Diagnostic {
+  return {
+    code: 'E9035',
+    severity: 'error',
+    message: `\`skep ${tool}\` shows no rows that could be written as CSV`,
+    help: '`-o jsonl` has histograms and stacks too',
+  };
+}
+
+export function noLibrary(files: readonly string[]): Diagnostic {
+  return {
+    code: 'E9036',
+    severity: 'error',
+    message: `none of ${files.join(', ')} is here, or all are left out`,
+    help: 'name the library, or the program that has OpenSSL within: `--library /usr/bin/node`',
+  };
+}
+
+export function noSuchLibrary(name: string, near: string | undefined, names: readonly string[]): Diagnostic {
+  return {
+    code: 'E9037',
+    severity: 'error',
+    message: `calls of \`${name}\` are not known`,
+    help: near ? `did you mean \`${near}\`?` : `they are of ${names.join(', ')}: \`--library gnutls:FILE\``,
+  };
+}
+
 export function badSpec(message: string, span: Span, help: string): Diagnostic {
   return { code: 'E9014', severity: 'error', message, span, help };
 }

@@ -2,7 +2,7 @@ export { areProbes } from './bcc/trace-spec.ts';
 export { type CompareCall, executeCompare } from './cost/compare.ts';
 export { CostWatch, costWatch } from './cost/watch.ts';
 export { executeTool, type ToolCall } from './frame/execute.ts';
-export { optionName, optionsOf } from './frame/options.ts';
+export { optionName, optionsOf, refusedOptions } from './frame/options.ts';
 export { compileProgram } from './frame/program.ts';
 export { toolReference } from './frame/reference.ts';
 export type { Tool, ToolOption } from './frame/tool.ts';

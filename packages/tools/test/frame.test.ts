@@ -1,9 +1,10 @@
 import { histogramText, linearBuckets, log2Buckets } from '@skep/view';
 import { describe, expect, it } from 'vitest';
 import { describe as describeCgroup } from '../src/frame/containers.ts';
-import { addressText } from '../src/frame/flows.ts';
+import { addressBytes, addressText, flowFilter } from '../src/frame/flows.ts';
 import { intervalsOf } from '../src/frame/intervals.ts';
-import { optionName, optionsOf } from '../src/frame/options.ts';
+import { checkRefused, optionName, optionsOf, refusedOptions } from '../src/frame/options.ts';
+import { matching } from '../src/frame/pattern.ts';
 import { compileProgram, openProgram } from '../src/frame/program.ts';
 import { requestFlags } from '../src/frame/requests.ts';
 import { TOOLS } from '../src/index.ts';
@@ -37,6 +38,53 @@ describe('options', () => {
   });
 });
 
+describe('options that are refused', () => {
+  const given = (values: { readonly [name: string]: unknown }) => ({
+    text: (name: string) => values[name] as string | undefined,
+    number: (name: string) => values[name] as number | undefined,
+    flag: (name: string) => values[name] === true,
+  });
+
+  it.each(TOOLS.flatMap((tool) => refusedOptions(tool).map((one) => [tool.name, one.flags, tool, one] as const)))(
+    '%s %s: what to do instead',
+    (_, flags, tool, { value, summary }) => {
+      const name = optionName(flags);
+      expect(() => checkRefused(tool, given({ [name]: value === undefined ? true : '1' }))).toThrow(/E9030/);
+      expect(() => checkRefused(tool, given({}))).not.toThrow();
+      expect(summary).not.toMatch(/[.\n]$/);
+      const taken = optionsOf(tool).flatMap((one) => one.flags.split(', '));
+      for (const flag of flags.split(', ')) expect(taken).not.toContain(flag);
+    },
+  );
+
+  it('are those by process, where no process is known', () => {
+    const softirqs = TOOLS.find((one) => one.name === 'softirqs')!;
+    expect(() => checkRefused(softirqs, given({ pid: 1 }))).toThrow(/E9031/);
+    expect(() => checkRefused(softirqs, given({ cgroup: '/sys/fs/cgroup' }))).toThrow(/--cgroup/);
+    expect(() => checkRefused(softirqs, given({ command: 'ls' }))).not.toThrow();
+  });
+});
+
+it('connections are chosen by family and by lists of ports', () => {
+  const given = (values: { readonly [name: string]: string }) => ({
+    flag: (name: string) => name === 'ipv6',
+    text: (name: string) => values[name],
+  });
+  expect(flowFilter(given({})).globals).toEqual({ target_family: 10 });
+  expect(flowFilter(given({ localport: '80, 443' })).globals).toEqual({ target_family: 10, by_local_port: 1 });
+  expect(flowFilter(given({ port: '1' }), { remote: 'port' }).globals).toMatchObject({ by_remote_port: 1 });
+  for (const ports of ['', '0', '65536', 'http', '80,', '80;90', '-1']) {
+    expect(() => flowFilter(given({ localport: ports })), ports).toThrow(/E9033/);
+  }
+});
+
+it('expressions match anywhere, and bad ones are told', () => {
+  expect(matching('^a.c$')('abc')).toBe(true);
+  expect(matching('b')('abc')).toBe(true);
+  expect(matching(undefined)('abc')).toBe(true);
+  expect(() => matching('a(')).toThrow(/E9032/);
+});
+
 it('cgroups tell of containers and pods', () => {
   const id = '0123456789ab'.padEnd(64, 'c');
   expect(describeCgroup('/system.slice/ssh.service')).toEqual({
@@ -60,6 +108,17 @@ it('addresses are written as RFC 5952 wants', () => {
   expect(addressText(v6('00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00'), 6)).toBe('::');
   expect(addressText(v6('20 01 00 00 00 00 00 01 00 00 00 00 00 00 00 01'), 6)).toBe('2001:0:0:1::1');
   expect(addressText(v6('00 00 00 00 00 00 00 00 00 00 ff ff c0 00 02 01'), 6)).toBe('::ffff:192.0.2.1');
+});
+
+it.each(['192.0.2.1', '2001:db8::1', '::', '::1', '1:2:3:4:5:6:7:8', '::ffff:192.0.2.1', 'fe80::'])(
+  'the address %s is read as it is written',
+  (text) => {
+    expect(addressText(addressBytes(text), text.includes(':') ? 6 : 4)).toBe(text);
+  },
+);
+
+it.each(['', 'localhost', '1.2.3', '1:2', 'fe80::1%eth0x y'])('%j is no address', (text) => {
+  expect(() => addressBytes(text)).toThrow(/E9034/);
 });
 
 it('requests to disks have names', () => {

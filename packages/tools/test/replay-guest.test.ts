@@ -20,6 +20,8 @@ if (why !== undefined) console.warn(`guests are not booted: ${why}`);
 
 interface Outcome {
   readonly index: number;
+  /** Why it was not run. */
+  readonly skipped?: string;
   readonly wrong?: string;
   readonly out: string;
   readonly err: string;
@@ -62,6 +64,7 @@ describe.skipIf(why !== undefined)('tools that were recorded', () => {
         if (unavailable !== undefined) ctx.skip(unavailable);
         const outcome = outcomes.get(index);
         expect(outcome, 'the guest did not come to it').toBeDefined();
+        if (outcome!.skipped !== undefined) ctx.skip(outcome!.skipped);
         expect(outcome!.wrong).toBeUndefined();
         const lost = /recorded \d+ runs, (\d+) lost/.exec(outcome!.err)?.[1];
         if (lost !== '0') ctx.skip(`the guest was too slow to record it whole: ${lost} runs are lost`);

@@ -1,15 +1,15 @@
 import type { Diagnostic } from '@skep/base';
 import { SkepError, suggest } from '@skep/base';
-import type { Column, Row } from './column.ts';
+import type { Cell, Column, Row } from './column.ts';
 import { toJson } from './json.ts';
 import { TableWriter } from './table.ts';
 
-/** `-o table|wide|json|jsonl|yaml|none` or `-o columns=a,b`. */
+/** `-o table|wide|json|jsonl|yaml|csv|none` or `-o columns=a,b`. */
 export type Format =
-  | { readonly kind: 'table' | 'wide' | 'json' | 'jsonl' | 'yaml' | 'none' }
+  | { readonly kind: 'table' | 'wide' | 'json' | 'jsonl' | 'yaml' | 'csv' | 'none' }
   | { readonly kind: 'columns'; readonly names: readonly string[] };
 
-export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'none'] as const;
+export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'csv', 'none'] as const;
 
 /** The schema that every JSON document of the command names. */
 export const SCHEMA = 'skep.dev/v1';
@@ -61,6 +61,7 @@ export class RowWriter {
     if (this.format.kind === 'table' || this.format.kind === 'wide' || this.format.kind === 'columns') {
       this.write(`${this.table.head()}\n`);
     } else if (this.format.kind === 'json') this.write(`{"schema":"${SCHEMA}","events":[`);
+    else if (this.format.kind === 'csv') this.write(csvLine(this.columns.map((column) => column.name)));
   }
 
   row(row: Row): void {
@@ -79,6 +80,9 @@ export class RowWriter {
         return;
       case 'yaml':
         this.write(yamlItem(row));
+        return;
+      case 'csv':
+        this.write(csvLine(this.columns.map((column) => csvText(row[column.name]))));
         return;
       case 'none':
     }
@@ -107,6 +111,18 @@ function noColumn(name: string, columns: readonly Column[]): Diagnostic {
     message: `there is no column \`${name}\``,
     help: `${near ? `did you mean \`${near}\`? ` : ''}The columns are ${there.join(', ')}.`,
   };
+}
+
+/** As RFC 4180 has it, but for the line feed. */
+function csvLine(cells: readonly string[]): string {
+  const quoted = cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell));
+  return `${quoted.join(',')}\n`;
+}
+
+/** Values as they are, not as a table shows them; nothing where there is none. */
+function csvText(value: Cell | undefined): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value : toJson(value).replace(/^"(.*)"$/, '$1');
 }
 
 /** One item of a YAML sequence: JSON is YAML, and flow style keeps exact integers. */

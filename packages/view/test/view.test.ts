@@ -55,6 +55,13 @@ describe('tables', () => {
   });
 });
 
+it('CSV has values as they are, in quotes where they need them', () => {
+  const odd = { time: 1n, pid: 2, comm: 'a "b", c', flags: null, path: 'x\ny' };
+  expect(written('csv', [rows[0]!, odd])).toBe(
+    'time,pid,comm,flags,path\n1000000000,12,cat,32768,/etc/hosts\n1,2,"a ""b"", c",,"x\ny"\n',
+  );
+});
+
 describe('JSON', () => {
   it('is one document with schema and summary, or a line an event', () => {
     const document = JSON.parse(written('json', rows));

@@ -31,7 +31,8 @@ function print({ args, io }: Call, commands: readonly Command[]): number {
 const ZSH = 'autoload -U +X bashcompinit && bashcompinit\n';
 
 function bash(commands: readonly Command[]): string {
-  const cases = commands.map(({ name, options }) => {
+  const cases = commands.map(({ name, options: all }) => {
+    const options = all.filter((one) => !one.hidden);
     const values = options.flatMap((one) =>
       one.choices ? [`${longOf(one)}) choices='${one.choices.join(' ')}';;`] : [],
     );
@@ -59,16 +60,18 @@ complete -o filenames -F _skep skep
 function fish(commands: readonly Command[]): string {
   const lines = commands.flatMap(({ name, summary, options }) => [
     `complete -c skep -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
-    ...options.map((one) => {
-      const short = /^-(\w),/.exec(one.flags)?.[1];
-      return [
-        `complete -c skep -n '__fish_seen_subcommand_from ${name}' -l ${longOf(one).slice(2)}`,
-        ...(short ? [`-s ${short}`] : []),
-        ...(one.value ? ['-r'] : []),
-        ...(one.choices ? [`-a '${one.choices.join(' ')}'`] : []),
-        `-d ${quoted(one.summary)}`,
-      ].join(' ');
-    }),
+    ...options
+      .filter((one) => !one.hidden)
+      .map((one) => {
+        const short = /^-(\w),/.exec(one.flags)?.[1];
+        return [
+          `complete -c skep -n '__fish_seen_subcommand_from ${name}' -l ${longOf(one).slice(2)}`,
+          ...(short ? [`-s ${short}`] : []),
+          ...(one.value ? ['-r'] : []),
+          ...(one.choices ? [`-a '${one.choices.join(' ')}'`] : []),
+          `-d ${quoted(one.summary)}`,
+        ].join(' ');
+      }),
   ]);
   return `${lines.join('\n')}\n`;
 }

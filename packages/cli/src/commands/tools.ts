@@ -1,4 +1,4 @@
-import { executeTool, optionsOf, TOOLS, type Tool, traceTool } from '@skep/tools';
+import { executeTool, optionsOf, refusedOptions, TOOLS, type Tool, traceTool } from '@skep/tools';
 import type { Command } from '../command.ts';
 
 /** The tools as commands. Probes of `trace` stand beside scripts, in a command that takes both. */
@@ -15,7 +15,7 @@ function commandOf(tool: Tool): Command {
     ...(description !== undefined && { description }),
     ...(argument && { argument }),
     trailing: { name: 'command', summary: 'run this, show only what it does, and end with it' },
-    options: optionsOf(tool),
+    options: [...optionsOf(tool), ...refusedOptions(tool)],
     examples,
     load: async () => ({ execute: (call) => executeTool(tool, call) }),
   };

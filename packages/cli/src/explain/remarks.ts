@@ -949,6 +949,38 @@ export const REMARKS: readonly Remark[] = [
     title: '`skep argdist` is not told what to count',
     help: 'give -C to count values, or -H for a histogram',
   },
+  { code: 'E9030', title: '`skep …` has no …', help: 'it says what to do instead' },
+  {
+    code: 'E9031',
+    title: '`skep …` cannot choose by …: …',
+    help: 'leave it out; what runs behind `--` or by -c only says how long it looks',
+  },
+  {
+    code: 'E9032',
+    title: '`…` is no regular expression: …',
+    help: 'a plain text matches where it stands in a name; \\ goes before ( ) [ ] { } * + ? . | ^ $',
+  },
+  {
+    code: 'E9033',
+    title: '`…` names no ports',
+    help: 'give numbers from 1 to 65535, with commas between them: `80,443`',
+  },
+  { code: 'E9034', title: '`…` is no address', help: 'write it as 192.0.2.1 or 2001:db8::1' },
+  {
+    code: 'E9035',
+    title: '`skep …` shows no rows that could be written as CSV',
+    help: '`-o jsonl` has histograms and stacks too',
+  },
+  {
+    code: 'E9036',
+    title: 'none of … is here, or all are left out',
+    help: 'name the library, or the program that has OpenSSL within: `--library /usr/bin/node`',
+  },
+  {
+    code: 'E9037',
+    title: 'calls of `…` are not known',
+    help: 'they are of openssl, gnutls, nss: `--library gnutls:FILE`',
+  },
   {
     code: 'E9020',
     title: '`…` is no share of a processor',

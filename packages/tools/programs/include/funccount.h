@@ -11,7 +11,7 @@ static __always_inline int count(__u64 place)
 {
 	__u64 *total;
 
-	if (!wanted())
+	if (!wanted() || !wanted_cpu())
 		return 0;
 	total = entry_of(&counts, &place, &none);
 	if (total)

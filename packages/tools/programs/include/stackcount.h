@@ -32,7 +32,7 @@ static __always_inline int count(void *ctx, __u64 place)
 	struct key key = {};
 	__u64 *total;
 
-	if (!wanted())
+	if (!wanted() || !wanted_cpu())
 		return 0;
 	key.place = place;
 	/* Addresses of a process mean nothing in another one. */

@@ -6,10 +6,28 @@
 #define AF_INET 2
 #define AF_INET6 10
 
-/* Only these; 0 means every one. */
+/* Only this one; 0 means every one. */
 const volatile __u16 target_family = 0;
-const volatile __u16 target_local_port = 0;
-const volatile __u16 target_remote_port = 0;
+
+/* Only ports that are in the map. */
+const volatile bool by_local_port = false;
+const volatile bool by_remote_port = false;
+
+enum { LOCAL, REMOTE };
+
+struct port {
+	__u16 side;
+	__u16 port;
+};
+
+HASH(ports, 512, struct port, __u8);
+
+static __always_inline bool listed(__u16 side, __u16 number)
+{
+	struct port port = { side, number };
+
+	return bpf_map_lookup_elem(&ports, &port) != NULL;
+}
 
 struct flow {
 	__u8 local[16]; /* of IPv4 the first four bytes */
@@ -26,9 +44,9 @@ static __always_inline bool wanted_flow(const struct flow *flow)
 		return false;
 	if (target_family && flow->family != target_family)
 		return false;
-	if (target_local_port && flow->local_port != target_local_port)
+	if (by_local_port && !listed(LOCAL, flow->local_port))
 		return false;
-	return !target_remote_port || flow->remote_port == target_remote_port;
+	return !by_remote_port || listed(REMOTE, flow->remote_port);
 }
 
 /* The ends of a socket's connection; false when they are not asked for. */

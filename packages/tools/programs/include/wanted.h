@@ -7,6 +7,14 @@ const volatile __u32 target_tgid = 0;
 /* Only processes of this cgroup; 0 means of every one. */
 const volatile __u64 target_cgroup = 0;
 
+/* Only on this processor; -1 means on every one. For those that ask. */
+const volatile int target_cpu = -1;
+
+static __always_inline bool wanted_cpu(void)
+{
+	return target_cpu < 0 || bpf_get_smp_processor_id() == target_cpu;
+}
+
 /* How far up a process's ancestors are looked for: more generations than people start. */
 #define GENERATIONS 12
 

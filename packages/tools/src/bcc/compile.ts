@@ -1,5 +1,13 @@
 import { SkepError } from '@skep/base';
-import { type Action, compileTrace, type TraceConfig, type TraceMap, type TraceTarget } from '@skep/compiler';
+import {
+  type Action,
+  compileTrace,
+  MAX_STACK_DEPTH,
+  stackMapName,
+  type TraceConfig,
+  type TraceMap,
+  type TraceTarget,
+} from '@skep/compiler';
 import { possibleCpus } from '@skep/kernel';
 import { bundledTypes } from 'skep';
 import type { Given } from '../frame/tool.ts';
@@ -32,12 +40,12 @@ export function compileProbes(given: Given, make: (target: TraceTarget) => Scrip
     const target = machineTarget(possibleCpus(), bundledTypes);
     const script = make(target);
     try {
-      const { c, actions, maps, stacks, config } = compileTrace(
+      const { c, actions, maps, config } = compileTrace(
         { name: 'script', text: script.text },
         { target, guard: { header: '#include <bpf/bpf_core_read.h>\n#include "wanted.h"', condition: 'wanted()' } },
       );
       const known = actions.map(({ kind, record }) => ({ kind, record }));
-      const data = { c, stacks, config, actions: known, maps: maps.map(plain) };
+      const data = { c, stacks: stackMapName(MAX_STACK_DEPTH), config, actions: known, maps: maps.map(plain) };
       return JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? { bigint: String(value) } : value));
     } catch (error) {
       throw error instanceof SkepError ? script.blame(error) : error;

@@ -10,9 +10,12 @@ export function right(title: string, name: string, width: number, text: (value: 
   return { name, title, width, align: 'right', text: (value) => (value === undefined ? '' : text(value)) };
 }
 
-/** The hour on this machine's clock, of nanoseconds since 1970: `14:03:22`. */
-export function clock(title = 'TIME', name = 'time'): Column {
-  return left(title, name, 8, (value) => new Date(Number(value) / 1e6).toTimeString().slice(0, 8));
+/** The hour on this machine's clock, or in Greenwich, of nanoseconds since 1970: `14:03:22`. */
+export function clock(title = 'TIME', name = 'time', zone: 'local' | 'utc' = 'local'): Column {
+  return left(title, name, 8, (value) => {
+    const date = new Date(Number(value) / 1e6);
+    return zone === 'utc' ? date.toISOString().slice(11, 19) : date.toTimeString().slice(0, 8);
+  });
 }
 
 /** Seconds since the first row, of nanoseconds. */

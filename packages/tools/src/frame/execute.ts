@@ -5,7 +5,7 @@ import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
 import { costWatch } from '../cost/watch.ts';
-import { cannotWrite, nothingToFilter, notRecorded } from '../diagnostics.ts';
+import { cannotWrite, noCsv, nothingToFilter, notRecorded } from '../diagnostics.ts';
 import { RecordedAnswers } from '../record/answers.ts';
 import { ordered } from '../record/ordered.ts';
 import { over, partOf, spoken } from '../record/recorded-tool.ts';
@@ -13,7 +13,7 @@ import { RecordSession } from '../record/session.ts';
 import { cgroupId } from './containers.ts';
 import { intervalsOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
-import { COMMON, optionName, TIMESTAMP } from './options.ts';
+import { COMMON, checkRefused, optionName, TIMESTAMP } from './options.ts';
 import { openProgram, openText } from './program.ts';
 import { chooseRoute, lack, namedRoute, recordedRoute } from './route.ts';
 import { outputOf } from './show.ts';
@@ -61,7 +61,8 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   const options = part ? over(call.options, part.tool.options, tool) : call.options;
   const args = part && call.args.length === 0 ? part.tool.args : call.args;
 
-  const format = parseFormat(options.text('output') ?? 'table');
+  checkRefused(tool, options);
+  const format = parseFormat(options.flag('csv') ? 'csv' : (options.text('output') ?? 'table'));
   const route = routeOf(tool, options.text('route') ?? part?.tool.route, recording);
   const names: Names = recording ? new RecordedAnswers(recording) : (session?.names ?? new LiveNames());
   const boot = recording
@@ -86,6 +87,8 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   if (options.text('filter') !== undefined && !hasRows(display) && !call.recording) {
     throw new SkepError(nothingToFilter(tool.name), EXIT.usage);
   }
+  if (format.kind === 'csv' && display.kind !== 'rows' && display.kind !== 'table')
+    throw new SkepError(noCsv(tool.name), EXIT.usage);
   const output = outputOf(display, {
     format,
     filter: (columns) => {

@@ -1,5 +1,9 @@
+import { isIP } from 'node:net';
+import { EXIT, SkepError } from '@skep/base';
 import type { Row } from '@skep/view';
-import type { ToolOption } from './tool.ts';
+import type { Loaded } from 'skep';
+import { badAddress, badPorts } from '../diagnostics.ts';
+import type { Given, ToolOption } from './tool.ts';
 
 /** As the programs have it: `struct flow` of programs/include/tcp.h. */
 export interface Flow {
@@ -12,28 +16,73 @@ export interface Flow {
 
 const AF_INET = 2;
 
+const AF_INET6 = 10;
+
 /** What tools for TCP take. */
-export const FLOWS: readonly ToolOption[] = [
+export const FAMILIES: readonly ToolOption[] = [
   { flags: '-4, --ipv4', summary: 'only IPv4' },
   { flags: '-6, --ipv6', summary: 'only IPv6' },
-  {
-    flags: '-L, --localport',
-    value: 'port',
-    kind: 'integer',
-    summary: 'only this port here',
-    global: 'target_local_port',
-  },
-  {
-    flags: '-D, --remoteport',
-    value: 'port',
-    kind: 'integer',
-    summary: 'only this port there',
-    global: 'target_remote_port',
-  },
+];
+export const FLOWS: readonly ToolOption[] = [
+  ...FAMILIES,
+  { flags: '-L, --localport', value: 'ports', summary: 'only these ports here: 80,443' },
+  { flags: '-D, --remoteport', value: 'ports', summary: 'only these ports there' },
 ];
 
-export function flowGlobals(given: { flag(name: string): boolean }): { [name: string]: number } {
-  return given.flag('ipv4') ? { target_family: AF_INET } : given.flag('ipv6') ? { target_family: 10 } : {};
+/** What connections are meant, for a program with programs/include/tcp.h. */
+export interface FlowFilter {
+  readonly globals: { readonly [name: string]: number };
+  readonly prepare: (loaded: Loaded) => void;
+}
+
+/** By family and ports: those of the options with these names. Throws E9033. */
+export function flowFilter(
+  given: Pick<Given, 'flag' | 'text'>,
+  names: { readonly local?: string; readonly remote?: string } = { local: 'localport', remote: 'remoteport' },
+): FlowFilter {
+  const sides = [names.local, names.remote].map((name) => portsOf(name && given.text(name)));
+  return {
+    globals: {
+      ...(given.flag('ipv4') && { target_family: AF_INET }),
+      ...(given.flag('ipv6') && { target_family: AF_INET6 }),
+      ...(sides[0]!.length > 0 && { by_local_port: 1 }),
+      ...(sides[1]!.length > 0 && { by_remote_port: 1 }),
+    },
+    prepare(loaded) {
+      const map = loaded.maps.get('ports')!;
+      for (const [side, ports] of sides.entries()) for (const port of ports) map.set({ side, port } as never, 1);
+    },
+  };
+}
+
+function portsOf(text: string | undefined): number[] {
+  if (text === undefined) return [];
+  const ports = text.split(',').map((one) => (/^\s*\d+\s*$/.test(one) ? Number(one) : 0));
+  if (ports.some((one) => one < 1 || one > 65535)) throw new SkepError(badPorts(text), EXIT.usage);
+  return ports;
+}
+
+/** An address as programs have it: the four bytes of IPv4 first. Throws E9034. */
+export function addressBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  switch (isIP(text)) {
+    case 4:
+      bytes.set(text.split('.').map(Number));
+      return bytes;
+    case 6: {
+      const hex = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...parts: string[]) => {
+        const [a, b, c, d] = parts.map(Number) as [number, number, number, number];
+        return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+      });
+      const [before, after] = hex.split('::').map((half) => (half === '' ? [] : half.split(':')));
+      const gap = after === undefined ? [] : Array<string>(8 - before!.length - after.length).fill('0');
+      const groups = [...before!, ...gap, ...(after ?? [])].map((one) => Number.parseInt(one, 16));
+      for (const [i, group] of groups.entries()) bytes.set([group >> 8, group & 0xff], 2 * i);
+      return bytes;
+    }
+    default:
+      throw new SkepError(badAddress(text), EXIT.usage);
+  }
 }
 
 /** The cells of a flow: `ip`, `laddr`, `lport`, `raddr`, `rport`. */

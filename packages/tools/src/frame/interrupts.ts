@@ -1,13 +1,14 @@
 import { log2Buckets, type Row } from '@skep/view';
 import type { Value } from 'skep';
 import { left, right } from './columns.ts';
-import { TIMESTAMP } from './options.ts';
+import { ON_CPU, TIMESTAMP } from './options.ts';
 import type { Display, Given, ToolOption } from './tool.ts';
 
 export const interruptOptions: readonly ToolOption[] = [
   { flags: '-d, --dist', summary: 'a histogram for each', global: 'distribution' },
   { flags: '-N, --nanoseconds', summary: 'in nanoseconds', global: 'nanoseconds' },
   { flags: '-C, --events', summary: 'how many, instead of how long' },
+  ON_CPU,
   TIMESTAMP,
 ];
 

@@ -1,4 +1,6 @@
-import type { Tool, ToolOption } from './tool.ts';
+import { EXIT, SkepError } from '@skep/base';
+import { notByProcess, refusedOption } from '../diagnostics.ts';
+import type { Given, RefusedOption, Tool, ToolOption } from './tool.ts';
 
 /** What every tool takes. */
 export const COMMON: readonly ToolOption[] = [
@@ -9,7 +11,7 @@ export const COMMON: readonly ToolOption[] = [
   {
     flags: '-o, --output',
     value: 'format',
-    summary: 'table, wide, json, jsonl, yaml, none, or columns=NAME,NAME',
+    summary: 'table, wide, json, jsonl, yaml, csv, none, or columns=NAME,NAME',
     fallback: 'table',
   },
   { flags: '-d, --duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
@@ -59,6 +61,48 @@ export function optionsOf(tool: Tool): ToolOption[] {
   });
   return [...tool.options, ...common];
 }
+
+/** Those of {@link Tool.refused}, as the command parses them: hidden. */
+export function refusedOptions(tool: Tool): (ToolOption & { readonly hidden: true })[] {
+  return (tool.refused ?? []).map(({ flags, value, instead }) => ({
+    ...{ flags, summary: instead, hidden: true as const },
+    ...(value !== undefined && { value }),
+  }));
+}
+
+/** Throws E9030 and E9031 for options that the tool knows but has not. */
+export function checkRefused(tool: Tool, options: Pick<Given, 'text' | 'number' | 'flag'>): void {
+  for (const { flags, instead } of tool.refused ?? []) {
+    const name = optionName(flags);
+    if (options.flag(name) || options.text(name) !== undefined) {
+      throw new SkepError(refusedOption(tool.name, flags, instead), EXIT.usage);
+    }
+  }
+  if (tool.everybody === undefined) return;
+  const given =
+    options.number('pid') !== undefined ? '-p' : options.text('cgroup') !== undefined ? '--cgroup' : undefined;
+  if (given !== undefined) throw new SkepError(notByProcess(tool.name, given, tool.everybody), EXIT.usage);
+}
+
+/** bcc's way of naming many processes at once, by a map. */
+export const BY_MAP: readonly RefusedOption[] = [
+  { flags: '--cgroupmap', value: 'map', instead: 'use `--cgroup DIR`' },
+  { flags: '--mntnsmap', value: 'map', instead: 'use `--cgroup DIR`, or `--filter "container = …"`' },
+];
+export const STACK_ROOM: RefusedOption = {
+  flags: '--stack-storage-size',
+  value: 'n',
+  instead: 'there is room for 16384 stacks',
+};
+
+/** What tools take that count on every processor. */
+export const ON_CPU: ToolOption = {
+  flags: '--cpu',
+  value: 'number',
+  kind: 'integer',
+  summary: 'only on this processor',
+  global: 'target_cpu',
+};
 
 /** `-x, --max-args` is `maxArgs`, as parsers of command lines have it; of a letter alone, the letter. */
 export function optionName(flags: string): string {

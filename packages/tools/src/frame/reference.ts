@@ -40,6 +40,9 @@ function section(tool: Tool): string {
       ),
     );
   }
+  for (const { flags, instead } of tool.refused ?? []) parts.push(`- \`${flags}\` is not here: ${instead}`);
+  if (tool.everybody) parts.push(`- \`-p\` and \`--cgroup\` are refused: ${tool.everybody}`);
+  if (tool.refused || tool.everybody) parts.push('');
   parts.push(`\`\`\`sh\n${tool.examples.map((one) => `${one.line.padEnd(60)} # ${one.does}`).join('\n')}\n\`\`\`\n`);
   parts.push(`[What they print, and how it is read](tools/${tool.name}.md)\n`);
   return parts.join('\n');

@@ -75,7 +75,7 @@ function forPeople(format: Format): boolean {
 
 /** Columns that are there to be chosen, and those that are shown when nobody chooses. */
 function columnsFor(columns: readonly Column[], format: Format): readonly Column[] {
-  if (format.kind === 'table') return columns;
+  if (format.kind === 'table' || format.kind === 'csv') return columns;
   return [...columns, ...contextColumns.filter((one) => !columns.some((it) => it.name === one.name))];
 }
 
@@ -152,6 +152,10 @@ abstract class IntervalOutput<Shown extends Exclude<Display, RowDisplay>, Data> 
   protected abstract parts(data: Data): readonly object[];
   /** For people. */
   protected abstract show(data: Data): void;
+  /** Lines of `-o csv`, of those that have rows. */
+  protected list(_data: Data): void {
+    throw new Error(`a display of ${this.display.kind} has no rows`);
+  }
 
   start(): void {
     if (this.options.format.kind === 'json') this.options.write(`{"schema":"${SCHEMA}","intervals":[`);
@@ -176,6 +180,9 @@ abstract class IntervalOutput<Shown extends Exclude<Display, RowDisplay>, Data> 
         for (const one of this.parts(data)) writer.row(one as Row);
         break;
       }
+      case 'csv':
+        this.list(data);
+        break;
       case 'none':
         break;
       default:
@@ -224,6 +231,12 @@ class TableOutput extends IntervalOutput<TableDisplay, Table> {
     if (title !== undefined) write(`${title}\n`);
     const writer = new RowWriter(fitted(this.display.columns, rows), format, write);
     writer.head();
+    for (const row of rows) writer.row(row);
+  }
+
+  protected override list({ rows }: Table): void {
+    const writer = new RowWriter(this.display.columns, this.options.format, this.options.write);
+    if (this.shown === 0) writer.head();
     for (const row of rows) writer.row(row);
   }
 }

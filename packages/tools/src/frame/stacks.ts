@@ -13,6 +13,12 @@ export const STACK_SIDES: readonly ToolOption[] = [
   ...STACKS,
 ];
 
+/** What some of them take besides. */
+export const STACK_PLACES: readonly ToolOption[] = [
+  { flags: '-s, --offset', summary: 'where in each function: vfs_read+0x1c' },
+  { flags: '-v, --verbose', summary: 'the address of each frame' },
+];
+
 /** As the programs have it: a process with the numbers of its two stacks. */
 export interface StackKey {
   readonly pid: number;
@@ -32,7 +38,11 @@ export function takeStacks<Key extends StackKey>(
   place?: (key: Key) => string,
 ): (StackCount & { label: string | undefined })[] {
   const counts = loaded.maps.get(map)!;
-  const read = stackReader(loaded, 'stacks', given.names, given.flag('annotations'));
+  const read = stackReader(loaded, 'stacks', given.names, {
+    mark: given.flag('annotations'),
+    offset: given.flag('offset'),
+    address: given.flag('verbose') || given.flag('address'),
+  });
   const asLine = given.flag('folded') || given.text('flameGraph') !== undefined;
   return counts.entries().map(([key, value]) => {
     const { pid, user, kernel, comm } = key as unknown as Key;
@@ -57,8 +67,16 @@ export interface StackReader {
   clear(): void;
 }
 
-/** `mark` adds `_[k]` to functions of the kernel. */
-export function stackReader(loaded: Loaded, map: string, names: Names, mark = false): StackReader {
+/** How frames are written. */
+export interface FrameStyle {
+  /** `_[k]` behind functions of the kernel. */
+  readonly mark?: boolean;
+  /** How far into the function. */
+  readonly offset?: boolean;
+  readonly address?: boolean;
+}
+
+export function stackReader(loaded: Loaded, map: string, names: Names, style: FrameStyle = {}): StackReader {
   const stacks = loaded.maps.get(map)!;
   const read = new Set<number>();
   const addresses = (id: number): bigint[] => {
@@ -70,11 +88,14 @@ export function stackReader(loaded: Loaded, map: string, names: Names, mark = fa
     return [...list.slice(0, end < 0 ? list.length : end)].reverse();
   };
   return {
-    user: (pid, id) => (id < 0 ? missing(id) : addresses(id).map((one) => names.userFunction(pid, one))),
+    user: (pid, id) =>
+      id < 0
+        ? missing(id)
+        : addresses(id).map((one) => located(one, names.userFunction(pid, one, style.offset), style)),
     kernel: (id) => {
       if (id < 0) return missing(id);
-      const frames = kernelFrames(addresses(id).reverse(), names).reverse();
-      return mark ? frames.map((one) => `${one}_[k]`) : frames;
+      const frames = kernelFrames(addresses(id).reverse(), names, style).reverse();
+      return style.mark ? frames.map((one) => `${one}_[k]`) : frames;
     },
     clear() {
       for (const id of read) stacks.delete(keyOf(id));
@@ -84,9 +105,16 @@ export function stackReader(loaded: Loaded, map: string, names: Names, mark = fa
 }
 
 /** The names of a stack of the kernel, as `bpf_get_stack` gives it: the innermost function first. */
-export function kernelFrames(addresses: readonly bigint[], names: Names): string[] {
+export function kernelFrames(addresses: readonly bigint[], names: Names, style: FrameStyle = {}): string[] {
   const frames = addresses.map((one) => names.kernelFunction(one));
-  return frames.slice(frames.findLastIndex((one) => OURS.test(one)) + 1);
+  const first = frames.findLastIndex((one) => OURS.test(one)) + 1;
+  if (!style.offset && !style.address) return frames.slice(first);
+  return addresses.slice(first).map((one) => located(one, names.kernelFunction(one, style.offset), style));
+}
+
+/** `0xffffffff8123 vfs_read`. */
+function located(address: bigint, name: string, { address: shown }: FrameStyle): string {
+  return shown ? `0x${address.toString(16)} ${name}` : name;
 }
 
 /** The map has no types: a decoder for 127 numbers would be dear, and most of them are not used. */

@@ -20,6 +20,10 @@ export interface Tool {
   /** It takes seconds between outputs, and how many: `[interval] [times]`; then there is no other argument. */
   readonly intervals?: true;
   readonly options: readonly ToolOption[];
+  /** What users of bcc and libbpf-tools may look for in vain: parsed, and refused with what to do instead. */
+  readonly refused?: readonly RefusedOption[];
+  /** Why `-p` and `--cgroup` cannot choose what it shows; they are refused then. */
+  readonly everybody?: string;
   /** Ways to get at the facts, the best first; the first that this kernel offers is taken. */
   readonly routes: readonly Route[];
   readonly examples: readonly { readonly line: string; readonly does: string }[];
@@ -38,6 +42,14 @@ export interface ToolOption {
   readonly fallback?: string;
   /** The `const volatile` variable of the program that it sets: to the number, of a switch to 1. */
   readonly global?: string;
+}
+
+export interface RefusedOption {
+  /** `-b, --buffer-pages`, not shown in the help. */
+  readonly flags: string;
+  readonly value?: string;
+  /** A clause: `the ring has room for a megabyte`, `use --cgroup DIR`. */
+  readonly instead: string;
 }
 
 export interface Route {

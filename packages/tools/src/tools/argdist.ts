@@ -32,6 +32,10 @@ export const argdist: Tool = {
     { flags: '-t, --tid', value: 'tid', kind: 'integer', summary: 'only this thread' },
     { flags: '-z, --string-size', value: 'bytes', kind: 'integer', summary: 'read so much of texts (default: 80)' },
   ],
+  refused: [
+    { flags: '-I, --include', value: 'header', instead: "types come from the kernel's BTF, without headers" },
+    { flags: '-v, --verbose', instead: '`skep trace --emit c` shows what probes become' },
+  ],
   routes: [{ name: 'probes', kind: 'exact', program: (given) => compiledOf(given).c, needs: [] }],
   examples: [
     { line: "skep argdist -C 'p:c:write(int fd):int:fd' -- ls /etc", does: 'to which files one command writes' },

@@ -1,7 +1,14 @@
 import { log2Buckets } from '@skep/view';
+import { averageText } from '../frame/averages.ts';
 import { TIMESTAMP } from '../frame/options.ts';
 import { requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
+
+interface Entry {
+  readonly histogram: { readonly slots: readonly number[] };
+  readonly sum: bigint;
+  readonly count: bigint;
+}
 
 export const biolatency: Tool = {
   name: 'biolatency',
@@ -12,9 +19,11 @@ export const biolatency: Tool = {
     { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' },
     { flags: '-D, --disks', summary: 'a histogram for each disk', global: 'by_disk' },
     { flags: '-F, --flags', summary: 'a histogram for each kind of request', global: 'by_flags' },
+    { flags: '-e, --extension', summary: 'also average, sum and number', global: 'sums' },
     { flags: '-d, --disk', value: 'name', summary: 'only this disk' },
     TIMESTAMP,
   ],
+  refused: [{ flags: '-j, --json', instead: 'use `-o json`, or `-o jsonl`' }],
   routes: [
     {
       name: 'block',
@@ -30,9 +39,10 @@ export const biolatency: Tool = {
   ],
   display(given) {
     const disk = given.text('disk');
+    const unit = given.flag('milliseconds') ? 'msecs' : 'usecs';
     return {
       kind: 'histograms',
-      unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
+      unit,
       globals: disk === undefined ? {} : { target_device: given.names.diskNumber(disk) },
       histograms(loaded) {
         const map = loaded.maps.get('histograms')!;
@@ -43,8 +53,9 @@ export const biolatency: Tool = {
             ...(given.flag('disks') ? [`disk = ${given.names.disk(device)}`] : []),
             ...(given.flag('flags') ? [`flags = ${requestFlags(flags)}`] : []),
           ];
-          const { slots } = value as unknown as { slots: number[] };
-          return { label: labels.length === 0 ? undefined : labels.join(' '), buckets: log2Buckets(slots) };
+          const { histogram, sum, count } = value as unknown as Entry;
+          if (given.flag('extension')) labels.push(averageText(sum, count, unit));
+          return { label: labels.length === 0 ? undefined : labels.join(' '), buckets: log2Buckets(histogram.slots) };
         });
       },
     };

@@ -1,4 +1,4 @@
-import { left, milliseconds, right } from '../frame/columns.ts';
+import { clock, left, milliseconds, right } from '../frame/columns.ts';
 import { operationOf, requestFlags } from '../frame/requests.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -22,7 +22,13 @@ export const biosnoop: Tool = {
   options: [
     { flags: '-Q, --queued', summary: 'also the time in the queue' },
     { flags: '-d, --disk', value: 'name', summary: 'only this disk' },
-    { flags: '-P, --pattern', summary: 'all flags of the request, not only read or write' },
+    {
+      flags: '-P, --pattern',
+      summary: 'whether it goes on where the last request of the disk ended: S, or R for random',
+    },
+    { flags: '-F, --flags', summary: 'all flags of the request, not only read or write' },
+    { flags: '-m, --min', value: 'ms', kind: 'integer', summary: 'only what takes at least so long' },
+    { flags: '-t, --timestamp', summary: 'the time of day' },
   ],
   routes: [
     {
@@ -39,26 +45,41 @@ export const biosnoop: Tool = {
   ],
   display(given) {
     const disk = given.text('disk');
+    const least = BigInt(given.number('min') ?? 0) * 1_000_000n;
+    /** Where the last request of a disk ended, in sectors. */
+    const ends = new Map<number, bigint>();
     let first: bigint | undefined;
     return {
       kind: 'rows',
       globals: disk === undefined ? {} : { target_device: given.names.diskNumber(disk) },
       columns: [
+        ...(given.flag('timestamp') ? [clock()] : []),
         right('TIME(s)', 'since', 11, (ns) => (Number(ns) / 1e9).toFixed(6)),
         left('COMM', 'comm', 14),
         left('PID', 'pid', 7),
         left('DISK', 'disk', 9),
-        left('T', 'type', given.flag('pattern') ? 14 : 1),
+        left('T', 'type', given.flag('flags') ? 14 : 1),
         left('SECTOR', 'sector', 10),
         right('BYTES', 'bytes', 7),
+        ...(given.flag('pattern') ? [left('P', 'pattern', 1)] : []),
         ...(given.flag('queued') ? [milliseconds('QUE(ms)', 'waited', 7)] : []),
         milliseconds('LAT(ms)', 'took', 7),
       ],
       row(record) {
         const { time, device, flags, ...event } = record as unknown as Event;
         first ??= time;
-        const type = given.flag('pattern') ? requestFlags(flags) : operationOf(flags)[0]!;
-        return { time: given.realtime(time), since: time - first, ...event, disk: given.names.disk(device), type };
+        const pattern = event.sector === ends.get(device) ? 'S' : 'R';
+        ends.set(device, event.sector + BigInt(event.bytes) / 512n);
+        if (event.took < least) return undefined;
+        const type = given.flag('flags') ? requestFlags(flags) : operationOf(flags)[0]!;
+        return {
+          time: given.realtime(time),
+          since: time - first,
+          ...event,
+          disk: given.names.disk(device),
+          type,
+          ...(given.flag('pattern') && { pattern }),
+        };
       },
     };
   },

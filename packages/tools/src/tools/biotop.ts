@@ -13,7 +13,16 @@ export const biotop: Tool = {
   name: 'biotop',
   summary: 'Processes by what they read from disks and write to them, as a top view',
   intervals: true,
-  options: TOP,
+  options: [
+    ...TOP,
+    {
+      flags: '-s, --sort',
+      value: 'column',
+      summary: 'what counts',
+      choices: ['all', 'io', 'bytes', 'time'],
+      fallback: 'all',
+    },
+  ],
   routes: [
     { name: 'block', kind: 'exact', program: 'biotop', needs: [{ kind: 'tracepoint', name: 'block:block_rq_issue' }] },
   ],
@@ -54,7 +63,10 @@ export const biotop: Tool = {
             average,
           };
         });
-        return rows.sort((a, b) => b.kb - a.kb).slice(0, given.number('maxrows') ?? 20);
+        const sort = given.text('sort') ?? 'all';
+        const weight = (one: (typeof rows)[number]) =>
+          sort === 'io' ? one.count : sort === 'time' ? one.average * one.count : one.kb;
+        return rows.sort((a, b) => weight(b) - weight(a)).slice(0, given.number('maxrows') ?? 20);
       },
     };
   },

@@ -1,4 +1,6 @@
 import { clock, left, right } from '../frame/columns.ts';
+import { BY_MAP, STACK_ROOM } from '../frame/options.ts';
+import { type StackReader, stackReader } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -11,6 +13,9 @@ interface Event {
   readonly audit: number;
   readonly result: number;
   readonly comm: string;
+  readonly in_setid: number;
+  readonly kernel: number;
+  readonly user: number;
 }
 
 export const capable: Tool = {
@@ -18,9 +23,13 @@ export const capable: Tool = {
   summary: 'Show which privileges the kernel asks about, and whether processes have them',
   options: [
     { flags: '-v, --verbose', summary: 'also where the answer is not audited', global: 'all' },
-    { flags: '-x, --denied', summary: 'only what processes have not', global: 'only_denied' },
+    { flags: '--denied', summary: 'only what processes have not', global: 'only_denied' },
+    { flags: '-K, --kernel-stack', summary: 'the stack of the kernel below each line', global: 'kernel_stack' },
+    { flags: '-U, --user-stack', summary: 'the stack of the process below each line', global: 'user_stack' },
+    { flags: '-x, --extra', summary: 'the thread, and whether it is asked for setuid (INSETID)' },
     { flags: '--unique', summary: 'each privilege once for each process', global: 'unique' },
   ],
+  refused: [...BY_MAP, STACK_ROOM],
   routes: [
     {
       name: 'kprobe',
@@ -32,7 +41,7 @@ export const capable: Tool = {
     {
       name: 'tracepoint',
       kind: 'approximate',
-      misses: 'whether the answer is audited: all are shown as such',
+      misses: 'whether the answer is audited, and whether it is for setuid: all are shown as audited',
       program: 'capable',
       programs: ['cap_capable'],
       needs: [{ kind: 'tracepoint', name: 'capability:cap_capable' }],
@@ -41,27 +50,39 @@ export const capable: Tool = {
   examples: [
     { line: 'skep capable -- su nobody -s /bin/true', does: 'what one command needs' },
     { line: 'skep capable --unique', does: 'what each process on the machine needs' },
-    { line: 'skep capable -x -o wide', does: 'what containers miss' },
+    { line: 'skep capable --denied -o wide', does: 'what containers miss' },
   ],
   display(given) {
+    let read: StackReader | undefined;
     return {
       kind: 'rows',
+      prepare(loaded) {
+        read = stackReader(loaded, 'stacks', given.names);
+      },
       columns: [
         clock(),
         left('UID', 'uid', 6),
         left('PID', 'pid', 7),
+        ...(given.flag('extra') ? [left('TID', 'tid', 7)] : []),
         left('COMM', 'comm', 16),
         right('CAP', 'capability', 4),
         left('NAME', 'name', 20),
         left('AUDIT', 'audit', 6),
+        ...(given.flag('extra') ? [right('INSETID', 'insetid', 7)] : []),
         left('RESULT', 'verdict', 7),
       ],
       row(record) {
-        const event = record as unknown as Event;
+        const { kernel, user, in_setid, ...event } = record as unknown as Event;
+        const stack = [
+          ...(given.flag('kernelStack') ? read!.kernel(kernel).reverse() : []),
+          ...(given.flag('userStack') ? read!.user(event.pid, user).reverse() : []),
+        ];
         const verdict = event.result === 0 ? 'granted' : 'denied';
         const name = NAMES[event.capability] ?? '?';
-        return { ...event, time: given.realtime(event.time), name, verdict };
+        const time = given.realtime(event.time);
+        return { ...event, time, name, insetid: in_setid, verdict, ...(stack.length > 0 && { stack }) };
       },
+      below: ({ stack }) => ((stack ?? []) as readonly string[]).map((one) => `    ${one}\n`).join(''),
     };
   },
 };

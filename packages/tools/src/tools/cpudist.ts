@@ -1,6 +1,14 @@
 import { log2Buckets } from '@skep/view';
+import { averageText } from '../frame/averages.ts';
 import { TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
+
+interface Entry {
+  readonly histogram: { readonly slots: readonly number[] };
+  readonly sum: bigint;
+  readonly count: bigint;
+  readonly comm: string;
+}
 
 export const cpudist: Tool = {
   name: 'cpudist',
@@ -11,6 +19,8 @@ export const cpudist: Tool = {
     { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' },
     { flags: '-P, --pids', summary: 'a histogram for each process' },
     { flags: '-L, --tids', summary: 'a histogram for each thread' },
+    { flags: '-I, --include-idle', summary: 'idle processors too', global: 'with_idle' },
+    { flags: '-e, --extension', summary: 'also average, sum and number', global: 'sums' },
     TIMESTAMP,
   ],
   routes: [
@@ -28,16 +38,21 @@ export const cpudist: Tool = {
   ],
   display(given) {
     const name = given.flag('tids') ? 'tid' : given.flag('pids') ? 'pid' : undefined;
+    const unit = given.flag('milliseconds') ? 'msecs' : 'usecs';
     return {
       kind: 'histograms',
-      unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
+      unit,
       globals: { by: name === 'tid' ? 2 : name === 'pid' ? 1 : 0 },
       histograms(loaded) {
         const map = loaded.maps.get('histograms')!;
         return [...map.entries()].map(([key, value]) => {
           map.delete(key as number);
-          const { histogram, comm } = value as unknown as { histogram: { slots: number[] }; comm: string };
-          return { label: name && `${name} = ${key} ${comm}`, buckets: log2Buckets(histogram.slots) };
+          const { histogram, comm, sum, count } = value as unknown as Entry;
+          const labels = [
+            ...(name ? [`${name} = ${key} ${comm}`] : []),
+            ...(given.flag('extension') ? [averageText(sum, count, unit)] : []),
+          ];
+          return { label: labels.length === 0 ? undefined : labels.join(', '), buckets: log2Buckets(histogram.slots) };
         });
       },
     };

@@ -1,4 +1,6 @@
 import { clock, left, right } from '../frame/columns.ts';
+import { BY_MAP } from '../frame/options.ts';
+import { matching } from '../frame/pattern.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -7,9 +9,11 @@ interface Event {
   readonly pid: number;
   readonly ppid: number;
   readonly uid: number;
+  readonly cpu: number;
   readonly result: number;
   readonly args_size: number;
   readonly comm: string;
+  readonly pcomm: string;
   readonly args: Uint8Array;
 }
 
@@ -23,10 +27,20 @@ export const execsnoop: Tool = {
     { flags: '-u, --uid', value: 'uid', kind: 'integer', summary: 'only this user', global: 'target_uid' },
     { flags: '-U, --print-uid', summary: 'the user' },
     { flags: '-q, --quote', summary: 'arguments in quotes' },
-    { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
-    { flags: '-l, --line', value: 'text', summary: 'only those with an argument that has this in it' },
+    { flags: '-n, --name', value: 'text', summary: 'only commands whose name matches this expression' },
+    { flags: '-l, --line', value: 'text', summary: 'only those with an argument that matches this expression' },
+    {
+      flags: '-P, --ppid',
+      value: 'pid',
+      kind: 'integer',
+      summary: 'only what this process starts',
+      global: 'target_ppid',
+    },
+    { flags: '-C, --print-cpu', summary: 'the processor' },
+    { flags: '-M, --print-pcomm', summary: "the parent's name" },
     { flags: '--max-args', value: 'n', kind: 'integer', summary: 'so many arguments at most', global: 'most_args' },
   ],
+  refused: BY_MAP,
   routes: [
     {
       name: 'syscalls',
@@ -42,8 +56,8 @@ export const execsnoop: Tool = {
   ],
   display(given) {
     let first: bigint | undefined;
-    const name = given.text('name') ?? '';
-    const line = given.text('line') ?? '';
+    const named = matching(given.text('name'));
+    const written = matching(given.text('line'));
     const quoted = (word: string) => (given.flag('quote') ? JSON.stringify(word) : word);
     return {
       kind: 'rows',
@@ -51,6 +65,8 @@ export const execsnoop: Tool = {
         ...(given.flag('time') ? [clock()] : []),
         ...(given.flag('timestamp') ? [right('TIME(s)', 'since', 8, (ns) => (Number(ns) / 1e9).toFixed(3))] : []),
         ...(given.flag('printUid') ? [left('UID', 'uid', 6)] : []),
+        ...(given.flag('printCpu') ? [right('CPU', 'cpu', 3)] : []),
+        ...(given.flag('printPcomm') ? [left('PARENT', 'pcomm', 16)] : []),
         left('PCOMM', 'comm', 16),
         left('PID', 'pid', 7),
         left('PPID', 'ppid', 7),
@@ -58,10 +74,10 @@ export const execsnoop: Tool = {
         left('ARGS', 'args', 40),
       ],
       row(record) {
-        const { time, cgroup, pid, ppid, uid, result, args_size, comm, args } = record as unknown as Event;
+        const { time, cgroup, pid, ppid, uid, cpu, result, args_size, comm, pcomm, args } = record as unknown as Event;
         // Each argument ends with a zero.
         const words = new TextDecoder().decode(args.subarray(0, Math.max(0, args_size - 1))).split('\0');
-        if (!comm.includes(name) || !words.some((word) => word.includes(line))) return undefined;
+        if (!named(comm) || !words.some(written)) return undefined;
         first ??= time;
         const shown = words.map(quoted).join(' ');
         return {
@@ -71,6 +87,8 @@ export const execsnoop: Tool = {
           pid,
           ppid,
           uid,
+          cpu,
+          pcomm,
           comm,
           ret: result,
           args: shown,

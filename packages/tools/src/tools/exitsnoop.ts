@@ -18,8 +18,10 @@ export const exitsnoop: Tool = {
   summary: 'Show the processes that end: how long they lived, and why they ended',
   options: [
     { flags: '-x, --failed', summary: 'only those that failed or were killed', global: 'only_failed' },
-    { flags: '-T, --threads', summary: 'threads too', global: 'threads' },
+    { flags: '-T, --per-thread', summary: 'threads too', global: 'threads' },
     { flags: '-t, --timestamp', summary: 'the time of day' },
+    { flags: '--utc', summary: 'the time of day in Greenwich' },
+    { flags: '--label', value: 'text', summary: 'this in front of each line' },
   ],
   routes: [
     {
@@ -35,10 +37,12 @@ export const exitsnoop: Tool = {
     { line: "skep exitsnoop --filter 'age < 0.01' -o jsonl", does: 'what hardly lived, as JSON lines' },
   ],
   display(given) {
+    const label = given.text('label');
     return {
       kind: 'rows',
       columns: [
-        ...(given.flag('timestamp') ? [clock()] : []),
+        ...(label === undefined ? [] : [left('LABEL', 'label', Math.max(5, label.length))]),
+        ...(given.flag('utc') ? [clock('TIME-UTC', 'time', 'utc')] : given.flag('timestamp') ? [clock()] : []),
         left('PCOMM', 'comm', 16),
         left('PID', 'pid', 7),
         left('PPID', 'ppid', 7),
@@ -54,6 +58,7 @@ export const exitsnoop: Tool = {
         const core = (exit_code & 0x80) !== 0;
         const how = signal === 0 ? (code === 0 ? '0' : `code ${code}`) : `signal ${signal} (${signalName(signal)})`;
         return {
+          ...(label !== undefined && { label }),
           time: given.realtime(time),
           comm,
           pid,

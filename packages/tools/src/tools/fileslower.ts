@@ -7,6 +7,10 @@ export const fileslower: Tool = {
   name: 'fileslower',
   summary: 'Show reads and writes of files that take long',
   description: 'Reads and writes only; `fsslower` also shows opens and syncs.',
+  options: [
+    { flags: '-a, --all-files', summary: 'pipes, sockets and devices too', global: 'all_files' },
+    ...fsslower.options,
+  ],
   routes: fsslower.routes.map((route) => ({
     ...route,
     programs: ['read', 'readv', 'pread64', 'preadv', 'write', 'writev', 'pwrite64', 'pwritev'].flatMap((call) => [

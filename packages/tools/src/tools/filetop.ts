@@ -26,7 +26,16 @@ export const filetop: Tool = {
   options: [
     { flags: '-a, --all-files', summary: 'pipes, sockets and devices too', global: 'all_files' },
     { flags: '-s, --sort', value: 'column', summary: 'what counts', choices: SORT, fallback: 'all' },
+    { flags: '--read-only', summary: 'only what is read', global: 'only_reads' },
+    { flags: '--write-only', summary: 'only what is written', global: 'only_writes' },
     ...TOP,
+  ],
+  refused: [
+    {
+      flags: '--directory',
+      value: 'dir',
+      instead: 'only names of files are known, not of their folders; `--filter` chooses among them',
+    },
   ],
   routes: [
     {

@@ -1,5 +1,6 @@
 import { log2Buckets } from '@skep/view';
 import { FILE_ROUTES, FILE_SYSTEM, magicOf, OPERATIONS } from '../frame/file-systems.ts';
+import { TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 export const fsdist: Tool = {
@@ -7,7 +8,11 @@ export const fsdist: Tool = {
   summary: 'How long calls on files take, as histograms by call',
   description: 'As ext4dist, xfsdist and others with `--type`.',
   intervals: true,
-  options: [FILE_SYSTEM, { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' }],
+  options: [
+    FILE_SYSTEM,
+    { flags: '-m, --milliseconds', summary: 'in milliseconds', global: 'milliseconds' },
+    TIMESTAMP,
+  ],
   routes: FILE_ROUTES,
   examples: [
     { line: 'skep fsdist', does: 'all file systems until Ctrl-C' },

@@ -21,7 +21,7 @@ export const fsslower: Tool = {
   summary: 'Show calls on files that take long',
   description: 'As `fileslower`, and as ext4slower, xfsslower and others with `--type`.',
   argument: { name: 'milliseconds', summary: 'how long is long (default: 10; 0 shows all)', required: false },
-  options: [FILE_SYSTEM],
+  options: [FILE_SYSTEM, { flags: '-j, --csv', summary: 'comma-separated, as -o csv' }],
   routes: FILE_ROUTES,
   examples: [
     { line: 'skep fsslower', does: 'what takes longer than 10 ms' },

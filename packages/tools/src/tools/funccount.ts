@@ -1,5 +1,5 @@
 import { left, right } from '../frame/columns.ts';
-import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
+import { INTERVAL, ON_CPU, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
@@ -10,7 +10,13 @@ export const funccount: Tool = {
     'Places are vfs_read or vfs_* (kernel), c:malloc or /bin/bash:readline (libraries and programs), t:block:* ' +
     '(tracepoints), u:FILE:PROBE (static probes).',
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
-  options: [INTERVAL, { flags: '-r, --regexp', summary: 'the place is a regular expression' }, TIMESTAMP],
+  options: [INTERVAL, ON_CPU, { flags: '-r, --regexp', summary: 'the place is a regular expression' }, TIMESTAMP],
+  refused: [
+    {
+      flags: '-D, --debug',
+      instead: 'what a place means is in `docs/tools/funccount.md`; `--cost` shows the programs that run',
+    },
+  ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [
     { line: 'skep funccount t:sched:sched_process_* -- sh -c "ls | wc"', does: 'what one command makes of processes' },

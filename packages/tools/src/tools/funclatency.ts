@@ -1,6 +1,7 @@
 import { EXIT, SkepError } from '@skep/base';
 import { log2Buckets } from '@skep/view';
 import { badPlace } from '../diagnostics.ts';
+import { averageText } from '../frame/averages.ts';
 import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
 import type { Given, Tool } from '../frame/tool.ts';
@@ -23,6 +24,10 @@ export const funclatency: Tool = {
     { flags: '-F, --function', summary: 'a histogram for each function', global: 'each' },
     { flags: '-r, --regexp', summary: 'the function is a regular expression' },
     TIMESTAMP,
+  ],
+  refused: [
+    { flags: '-l, --level', value: 'n', instead: 'of a function that calls itself, the outermost call counts' },
+    { flags: '-k, --kprobes', instead: 'kprobes are what it uses' },
   ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [
@@ -50,7 +55,7 @@ export const funclatency: Tool = {
           map.delete(key as bigint);
           const { sum, count, histogram } = value as unknown as Entry;
           const name = places.multi ? given.names.kernelFunction(key as bigint) : places.single[Number(key)]!.label;
-          const average = `avg = ${count === 0n ? 0n : sum / count} ${unit}, total: ${sum} ${unit}, count: ${count}`;
+          const average = averageText(sum, count, unit as string);
           const label = given.flag('function') ? `Function = ${name}, ${average}` : average;
           return { label, buckets: log2Buckets(histogram.slots) };
         });

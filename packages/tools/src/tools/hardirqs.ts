@@ -6,6 +6,7 @@ export const hardirqs: Tool = {
   summary: 'Time that processors spend in handlers of interrupts, by handler',
   intervals: true,
   options: interruptOptions,
+  everybody: 'interrupts come to whoever is running',
   routes: [
     {
       name: 'irq',

@@ -21,6 +21,10 @@ export const killsnoop: Tool = {
     { flags: '-s, --signal', value: 'number', kind: 'integer', summary: 'only this signal', global: 'target_signal' },
     { flags: '-T, --tpid', value: 'pid', kind: 'integer', summary: 'only signals to this process' },
   ],
+  refused: [
+    { flags: '-n, --name', instead: 'number and name are both shown' },
+    { flags: '-k, --kill', instead: 'signals of kill, tkill and tgkill are all it shows' },
+  ],
   routes: [
     {
       name: 'syscalls',

@@ -12,6 +12,7 @@ interface Allocation {
 }
 
 const KERNEL = ['kmalloc', 'kmem_cache_alloc', 'kfree', 'kmem_cache_free'];
+const PERCPU = ['percpu_alloc', 'percpu_free'];
 const PROCESS = ['malloc', 'calloc', 'realloc', 'memalign', 'aligned_alloc'].flatMap((one) => [
   `${one}_enter`,
   `${one}_exit`,
@@ -31,14 +32,25 @@ export const memleak: Tool = {
     { flags: '-z, --min-size', value: 'bytes', kind: 'integer', summary: 'at least so large', global: 'least_size' },
     { flags: '-Z, --max-size', value: 'bytes', kind: 'integer', summary: 'at most so large', global: 'most_size' },
     { flags: '-O, --library', value: 'file', summary: 'where malloc and free are (default: libc.so.6)' },
+    { flags: '-P, --percpu', summary: 'memory of the kernel that each processor has for itself' },
+    { flags: '--sort', value: 'by', summary: 'what counts', choices: ['size', 'count'], fallback: 'size' },
+    { flags: '-S, --symbols-prefix', value: 'text', summary: 'in front of malloc, free …: je_ for jemalloc' },
     ...STACKS,
+  ],
+  refused: [
+    { flags: '-t, --trace', instead: 'use `skep trace \'c:malloc "%d bytes", arg1\' \'c:free "%p", arg1\'`' },
+    { flags: '--wa-missing-free', instead: 'an address that is given out again replaces what was there before' },
+    { flags: '-C, --combined-only', instead: 'sums by stack are what it shows' },
   ],
   routes: [
     {
       name: 'uprobe',
       kind: 'exact',
       program: 'memleak',
-      programs: (given) => (given.flag('kernel') ? KERNEL : [...PROCESS, 'free_enter']),
+      programs: (given) => {
+        const kernel = [...(given.flag('kernel') ? KERNEL : []), ...(given.flag('percpu') ? PERCPU : [])];
+        return kernel.length > 0 ? kernel : [...PROCESS, 'free_enter'];
+      },
       needs: [],
     },
   ],
@@ -78,7 +90,8 @@ export const memleak: Tool = {
           }
           found.set(id, entry);
         }
-        const largest = [...found.values()].sort((a, b) => b.bytes - a.bytes).slice(0, given.number('top') ?? 10);
+        const by = given.text('sort') === 'count' ? 'count' : 'bytes';
+        const largest = [...found.values()].sort((a, b) => b[by] - a[by]).slice(0, given.number('top') ?? 10);
         return largest.map(({ bytes, count, one, list }) => {
           const frames = one.user >= 0 ? read.user(one.pid, one.user) : read.kernel(one.kernel);
           const label = `${bytes} bytes in ${count} allocations of ${one.comm} (${one.pid})`;
@@ -90,16 +103,17 @@ export const memleak: Tool = {
 };
 
 function targetsOf(given: Given) {
-  const library = given.text('library');
-  if (library === undefined) return {};
+  const prefix = given.text('symbolsPrefix') ?? '';
+  if (given.text('library') === undefined && prefix === '') return {};
+  const library = `${given.text('library') ?? 'libc.so.6'}:${prefix}`;
   const sections = ['malloc', 'calloc', 'realloc', 'aligned_alloc'].flatMap((one) => [
-    [`${one}_enter`, `uprobe/${library}:${one}`],
-    [`${one}_exit`, `uretprobe/${library}:${one}`],
+    [`${one}_enter`, `uprobe/${library}${one}`],
+    [`${one}_exit`, `uretprobe/${library}${one}`],
   ]);
   const rest = {
-    memalign_enter: `uprobe/${library}:posix_memalign`,
-    memalign_exit: `uretprobe/${library}:posix_memalign`,
-    free_enter: `uprobe/${library}:free`,
+    memalign_enter: `uprobe/${library}posix_memalign`,
+    memalign_exit: `uretprobe/${library}posix_memalign`,
+    free_enter: `uprobe/${library}free`,
   };
   return { targets: { ...Object.fromEntries(sections), ...rest } };
 }

@@ -1,3 +1,4 @@
+import { STACK_ROOM } from '../frame/options.ts';
 import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -13,7 +14,9 @@ export const offcputime: Tool = {
     { flags: '-M, --max-block-time', value: 'us', kind: 'integer', summary: 'at most so long', global: 'most' },
     { flags: '--state', value: 'state', kind: 'integer', summary: 'only in this state', global: 'target_state' },
     ...STACK_SIDES,
+    { flags: '-s, --offset', summary: 'where in each function: vfs_read+0x1c' },
   ],
+  refused: [STACK_ROOM],
   routes: [
     {
       name: 'sched',

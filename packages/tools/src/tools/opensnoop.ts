@@ -1,12 +1,17 @@
 import { constants } from 'node:fs';
+import { posix } from 'node:path';
 import type { Row } from '@skep/view';
 import { left, right } from '../frame/columns.ts';
+import { BY_MAP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event extends Row {
   readonly time: bigint;
   readonly uid: number;
   readonly result: number;
+  readonly path: string;
+  /** `struct folder` of programs/include/folder.h. */
+  readonly base: { readonly size: number; readonly names: string | Uint8Array };
 }
 
 /** O_RDONLY is no bit. */
@@ -22,6 +27,7 @@ export const opensnoop: Tool = {
     { flags: '-T, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-U, --print-uid', summary: 'the user' },
     { flags: '-e, --extended-fields', summary: 'the flags of the open' },
+    { flags: '-F, --full-path', summary: 'relative paths from the root on', global: 'full_path' },
     { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
     {
       flags: '-f, --flag-filter',
@@ -29,6 +35,10 @@ export const opensnoop: Tool = {
       summary: 'only opens with this flag: O_WRONLY, O_CREAT …',
       choices: FLAGS,
     },
+  ],
+  refused: [
+    ...BY_MAP,
+    { flags: '-b, --buffer-pages', value: 'n', instead: 'the ring has room for a megabyte; what is lost is told' },
   ],
   routes: [
     {
@@ -60,15 +70,28 @@ export const opensnoop: Tool = {
         left('PATH', 'path', 40),
       ],
       row(record) {
-        const { time, result, ...event } = record as Event;
+        const { time, result, base, ...event } = record as Event;
         if (wanted !== undefined && !(Number(event['flags']) & wanted)) return undefined;
         if (name !== undefined && !String(event['comm']).includes(name)) return undefined;
         first ??= time;
-        return { since: time - first, ...event, fd: Math.max(-1, result), err: Math.max(0, -result) };
+        const path = given.flag('fullPath') ? fromRoot(base, event.path) : event.path;
+        return { since: time - first, ...event, path, fd: Math.max(-1, result), err: Math.max(0, -result) };
       },
     };
   },
 };
+
+/** A path that may be relative, from the folder where it starts. */
+function fromRoot({ size, names }: Event['base'], path: string): string {
+  if (path.startsWith('/')) return path;
+  const bytes = typeof names === 'string' ? Buffer.from(names) : Buffer.from(names);
+  const folders = bytes
+    .subarray(0, Math.max(0, size - 1))
+    .toString()
+    .split('\0')
+    .reverse();
+  return posix.join('/', ...folders, path);
+}
 
 function bitOf(flag: string | undefined): number | undefined {
   return flag === undefined ? undefined : constants[flag as keyof typeof constants];

@@ -1,3 +1,4 @@
+import { BY_MAP, STACK_ROOM } from '../frame/options.ts';
 import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -9,7 +10,14 @@ export const profile: Tool = {
     { flags: '-F, --frequency', value: 'hertz', kind: 'integer', summary: 'samples a second (default: 49)' },
     { flags: '-L, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },
     { flags: '-I, --include-idle', summary: 'idle processors too', global: 'with_idle' },
+    { flags: '-C, --cpu', value: 'number', kind: 'integer', summary: 'only this processor', global: 'target_cpu' },
     ...STACK_SIDES,
+    { flags: '-A, --address', summary: 'the address of each frame' },
+  ],
+  refused: [
+    ...BY_MAP,
+    STACK_ROOM,
+    { flags: '--hash-storage-size', value: 'n', instead: 'there is room for 40960 stacks with their tasks' },
   ],
   routes: [{ name: 'cpu-clock', kind: 'exact', program: 'profile', needs: [] }],
   examples: [

@@ -6,6 +6,7 @@ export const softirqs: Tool = {
   summary: 'Time that processors spend in soft interrupts, by kind',
   intervals: true,
   options: interruptOptions,
+  everybody: 'interrupts come to whoever is running',
   routes: [
     { name: 'irq', kind: 'exact', program: 'softirqs', needs: [{ kind: 'tracepoint', name: 'irq:softirq_entry' }] },
   ],

@@ -1,6 +1,6 @@
-import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
+import { INTERVAL, ON_CPU, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
-import { STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
+import { STACK_PLACES, STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
 interface Key extends StackKey {
@@ -14,9 +14,13 @@ export const stackcount: Tool = {
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
   options: [
     INTERVAL,
+    // -d is something else here, as bcc has it.
+    { flags: '-D, --duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
+    ON_CPU,
     { flags: '-P, --perpid', summary: 'by process', global: 'by_process' },
     { flags: '-r, --regexp', summary: 'the place is a regular expression' },
     ...STACK_SIDES,
+    ...STACK_PLACES,
     TIMESTAMP,
   ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],

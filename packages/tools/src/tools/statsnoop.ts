@@ -6,6 +6,7 @@ interface Event {
   readonly cgroup: bigint;
   readonly pid: number;
   readonly result: number;
+  readonly call: number;
   readonly comm: string;
   readonly path: string;
 }
@@ -16,6 +17,7 @@ export const statsnoop: Tool = {
   options: [
     { flags: '-x, --failed', summary: 'only those that are not there, or may not be seen', global: 'only_failed' },
     { flags: '-t, --timestamp', summary: 'the time of day' },
+    { flags: '-s, --sysname', summary: 'the system call' },
   ],
   routes: [
     {
@@ -42,12 +44,22 @@ export const statsnoop: Tool = {
         left('COMM', 'comm', 16),
         right('RET', 'ret', 4),
         right('ERR', 'err', 3),
+        ...(given.flag('sysname') ? [left('SYSCALL', 'call', 10)] : []),
         left('PATH', 'path', 40),
       ],
       row(record) {
-        const { time, result, ...event } = record as unknown as Event;
-        return { time: given.realtime(time), ...event, ret: result < 0 ? -1 : result, err: Math.max(0, -result) };
+        const { time, result, call, ...event } = record as unknown as Event;
+        return {
+          time: given.realtime(time),
+          ...event,
+          call: CALLS[call] ?? String(call),
+          ret: result < 0 ? -1 : result,
+          err: Math.max(0, -result),
+        };
       },
     };
   },
 };
+
+/** In the order of the program's `enum`. */
+const CALLS = ['newfstatat', 'statx', 'stat', 'lstat', 'statfs'];

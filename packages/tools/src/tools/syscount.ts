@@ -23,8 +23,16 @@ export const syscount: Tool = {
     { flags: '-x, --failures', summary: 'only calls that failed', global: 'only_failed' },
     { flags: '-e, --errno', value: 'name', summary: 'only calls that failed with this: ENOENT, or its number' },
     { flags: '--syscall', value: 'name', summary: 'only this call' },
+    { flags: '-t, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },
+    { flags: '--ppid', value: 'pid', kind: 'integer', summary: 'only children of this process', global: 'target_ppid' },
     { flags: '-T, --top', value: 'n', kind: 'integer', summary: 'so many at most (default: 10)' },
     INTERVAL,
+  ],
+  refused: [
+    {
+      flags: '-l, --list',
+      instead: "`skep trace -l 'tracepoint:syscalls:sys_enter_*'` lists the calls of this machine",
+    },
   ],
   routes: [
     {

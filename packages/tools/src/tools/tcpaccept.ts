@@ -1,5 +1,6 @@
 import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
-import { type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import { FAMILIES, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
+import { BY_MAP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -16,10 +17,10 @@ export const tcpaccept: Tool = {
   options: [
     { flags: '-T, --time', summary: 'the time of day' },
     { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
-    { flags: '-P, --port', value: 'port', kind: 'integer', summary: 'only on this port', global: 'target_local_port' },
-    { flags: '-4, --ipv4', summary: 'only IPv4' },
-    { flags: '-6, --ipv6', summary: 'only IPv6' },
+    { flags: '-P, --port', value: 'ports', summary: 'only on these ports: 80,443' },
+    ...FAMILIES,
   ],
+  refused: BY_MAP,
   routes: [
     {
       name: 'kretprobe',
@@ -44,7 +45,7 @@ export const tcpaccept: Tool = {
     const since = stopwatch();
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      ...flowFilter(given, { local: 'port' }),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
         ...(given.flag('timestamp') ? [elapsed()] : []),

@@ -1,5 +1,6 @@
 import { clock, left, right } from '../frame/columns.ts';
-import { type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import { FAMILIES, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
+import { BY_MAP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -18,10 +19,15 @@ export const tcpconnect: Tool = {
     { flags: '-t, --timestamp', summary: 'the time of day' },
     { flags: '-U, --print-uid', summary: 'the user' },
     { flags: '-u, --uid', value: 'uid', kind: 'integer', summary: 'only this user', global: 'target_uid' },
-    { flags: '-L, --lport', summary: 'also the port here', global: 'with_local_port' },
-    { flags: '-P, --port', value: 'port', kind: 'integer', summary: 'only to this port', global: 'target_remote_port' },
-    { flags: '-4, --ipv4', summary: 'only IPv4' },
-    { flags: '-6, --ipv6', summary: 'only IPv6' },
+    { flags: '-L, --lport', summary: 'also the port here' },
+    { flags: '-P, --port', value: 'ports', summary: 'only to these ports: 80,443' },
+    { flags: '-c, --flows', summary: 'count by address here, and address and port there', global: 'count' },
+    { flags: '-s, --source-port', summary: 'with -c: by port here, too', global: 'by_source_port' },
+    ...FAMILIES,
+  ],
+  refused: [
+    ...BY_MAP,
+    { flags: '--dns', instead: 'use `skep gethostlatency`, which shows the names that are asked for' },
   ],
   routes: [
     {
@@ -29,7 +35,9 @@ export const tcpconnect: Tool = {
       kind: 'exact',
       program: 'tcpconnect',
       needs: [{ kind: 'tracepoint', name: 'sock:inet_sock_set_state' }],
-      programs: (given) => (given.flag('lport') ? ['set_state', 'connect_exit'] : ['set_state']),
+      // The port here is chosen a little later.
+      programs: (given) =>
+        given.flag('lport') || given.flag('sourcePort') ? ['set_state', 'connect_exit'] : ['set_state'],
     },
   ],
   examples: [
@@ -38,9 +46,35 @@ export const tcpconnect: Tool = {
     { line: "skep tcpconnect --filter 'not raddr startswith 10.' -o jsonl", does: 'what leaves the private network' },
   ],
   display(given) {
+    const flows = flowFilter(given, { remote: 'port' });
+    const late = given.flag('lport') || given.flag('sourcePort');
+    const globals = { ...flows.globals, ...(late && { with_local_port: 1 }) };
+    if (given.flag('flows')) {
+      return {
+        kind: 'table',
+        globals,
+        prepare: flows.prepare,
+        columns: [
+          left('LADDR', 'laddr', 25),
+          ...(given.flag('sourcePort') ? [left('LPORT', 'lport', 6)] : []),
+          left('RADDR', 'raddr', 25),
+          left('RPORT', 'rport', 6),
+          right('CONNECTS', 'count', 8),
+        ],
+        rows(loaded) {
+          const map = loaded.maps.get('counts')!;
+          const rows = map.entries().map(([key, value]) => {
+            map.delete(key as never);
+            return { ...flowCells(key as unknown as Flow), count: Number(value) };
+          });
+          return rows.sort((a, b) => b.count - a.count);
+        },
+      };
+    }
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      globals,
+      prepare: flows.prepare,
       columns: [
         ...(given.flag('timestamp') ? [clock()] : []),
         ...(given.flag('printUid') ? [left('UID', 'uid', 6)] : []),

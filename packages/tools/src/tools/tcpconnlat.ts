@@ -1,7 +1,7 @@
 import { SkepError } from '@skep/base';
 import { badInterval } from '../diagnostics.ts';
 import { clock, left, milliseconds, right } from '../frame/columns.ts';
-import { type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import { FAMILIES, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -20,8 +20,7 @@ export const tcpconnlat: Tool = {
   options: [
     { flags: '-t, --timestamp', summary: 'the time of day' },
     { flags: '-L, --lport', summary: 'also the port here' },
-    { flags: '-4, --ipv4', summary: 'only IPv4' },
-    { flags: '-6, --ipv6', summary: 'only IPv6' },
+    ...FAMILIES,
   ],
   routes: [
     {
@@ -42,7 +41,7 @@ export const tcpconnlat: Tool = {
     if (!(least >= 0)) throw new SkepError(badInterval(text!), 2);
     return {
       kind: 'rows',
-      globals: { ...flowGlobals(given), least: Math.round(least) },
+      globals: { ...flowFilter(given).globals, least: Math.round(least) },
       columns: [
         ...(given.flag('timestamp') ? [clock()] : []),
         left('PID', 'pid', 7),

@@ -1,6 +1,6 @@
 import { compileTypes } from 'skep';
 import { clock, left, right } from '../frame/columns.ts';
-import { type Flow, flowCells, flowGlobals, tcpState } from '../frame/flows.ts';
+import { FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
 import { kernelFrames } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -18,11 +18,8 @@ interface Event {
 export const tcpdrop: Tool = {
   name: 'tcpdrop',
   summary: 'Show the TCP segments that the kernel throws away, and why',
-  options: [
-    { flags: '--nostack', summary: 'without the stacks' },
-    { flags: '-4, --ipv4', summary: 'only IPv4' },
-    { flags: '-6, --ipv6', summary: 'only IPv6' },
-  ],
+  options: [{ flags: '--nostack', summary: 'without the stacks' }, ...FAMILIES],
+  everybody: 'segments are thrown away in interrupts, whoever is running',
   routes: [{ name: 'skb', kind: 'exact', program: 'tcpdrop', needs: [{ kind: 'tracepoint', name: 'skb:kfree_skb' }] }],
   examples: [
     { line: 'skep tcpdrop', does: 'each, with the stack that threw it away' },
@@ -33,7 +30,7 @@ export const tcpdrop: Tool = {
     const reasons = dropReasons();
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      globals: flowFilter(given).globals,
       columns: [
         clock(),
         left('PID', 'pid', 7),

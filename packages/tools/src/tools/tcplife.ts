@@ -1,5 +1,5 @@
 import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import { FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -20,6 +20,7 @@ export const tcplife: Tool = {
     { flags: '-T, --time', summary: 'the time of day' },
     { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-w, --wide', summary: 'room for IPv6' },
+    { flags: '-s, --csv', summary: 'comma-separated, as -o csv' },
     ...FLOWS,
   ],
   routes: [
@@ -40,7 +41,7 @@ export const tcplife: Tool = {
     const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      ...flowFilter(given),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
         ...(given.flag('timestamp') ? [elapsed()] : []),

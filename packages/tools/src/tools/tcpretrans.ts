@@ -1,5 +1,5 @@
 import { clock, left, right } from '../frame/columns.ts';
-import { type Flow, flowCells, flowGlobals, tcpState } from '../frame/flows.ts';
+import { FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -18,10 +18,10 @@ export const tcpretrans: Tool = {
   options: [
     { flags: '-s, --sequence', summary: 'sequence numbers' },
     { flags: '-l, --lossprobe', summary: 'also tail loss probes (wants kprobes)' },
-    { flags: '--flows', summary: 'count by connection', global: 'count' },
-    { flags: '-4, --ipv4', summary: 'only IPv4' },
-    { flags: '-6, --ipv6', summary: 'only IPv6' },
+    { flags: '-c, --flows', summary: 'count by connection', global: 'count' },
+    ...FAMILIES,
   ],
+  everybody: 'segments are sent again by timers, whoever is running',
   routes: [
     {
       name: 'tcp',
@@ -40,7 +40,7 @@ export const tcpretrans: Tool = {
     if (given.flag('flows')) {
       return {
         kind: 'table',
-        globals: flowGlobals(given),
+        globals: flowFilter(given).globals,
         columns: [
           left('LADDR', 'laddr', 20),
           left('LPORT', 'lport', 6),
@@ -60,7 +60,7 @@ export const tcpretrans: Tool = {
     }
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      globals: flowFilter(given).globals,
       columns: [
         clock(),
         left('PID', 'pid', 7),

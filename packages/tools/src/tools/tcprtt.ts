@@ -1,5 +1,5 @@
 import { log2Buckets } from '@skep/view';
-import { addressText, FLOWS, flowGlobals } from '../frame/flows.ts';
+import { addressBytes, addressText, FAMILIES, flowFilter } from '../frame/flows.ts';
 import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -18,24 +18,41 @@ export const tcprtt: Tool = {
     { flags: '-b, --byladdr', summary: 'a histogram for each address here' },
     { flags: '-B, --byraddr', summary: 'a histogram for each address there' },
     { flags: '-e, --extension', summary: 'also averages' },
-    ...FLOWS,
+    ...FAMILIES,
+    { flags: '-p, --lport', value: 'ports', summary: 'only these ports here: 80,443' },
+    { flags: '-P, --rport', value: 'ports', summary: 'only these ports there' },
+    { flags: '-a, --laddr', value: 'address', summary: 'only this address here' },
+    { flags: '-A, --raddr', value: 'address', summary: 'only this address there' },
     INTERVAL,
     TIMESTAMP,
   ],
+  everybody: 'segments arrive in interrupts, whoever is running',
   routes: [
     { name: 'tcp_probe', kind: 'exact', program: 'tcprtt', needs: [{ kind: 'tracepoint', name: 'tcp:tcp_probe' }] },
   ],
   examples: [
     { line: 'skep tcprtt', does: 'all connections until Ctrl-C' },
     { line: 'skep tcprtt -mB 10 1', does: 'milliseconds, by address there, over ten seconds' },
-    { line: 'skep tcprtt -L 443 -e', does: 'of one service, with the average' },
+    { line: 'skep tcprtt -p 443 -e', does: 'of one service, with the average' },
   ],
   display(given) {
+    const flows = flowFilter(given, { local: 'lport', remote: 'rport' });
+    const addresses = [given.text('laddr'), given.text('raddr')].map((one) => one && addressBytes(one));
     const by = given.flag('byraddr') ? 2 : given.flag('byladdr') ? 1 : 0;
     return {
       kind: 'histograms',
       unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
-      globals: { ...flowGlobals(given), by },
+      globals: {
+        ...flows.globals,
+        by,
+        ...(addresses[0] && { by_local_address: 1 }),
+        ...(addresses[1] && { by_remote_address: 1 }),
+      },
+      prepare(loaded) {
+        flows.prepare(loaded);
+        const map = loaded.maps.get('addresses')!;
+        for (const [side, address] of addresses.entries()) if (address) map.set({ address, side } as never, 1);
+      },
       histograms(loaded) {
         const map = loaded.maps.get('histograms')!;
         return map.entries().map(([key, value]) => {

@@ -1,5 +1,5 @@
 import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowGlobals, tcpState } from '../frame/flows.ts';
+import { FLOWS, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -21,8 +21,10 @@ export const tcpstates: Tool = {
     { flags: '-T, --time', summary: 'the time of day' },
     { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
     { flags: '-w, --wide', summary: 'room for IPv6' },
+    { flags: '-s, --csv', summary: 'comma-separated, as -o csv' },
     ...FLOWS,
   ],
+  refused: [{ flags: '-Y, --journal', instead: 'use `-o jsonl | systemd-cat -t tcpstates`' }],
   routes: [
     {
       name: 'sock',
@@ -41,7 +43,7 @@ export const tcpstates: Tool = {
     const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
-      globals: flowGlobals(given),
+      ...flowFilter(given),
       columns: [
         ...(given.flag('time') ? [clock()] : []),
         ...(given.flag('timestamp') ? [elapsed()] : []),

@@ -1,5 +1,6 @@
 import { left, right } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowGlobals } from '../frame/flows.ts';
+import { FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
+import { BY_MAP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 import { loadLine, TOP } from '../frame/top.ts';
 
@@ -13,7 +14,18 @@ export const tcptop: Tool = {
   name: 'tcptop',
   summary: 'TCP connections by how much they carry, as a top view',
   intervals: true,
-  options: [...TOP, ...FLOWS],
+  options: [
+    ...TOP,
+    {
+      flags: '-s, --sort',
+      value: 'column',
+      summary: 'what counts',
+      choices: ['all', 'sent', 'received'],
+      fallback: 'all',
+    },
+    ...FLOWS,
+  ],
+  refused: BY_MAP,
   routes: [
     {
       name: 'sock',
@@ -39,7 +51,7 @@ export const tcptop: Tool = {
     return {
       kind: 'table',
       top: !given.flag('noclear'),
-      globals: flowGlobals(given),
+      ...flowFilter(given),
       columns: [
         left('PID', 'pid', 7),
         left('COMM', 'comm', 12),
@@ -66,7 +78,10 @@ export const tcptop: Tool = {
             tx_kb: Number(sent) / 1024,
           };
         });
-        rows.sort((a, b) => b.rx_kb + b.tx_kb - a.rx_kb - a.tx_kb);
+        const sort = given.text('sort') ?? 'all';
+        const weight = (one: (typeof rows)[number]) =>
+          (sort === 'sent' ? 0 : one.rx_kb) + (sort === 'received' ? 0 : one.tx_kb);
+        rows.sort((a, b) => weight(b) - weight(a));
         return rows.slice(0, given.number('maxrows') ?? 20);
       },
     };

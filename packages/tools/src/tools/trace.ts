@@ -37,6 +37,7 @@ export const traceTool: Tool = {
     { flags: '-C, --print-cpu', summary: 'the processor' },
     { flags: '-K, --kernel-stack', summary: 'the stack of the kernel below each line' },
     { flags: '-U, --user-stack', summary: 'the stack of the process below each line' },
+    { flags: '-a, --address', summary: 'addresses in stacks' },
     { flags: '-Z, --string-size', value: 'bytes', kind: 'integer', summary: 'read so much of texts (default: 80)' },
     { flags: '-M, --max-events', value: 'n', kind: 'integer', summary: 'end after so many' },
   ],
@@ -88,7 +89,10 @@ export const traceTool: Tool = {
         if (event === undefined || (wanted !== undefined && !event.row.comm.includes(wanted))) return undefined;
         if (within !== undefined && !event.row.message.includes(within)) return undefined;
         first ??= event.time;
-        const read = stacks.length > 0 ? stackReader(loaded!, compiled.stacks!, given.names) : undefined;
+        const read =
+          stacks.length > 0
+            ? stackReader(loaded!, compiled.stacks!, given.names, { address: given.flag('address') })
+            : undefined;
         const frames = stacks.flatMap((side, i) =>
           (side === 'kernel' ? read!.kernel(event.stacks[i]!) : read!.user(event.row.pid, event.stacks[i]!)).reverse(),
         );
@@ -142,7 +146,8 @@ function eventOf(bytes: Uint8Array, compiled: CompiledProbes, specs: readonly Tr
   const stacks: number[] = [];
   let next = EVENT.length + 1;
   for (let type = record.items[next]; type?.kind === 'special' && /stack$/.test(type.name); type = record.items[next]) {
-    stacks.push(Number(data.getBigInt64(offsets[next]!, true)));
+    // The id, with the depth of its map above it; negative where there was none.
+    stacks.push(data.getInt32(offsets[next]! + 4, true) < 0 ? -1 : data.getInt32(offsets[next]!, true));
     next += 1;
   }
   const { probe, format } = specs[Number(number('spec'))]!;

@@ -11,6 +11,7 @@ import {
   parseScriptProbes,
   type TraceTarget,
 } from '@skep/compiler';
+import type { Btf } from '@skep/object';
 
 export interface ListOptions {
   readonly out: (text: string) => void;
@@ -68,7 +69,11 @@ function namesOf(pattern: string, options: ListOptions): string[] {
     const all = everyName(kind, rest.length === 0 && options.pid !== undefined ? ['*'] : rest, options);
     const test =
       rest.length === 0 && kinds.length > 1 ? pattern : `${kind}:${rest.length === 0 ? '*' : rest.join(':')}`;
-    found.push(...(OF_PROGRAMS.has(kind) ? all : filter(withModule(test.replace(/:+$/, ':*'), kind), all)));
+    const wanted =
+      OF_PROGRAMS.has(kind) || (rest.length === 0 && kinds.length === 1)
+        ? all
+        : filter(withModule(test.replace(/:+$/, ':*'), kind), all);
+    for (const one of wanted) found.push(one);
   }
   return found;
 }
@@ -128,16 +133,19 @@ function binariesOf(binary: string, target: TraceTarget): readonly string[] {
   return target.executables && /[*?]/.test(binary) ? target.executables(binary) : [binary];
 }
 
+const functions = new WeakMap<Btf, Set<string>>();
+
 /** Functions of the kernel whose types are known, and on which something can be set. */
 function typedFunctions(target: TraceTarget): readonly string[] {
   const btf = target.btf?.();
   const traceable = target.kernelFunctions?.() ?? [];
   if (btf === undefined) return traceable;
-  if (traceable.length > 0) return traceable.filter((one) => btf.find(one, 'func') !== undefined);
-  const found: string[] = [];
-  for (let id = 1; id < btf.count; id++) {
-    const type = btf.type(id);
-    if (type.kind === 'func') found.push(type.name);
+  let typed = functions.get(btf);
+  if (typed === undefined) {
+    typed = new Set();
+    for (let id = 1; id < btf.count; id++) if (btf.kind(id) === 'func') typed.add(btf.name(id));
+    functions.set(btf, typed);
   }
-  return found.sort();
+  const known = typed;
+  return traceable.length > 0 ? traceable.filter((one) => known.has(one)) : [...known].sort();
 }

@@ -19,9 +19,10 @@ import type { Clock } from './world.ts';
 export function machineMeanings(options: {
   readonly config: TraceConfig;
   readonly clock: Clock;
-  /** The maps that stacks are kept in, once they are there. */
-  readonly stacks: () => TypedMap | undefined;
+  /** The maps that stacks are kept in, by their depth, once they are there. */
+  readonly stacks: (depth: number) => TypedMap | undefined;
   readonly buildIds: () => TypedMap | undefined;
+  readonly functions: readonly string[];
   readonly dummyClock: boolean;
   /** Programs that are traced: their addresses have names even when the process has ended. */
   readonly binaries: readonly string[];
@@ -32,7 +33,7 @@ export function machineMeanings(options: {
   let kernel: KernelSymbols | undefined;
   let users: Map<number, string> | undefined;
   const processes = new Map<number, ProcessSymbols>();
-  const known = new Map<number, readonly bigint[]>();
+  const known = new Map<string, readonly bigint[]>();
   const symbolsOf = (pid: number): ProcessSymbols => {
     let symbols = processes.get(pid);
     if (symbols === undefined) {
@@ -51,6 +52,7 @@ export function machineMeanings(options: {
   const offset = clock.wall() - clock.now();
   return {
     config,
+    functions: options.functions,
     kernelSymbol(address, offset) {
       kernel ??= new KernelSymbols();
       const found = kernel.find(address);
@@ -95,10 +97,11 @@ export function machineMeanings(options: {
       }
       return found;
     },
-    stack(id) {
-      const before = known.get(id);
+    stack(id, depth) {
+      const name = `${depth}:${id}`;
+      const before = known.get(name);
       if (before) return before;
-      const data = entry(options.stacks(), id);
+      const data = entry(options.stacks(depth), id);
       if (data === undefined) return undefined;
       const found: bigint[] = [];
       for (let at = 0; at + 8 <= data.byteLength; at += 8) {
@@ -106,7 +109,7 @@ export function machineMeanings(options: {
         if (address === 0n) break;
         found.push(address);
       }
-      known.set(id, found);
+      known.set(name, found);
       return found;
     },
     userName(uid) {

@@ -1,6 +1,6 @@
 import type { Diagnostic, SourceFile } from '@skep/base';
 import type { Recording } from '@skep/capture';
-import { type CompiledTrace, compile, compileTrace, type TraceTarget } from '@skep/compiler';
+import { type CompiledTrace, compile, compileTrace, stackMapName, type TraceTarget } from '@skep/compiler';
 import { permitted, possibleCpus, probeFeature } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { compileTypes, type Host, kernel, Spec, vm } from 'skep';
@@ -177,8 +177,9 @@ async function load(
     const own = machineMeanings({
       config: compiled.config,
       clock,
-      stacks: () => mapOf(compiled.stacks),
+      stacks: (depth) => mapOf(stackMapName(depth)),
       buildIds: () => mapOf(compiled.buildIds),
+      functions: compiled.functions,
       dummyClock: run.environment?.['BPFTRACE_DUMMY_TS_MAP'] !== undefined,
       binaries: binariesOf(compiled),
       debugInfo: run.debugInfo ?? [],

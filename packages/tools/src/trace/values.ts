@@ -14,10 +14,12 @@ export interface Meanings {
   userSymbol(address: bigint, pid: number, offset: boolean): string;
   /** What a process runs at an address, innermost first; more than one where functions were inlined. */
   userFrames?(address: bigint, pid: number, called: boolean): readonly UserFrame[];
-  /** Addresses of a stack by its id; undefined when it is not known any more. */
-  stack(id: number): readonly bigint[] | undefined;
+  /** Addresses of a stack by its id among those of that depth at most; undefined when it is not known any more. */
+  stack(id: number, depth: number): readonly bigint[] | undefined;
   /** The same as build ids (hexadecimal) with offsets into their files. */
   buildIds?(id: number): readonly { readonly id: string; readonly offset: bigint }[] | undefined;
+  /** Names of traced functions by their number, from 1. */
+  readonly functions?: readonly string[];
   userName(uid: number): string | undefined;
   cgroupPath(id: bigint, filter: string): string;
   /** Nanoseconds since 1970 of a clock: 0 boot, 1 monotonic, 3 the time of day. */
@@ -199,7 +201,10 @@ function specialText(type: TraceType & { kind: 'special' }, data: DataView, at: 
     case 'ksym':
       return meanings.kernelSymbol(data.getBigUint64(at, true), false);
     case 'usym':
-      return meanings.userSymbol(data.getBigUint64(at, true), Number(data.getBigUint64(at + 8, true)), false);
+      return (
+        meanings.functions?.[data.getUint32(at + 12, true) - 1] ??
+        meanings.userSymbol(data.getBigUint64(at, true), data.getUint32(at + 8, true), false)
+      );
     case 'username': {
       const uid = Number(data.getBigUint64(at, true));
       return meanings.userName(uid) ?? String(uid);
@@ -231,14 +236,15 @@ function specialText(type: TraceType & { kind: 'special' }, data: DataView, at: 
 
 /** One line for each address, innermost first; more where functions were inlined. */
 function stackText(type: TraceType & { kind: 'special' }, data: DataView, at: number, meanings: Meanings): string {
-  const id = Number(data.getBigInt64(at, true));
+  const id = data.getInt32(at, true);
+  const depth = data.getInt32(at + 4, true);
   const pid = data.getUint32(at + 8, true);
   const limit = type.limit ?? 127;
-  if (id < 0) return '';
+  if (depth < 0) return '';
   const lines =
     type.mode === 'build_id'
       ? (meanings.buildIds?.(id) ?? []).slice(0, limit).map((one) => `${one.id} 0x${one.offset.toString(16)}`)
-      : (meanings.stack(id) ?? [])
+      : (meanings.stack(id, depth) ?? [])
           .slice(0, limit)
           .flatMap((address, i) =>
             type.name === 'kstack' || type.mode === 'raw'

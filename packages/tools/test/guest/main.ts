@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { runTool } from './command.ts';
 import { TRUTHS } from './truths.ts';
@@ -15,6 +15,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 
   for (const [index, truth] of TRUTHS.entries()) {
     if (only.length > 0 && !only.includes(truth.tool)) continue;
+    const missing = truth.needs?.find((one) => !existsSync(one));
+    if (missing !== undefined) {
+      console.log(
+        JSON.stringify({ index, tool: truth.tool, args: truth.args, skipped: `there is no ${missing}`, err: '' }),
+      );
+      continue;
+    }
     const start = performance.now();
     const written = { out: '', err: '' };
     let wrong: string | undefined;

@@ -1,11 +1,14 @@
 import type { Bucket, Document, Row } from './document.ts';
-import { NO_ANSWER, NO_MEMORY, READ_SLOWLY, TCP } from './workloads.ts';
+import { OPTION_TRUTHS } from './option-truths.ts';
+import { NO_ANSWER, NO_MEMORY, READ_SLOWLY, TCP, WAIT_LONG } from './workloads.ts';
 
 /** A workload whose right answer is known, and what a tool must make of it. */
 export interface Truth {
   readonly tool: string;
   /** Besides `-o json`. */
   readonly args: readonly string[];
+  /** Files without which a machine cannot run it. */
+  readonly needs?: readonly string[];
   /** For a shell; what the tool shows is limited to it. */
   readonly command: string;
   /** What is wrong with what the tool said; undefined when it is right. */
@@ -149,6 +152,41 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
         exactly(1, count(events(document), { func: 'WRITE/SEND', data: 'clear question' }), 'questions sent'),
         exactly(1, count(events(document), { func: 'READ/RECV', data: 'clear question' }), 'questions received'),
         exactly(1, count(events(document), { func: 'READ/RECV', data: 'clear answer' }), 'answers received'),
+      ),
+  },
+  {
+    tool: 'sslsniff',
+    args: ['--handshake'],
+    needs: ['/usr/bin/wget', '/usr/bin/openssl'],
+    // wget has GnuTLS.
+    command:
+      'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /tmp/k.pem -out /tmp/c.pem -days 1 -subj /CN=localhost 2> /dev/null; ' +
+      'openssl s_server -accept 5444 -www -key /tmp/k.pem -cert /tmp/c.pem -naccept 1 > /dev/null 2>&1 & ' +
+      'for i in 1 2 3 4 5 6 7 8 9; do wget -qO /dev/null -t 1 --no-check-certificate https://127.0.0.1:5444/clear && break; sleep 0.3; done; wait',
+    wrong: (document) => {
+      const asked = events(document).filter((row) => String(row['data']).startsWith('GET /clear'));
+      return first(
+        exactly(1, count(asked, { comm: 'wget', func: 'WRITE/SEND' }), 'questions by GnuTLS'),
+        count(events(document), { comm: 'openssl', func: 'HANDSHAKE' }) > 0 ? undefined : 'no handshake by OpenSSL',
+        count(events(document), { comm: 'wget', func: 'READ/RECV' }) > 0 ? undefined : 'no answer by GnuTLS',
+      );
+    },
+  },
+  {
+    tool: 'sslsniff',
+    args: ['--no-openssl', '--no-gnutls'],
+    needs: ['/usr/lib/x86_64-linux-gnu/libnspr4.so'],
+    command: `/usr/bin/python3 -c '
+import ctypes
+nspr = ctypes.CDLL("libnspr4.so")
+for name in ("PR_Write", "PR_Read"): getattr(nspr, name).argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+r, w = ctypes.c_void_p(), ctypes.c_void_p()
+nspr.PR_CreatePipe(ctypes.byref(r), ctypes.byref(w))
+nspr.PR_Write(w, b"clear note", 10); nspr.PR_Read(r, ctypes.create_string_buffer(100), 100)'`,
+    wrong: (document) =>
+      first(
+        exactly(1, count(events(document), { func: 'WRITE/SEND', data: 'clear note' }), 'notes written'),
+        exactly(1, count(events(document), { func: 'READ/RECV', data: 'clear note' }), 'notes read'),
       ),
   },
   {
@@ -317,9 +355,15 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
   },
   {
     tool: 'runqslower',
-    args: ['1'],
-    command: 'for i in 1 2 3 4 5; do /bin/true; done',
-    wrong: (document) => (events(document).length > 0 ? undefined : 'nobody waited for a microsecond'),
+    args: ['200000'],
+    command: WAIT_LONG,
+    wrong: (document) => {
+      const late = events(document).filter((row) => row['comm'] === 'skeplate');
+      return first(
+        exactly(1, late.length, 'waits of skeplate'),
+        Number(late[0]?.['waited']) < 700_000 ? undefined : `it waited for ${late[0]?.['waited']} µs`,
+      );
+    },
   },
   {
     tool: 'cpudist',
@@ -510,4 +554,5 @@ c = client.wrap_socket(b); c.sendall(b"clear question"); print(c.recv(100)); t.j
       );
     },
   },
+  ...OPTION_TRUTHS,
 ];

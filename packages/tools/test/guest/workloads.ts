@@ -33,3 +33,25 @@ export const SILENT_NEIGHBOUR =
 export const NO_ANSWER =
   `${SILENT_NEIGHBOUR}; ` +
   `node -e 'require("net").connect(9, "192.0.2.2").on("error", () => {}); setTimeout(() => process.exit(), 3500)'`;
+
+/** `skeplate` wakes up while another process has the only processor, and will not give it back for half a second. */
+export const WAIT_LONG = `/usr/bin/python3 -c '
+import os, time
+late = os.fork()
+if late == 0:
+    open("/proc/self/comm", "w").write("skeplate")
+    time.sleep(0.2)
+    os._exit(0)
+time.sleep(0.1)
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+end = time.monotonic() + 0.6
+while time.monotonic() < end: pass
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+os.waitpid(late, 0)'`;
+
+/** An ext4 of its own, in memory, at /mnt/skepfs. */
+export const EXT4 =
+  'mount -t configfs configfs /sys/kernel/config 2> /dev/null; fs=/sys/kernel/config/nullb/skepfs; ' +
+  'test -d $fs || { mkdir $fs; echo 1 > $fs/memory_backed; echo 64 > $fs/size; echo 1 > $fs/power; ' +
+  'disk=/dev/skepfs; test -b $disk || disk=/dev/nullb$(cat $fs/index); mkfs.ext4 -q $disk; ' +
+  'mkdir -p /mnt/skepfs; mount -t ext4 $disk /mnt/skepfs; }';
