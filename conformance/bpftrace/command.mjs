@@ -94,6 +94,10 @@ export async function bpftrace(argv, io) {
   const diagnose = (list) => {
     for (const one of list) {
       const severity = one.severity === 'warning' ? 'WARNING' : 'ERROR';
+      if (one.code === 'E1543') {
+        io.err(`${one.message}\n`);
+        continue;
+      }
       // Of places that turn out to be none when probes are set, the other tool does not tell where they are written.
       if (one.span && one.code !== 'E1545' && positionOf(one.span.file, one.span.start))
         printer.message(

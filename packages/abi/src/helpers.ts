@@ -21,3 +21,16 @@ export function helperId(name: string): number {
   if (helper === undefined) throw new Error(`there is no helper ${name}`);
   return helper.id;
 }
+
+/** The functions whose fentry and fexit programs may call `bpf_d_path` (kernel/trace/bpf_trace.c, `btf_allowlist_d_path`). */
+export const D_PATH_FUNCTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'security_file_permission',
+  'security_inode_getattr',
+  'security_file_open',
+  'security_path_truncate',
+  'vfs_truncate',
+  'vfs_fallocate',
+  'dentry_open',
+  'vfs_getattr',
+  'filp_close',
+]);

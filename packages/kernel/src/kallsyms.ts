@@ -35,17 +35,31 @@ export function findKernelSymbols(name: string): KernelSymbol[] {
  * since it lists only what can be traced; else all functions of the kernel.
  */
 export function kernelFunctions(pattern: string): string[] {
-  const matches = wildcard(pattern);
+  const matches = pattern === '*' ? undefined : wildcard(pattern);
   const root = tracefsRoot();
   const traceable = root === undefined ? undefined : readText(`${root}/available_filter_functions`);
   const names = traceable
-    ? traceable.split('\n').map((line) => line.split(/[\t ]/, 1)[0]!)
+    ? firstWords(traceable)
     : kallsyms()
         .split('\n')
         .map((line) => LINE.exec(line))
         .filter((match) => match !== null && /^[tTwW]$/.test(match[2]!))
         .map((match) => match![3]!);
-  return [...new Set(names.filter((name) => matches.test(name)))].sort();
+  return [...new Set(matches ? names.filter((name) => matches.test(name)) : names)].sort();
+}
+
+/** What stands in front of the first blank of each line. */
+function firstWords(text: string): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    let end = text.indexOf('\n', at);
+    if (end < 0) end = text.length;
+    let stop = at;
+    while (stop < end && text.charCodeAt(stop) > SPACE) stop++;
+    if (stop > at) found.push(text.slice(at, stop));
+    at = end + 1;
+  }
+  return found;
 }
 
 /** The nearest name of a function, for messages. */
@@ -72,6 +86,7 @@ export function wildcard(pattern: string): RegExp {
 const LINE = /^([0-9a-f]+) (\S) (\S+)(?:\t\[(\S+)\])?$/;
 const NEWLINE = 10;
 const TAB = 9;
+const SPACE = 32;
 
 /** Not kept: modules come and go, and it is ten megabytes. */
 function kallsyms(): string {

@@ -88,6 +88,14 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
       if (options.mode !== undefined && probe.kind !== options.mode && probe.kind !== 'begin' && probe.kind !== 'end')
         continue;
       if (options.only && probe.kind !== 'begin' && probe.kind !== 'end' && !options.only.test(probe.name)) continue;
+      if (units.length >= config.max_bpf_progs)
+        throw new SkepError(
+          badProbe(
+            `Your program is trying to generate more than ${config.max_bpf_progs} BPF programs, which exceeds the current limit of ${config.max_bpf_progs}`,
+            node.attachPoints[0]!.span,
+            'You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable.',
+          ),
+        );
       const count = placesOf(probe) + units.reduce((sum, one) => sum + placesOf(one.probe), 0);
       if (count > config.max_probes)
         throw new SkepError(
@@ -104,7 +112,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     units.length === 0 ||
     (options.only && units.every((one) => one.probe.kind === 'begin' || one.probe.kind === 'end'))
   )
-    throw new SkepError(nothingToAttach(probes[0]!.span));
+    throw new SkepError([...warnings, nothingToAttach(probes[0]!.span)]);
   checker.check(units);
   const clockMap = options.environment?.['BPFTRACE_DUMMY_TS_MAP'];
   const out = new Output(
@@ -133,7 +141,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     maps,
     actions: out.actions,
     config,
-    stacks: out.stacks ? 'skep_stacks' : undefined,
+    functions: [...out.functions],
     buildIds: out.buildIds ? 'skep_build_ids' : undefined,
     warnings: [...checker.diagnostics.list.filter((one) => one.severity === 'warning'), ...warnings],
     options: [...checker.namedOptions].map(([name, { summary }]) => ({ name, summary })),

@@ -203,18 +203,23 @@ function typeOfText(text: string, types: CTypes, space: AddressSpace): TraceType
 interface Parameter {
   readonly name: string;
   readonly type: string;
+  /** Slots of eight bytes: structs of up to sixteen bytes are passed by value. */
+  readonly slots: number;
 }
 
 /** Parameters in slots of eight bytes, as BTF programs get them. */
 function slots(name: string, parameters: readonly Parameter[], types: CTypes): StructType {
-  const fields = parameters.map(
-    (one, i): StructField => ({ name: one.name, type: typeOfBtf(one.type, types), offset: 8 * i }),
-  );
+  let offset = 0;
+  const fields = parameters.map((one): StructField => {
+    const field = { name: one.name, type: typeOfBtf(one.type, types), offset };
+    offset += 8 * one.slots;
+    return field;
+  });
   return {
     kind: 'struct',
     name: `struct ${name}`,
     anonymous: true,
-    size: Math.max(8, 8 * parameters.length),
+    size: Math.max(8, offset),
     fields: () => fields,
     kernel: false,
   };
@@ -296,7 +301,20 @@ function prototypeOf(btf: Btf, id: BtfId | undefined): BtfFuncProto | undefined 
 }
 
 function parametersOf(btf: Btf, proto: BtfFuncProto): Parameter[] {
-  return proto.params.map((one, i) => ({ name: one.name || `arg${i}`, type: cName(btf, one.type) }));
+  return proto.params.map((one, i) => ({
+    name: one.name || `arg${i}`,
+    type: cName(btf, one.type),
+    slots: Math.ceil(sizeOfBtf(btf, one.type) / 8) || 1,
+  }));
+}
+
+function sizeOfBtf(btf: Btf, id: BtfId): number {
+  try {
+    return btf.sizeOf(id);
+  } catch {
+    // Of a kind that has no size.
+    return 8;
+  }
 }
 
 /** A type as C names it; functions and what has no name are `void`. */

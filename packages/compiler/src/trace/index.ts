@@ -3,10 +3,20 @@ export { compileTrace, parseScriptProbes, placesOf, type TraceOptions } from './
 export { CONFIG_NAMES, type TraceConfig } from './config.ts';
 export { describeProbe, describeType } from './describe.ts';
 export { expandProbe } from './expand/expand-probe.ts';
+export { traceableFunctions } from './expand/kernel-probes.ts';
 export { filter, globTest } from './expand/match.ts';
 export { type FormatPiece, type FormatPlace, parsePrintf } from './format.ts';
 export { FUNCTION_GROUPS } from './functions/index.ts';
-export { type Action, type CompiledTrace, LOST, RING, type TraceMap, type TraceProgram } from './model.ts';
+export {
+  type Action,
+  type CompiledTrace,
+  LOST,
+  MAX_STACK_DEPTH,
+  RING,
+  stackMapName,
+  type TraceMap,
+  type TraceProgram,
+} from './model.ts';
 export {
   kindOf,
   PERF_EVENTS,

@@ -63,8 +63,8 @@ export interface CompiledTrace {
   readonly maps: readonly TraceMap[];
   readonly actions: readonly Action[];
   readonly config: TraceConfig;
-  /** The map with addresses of stacks, when the script takes any. */
-  readonly stacks: string | undefined;
+  /** Names of traced functions that values of `func` have by their number, from 1. */
+  readonly functions: readonly string[];
   /** The map with build ids and offsets of stacks, when the script asks for those. */
   readonly buildIds: string | undefined;
   readonly warnings: readonly Diagnostic[];
@@ -74,4 +74,12 @@ export interface CompiledTrace {
 
 /** The ring that records come over. */
 export const RING = 'skep_ring';
+
+/** Addresses of a stack that the kernel gives at most. */
+export const MAX_STACK_DEPTH = 127;
+
+/** The map with the addresses of stacks of which that many are taken at most. */
+export function stackMapName(depth: number): string {
+  return `skep_stacks_${depth}`;
+}
 export const LOST = 'skep_lost';

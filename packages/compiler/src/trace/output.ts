@@ -1,7 +1,7 @@
 import type { Span } from '@skep/base';
 import type { TraceOptions } from './compile-trace.ts';
 import type { TraceConfig } from './config.ts';
-import { type Action, type ActionOf, LOST, RING, type TraceMap } from './model.ts';
+import { type Action, type ActionOf, LOST, RING, stackMapName, type TraceMap } from './model.ts';
 import { prelude } from './prelude.ts';
 import { type TraceType, UINT64 } from './type.ts';
 
@@ -17,7 +17,10 @@ export class Output {
   readonly helpers = new Set<keyof typeof HELPERS>();
   readonly scratches: string[] = [];
   vmlinux = false;
-  stacks = false;
+  /** How many addresses the stacks have that programs take: each depth has a map, so that what is not taken does not tell stacks apart. */
+  readonly stackDepths = new Set<number>();
+  /** Names of functions of programs, which values have by their number: a process may have ended when its symbols are wanted. */
+  readonly functions = new Set<string>();
   /** Stacks as build ids and offsets. */
   buildIds = false;
   elapsed = false;
@@ -110,11 +113,10 @@ export class Output {
             `struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(map_flags, BPF_F_STACK_BUILD_ID); __uint(max_entries, 4096); __uint(key_size, 4); __uint(value_size, ${127 * BUILD_ID_ENTRY}); } skep_build_ids SEC(".maps");`,
           ]
         : []),
-      ...(this.stacks
-        ? [
-            'struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, 1016); } skep_stacks SEC(".maps");',
-          ]
-        : []),
+      ...[...this.stackDepths].map(
+        (depth) =>
+          `struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16384); __uint(key_size, 4); __uint(value_size, ${8 * depth}); } ${stackMapName(depth)} SEC(".maps");`,
+      ),
       ...this.texts,
       SEND,
       ...(body.includes('skep_error(') ? [ERROR] : []),

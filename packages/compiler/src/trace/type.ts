@@ -209,9 +209,9 @@ export function asNumber(type: TraceType): TraceType {
 
 const SPECIAL_SIZES: Readonly<Record<SpecialName, number>> = {
   ksym: 8,
-  // The address, and the process that it belongs to.
+  // The address, the process that it belongs to, and the number of its name where that is known.
   usym: 16,
-  // The id of the stack, the process and how many addresses there are.
+  // The id of the stack and its depth at most, the process, and how many addresses there are.
   kstack: 16,
   ustack: 16,
   username: 8,

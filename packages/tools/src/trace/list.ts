@@ -10,6 +10,7 @@ import {
   PROBE_KINDS,
   parseScriptProbes,
   type TraceTarget,
+  traceableFunctions,
 } from '@skep/compiler';
 import type { Btf } from '@skep/object';
 
@@ -94,7 +95,7 @@ function everyName(kind: string, rest: readonly string[], { target }: ListOption
       return (target.rawTracepoints?.() ?? []).map((one) => `rawtracepoint:${one}`);
     case 'kprobe':
     case 'kretprobe':
-      return (target.kernelFunctions?.() ?? []).map((one) => `${kind}:${one}`);
+      return traceableFunctions(target).map((one) => `${kind}:${one}`);
     case 'fentry':
     case 'fexit':
       return typedFunctions(target).map((one) => `${kind}:vmlinux:${one}`);
@@ -138,7 +139,7 @@ const functions = new WeakMap<Btf, Set<string>>();
 /** Functions of the kernel whose types are known, and on which something can be set. */
 function typedFunctions(target: TraceTarget): readonly string[] {
   const btf = target.btf?.();
-  const traceable = target.kernelFunctions?.() ?? [];
+  const traceable = traceableFunctions(target);
   if (btf === undefined) return traceable;
   let typed = functions.get(btf);
   if (typed === undefined) {

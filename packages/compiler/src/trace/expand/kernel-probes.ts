@@ -1,6 +1,7 @@
 import { SkepError } from '@skep/base';
 import { badProbe } from '../diagnostics.ts';
 import type { Probe } from '../probe.ts';
+import type { TraceTarget } from '../target.ts';
 import type { AttachPoint } from './attach-point.ts';
 import { filter, isPattern, select } from './match.ts';
 
@@ -19,7 +20,7 @@ export function kernelProbes(kind: 'kprobe' | 'kretprobe', point: AttachPoint): 
         '/proc/modules lists those that are; functions of the kernel itself are in vmlinux',
       ),
     );
-  const all = (target.kernelFunctions?.() ?? []).filter((one) => !UNTRACEABLE.test(one));
+  const all = traceable(target);
   const made = (one: string): Probe => ({
     kind,
     function: one,
@@ -27,20 +28,42 @@ export function kernelProbes(kind: 'kprobe' | 'kretprobe', point: AttachPoint): 
     name: `${kind}:${one}${offset ? `+${offset}` : ''}`,
   });
   if (!isPattern(name)) {
-    if (all.length === 0) return [made(name)];
-    if (!all.includes(name)) {
-      how.warn?.(
-        `${name} is not traceable (either non-existing, inlined, or marked as "notrace"); attaching to it will likely fail`,
-        span,
-      );
-      if (how.unsafe) return [made(name)];
-    }
+    if (all.names.length === 0 || all.known.has(name)) return [made(name)];
+    how.warn?.(
+      `${name} is not traceable (either non-existing, inlined, or marked as "notrace"); attaching to it will likely fail`,
+      span,
+    );
+    if (how.unsafe) return [made(name)];
   }
-  const names = select(name, all, point);
+  const names = select(name, all.names, point);
   if (names.length > 1 && how.multi?.kprobe && offset === undefined)
     return [{ kind, function: name, offset: 0n, functions: names, name: `${kind}:${name}` }];
   return names.map(made);
 }
+
+/** The functions of the kernel that probes can be set on. */
+export function traceableFunctions(target: TraceTarget): readonly string[] {
+  return traceable(target).names;
+}
+
+/** A listing asks for each of them. */
+function traceable(target: TraceTarget): Traceable {
+  const names = target.kernelFunctions?.() ?? [];
+  let found = cache.get(names);
+  if (found === undefined) {
+    const list = names.filter((one) => !UNTRACEABLE.test(one));
+    found = { names: list, known: new Set(list) };
+    cache.set(names, found);
+  }
+  return found;
+}
+
+interface Traceable {
+  readonly names: readonly string[];
+  readonly known: ReadonlySet<string>;
+}
+
+const cache = new WeakMap<readonly string[], Traceable>();
 
 /** Functions whose probes would bring the kernel to a halt. */
 const UNTRACEABLE = /^(rcu_|__ftrace_invalid_address__|arch_cpu_idle$|default_idle$|bpf_dispatcher_xdp_func$)/;

@@ -16,7 +16,8 @@ export function readable(text: string): string {
   return `${kindOf(text.slice(0, colon)) ?? text.slice(0, colon)} ${text.slice(colon + 1)}`;
 }
 
-export function filter(pattern: string, all: readonly string[]): string[] {
+export function filter(pattern: string, all: readonly string[]): readonly string[] {
+  if (pattern === '*') return all;
   const test = globTest(pattern);
   return all.filter((one) => test.test(one));
 }

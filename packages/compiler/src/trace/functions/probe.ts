@@ -1,4 +1,4 @@
-import { PT_REGS } from '@skep/abi';
+import { D_PATH_FUNCTIONS, PT_REGS } from '@skep/abi';
 import type { Checker } from '../check.ts';
 import { cName } from '../context.ts';
 import { badCall, notFound, notHere, refusedProbe } from '../diagnostics.ts';
@@ -6,6 +6,7 @@ import { storeScalar, storeText, zero } from '../emit/bytes.ts';
 import { cType, plus } from '../emit/c-text.ts';
 import { addressOfPlace, readMemory } from '../emit/places.ts';
 import type { Emitter } from '../emit.ts';
+import { MAX_STACK_DEPTH, stackMapName } from '../model.ts';
 import type { Probe } from '../probe.ts';
 import type { TraceExecutable } from '../target.ts';
 import { asNumber, BOOL, int, NONE, pointer, sizeOf, special, string, UINT64 } from '../type.ts';
@@ -113,7 +114,8 @@ export const PROBE: readonly FunctionSpec[] = [
     emit(e, call) {
       const { context } = e.unit;
       if (context.shape === 'registers') return register(e, 'ax');
-      const slot = context.args!.fields().length;
+      const args = context.args!;
+      const slot = args.fields().length === 0 ? 0 : args.size / 8;
       return e.keep(call.type!, `((u64 *)${e.context()})[${slot}]`);
     },
   },
@@ -156,7 +158,10 @@ export const PROBE: readonly FunctionSpec[] = [
       const { kind } = e.unit.probe;
       if (kind === 'uprobe') e.emit(`  *(u64 *)(${dest}) = ${register(e, 'ip')};`);
       else e.emit(`  *(u64 *)(${dest}) = bpf_get_func_ip(${e.context()});`);
-      if (kind === 'uprobe' || kind === 'uretprobe') e.emit(`  *(u64 *)(${dest} + 8) = ${e.task()} >> 32;`);
+      if (kind === 'uprobe' || kind === 'uretprobe') {
+        e.emit(`  *(u32 *)(${dest} + 8) = ${e.task()} >> 32;`);
+        e.emit(`  *(u32 *)(${dest} + 12) = ${nameOfProbed(e)};`);
+      }
       return dest;
     },
   },
@@ -337,9 +342,17 @@ export const PROBE: readonly FunctionSpec[] = [
     check(checker, call) {
       const type = checker.rvalue(call.args[0]!);
       if (call.args[1]) checker.rvalue(call.args[1]);
-      const { kind } = checker.unit.probe;
-      if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'iter')
-        return checker.report(notHere('path()', kind, call.span, 'use fentry or iter:task_file'));
+      const { probe } = checker.unit;
+      if (probe.kind !== 'fentry' && probe.kind !== 'fexit' && probe.kind !== 'iter')
+        return checker.report(notHere('path()', probe.kind, call.span, 'use fentry or iter:task_file'));
+      if (probe.kind !== 'iter' && !D_PATH_FUNCTIONS.has(probe.function))
+        return checker.report(
+          badCall(
+            `helper bpf_d_path not allowed in probe: path() cannot be called where ${probe.function} is traced`,
+            call.span,
+            `the kernel allows it in ${[...D_PATH_FUNCTIONS].join(', ')}`,
+          ),
+        );
       if (!type) return undefined;
       if (type.kind !== 'struct' && type.kind !== 'pointer')
         return checker.report(badCall(`path() only supports pointer or record arguments`, call.span));
@@ -442,6 +455,21 @@ function usdtPlaces(checker: Checker): (UsdtArgument | undefined)[][] {
   return texts.map(parseUsdtArguments);
 }
 
+/** The number of the name of the function that is traced; 0 where it may be any of several. */
+function nameOfProbed(e: Emitter): number {
+  const { probe } = e.unit;
+  const known = probe.kind === 'uprobe' || probe.kind === 'uretprobe';
+  if (
+    !known ||
+    probe.functions !== undefined ||
+    probe.place !== undefined ||
+    !/^(?!_Z)[A-Za-z_]\w*$/.test(probe.function)
+  )
+    return 0;
+  e.out.functions.add(probe.function);
+  return [...e.out.functions].indexOf(probe.function) + 1;
+}
+
 function usdtArgument(e: Emitter, index: number, call: Call): string {
   const found = usdtPlaces(e.checker)[0]![index]!;
   const type = int(found.size, found.signed);
@@ -489,7 +517,7 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
     summary: `the stack of the ${name === 'kstack' ? 'kernel' : 'process'}; modes: bpftrace, perf, raw, build_id`,
     check(checker, call) {
       let mode = checker.options.config.stack_mode;
-      let limit = 127;
+      let limit = MAX_STACK_DEPTH;
       for (const arg of call.args) {
         if (arg.kind === 'name' && ['bpftrace', 'perf', 'raw', 'build_id'].includes(arg.name)) mode = arg.name;
         else {
@@ -499,9 +527,9 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
             return checker.report(
               badCall(`Invalid stack mode for ${name}()`, arg.span, 'modes are bpftrace, perf, raw, build_id'),
             );
-          if (value > 127n || value < 0n)
+          if (value > BigInt(MAX_STACK_DEPTH) || value < 0n)
             return checker.report(
-              badCall(`${name}([int limit]): limit shouldn't exceed 127, ${value} given`, call.span),
+              badCall(`${name}([int limit]): limit shouldn't exceed ${MAX_STACK_DEPTH}, ${value} given`, call.span),
             );
           limit = Number(value);
         }
@@ -512,18 +540,19 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
     },
     emit(e, call, dest) {
       const type = call.type as { limit?: number; mode?: string };
-      const map = type.mode === 'build_id' ? 'skep_build_ids' : 'skep_stacks';
-      if (type.mode === 'build_id') e.out.buildIds = true;
-      else e.out.stacks = true;
+      const depth = Math.max(1, type.limit ?? MAX_STACK_DEPTH);
+      const ids = type.mode === 'build_id';
+      const map = ids ? 'skep_build_ids' : stackMapName(depth);
+      if (ids) e.out.buildIds = true;
+      else e.out.stackDepths.add(depth);
       const flags = name === 'ustack' ? '0x100' : '0';
       e.emit(`  *(s64 *)(${dest}) = bpf_get_stackid(${e.context()}, &${map}, ${flags});`);
-      e.emit(`  *(u32 *)(${dest} + 8) = ${e.task()} >> 32;`);
+      if (!ids) e.emit(`  if (*(s64 *)(${dest}) >= 0) *(u32 *)(${dest} + 4) = ${depth};`);
+      // Stacks of the kernel are the same in all processes.
+      e.emit(`  *(u32 *)(${dest} + 8) = ${name === 'ustack' ? `${e.task()} >> 32` : '0'};`);
       if (e.unit.measuresStacks) {
-        const room = e.room(127 * 8);
-        const size = e.scratchVariable(
-          's64',
-          `bpf_get_stack(${e.context()}, ${room}, ${8 * (type.limit ?? 127)}, ${flags})`,
-        );
+        const room = e.room(MAX_STACK_DEPTH * 8);
+        const size = e.scratchVariable('s64', `bpf_get_stack(${e.context()}, ${room}, ${8 * depth}, ${flags})`);
         e.emit(`  *(u32 *)(${dest} + 12) = ${size} > 0 ? (u32)(${size} / 8) : 0;`);
       } else e.emit(`  *(u32 *)(${dest} + 12) = 0;`);
       return dest;
