@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { bundledBtfUrl } from '@skep/abi';
 import { SkepError } from '@skep/base';
+import { Btf } from '@skep/object';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compile, compileTrace, type TraceOptions } from '../../src/index.ts';
@@ -19,6 +23,13 @@ const SWITCH = `name: sched_switch
 	field:char prev_comm[16];	offset:8;	size:16;	signed:0;
 	field:pid_t prev_pid;	offset:24;	size:4;	signed:1;
 `;
+
+/** With the kernel's types. */
+const typed: TraceOptions['target'] = {
+  ...target,
+  kernelFunctions: () => ['__sys_bpf', 'vfs_read'],
+  btf: () => Btf.parse(new Uint8Array(gunzipSync(readFileSync(bundledBtfUrl())))),
+};
 
 function compiled(text: string, options: Partial<TraceOptions> = {}) {
   return compileTrace({ name: 'test.bt', text }, { target, ...options });
@@ -80,6 +91,29 @@ describe('scripts become C that compiles', () => {
     expect(c).toContain('#line 3 "test.bt"');
   });
 
+  test('of the headers of the kernel nothing is read that the script does not use', () => {
+    const { c } = compiled('begin { @ = count(); print(1); }');
+    expect(c).not.toMatch(/#include <linux|vmlinux/);
+    expect(c).toContain('BPF_MAP_TYPE_PERCPU_HASH = 5');
+    expect(compiled('kprobe:vfs_read { print(((struct file *)arg0).f_flags); }', { target: typed }).c).toContain(
+      'vmlinux.h',
+    );
+  });
+
+  test('stacks of the kernel are the same in all processes, and those of one depth are in one map', () => {
+    const { c } = compiled('kprobe:vfs_read { @[kstack(3)] = count(); @u[ustack] = count(); }');
+    expect(c).toMatch(/__uint\(value_size, 24\); } skep_stacks_3 /);
+    expect(c).toMatch(/__uint\(value_size, 1016\); } skep_stacks_127 /);
+    expect(c.match(/= bpf_get_current_pid_tgid\(\) >> 32|>> 32;/g)).toHaveLength(1);
+  });
+
+  test('a struct that is passed by value takes two places', () => {
+    // int __sys_bpf(enum bpf_cmd cmd, bpfptr_t uattr, unsigned int size)
+    const { c } = compiled('fexit:__sys_bpf { print(args.size); print(retval); }', { target: typed });
+    expect(c).toContain('((char *)ctx) + 24');
+    expect(c).toContain('((u64 *)ctx)[4]');
+  });
+
   test('types grow with what is assigned', () => {
     const map = (text: string) => compiled(text).maps.find((one) => one.name === '@')!.value;
     expect(map('begin { @ = 1; }')).toMatchObject({ kind: 'int', size: 1 });
@@ -137,6 +171,8 @@ describe('what is wrong is said in terms of the script', () => {
     ['test:a { }', 'E1543'],
     ['kprobe:vfs_read { print(kaddr("nothing")); }', 'E1551'],
     ['import "nothing.bt"; begin { }', 'E1552'],
+    ['fentry:vfs_read { print(path(args.file.f_path)); }', 'E1530 helper bpf_d_path not allowed in probe'],
+    ['config = { max_bpf_progs = 1 } kprobe:vfs_* { @[probe] = count(); }', 'E1540 Your program is trying to generate'],
   ])('%s: %s', (text, code) => {
     expect(refusal(text)).toContain(code);
   });
