@@ -296,3 +296,8 @@ class BodyReader {
     return -1;
   }
 }
+
+/** From a token of a line to the one before `end`. */
+export function spanOfLine(lexed: LexedFile, from: number, end: number): Span {
+  return { file: lexed.file, start: lexed.starts[from]!, end: lexed.ends[Math.max(from, end - 1)]! };
+}

@@ -17,12 +17,13 @@ export function preprocess(file: SourceFile, options: PreprocessOptions): Prepro
   if (fromOptions !== '') preludes.push({ name: '<command line>', text: fromOptions });
   const preprocessor = new Preprocessor(options);
   preprocessor.run(preludes, file);
+  const { reading, inclusion } = preprocessor;
   return {
-    tokens: preprocessor.out,
-    features: preprocessor.features,
-    dependencies: preprocessor.dependencies,
-    includedAt: preprocessor.includedAt,
-    warnings: preprocessor.warnings,
+    tokens: reading.out,
+    features: inclusion.features,
+    dependencies: reading.dependencies,
+    includedAt: inclusion.includedAt,
+    warnings: reading.warnings,
   };
 }
 

@@ -35,9 +35,20 @@ export const NO_EXPAND = 4;
 /** Kind of the nothing that an empty argument of `##` stands for. */
 export const PLACEMARKER: TokenKind = 7;
 
+/** Variable arguments that are not there at all, unlike `f(a, )`. */
+export const LEFT_OUT: Tok[] = [];
+
 export function tokText(list: TokenList, tok: Tok): string {
   if (isName(tok.kind)) return nameText(tok.value);
   if (tok.value > 0) return list.texts[tok.value - 1]!;
   if (tok.kind === T.Eof || tok.kind === T.Pragma || tok.kind === PLACEMARKER) return '';
   return PUNCTUATORS[tok.kind] ?? list.files[tok.file]!.text.slice(tok.start, tok.end);
+}
+
+/** What stands between the quotes of a string, without prefix. */
+export function unquote(text: string): string {
+  return text
+    .slice(text.indexOf('"') + 1, -1)
+    .replaceAll('\\"', '"')
+    .replaceAll('\\\\', '\\');
 }
