@@ -5,7 +5,7 @@
  * without anything on it.
  */
 
-/** @typedef {{ work: string, sees: RegExp, setup?: string, needs?: string }} ToolWork */
+/** @typedef {{ work: string, sees: RegExp, setup?: string, cleanup?: string, needs?: string }} ToolWork */
 
 const FILE = 'echo text > $DIR/file; cat $DIR/file /etc/hostname; stat $DIR/file /nowhere-at-all';
 const DISK = 'dd if=/dev/zero of=$DISK bs=64k count=8 oflag=direct';
@@ -49,6 +49,7 @@ export const TOOL_WORK = {
 echo none > metadata_version; cat /sys/block/\${DISK#/dev/}/dev > new_dev; echo 0 > dev-\${DISK#/dev/}/slot; echo active > array_state; cd -`,
     work: 'dd if=/dev/zero of=/dev/md9 bs=4k count=1 conv=fsync',
     sees: /\d+ +dd +md9/,
+    cleanup: 'echo clear > /sys/block/md9/md/array_state',
     needs: '/sys/module/md_mod',
   },
   naptime: { work: 'sleep 0.2', sees: /bash +\d+ +sleep +0\.200/ },
@@ -58,10 +59,10 @@ echo none > metadata_version; cat /sys/block/\${DISK#/dev/}/dev > new_dev; echo 
   runqlat: { work: FILE, sees: RegExp(String.raw`@usecs:[\s\S]*${BARS}`) },
   runqlen: { work: FILE, sees: /@runqlen:[\s\S]*\[0, 1\) +\d+ \|@+/ },
   setuids: { work: 'setpriv --reuid=65534 true', sees: /setpriv +0 +setresuid ruid=65534 euid=65534 suid=-?\d+ \(0\)/ },
-  ssllatency: { setup: TLS_SERVER, work: TLS, sees: /@stat\[SSL_do_handshake\]: \{ \.count = [1-9]/ },
-  sslsnoop: { setup: TLS_SERVER, work: TLS, sees: /openssl +\d+ +1 SSL_do_handshake/ },
+  ssllatency: { setup: TLS_SERVER, work: TLS, sees: /@stat\[SSL_write\]: \{ \.count = [1-9]/ },
+  sslsnoop: { setup: TLS_SERVER, work: TLS, sees: /openssl +\d+ +\d+ SSL_write/ },
   statsnoop: { work: FILE, sees: /stat +2 \/nowhere-at-all/ },
-  swapin: { setup: SWAP, work: PAGES, sees: /@\[python3, \d+\]: [1-9]/ },
+  swapin: { setup: SWAP, work: PAGES, cleanup: 'swapoff $DISK', sees: /@\[python3, \d+\]: [1-9]/ },
   syncsnoop: { work: 'sync', sees: /sync +tracepoint:syscalls:sys_enter_sync$/m },
   syscount: { work: FILE, sees: /Top 10 syscalls IDs:\n@syscall\[\d+\]: \d+[\s\S]*@process\[cat\]: \d+/ },
   tcpaccept: { work: CONNECT, sees: /\S+ +127\.0\.0\.1 +\d+ +127\.0\.0\.1 +\d+ +0\/\d+/ },

@@ -62,7 +62,7 @@ process.exit(0);
 
 /** @param {string} file */
 async function tried(file) {
-  const { work, setup, needs, sees } = TOOL_WORK[basename(file, '.bt')] ?? { work: 'true', sees: /$^/ };
+  const { work, setup, cleanup, needs, sees } = TOOL_WORK[basename(file, '.bt')] ?? { work: 'true', sees: /$^/ };
   if (needs !== undefined && !existsSync(needs)) return { result: 'cannot be tried', said: `there is no ${needs}` };
   if (setup !== undefined) spawnSync('/bin/bash', ['-c', setup], { stdio: 'ignore', env });
   let output = '';
@@ -94,7 +94,8 @@ async function tried(file) {
   }
   if (working?.pid) process.kill(-working.pid, 'SIGKILL');
   spawnSync('tc', ['qdisc', 'del', 'dev', 'lo', 'root'], { stdio: 'ignore' });
-  if (values.output) process.stdout.write(output.replace(/^/gm, '  | ').slice(0, 4000));
+  if (cleanup !== undefined) spawnSync('/bin/bash', ['-c', cleanup], { stdio: 'ignore', env });
+  if (values.output) process.stdout.write(`${output.slice(0, 8000).replace(/^/gm, '  | ')}\n`);
   const found = sees.exec(output)?.[0].trim().split('\n').at(-1);
   if (attached && code === 0 && found !== undefined) return { result: 'right', said: found.slice(0, 100) };
   const lines = output.split('\n').filter((one) => one.trim() !== '');

@@ -130,10 +130,10 @@ const MULTI = {
 
 /** The object of a compiled script. What is wrong with it is a mistake of ours. */
 export function objectOf(compiled: CompiledTrace, target: TraceTarget): { readonly object: Uint8Array } {
-  const btf = target.btf?.();
   const result = compile(
     { name: 'script.c', text: compiled.c },
-    { defines: ['__TARGET_ARCH_x86'], ...(btf && { vmlinux: btf }) },
+    // What names types of the kernel was checked with them; what names none needs not read them.
+    { defines: ['__TARGET_ARCH_x86'], vmlinux: () => target.btf!()! },
   );
   if (!result.ok)
     throw new Error(
