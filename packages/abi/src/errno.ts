@@ -27,3 +27,13 @@ export function errnoOf(number: number): Errno | undefined {
 export function errnoByName(name: string): Errno | undefined {
   return byName.get(name);
 }
+
+/** Numbers by the names that a package tells apart, positive: `errnos('EPERM', 'ENOENT').ENOENT` is 2. */
+export function errnos<const Name extends string>(...names: readonly Name[]): Readonly<Record<Name, number>> {
+  const number = (name: string): number => {
+    const found = byName.get(name);
+    if (found === undefined) throw new Error(`there is no error ${name}`);
+    return found.number;
+  };
+  return Object.fromEntries(names.map((name) => [name, number(name)])) as Record<Name, number>;
+}

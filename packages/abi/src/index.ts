@@ -1,6 +1,7 @@
 export * from './bundled-btf.ts';
 export * from './contexts.ts';
 export * from './errno.ts';
+export * from './flags.ts';
 export * from './helper-protos.ts';
 export * from './helpers.ts';
 export * from './instruction-set.ts';

@@ -1,9 +1,8 @@
-import { ATTACH, MAP, PROG } from '@skep/abi';
+import { ATTACH, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_SLEEPABLE, MAP, PROG } from '@skep/abi';
 import { EXIT, SkepError, suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
-import { BPF_F_MMAPABLE, BPF_F_SLEEPABLE } from './bpf/constants.ts';
 import { kernelBtf } from './kernel-btf.ts';
 import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';
@@ -512,7 +511,6 @@ function storage(type: number): Probed {
     ...{ signed: true, char: false, bool: false },
   });
   using handle = loadBtf(builder.toBytes());
-  const BPF_F_NO_PREALLOC = 1;
   const btf = { handle, keyType: int, valueType: int };
   withMap({ type, keySize: 4, valueSize: 4, maxEntries: 0, flags: BPF_F_NO_PREALLOC, btf });
   return { ok: true };

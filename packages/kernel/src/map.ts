@@ -1,7 +1,7 @@
-import { MAP_TYPES, nameOfValue } from '@skep/abi';
+import { BPF_F_MMAPABLE, BPF_F_VTYPE_BTF_OBJ_FD, MAP_TYPES, nameOfValue } from '@skep/abi';
 import { bpf, bpfCall, returned } from './bpf/call.ts';
 import { COMMANDS } from './bpf/commands.ts';
-import { BPF_F_MMAPABLE, isPerCpu } from './bpf/constants.ts';
+import { isPerCpu } from './bpf/constants.ts';
 import { mapRefused, systemCallFailed } from './diagnostics.ts';
 import { mapInfo, openMapHandle } from './inspect.ts';
 import { pin } from './pin.ts';
@@ -346,8 +346,6 @@ export function createMap(options: MapOptions): BpfMap {
   );
 }
 
-/** The type of the value is one of a module. */
-const BPF_F_VTYPE_BTF_OBJ_FD = 1 << 15;
 const NO_KEY = new Uint8Array();
 const NO_BATCH: ReadonlySet<number> = new Set([ERRNO.EINVAL, ERRNO.ENOTSUPP, ERRNO.EOPNOTSUPP]);
 const MAP_HINTS: Readonly<Record<number, string>> = {

@@ -1,9 +1,8 @@
-import { ATTACH, HELPERS, MAP, MAP_TYPES, PROG, PROG_TYPES } from '@skep/abi';
+import { ATTACH, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, HELPERS, MAP, MAP_TYPES, PROG, PROG_TYPES } from '@skep/abi';
 import { cString } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from './bpf/btf-load.ts';
 import { bpf } from './bpf/call.ts';
-import { BPF_F_MMAPABLE } from './bpf/constants.ts';
 import { createMap } from './map.ts';
 import { probeProgram } from './program.ts';
 import { ERRNO } from './sys/errno.ts';
@@ -112,7 +111,6 @@ interface Shape {
 }
 
 const PLAIN: Shape = { keySize: 4, valueSize: 4, maxEntries: 1 };
-const BPF_F_NO_PREALLOC = 1;
 /** The largest page that machines have, and so a size for rings on all of them. */
 const RING = 1 << 16;
 /** Of maps that are not like most; names without BPF_MAP_TYPE_. */

@@ -1,10 +1,10 @@
 /** The programs of an object, each with its verdict. */
-import { ATTACH_TYPES, PROG_TYPES } from '@skep/abi';
+import { ATTACH_TYPES, BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, PROG, PROG_TYPES } from '@skep/abi';
 import { applyCore, type Btf, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
 import type { MeasuredTables } from './check/context.ts';
 import type { Budget } from './explore/explorer.ts';
 import type { KernelProfile } from './profile.ts';
-import { BPF_F_RDONLY_PROG, type MapInfo } from './program/maps.ts';
+import type { MapInfo } from './program/maps.ts';
 import type { KernelSymbol } from './program/program.ts';
 import { type Verdict, type VerifyInput, verify } from './verify.ts';
 
@@ -105,7 +105,7 @@ function inputOf(
     code,
     type,
     attachType: ATTACH_TYPES.find((one) => one.name === hook?.attachType)?.value ?? 0,
-    ...(type === STRUCT_OPS
+    ...(type === PROG.BPF_PROG_TYPE_STRUCT_OPS
       ? structOpsMember(object, program)
       : { attachTarget: TYPED.has(type) ? hook?.target : undefined }),
     flags:
@@ -128,8 +128,6 @@ function inputOf(
   };
 }
 
-const STRUCT_OPS = 27;
-
 /** The member of a structure of functions that the program stands in; flavours (`name___x`) left aside. */
 function structOpsMember(
   object: ObjectSpec,
@@ -148,10 +146,13 @@ function structOpsMember(
   return {};
 }
 
-/** TRACING, STRUCT_OPS, EXT, LSM: their target decides what their context is. */
-const TYPED = new Set([26, 27, 28, 29]);
-const BPF_F_SLEEPABLE = 16;
-const BPF_F_XDP_HAS_FRAGS = 32;
+/** Their target decides what their context is. */
+const TYPED = new Set([
+  PROG.BPF_PROG_TYPE_TRACING,
+  PROG.BPF_PROG_TYPE_STRUCT_OPS,
+  PROG.BPF_PROG_TYPE_EXT,
+  PROG.BPF_PROG_TYPE_LSM,
+]);
 
 function undecided(what: string): Verdict {
   return {

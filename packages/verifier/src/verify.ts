@@ -1,15 +1,17 @@
 /** The verdict on a program. */
-import { ATTACH_TYPES, hasSince, PROG_TYPES } from '@skep/abi';
+import { ATTACH, PROG } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import { contextTable, type MeasuredTables } from './check/context.ts';
 import { setUpArguments } from './check/global-function.ts';
-import { changesPacket, helperMightSleep } from './check/helpers.ts';
+import { helperMightSleep } from './check/helper-protos.ts';
+import { changesPacket } from './check/helpers.ts';
 import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
 import { type Budget, Explorer, MOST_INSNS, type Observe } from './explore/explorer.ts';
 import { useRules } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
+import { checkAttachment } from './program/attachment.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
 import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
@@ -128,13 +130,18 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
     if (kernel.fastcall) markFastcalls(program, input.kernelBtf);
     const context = contextTable(
       input.type,
-      input.attachTarget !== undefined && input.type === 17 ? 23 : (input.attachType ?? 0),
+      input.attachTarget !== undefined && input.type === PROG.BPF_PROG_TYPE_RAW_TRACEPOINT
+        ? ATTACH.BPF_TRACE_RAW_TP
+        : (input.attachType ?? 0),
       kernel.version,
       input.tables,
     );
     explorer = new Explorer(program, kernel, {
       privileged,
-      context: input.type === 17 && input.attachTarget !== undefined ? { ...context, measured: false } : context,
+      context:
+        input.type === PROG.BPF_PROG_TYPE_RAW_TRACEPOINT && input.attachTarget !== undefined
+          ? { ...context, measured: false }
+          : context,
       kernelBtf: input.kernelBtf,
       maps,
       points,
@@ -206,96 +213,6 @@ function nameSubprograms(program: Program): void {
   }
   if (funcInfo.length !== program.subprograms.length)
     throw new Refusal("number of funcs in func_info doesn't match number of subprogs", -1);
-}
-
-const SLEEPABLE = 16;
-const CAN_SLEEP: Readonly<Record<number, (attach: number) => boolean>> = {
-  26: (attach) => attach === 24 || attach === 25 || attach === 26 || attach === 28,
-  29: () => true,
-  2: () => true,
-  27: () => true,
-};
-
-/** Hooks of security modules that programs may not take. */
-const DISABLED_HOOKS = new Set(
-  [
-    'vm_enough_memory',
-    'inode_need_killpriv',
-    'inode_getsecurity',
-    'inode_listsecurity',
-    'inode_copy_up_xattr',
-    'getselfattr',
-    'getprocattr',
-    'setprocattr',
-    'key_getsecurity',
-    'audit_rule_match',
-    'ismaclabel',
-  ].map((hook) => `bpf_lsm_${hook}`),
-);
-
-/** Program types of which the system call looks at the attach type: cgroups, tracing, LSM, socket lookup. */
-const CHECKED_ATTACH = new Set([8, 9, 18, 25, 26, 29, 30]);
-
-/** Where programs of a type may attach; all else is EINVAL (kernel/bpf/syscall.c, bpf_prog_load_check_attach). */
-const ATTACHES: Readonly<Partial<Record<ProgramTypeName, RegExp>>> = {
-  BPF_PROG_TYPE_CGROUP_SKB: /^BPF_CGROUP_INET_(IN|E)GRESS$/,
-  BPF_PROG_TYPE_CGROUP_SOCK: /^BPF_CGROUP_(INET_SOCK_(CREATE|RELEASE)|INET[46]_POST_BIND)$/,
-  BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
-    /^BPF_CGROUP_(INET[46]_(BIND|CONNECT|GETPEERNAME|GETSOCKNAME)|UDP[46]_(SENDMSG|RECVMSG)|UNIX_\w+)$/,
-  BPF_PROG_TYPE_CGROUP_SOCKOPT: /^BPF_CGROUP_[GS]ETSOCKOPT$/,
-  BPF_PROG_TYPE_SK_LOOKUP: /^BPF_SK_LOOKUP$/,
-  BPF_PROG_TYPE_SK_REUSEPORT: /^BPF_SK_REUSEPORT_SELECT/,
-  BPF_PROG_TYPE_NETFILTER: /^BPF_NETFILTER$/,
-  BPF_PROG_TYPE_SYSCALL: /^BPF_CGROUP_INET_INGRESS$/,
-};
-/** What 0 stands for where it is no place to attach to. */
-const DEFAULT_ATTACH: Readonly<Partial<Record<ProgramTypeName, string>>> = {
-  BPF_PROG_TYPE_CGROUP_SOCK: 'BPF_CGROUP_INET_SOCK_CREATE',
-  BPF_PROG_TYPE_SK_REUSEPORT: 'BPF_SK_REUSEPORT_SELECT',
-};
-type ProgramTypeName = (typeof PROG_TYPES)[number]['name'];
-
-function checkAttachment(program: Program, input: VerifyInput, kernel: KernelProfile): void {
-  // The system call says no more than EINVAL.
-  const type = PROG_TYPES.find((one) => one.value === input.type);
-  if (type === undefined || !hasSince(kernel.version, type.since)) throw new Refusal('', -1);
-  const attach = ATTACH_TYPES.find((one) => one.value === (input.attachType ?? 0));
-  if (attach !== undefined && CHECKED_ATTACH.has(input.type) && !hasSince(kernel.version, attach.since))
-    throw new Refusal('', -1);
-  const place = input.attachType ? attach?.name : (DEFAULT_ATTACH[type.name] ?? ATTACH_TYPES[0].name);
-  if (ATTACHES[type.name]?.test(place ?? '') === false) throw new Refusal('', -1);
-  const sleepable = ((input.flags ?? 0) & SLEEPABLE) !== 0;
-  if (input.type === 31) {
-    if (!sleepable) throw new Refusal('Syscall programs can only be sleepable', -1);
-    return;
-  }
-  if (kernel.early && sleepable && input.type === 26 && /^bpf_fentry_test/.test(input.attachTarget ?? ''))
-    throw new Refusal(`${input.attachTarget} is not sleepable`, -1);
-  if (sleepable && !(CAN_SLEEP[input.type]?.(input.attachType ?? 0) ?? false))
-    throw new Refusal('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable', -1);
-  if ((input.type === 26 || input.type === 28 || input.type === 29) && input.attachTarget === undefined)
-    throw new Refusal('Tracing programs must provide btf_id', -1);
-  if (input.type === 27 && !program.gpl)
-    throw new Refusal('struct ops programs must have a GPL compatible license', -1);
-  if (input.type === 29 && !program.gpl) throw new Refusal('LSM programs must have a GPL compatible license', -1);
-  if (input.type === 29 && input.attachType === 27) {
-    const hook = `bpf_lsm_${(input.attachTarget ?? '').replace(/^bpf_lsm_/, '')}`;
-    if (DISABLED_HOOKS.has(hook))
-      throw new Refusal(
-        `attach_btf_id ${input.kernelBtf?.find(hook, 'func') ?? 0} points to disabled hook ${hook}`,
-        -1,
-      );
-  }
-  if (input.type === 27 && input.attachTarget === 'tcp_congestion_ops' && input.structOpsMember === 'get_info')
-    throw new Refusal('attach to unsupported member get_info of struct tcp_congestion_ops', -1);
-  if (
-    input.type === 27 &&
-    sleepable &&
-    input.structOpsMember !== 'test_sleepable' &&
-    input.attachTarget === 'bpf_dummy_ops'
-  )
-    throw new Refusal(`attach to unsupported member ${input.structOpsMember} of struct ${input.attachTarget}`, -1);
-  if (input.type === 28) throw new Refusal('programs that replace functions of others', -1, true);
 }
 
 function callMightSleep(program: Program, slot: number): boolean {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { BPF_F_TOKEN_FD } from '@skep/abi';
 import { ERRNO } from '../sys/errno.ts';
 import { raiseMemlock } from '../sys/memlock.ts';
 import { allocate, type Memory } from '../sys/memory.ts';
@@ -71,7 +72,6 @@ function openToken(): number | undefined {
 }
 
 function withToken<C extends CommandName>(name: C, args: Arguments<C>, token: number): Arguments<C> {
-  const BPF_F_TOKEN_FD = 1 << 16;
   const kind = CHARGED.get(name);
   if (kind === undefined) return args;
   const flags = (args as Record<string, number | undefined>)[`${kind}_flags`] ?? 0;

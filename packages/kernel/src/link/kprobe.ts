@@ -1,4 +1,4 @@
-import { ATTACH } from '@skep/abi';
+import { ATTACH, BPF_F_KPROBE_MULTI_RETURN } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
 import { noSuchKernelFunction, notBuiltIn, notPermitted, systemCallFailed } from '../diagnostics.ts';
 import { findKernelSymbols, kernelFunctions, nearestKernelFunction } from '../kallsyms.ts';
@@ -87,8 +87,6 @@ export function attachKprobeMulti(
   }
   return attachToPerfEvents(program, events, what, {}, 'a probe for each function');
 }
-
-const BPF_F_KPROBE_MULTI_RETURN = 1;
 
 function named(pattern: string): string[] {
   if (!/[*?]/.test(pattern)) return [pattern];

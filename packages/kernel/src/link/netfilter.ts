@@ -1,4 +1,4 @@
-import { ATTACH } from '@skep/abi';
+import { ATTACH, BPF_F_NETFILTER_IP_DEFRAG } from '@skep/abi';
 import type { Program } from '../program.ts';
 import { ERRNO } from '../sys/errno.ts';
 import type { Link } from './link.ts';
@@ -7,7 +7,6 @@ import { createLink } from './link-create.ts';
 /** Where in the network stack (include/uapi/linux/netfilter.h). */
 const FAMILIES = { ipv4: 2, ipv6: 10 } as const;
 const HOOKS = { pre_routing: 0, input: 1, forward: 2, output: 3, post_routing: 4 } as const;
-const BPF_F_NETFILTER_IP_DEFRAG = 1;
 
 export interface NetfilterOptions {
   readonly family?: keyof typeof FAMILIES;

@@ -1,4 +1,4 @@
-import { ATTACH, MAP } from '@skep/abi';
+import { ATTACH, BPF_F_LINK, MAP } from '@skep/abi';
 import { suggest } from '@skep/base';
 import { BtfBuilder } from '@skep/object';
 import { loadBtf } from '../bpf/btf-load.ts';
@@ -75,9 +75,6 @@ export function registerStructOps(map: BpfMap, value: Uint8Array, what: string, 
   }
   return outlivingLink(what, map, undefined, closed);
 }
-
-/** Flag of the map: registered by a link, 6.4. */
-export const BPF_F_LINK = 1 << 13;
 
 const STRUCT_OPS_HINTS: Readonly<Record<number, string>> = {
   [ERRNO.EEXIST]: 'an implementation of that name is registered already',

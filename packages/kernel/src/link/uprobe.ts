@@ -1,4 +1,4 @@
-import { ATTACH } from '@skep/abi';
+import { ATTACH, BPF_F_UPROBE_MULTI_RETURN } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
 import { noSuchUserFunction, notBuiltIn, notPermitted, systemCallFailed } from '../diagnostics.ts';
 import { Executable, findBinary, shortName } from '../executable.ts';
@@ -118,8 +118,6 @@ function createUprobeMulti(
     }),
   );
 }
-
-const BPF_F_UPROBE_MULTI_RETURN = 1;
 
 function offsetsOf(path: string, pattern: string | readonly string[]): number[] {
   using file = new Executable(path);

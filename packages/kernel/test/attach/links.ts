@@ -2,7 +2,7 @@ import { equal, ok, rejects, throws } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
-import { ATTACH_TYPES, PROG_TYPES } from '@skep/abi';
+import { ATTACH_TYPES, BPF_F_XDP_HAS_FRAGS, PROG_TYPES } from '@skep/abi';
 import { BtfBuilder } from '@skep/object';
 import {
   attachStructOps,
@@ -735,7 +735,6 @@ function redirected(counter: number, scope: Scope, type: number, attachType: str
 
 /** On a pair of devices whose packets do not fit in one page, which XDP programs must be made for. */
 function largePackets(counter: number, scope: Scope): Setting {
-  const BPF_F_XDP_HAS_FRAGS = 1 << 5;
   const xdp_get_buff_len = 188;
   const ip = (...args: string[]) => equal(spawnSync('ip', args).status, 0, `ip ${args.join(' ')}`);
   return {

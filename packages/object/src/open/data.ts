@@ -1,3 +1,4 @@
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import { sectionUnsupported } from '../diagnostics.ts';
 import type { ElfSection } from '../elf/model.ts';
@@ -85,8 +86,6 @@ const MAX_VALUE = 0x7fff_ffff;
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_MAP_TYPE_ARENA = 33;
 const ARENA_SECTION = '.addr_space.1';
-export const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_F_MMAPABLE = 1 << 10;
 
 type Variable = GlobalSpec & { readonly linkage: 'static' | 'global' | 'extern' };
 

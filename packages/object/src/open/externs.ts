@@ -1,8 +1,9 @@
+import { BPF_F_RDONLY_PROG } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import type { BtfId } from '../btf/model.ts';
 import { externUnsupported } from '../diagnostics.ts';
 import type { GlobalSpec, MapSpec } from '../spec.ts';
-import { BPF_F_RDONLY_PROG, dataMap } from './data.ts';
+import { dataMap } from './data.ts';
 import type { ObjectSymbols } from './symbols.ts';
 
 export const KCONFIG = '.kconfig';

@@ -1,4 +1,4 @@
-import { STRUCT_OPS_SECTIONS } from '@skep/abi';
+import { BPF_F_LINK, STRUCT_OPS_SECTIONS } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import type { BtfComposite, BtfId } from '../btf/model.ts';
 import { mapDefinition, mapsNeedBtf } from '../diagnostics.ts';
@@ -84,4 +84,3 @@ function programsOf(
 }
 
 const BPF_MAP_TYPE_STRUCT_OPS = 26;
-const BPF_F_LINK = 1 << 13;

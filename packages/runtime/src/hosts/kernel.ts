@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ATTACH_TYPES, MAP_TYPES, PROG_TYPES } from '@skep/abi';
+import { ATTACH_TYPES, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, MAP_TYPES, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
   type BpfMap,
@@ -602,6 +602,3 @@ const PERF_EVENT_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PERF
 function u32(value: number): Uint8Array {
   return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
-
-const BPF_F_SLEEPABLE = 1 << 4;
-const BPF_F_XDP_HAS_FRAGS = 1 << 5;

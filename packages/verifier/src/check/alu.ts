@@ -1,5 +1,6 @@
 /** Arithmetic: on numbers, and the little that is allowed on pointers. */
 
+import { MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { add64, hexText, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
@@ -155,7 +156,7 @@ function checkMove(
     const widths = wide ? off === 8 || off === 16 || off === 32 : off === 8 || off === 16;
     if (cast) {
       if (imm !== 1 && imm !== 0x10000) x.refuse('addr_space_cast insn can only convert between address space 1 and 0');
-      if (![...x.maps.values()].some((map) => map.type === 33))
+      if (![...x.maps.values()].some((map) => map.type === MAP.BPF_MAP_TYPE_ARENA))
         x.refuse('addr_space_cast insn can only be used in a program that has an associated arena');
     } else if (imm !== 0 || (off !== 0 && !(widths && x.kernel.cpu4))) x.refuse('BPF_MOV uses reserved fields');
     x.read(src);

@@ -1,8 +1,8 @@
 /** Pointers to types of the kernel: arguments of functions, and the walk from struct to struct. */
+import { ATTACH, MAP, PROG } from '@skep/abi';
 import type { Btf, BtfFuncProto, BtfId, BtfType } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
 import { sync } from '../number/range.ts';
-import { MAP } from '../program/maps.ts';
 import {
   baseOf,
   MAYBE_NULL,
@@ -23,15 +23,7 @@ import { tnumText } from './alu.ts';
 import { lsmResults } from './calls.ts';
 import { fieldsOf } from './fields.ts';
 
-const RAW_TP = 23;
-const FEXIT = 25;
-const MODIFY_RETURN = 26;
-const LSM_MAC = 27;
-const ITER = 28;
-const LSM_CGROUP = 43;
 const MAX_ARGUMENTS = 12;
-const STRUCT_OPS = 27;
-const LSM = 29;
 
 /** What a program is attached to. */
 export interface Target {
@@ -70,7 +62,7 @@ function findTarget(x: Explorer): Target | undefined {
     return undefined;
   };
   const bare = attachTarget.replace(/^(btf_trace_|bpf_lsm_|bpf_iter_)/, '');
-  if (type === STRUCT_OPS) {
+  if (type === PROG.BPF_PROG_TYPE_STRUCT_OPS) {
     const id = btf.find(attachTarget, 'struct');
     if (id === undefined || structOpsMember === undefined) return undefined;
     const struct = btf.type(id);
@@ -83,12 +75,12 @@ function findTarget(x: Explorer): Target | undefined {
     return proto.kind === 'func_proto' ? { btf, proto, params: proto.params, name: structOpsMember } : undefined;
   }
   switch (attachType) {
-    case RAW_TP:
+    case ATTACH.BPF_TRACE_RAW_TP:
       return named(`__bpf_trace_${bare}`, 1) ?? named(`btf_trace_${bare}`, 1);
-    case LSM_MAC:
-    case LSM_CGROUP:
+    case ATTACH.BPF_LSM_MAC:
+    case ATTACH.BPF_LSM_CGROUP:
       return named(`bpf_lsm_${bare}`, 0);
-    case ITER:
+    case ATTACH.BPF_TRACE_ITER:
       return named(`bpf_iter_${bare}`, 0);
     default:
       return named(attachTarget, 0);
@@ -115,8 +107,13 @@ export function typedContextAccess(
   let typeId: BtfId;
   if (index === params.length) {
     const result = proto!.result;
-    if (attachType === LSM_MAC || attachType === LSM_CGROUP || attachType === FEXIT) typeId = result;
-    else if (attachType === MODIFY_RETURN) typeId = result;
+    if (
+      attachType === ATTACH.BPF_LSM_MAC ||
+      attachType === ATTACH.BPF_LSM_CGROUP ||
+      attachType === ATTACH.BPF_TRACE_FEXIT
+    )
+      typeId = result;
+    else if (attachType === ATTACH.BPF_MODIFY_RETURN) typeId = result;
     else return invalid();
   } else typeId = params[index]!.type;
   const resolved = btf.resolve(typeId);
@@ -132,13 +129,13 @@ export function typedContextAccess(
     if (kind.kind === 'int' && kind.size > 8) return invalid();
     if (!wanted) return undefined;
     const results =
-      index === params.length && type === LSM && attachType === LSM_MAC && !x.kernel.early
+      index === params.length && type === PROG.BPF_PROG_TYPE_LSM && attachType === ATTACH.BPF_LSM_MAC && !x.kernel.early
         ? lsmResults(target.name)
         : undefined;
     return results === undefined ? unknown() : within(results);
   }
   if (kind.kind !== 'ptr' || size !== 8) return invalid();
-  const iterated = attachType === ITER ? ITER_ARGUMENTS[target.name]?.[off] : undefined;
+  const iterated = attachType === ATTACH.BPF_TRACE_ITER ? ITER_ARGUMENTS[target.name]?.[off] : undefined;
   if (iterated !== undefined && baseOf(iterated) === PTR_TO_BUF) {
     const reg = pointer(iterated);
     reg.id = x.freshId();
@@ -146,12 +143,17 @@ export function typedContextAccess(
   }
   let pointee = btf.resolve(kind.type);
   // Congestion control is given its socket as what it is: one of TCP.
-  if (type === STRUCT_OPS && x.program.input.attachTarget === 'tcp_congestion_ops' && pointee !== 0)
+  if (type === PROG.BPF_PROG_TYPE_STRUCT_OPS && x.program.input.attachTarget === 'tcp_congestion_ops' && pointee !== 0)
     if (btf.name(pointee) === 'sock') pointee = btf.find('tcp_sock', 'struct') ?? pointee;
   if (pointee === 0 || btf.kind(pointee) === 'int') return wanted ? unknown() : undefined;
   let flags = 0;
-  if (type === STRUCT_OPS || attachType === RAW_TP || attachType === ITER) flags = PTR_TRUSTED;
-  else if (type === LSM && !UNTRUSTED_HOOKS.has(target.name)) flags = PTR_TRUSTED;
+  if (
+    type === PROG.BPF_PROG_TYPE_STRUCT_OPS ||
+    attachType === ATTACH.BPF_TRACE_RAW_TP ||
+    attachType === ATTACH.BPF_TRACE_ITER
+  )
+    flags = PTR_TRUSTED;
+  else if (type === PROG.BPF_PROG_TYPE_LSM && !UNTRUSTED_HOOKS.has(target.name)) flags = PTR_TRUSTED;
   const name = params[index]?.name ?? '';
   if (name.endsWith('__nullable')) flags |= MAYBE_NULL;
   if (iterated !== undefined) flags = iterated & ~PTR_TO_BTF_ID;
@@ -408,7 +410,13 @@ export function loadFromBtf(
   }
   if (write) {
     if (!(p.type & MEM_ALLOC) || local === false) {
-      if (!(x.program.input.type === STRUCT_OPS || x.program.input.type === 3 || x.program.input.type === 6))
+      if (
+        !(
+          x.program.input.type === PROG.BPF_PROG_TYPE_STRUCT_OPS ||
+          x.program.input.type === PROG.BPF_PROG_TYPE_SCHED_CLS ||
+          x.program.input.type === PROG.BPF_PROG_TYPE_XDP
+        )
+      )
         x.refuse('only read is supported');
       x.unsupported('writes to structs of the kernel');
     }
@@ -445,38 +453,38 @@ function pointerFlags(x: Explorer, p: Reg, step: Step): number {
 }
 
 const MAP_STRUCTS: Readonly<Record<number, string>> = {
-  [MAP.HASH]: 'bpf_htab',
-  [MAP.PERCPU_HASH]: 'bpf_htab',
-  [MAP.LRU_HASH]: 'bpf_htab',
-  [MAP.LRU_PERCPU_HASH]: 'bpf_htab',
-  [MAP.HASH_OF_MAPS]: 'bpf_htab',
-  [MAP.ARRAY]: 'bpf_array',
-  [MAP.PERCPU_ARRAY]: 'bpf_array',
-  [MAP.PROG_ARRAY]: 'bpf_array',
-  [MAP.PERF_EVENT_ARRAY]: 'bpf_array',
-  [MAP.CGROUP_ARRAY]: 'bpf_array',
-  [MAP.ARRAY_OF_MAPS]: 'bpf_array',
-  [MAP.LPM_TRIE]: 'lpm_trie',
-  [MAP.STACK_TRACE]: 'bpf_stack_map',
-  [MAP.RINGBUF]: 'bpf_ringbuf_map',
-  [MAP.USER_RINGBUF]: 'bpf_ringbuf_map',
-  [MAP.DEVMAP]: 'bpf_dtab',
-  [MAP.DEVMAP_HASH]: 'bpf_dtab',
-  [MAP.CPUMAP]: 'bpf_cpu_map',
-  [MAP.XSKMAP]: 'xsk_map',
-  [MAP.SOCKMAP]: 'bpf_stab',
-  [MAP.SOCKHASH]: 'bpf_shtab',
-  [MAP.SK_STORAGE]: 'bpf_local_storage_map',
-  [MAP.INODE_STORAGE]: 'bpf_local_storage_map',
-  [MAP.TASK_STORAGE]: 'bpf_local_storage_map',
-  [MAP.CGRP_STORAGE]: 'bpf_local_storage_map',
-  [MAP.QUEUE]: 'bpf_queue_stack',
-  [MAP.STACK]: 'bpf_queue_stack',
-  [MAP.CGROUP_STORAGE]: 'bpf_cgroup_storage_map',
-  [MAP.PERCPU_CGROUP_STORAGE]: 'bpf_cgroup_storage_map',
-  [MAP.REUSEPORT_SOCKARRAY]: 'reuseport_array',
-  [MAP.BLOOM_FILTER]: 'bpf_bloom_filter',
-  [MAP.ARENA]: 'bpf_arena',
+  [MAP.BPF_MAP_TYPE_HASH]: 'bpf_htab',
+  [MAP.BPF_MAP_TYPE_PERCPU_HASH]: 'bpf_htab',
+  [MAP.BPF_MAP_TYPE_LRU_HASH]: 'bpf_htab',
+  [MAP.BPF_MAP_TYPE_LRU_PERCPU_HASH]: 'bpf_htab',
+  [MAP.BPF_MAP_TYPE_HASH_OF_MAPS]: 'bpf_htab',
+  [MAP.BPF_MAP_TYPE_ARRAY]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_PERCPU_ARRAY]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_PROG_ARRAY]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_PERF_EVENT_ARRAY]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_CGROUP_ARRAY]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_ARRAY_OF_MAPS]: 'bpf_array',
+  [MAP.BPF_MAP_TYPE_LPM_TRIE]: 'lpm_trie',
+  [MAP.BPF_MAP_TYPE_STACK_TRACE]: 'bpf_stack_map',
+  [MAP.BPF_MAP_TYPE_RINGBUF]: 'bpf_ringbuf_map',
+  [MAP.BPF_MAP_TYPE_USER_RINGBUF]: 'bpf_ringbuf_map',
+  [MAP.BPF_MAP_TYPE_DEVMAP]: 'bpf_dtab',
+  [MAP.BPF_MAP_TYPE_DEVMAP_HASH]: 'bpf_dtab',
+  [MAP.BPF_MAP_TYPE_CPUMAP]: 'bpf_cpu_map',
+  [MAP.BPF_MAP_TYPE_XSKMAP]: 'xsk_map',
+  [MAP.BPF_MAP_TYPE_SOCKMAP]: 'bpf_stab',
+  [MAP.BPF_MAP_TYPE_SOCKHASH]: 'bpf_shtab',
+  [MAP.BPF_MAP_TYPE_SK_STORAGE]: 'bpf_local_storage_map',
+  [MAP.BPF_MAP_TYPE_INODE_STORAGE]: 'bpf_local_storage_map',
+  [MAP.BPF_MAP_TYPE_TASK_STORAGE]: 'bpf_local_storage_map',
+  [MAP.BPF_MAP_TYPE_CGRP_STORAGE]: 'bpf_local_storage_map',
+  [MAP.BPF_MAP_TYPE_QUEUE]: 'bpf_queue_stack',
+  [MAP.BPF_MAP_TYPE_STACK]: 'bpf_queue_stack',
+  [MAP.BPF_MAP_TYPE_CGROUP_STORAGE]: 'bpf_cgroup_storage_map',
+  [MAP.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE]: 'bpf_cgroup_storage_map',
+  [MAP.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY]: 'reuseport_array',
+  [MAP.BPF_MAP_TYPE_BLOOM_FILTER]: 'bpf_bloom_filter',
+  [MAP.BPF_MAP_TYPE_ARENA]: 'bpf_arena',
 };
 
 /** The kernel's own `struct bpf_array` … behind a map. */

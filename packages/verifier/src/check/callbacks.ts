@@ -1,8 +1,10 @@
 /** Functions that helpers call back: each gets a frame of its own, once now or at some other time. */
+
+import { MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { newFrame } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
-import { MAP, type MapInfo } from '../program/maps.ts';
+import type { MapInfo } from '../program/maps.ts';
 import type { Frame } from '../state/frame.ts';
 import {
   CONST_PTR_TO_DYNPTR,
@@ -15,19 +17,18 @@ import { pointer, unknown } from '../state/reg.ts';
 import { State } from '../state/state.ts';
 import { enter } from './calls.ts';
 import { DYNPTR } from './dynptr.ts';
+import { FOR_EACH_MAP_ELEM, TIMER_SET_CALLBACK } from './helper-ids.ts';
 
-const FOR_EACH = 164;
-const TIMER_SET_CALLBACK = 170;
 const FIND_VMA = 180;
 const LOOP = 181;
 const USER_RINGBUF_DRAIN = 209;
 const WALKED = new Set<number>([
-  MAP.HASH,
-  MAP.PERCPU_HASH,
-  MAP.LRU_HASH,
-  MAP.LRU_PERCPU_HASH,
-  MAP.ARRAY,
-  MAP.PERCPU_ARRAY,
+  MAP.BPF_MAP_TYPE_HASH,
+  MAP.BPF_MAP_TYPE_PERCPU_HASH,
+  MAP.BPF_MAP_TYPE_LRU_HASH,
+  MAP.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  MAP.BPF_MAP_TYPE_ARRAY,
+  MAP.BPF_MAP_TYPE_PERCPU_ARRAY,
 ]);
 
 export function callbackOf(x: Explorer, helper: number, subprogram: number, map: MapInfo | undefined): void {
@@ -42,7 +43,7 @@ export function callbackOf(x: Explorer, helper: number, subprogram: number, map:
     });
   };
   switch (helper) {
-    case FOR_EACH:
+    case FOR_EACH_MAP_ELEM:
       push(x, subprogram, (callee) => {
         if (!WALKED.has(map!.type)) x.refuse('callback function not allowed for map');
         ofMap(callee, map!);

@@ -1,4 +1,5 @@
 /** Calls of the program's own functions, returns, and what must hold at an exit. */
+import { ATTACH, PROG } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { newFrame } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
@@ -168,11 +169,6 @@ function invalidScalar(x: Explorer, reg: Reg, range: readonly [number, number], 
   x.refuse(`${when} the register ${name} has${text} should have been in [${range[0]}, ${range[1]}]`);
 }
 
-const LSM = 29;
-const TRACING = 26;
-const STRUCT_OPS = 27;
-const RAW_TRACEPOINT = 17;
-
 /** LSM hooks that answer otherwise than with 0 or an errno. */
 const LSM_VOID =
   /^(bpf_lsm_)?(task_free|inode_free_security|cred_free|sk_free_security|file_free_security|bprm_committing_creds|bprm_committed_creds|cred_transfer|d_instantiate|inet_csk_clone|inet_conn_established|sk_clone_security|sock_graft|task_to_inode|key_free|msg_msg_free_security|shm_free_security|sem_free_security|msg_queue_free_security|inode_post_setxattr|inode_getsecid|ipc_getsecid|release_secctx|current_getsecid_subj|task_getsecid_obj|cred_getsecid|req_classify_flow|sb_free_security|sb_delete|sb_free_mnt_opts|kernel_post_read_file|bpf_map_free|bpf_prog_free|bpf_token_free|perf_event_free|xfrm_policy_free_security|xfrm_state_free_security|secmark_refcount_inc|secmark_refcount_dec|tun_dev_free_security|inode_invalidate_secctx|audit_rule_free|ib_free_security|path_post_mknod|inode_post_create_tmpfile|inode_post_setattr|inode_post_removexattr|inode_post_set_acl|inode_post_remove_acl|file_post_open_void|file_release|file_set_fowner)$/;
@@ -191,7 +187,12 @@ export function checkReturnCode(x: Explorer, register: number, name: string): vo
   const outer = x.state.frames[0]!;
   const isSub = outer.subprogram > 0;
   const voidHook = hookIsVoid(x);
-  if ((!isSub || outer.exceptionCallback) && voidHook && ((type === LSM && attachType !== 43) || type === STRUCT_OPS))
+  if (
+    (!isSub || outer.exceptionCallback) &&
+    voidHook &&
+    ((type === PROG.BPF_PROG_TYPE_LSM && attachType !== ATTACH.BPF_LSM_CGROUP) ||
+      type === PROG.BPF_PROG_TYPE_STRUCT_OPS)
+  )
     return;
   const reg = x.read(register);
   if (x.leaks(reg)) x.refuse(`R${register} leaks addr as return value`);
@@ -206,25 +207,28 @@ export function checkReturnCode(x: Explorer, register: number, name: string): vo
   }
   let range = x.context.result;
   let narrow = false;
-  if (type === TRACING) {
-    if (attachType === 24 || attachType === 25) range = [0, 0];
-    else if (attachType === 28) range = [0, 1];
+  if (type === PROG.BPF_PROG_TYPE_TRACING) {
+    if (attachType === ATTACH.BPF_TRACE_FENTRY || attachType === ATTACH.BPF_TRACE_FEXIT) range = [0, 0];
+    else if (attachType === ATTACH.BPF_TRACE_ITER) range = [0, 1];
     else return;
-  } else if (type === LSM) {
-    if (attachType === 43) range = voidHook ? [1, 1] : [0, 1];
+  } else if (type === PROG.BPF_PROG_TYPE_LSM) {
+    if (attachType === ATTACH.BPF_LSM_CGROUP) range = voidHook ? [1, 1] : [0, 1];
     else if (x.kernel.early) return;
     else {
       narrow = true;
       range = lsmResults(x.program.input.attachTarget ?? '');
     }
-  } else if (type === RAW_TRACEPOINT && x.program.input.attachTarget !== undefined) range = [0, 0];
-  else if (type === 2 && attachType === 56) range = [0, 1];
+  } else if (type === PROG.BPF_PROG_TYPE_RAW_TRACEPOINT && x.program.input.attachTarget !== undefined) range = [0, 0];
+  else if (type === PROG.BPF_PROG_TYPE_KPROBE && attachType === ATTACH.BPF_TRACE_KPROBE_SESSION) range = [0, 1];
   if (range === undefined) return;
   enforce(x, reg, register, range, 'At program exit', name, narrow);
 }
 
 function hookIsVoid(x: Explorer): boolean {
-  const target = x.program.input.type === LSM || x.program.input.type === STRUCT_OPS ? targetOf(x) : undefined;
+  const target =
+    x.program.input.type === PROG.BPF_PROG_TYPE_LSM || x.program.input.type === PROG.BPF_PROG_TYPE_STRUCT_OPS
+      ? targetOf(x)
+      : undefined;
   if (target?.proto === undefined) return LSM_VOID.test(x.program.input.attachTarget ?? '');
   return target.btf.resolve(target.proto.result) === 0;
 }

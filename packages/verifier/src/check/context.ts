@@ -1,4 +1,5 @@
 /** What a program may read and write of its context, and which helpers and results it may use. */
+import { ATTACH, helperId, PROG } from '@skep/abi';
 import { CONTEXT_TABLES, HELPER_TABLES, PROGRAM_TABLES, type ProgramTable } from '../generated/contexts.ts';
 import type { KernelProfile } from '../profile.ts';
 import {
@@ -73,20 +74,22 @@ export function contextTable(
     const isMeasured = measured?.programs.some((row) => row.type === type) ?? false;
     table = build(type, attach, isMeasured ? measured! : builtIn(kernel));
     // The kernel that was measured was locked down.
-    if (!isMeasured && TRACING_TYPES.has(type)) table.helpers?.add(BPF_FUNC_probe_write_user);
+    if (!isMeasured && TRACING_TYPES.has(type)) table.helpers?.add(PROBE_WRITE_USER);
     known.set(key, table);
   }
   return table;
 }
 
 /** Kprobe, tracepoint, perf event, raw tracepoints. */
-const TRACING_TYPES = new Set([2, 5, 7, 17, 24]);
-const BPF_FUNC_probe_write_user = 36;
-const TRACEPOINT = 5;
-const SYSCALL = 31;
-const XDP = 6;
+const TRACING_TYPES = new Set([
+  PROG.BPF_PROG_TYPE_KPROBE,
+  PROG.BPF_PROG_TYPE_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_PERF_EVENT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+]);
+const PROBE_WRITE_USER = helperId('bpf_probe_write_user');
 /** The interface that a packet leaves by, which programs of device maps may know. */
-const BPF_XDP_DEVMAP = 33;
 const EGRESS_IFINDEX = 20;
 const MAX_TRACE_RECORD = 8192;
 const MAX_SYSCALL_CONTEXT = 0xffff;
@@ -126,10 +129,11 @@ function build(type: number, attach: number, from: MeasuredTables): ContextTable
   }
   const access = (off: number, size: number): ContextAccess | undefined => {
     // A negative offset is a large one to the kernel's first comparison, and a small one to the second.
-    if (type === TRACEPOINT)
+    if (type === PROG.BPF_PROG_TYPE_TRACEPOINT)
       return (off >= 8 || off < 0) && off < MAX_TRACE_RECORD && off % size === 0 ? READ_SCALAR : undefined;
-    if (type === XDP && attach === BPF_XDP_DEVMAP && off === EGRESS_IFINDEX && size === 4) return READ_SCALAR;
-    if (type === SYSCALL)
+    if (type === PROG.BPF_PROG_TYPE_XDP && attach === ATTACH.BPF_XDP_DEVMAP && off === EGRESS_IFINDEX && size === 4)
+      return READ_SCALAR;
+    if (type === PROG.BPF_PROG_TYPE_SYSCALL)
       return off >= 0 && off + size <= MAX_SYSCALL_CONTEXT && off % size === 0 ? ANY_SCALAR : undefined;
     return entries.get(off * 16 + size);
   };

@@ -1,4 +1,5 @@
 /** Functions that are checked by themselves: what their prototypes promise, at the call and at their start. */
+import { ATTACH, PROG } from '@skep/abi';
 import type { Btf, BtfId } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
 import type { Subprogram } from '../program/program.ts';
@@ -118,33 +119,38 @@ export function argumentsOf(x: Explorer, sub: Subprogram): readonly Argument[] {
 
 /** What a parameter that is tagged as the context should be, where it is something else. */
 function wrongContext(btf: Btf, id: BtfId, type: number, attach: number): string | undefined {
-  if ((type === KPROBE || type === PERF_EVENT) && directName(btf, id) === 'bpf_user_pt_regs_t') return undefined;
+  if (
+    (type === PROG.BPF_PROG_TYPE_KPROBE || type === PROG.BPF_PROG_TYPE_PERF_EVENT) &&
+    directName(btf, id) === 'bpf_user_pt_regs_t'
+  )
+    return undefined;
   const target = pointee(btf, id)!;
   if (target === 0 || ANY_CONTEXT.has(type)) return undefined;
   const found = btf.type(target);
   const name = btf.name(target);
   const word = found.kind === 'int' && found.size === 8;
   const struct = found.kind === 'struct' || found.kind === 'union';
-  if (type === TRACING) {
-    if (attach === ITER ? struct && name.startsWith('bpf_iter__') : word) return undefined;
-    if (attach === RAW_TP && struct && name === 'bpf_raw_tracepoint_args') return undefined;
+  if (type === PROG.BPF_PROG_TYPE_TRACING) {
+    if (attach === ATTACH.BPF_TRACE_ITER ? struct && name.startsWith('bpf_iter__') : word) return undefined;
+    if (attach === ATTACH.BPF_TRACE_RAW_TP && struct && name === 'bpf_raw_tracepoint_args') return undefined;
   }
   if (WORD_CONTEXT.has(type) && word) return undefined;
-  if ((type === KPROBE || type === PERF_EVENT) && struct && name === 'pt_regs') return undefined;
-  const wanted = type === KPROBE ? 'pt_regs' : CONTEXT_NAMES[type]?.[0];
+  if ((type === PROG.BPF_PROG_TYPE_KPROBE || type === PROG.BPF_PROG_TYPE_PERF_EVENT) && struct && name === 'pt_regs')
+    return undefined;
+  const wanted = type === PROG.BPF_PROG_TYPE_KPROBE ? 'pt_regs' : CONTEXT_NAMES[type]?.[0];
   if (wanted === undefined) return 'void pointer';
   return struct && name === wanted ? undefined : `\`struct ${wanted} *\``;
 }
 
-const KPROBE = 2;
-const PERF_EVENT = 7;
-const TRACING = 26;
-const RAW_TP = 23;
-const ITER = 28;
 /** Tracepoints, syscall programs, replacements of functions. */
-const ANY_CONTEXT = new Set([5, 28, 31]);
+const ANY_CONTEXT = new Set([PROG.BPF_PROG_TYPE_TRACEPOINT, PROG.BPF_PROG_TYPE_EXT, PROG.BPF_PROG_TYPE_SYSCALL]);
 /** Contexts that are arrays of words: raw tracepoints, struct_ops, LSM. */
-const WORD_CONTEXT = new Set([17, 24, 27, 29]);
+const WORD_CONTEXT = new Set([
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  PROG.BPF_PROG_TYPE_STRUCT_OPS,
+  PROG.BPF_PROG_TYPE_LSM,
+]);
 
 function pointee(btf: Btf, id: BtfId): BtfId | undefined {
   const type = btf.type(id);

@@ -1,4 +1,5 @@
 /** Memory that is handed to a helper or to a function of the kernel. */
+import { PROG } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { unsignedText } from '../number/int64.ts';
@@ -22,8 +23,17 @@ import { access, checkBuffer, checkMapAccess, checkMapDirection, checkPacket, ch
 import { checkStackInitialized, type Uninitialised } from './stack.ts';
 
 const MAX_SIZE = 1 << 29;
-/** Types of programs whose context the kernel does not rewrite: kprobe, tracepoint, device, raw tracepoints, tracing, LSM, syscall. */
-const PLAIN_CONTEXTS = new Set([2, 5, 15, 17, 24, 26, 29, 31]);
+/** Types of programs whose context the kernel does not rewrite. */
+const PLAIN_CONTEXTS = new Set([
+  PROG.BPF_PROG_TYPE_KPROBE,
+  PROG.BPF_PROG_TYPE_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_CGROUP_DEVICE,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  PROG.BPF_PROG_TYPE_TRACING,
+  PROG.BPF_PROG_TYPE_LSM,
+  PROG.BPF_PROG_TYPE_SYSCALL,
+]);
 
 /** `size` bytes at the register may be read or written. */
 export function checkHelperMemory(

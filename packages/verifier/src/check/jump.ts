@@ -1,11 +1,11 @@
 /** Conditional jumps: which ways are open, and what is known on each. */
 
+import { MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { decide, flip, JMP, refine, refineEarly } from '../number/branch.ts';
 import { sync, zeroExtend } from '../number/range.ts';
 import { add } from '../number/scalar.ts';
-import { MAP } from '../program/maps.ts';
 import { Slot } from '../state/frame.ts';
 import {
   baseOf,
@@ -341,8 +341,8 @@ export function notNull(reg: Reg): Reg {
       now.type = CONST_PTR_TO_MAP;
       now.map = map.inner;
       now.aux2 = reg.id;
-    } else if (map.type === MAP.XSKMAP) now.type = PTR_TO_XDP_SOCK;
-    else if (map.type === MAP.SOCKMAP || map.type === MAP.SOCKHASH) now.type = PTR_TO_SOCKET;
+    } else if (map.type === MAP.BPF_MAP_TYPE_XSKMAP) now.type = PTR_TO_XDP_SOCK;
+    else if (map.type === MAP.BPF_MAP_TYPE_SOCKMAP || map.type === MAP.BPF_MAP_TYPE_SOCKHASH) now.type = PTR_TO_SOCKET;
     else now.type = PTR_TO_MAP_VALUE;
     return now;
   }

@@ -1,5 +1,6 @@
 /** Which types of programs may call which functions of the kernel (the `register_btf_kfunc_id_set` calls; asked of Linux 6.18 for each type and function). */
 
+import { ATTACH, PROG } from '@skep/abi';
 import type { KernelProfile } from '../profile.ts';
 
 type Hook =
@@ -17,29 +18,29 @@ type Hook =
   | 'kprobe';
 
 const HOOK_OF_TYPE: Readonly<Record<number, Hook>> = {
-  6: 'xdp',
-  3: 'tc',
-  27: 'struct_ops',
-  26: 'tracing',
-  5: 'tracing',
-  7: 'tracing',
-  29: 'tracing',
-  31: 'syscall',
-  8: 'cgroup',
-  9: 'cgroup',
-  15: 'cgroup',
-  18: 'cgroup',
-  25: 'cgroup',
-  23: 'cgroup',
-  4: 'act',
-  14: 'sk_skb',
-  1: 'socket_filter',
-  11: 'lwt',
-  10: 'lwt',
-  12: 'lwt',
-  19: 'lwt',
-  32: 'netfilter',
-  2: 'kprobe',
+  [PROG.BPF_PROG_TYPE_XDP]: 'xdp',
+  [PROG.BPF_PROG_TYPE_SCHED_CLS]: 'tc',
+  [PROG.BPF_PROG_TYPE_STRUCT_OPS]: 'struct_ops',
+  [PROG.BPF_PROG_TYPE_TRACING]: 'tracing',
+  [PROG.BPF_PROG_TYPE_TRACEPOINT]: 'tracing',
+  [PROG.BPF_PROG_TYPE_PERF_EVENT]: 'tracing',
+  [PROG.BPF_PROG_TYPE_LSM]: 'tracing',
+  [PROG.BPF_PROG_TYPE_SYSCALL]: 'syscall',
+  [PROG.BPF_PROG_TYPE_CGROUP_SKB]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_CGROUP_SOCK]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_CGROUP_DEVICE]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_CGROUP_SOCK_ADDR]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_CGROUP_SOCKOPT]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_CGROUP_SYSCTL]: 'cgroup',
+  [PROG.BPF_PROG_TYPE_SCHED_ACT]: 'act',
+  [PROG.BPF_PROG_TYPE_SK_SKB]: 'sk_skb',
+  [PROG.BPF_PROG_TYPE_SOCKET_FILTER]: 'socket_filter',
+  [PROG.BPF_PROG_TYPE_LWT_OUT]: 'lwt',
+  [PROG.BPF_PROG_TYPE_LWT_IN]: 'lwt',
+  [PROG.BPF_PROG_TYPE_LWT_XMIT]: 'lwt',
+  [PROG.BPF_PROG_TYPE_LWT_SEG6LOCAL]: 'lwt',
+  [PROG.BPF_PROG_TYPE_NETFILTER]: 'netfilter',
+  [PROG.BPF_PROG_TYPE_KPROBE]: 'kprobe',
 };
 
 interface KfuncSet {
@@ -83,12 +84,8 @@ const SETS: readonly KfuncSet[] = [
   { names: /^bpf_session_(is_return|cookie)$/, hooks: ['kprobe'] },
 ];
 
-const SOCK_OPS = 13;
-const LSM = 29;
-const TRACING = 26;
-const ITER = 28;
 /** Probes of functions or of functions in programs that run at the call and at the return. */
-const SESSIONS = new Set([56, 57]);
+const SESSIONS = new Set([ATTACH.BPF_TRACE_KPROBE_SESSION, ATTACH.BPF_TRACE_UPROBE_SESSION]);
 
 /** Whether the program may call it; undefined when the table does not know the function. */
 export function kfuncAllowed(
@@ -101,10 +98,11 @@ export function kfuncAllowed(
   if (set === undefined) return undefined;
   if (set.hooks === undefined) return true;
   const recent = kernel === '6.18';
-  const hook = recent && type === SOCK_OPS ? 'cgroup' : HOOK_OF_TYPE[type];
+  const hook = recent && type === PROG.BPF_PROG_TYPE_SOCK_OPS ? 'cgroup' : HOOK_OF_TYPE[type];
   if (hook === undefined || !(set.hooks.includes(hook) || (recent && set.since618?.includes(hook)))) return false;
   if (name.startsWith('bpf_session_')) return SESSIONS.has(attach);
-  if (/^bpf_(get_task_exe_file|put_file|path_d_path|get_dentry_xattr|get_file_xattr)$/.test(name)) return type === LSM;
-  if (name === 'bpf_sock_destroy') return type === TRACING && attach === ITER;
+  if (/^bpf_(get_task_exe_file|put_file|path_d_path|get_dentry_xattr|get_file_xattr)$/.test(name))
+    return type === PROG.BPF_PROG_TYPE_LSM;
+  if (name === 'bpf_sock_destroy') return type === PROG.BPF_PROG_TYPE_TRACING && attach === ATTACH.BPF_TRACE_ITER;
   return true;
 }

@@ -1,6 +1,6 @@
 /** 64-bit immediates and what they stand for; the loads of packets that classic BPF had. */
+import { MAP, PROG } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
-import { MAP } from '../program/maps.ts';
 import {
   CONST_PTR_TO_MAP,
   MEM_PERCPU,
@@ -50,7 +50,7 @@ export function checkLoadImmediate(x: Explorer): void {
     x.set(dst, reg);
     return;
   }
-  if (map.type === MAP.ARENA) {
+  if (map.type === MAP.BPF_MAP_TYPE_ARENA) {
     const reg = unknown();
     reg.type = PTR_TO_ARENA;
     x.set(dst, reg);
@@ -98,7 +98,11 @@ function kernelSymbol(x: Explorer) {
   return reg;
 }
 
-const LD_TYPES = new Set([1, 3, 4]);
+const LD_TYPES = new Set([
+  PROG.BPF_PROG_TYPE_SOCKET_FILTER,
+  PROG.BPF_PROG_TYPE_SCHED_CLS,
+  PROG.BPF_PROG_TYPE_SCHED_ACT,
+]);
 
 /** `r0 = *(u16 *)skb[12]`; true when the instruction has already moved on. */
 export function checkLoadPacket(x: Explorer): boolean {

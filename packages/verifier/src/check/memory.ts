@@ -1,9 +1,10 @@
 /** Loads, stores and atomics: what each kind of pointer allows. */
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP, PROG } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { toNumber } from '../number/int64.ts';
 import { coerce } from '../number/range.ts';
 import { tn, tnumAdd } from '../number/tnum.ts';
-import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MAP, type MapInfo } from '../program/maps.ts';
+import type { MapInfo } from '../program/maps.ts';
 import {
   baseOf,
   CONST_PTR_TO_MAP,
@@ -311,7 +312,9 @@ function contextAccess(
   if (!x.context.measured) return typedContextAccess(x, off, size, write, wanted);
   const found = x.context.access(off, size);
   const capable =
-    x.privileged || x.program.input.type !== 8 || !(PRIVILEGED_CGROUP_FIELDS.has(off) || (write && off === 152));
+    x.privileged ||
+    x.program.input.type !== PROG.BPF_PROG_TYPE_CGROUP_SKB ||
+    !(PRIVILEGED_CGROUP_FIELDS.has(off) || (write && off === 152));
   if (found === undefined || !capable || !(write ? found.write : found.read) || (signed && found.type !== SCALAR))
     x.refuse(`invalid bpf_context access off=${off} size=${size}`);
   if (write || !wanted) return undefined;
@@ -446,15 +449,42 @@ export function checkPacket(
   if (!inside) x.refuse(`R${register} offset is outside of the packet`);
 }
 
-const READ_PACKETS = new Set([3, 4, 6, 8, 10, 11, 12, 14, 16, 19, 21, 22, 25]);
-const WRITE_PACKETS = new Set([3, 4, 6, 12, 14, 16, 25]);
+const READ_PACKETS = new Set([
+  PROG.BPF_PROG_TYPE_SCHED_CLS,
+  PROG.BPF_PROG_TYPE_SCHED_ACT,
+  PROG.BPF_PROG_TYPE_XDP,
+  PROG.BPF_PROG_TYPE_CGROUP_SKB,
+  PROG.BPF_PROG_TYPE_LWT_IN,
+  PROG.BPF_PROG_TYPE_LWT_OUT,
+  PROG.BPF_PROG_TYPE_LWT_XMIT,
+  PROG.BPF_PROG_TYPE_SK_SKB,
+  PROG.BPF_PROG_TYPE_SK_MSG,
+  PROG.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  PROG.BPF_PROG_TYPE_SK_REUSEPORT,
+  PROG.BPF_PROG_TYPE_FLOW_DISSECTOR,
+  PROG.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+]);
+const WRITE_PACKETS = new Set([
+  PROG.BPF_PROG_TYPE_SCHED_CLS,
+  PROG.BPF_PROG_TYPE_SCHED_ACT,
+  PROG.BPF_PROG_TYPE_XDP,
+  PROG.BPF_PROG_TYPE_LWT_XMIT,
+  PROG.BPF_PROG_TYPE_SK_SKB,
+  PROG.BPF_PROG_TYPE_SK_MSG,
+  PROG.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+]);
 export const packetReadable = (x: Explorer): boolean => READ_PACKETS.has(x.program.input.type);
 export const packetWritable = (x: Explorer): boolean => WRITE_PACKETS.has(x.program.input.type);
 
 /** What a frozen read-only array holds is known. */
 function constantOf(p: Reg, off: number, size: number, signed: boolean): Reg | undefined {
   const map = p.map!;
-  if (!isConst(p) || map.contents === undefined || !(map.flags & BPF_F_RDONLY_PROG) || map.type !== MAP.ARRAY)
+  if (
+    !isConst(p) ||
+    map.contents === undefined ||
+    !(map.flags & BPF_F_RDONLY_PROG) ||
+    map.type !== MAP.BPF_MAP_TYPE_ARRAY
+  )
     return undefined;
   const at = off + p.vl;
   const bytes = map.contents;

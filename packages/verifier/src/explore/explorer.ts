@@ -1,4 +1,5 @@
 /** Follows every path of a program, one after the other, until each ends or is covered by a state that was found safe. */
+import { BPF_F_SLEEPABLE, PROG } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import { checkAlu } from '../check/alu.ts';
 import { checkExit, checkLocalCall } from '../check/calls.ts';
@@ -185,7 +186,11 @@ export class Explorer {
   }
 
   get sleepable(): boolean {
-    return ((this.program.input.flags ?? 0) & 16) !== 0 || this.state.sleepable || this.program.input.type === 31;
+    return (
+      ((this.program.input.flags ?? 0) & BPF_F_SLEEPABLE) !== 0 ||
+      this.state.sleepable ||
+      this.program.input.type === PROG.BPF_PROG_TYPE_SYSCALL
+    );
   }
 
   /** Reads a register as an operand. */

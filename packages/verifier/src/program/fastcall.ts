@@ -2,7 +2,7 @@
  * Registers that a compiler saves around calls which the kernel puts in line (`bpf_fastcall`, Linux 6.12): the kernel
  * takes such stores and loads away, and does not count their stack, unless something else touches that part of it.
  */
-import { type HelperProto, helperById, helpersOfProgType, PROG_TYPES } from '@skep/abi';
+import { type HelperProto, helperById, helperId, helpersOfProgType, PROG, PROG_TYPES } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import type { Program, Subprogram } from './program.ts';
 
@@ -10,12 +10,29 @@ const STORE = 0x7b;
 const LOAD = 0x79;
 const CALLER_SAVED = 0b111111;
 /** The helper that the kernel puts in line on x86-64 and arm64. */
-const BPF_FUNC_get_smp_processor_id = 8;
+const GET_SMP_PROCESSOR_ID = helperId('bpf_get_smp_processor_id');
 /**
  * Types of programs that have it in its plain form (`bpf_get_raw_smp_processor_id_proto`), which is called: socket
  * filters, cgroups, streams of sockets, flow dissectors, struct_ops, netfilter. Measured on 6.18 by their stack depth.
  */
-const CALLED_IN_TYPES = new Set([1, 8, 9, 13, 14, 15, 16, 18, 20, 21, 22, 23, 25, 27, 30, 32]);
+const CALLED_IN_TYPES = new Set([
+  PROG.BPF_PROG_TYPE_SOCKET_FILTER,
+  PROG.BPF_PROG_TYPE_CGROUP_SKB,
+  PROG.BPF_PROG_TYPE_CGROUP_SOCK,
+  PROG.BPF_PROG_TYPE_SOCK_OPS,
+  PROG.BPF_PROG_TYPE_SK_SKB,
+  PROG.BPF_PROG_TYPE_CGROUP_DEVICE,
+  PROG.BPF_PROG_TYPE_SK_MSG,
+  PROG.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  PROG.BPF_PROG_TYPE_LIRC_MODE2,
+  PROG.BPF_PROG_TYPE_SK_REUSEPORT,
+  PROG.BPF_PROG_TYPE_FLOW_DISSECTOR,
+  PROG.BPF_PROG_TYPE_CGROUP_SYSCTL,
+  PROG.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  PROG.BPF_PROG_TYPE_STRUCT_OPS,
+  PROG.BPF_PROG_TYPE_SK_LOOKUP,
+  PROG.BPF_PROG_TYPE_NETFILTER,
+]);
 const INLINE_KFUNCS = new Set(['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast']);
 /** Below all offsets. */
 const NOWHERE = -32768;
@@ -89,7 +106,7 @@ export function callSummary(program: Program, slot: number, kernelBtf: Btf | und
     return {
       parameters: proto.args.length,
       isVoid: (proto.result ?? 'RET_VOID') === 'RET_VOID',
-      fastcall: id === BPF_FUNC_get_smp_processor_id && !CALLED_IN_TYPES.has(program.input.type),
+      fastcall: id === GET_SMP_PROCESSOR_ID && !CALLED_IN_TYPES.has(program.input.type),
     };
   }
   const name = program.kfuncName(slot);

@@ -1,4 +1,5 @@
 /** How much stack the chains of calls need. */
+import { ATTACH, PROG } from '@skep/abi';
 import type { KernelProfile } from '../profile.ts';
 import { Refusal } from '../refusal.ts';
 import type { Program, Subprogram } from './program.ts';
@@ -17,17 +18,21 @@ const roundUp = (depth: number, fine: boolean): number => (fine ? (depth + 15) &
 /** From this many bytes on a function gets a stack of its own, where there are such. */
 const PRIVATE_FROM = 64;
 /** Types of programs that never run twice at a time on a processor: kprobe, tracepoint, perf event, raw tracepoint. */
-const PRIVATE_TYPES = new Set([2, 5, 7, 17]);
+const PRIVATE_TYPES = new Set([
+  PROG.BPF_PROG_TYPE_KPROBE,
+  PROG.BPF_PROG_TYPE_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_PERF_EVENT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT,
+]);
 /** Tracing and LSM: at functions of the kernel, where a trampoline sees to it. */
-const TRAMPOLINES = new Set([26, 29]);
-const BPF_TRACE_ITER = 28;
+const TRAMPOLINES = new Set([PROG.BPF_PROG_TYPE_TRACING, PROG.BPF_PROG_TYPE_LSM]);
 
 export function checkStackDepth(program: Program, kernel: Pick<KernelProfile, 'early' | 'privateStack'>): void {
   const { type, attachType } = program.input;
   const apart =
     kernel.privateStack &&
     !program.subprograms.some((sub) => sub.hasTailCall) &&
-    (PRIVATE_TYPES.has(type) || (TRAMPOLINES.has(type) && attachType !== BPF_TRACE_ITER));
+    (PRIVATE_TYPES.has(type) || (TRAMPOLINES.has(type) && attachType !== ATTACH.BPF_TRACE_ITER));
   /** Functions that callbacks run at another time share the kernel's stack. */
   const shared = new Set<Subprogram>();
   for (let i = program.subprograms.length - 1; i >= 0; i--) {

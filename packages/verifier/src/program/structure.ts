@@ -1,8 +1,9 @@
 /** What is checked before a program is followed: encodings, subprograms, jump targets, reachability. */
 
+import { BPF_F_SLEEPABLE, BPF_F_XDP_DEV_BOUND_ONLY, helperId, MAP, PROG } from '@skep/abi';
 import type { KernelProfile } from '../profile.ts';
 import { Refusal } from '../refusal.ts';
-import { MAP, type MapInfo } from './maps.ts';
+import type { MapInfo } from './maps.ts';
 import { knownOpcode } from './opcodes.ts';
 import type { Program } from './program.ts';
 
@@ -15,10 +16,10 @@ export interface Points {
   readonly iterNext: Uint8Array;
 }
 
-const HELPER_SYNC_CALLBACKS = new Set([164, 180, 181, 209]);
-const HELPER_TIMER_SET_CALLBACK = 170;
-/** BPF_F_XDP_DEV_BOUND_ONLY. */
-const DEVICE_BOUND = 64;
+const HELPER_SYNC_CALLBACKS = new Set(
+  ['bpf_for_each_map_elem', 'bpf_find_vma', 'bpf_loop', 'bpf_user_ringbuf_drain'].map(helperId),
+);
+const HELPER_TIMER_SET_CALLBACK = helperId('bpf_timer_set_callback');
 export const MOST_SUBPROGRAMS = 256;
 
 export const isSyncCallbackHelper = (id: number): boolean => HELPER_SYNC_CALLBACKS.has(id);
@@ -49,7 +50,10 @@ function findSubprograms(program: Program, privileged: boolean): void {
       throw new Refusal('loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN', i);
     if (program.isKfuncCall(i)) {
       if (!program.gpl) throw new Refusal('cannot call kernel function from non-GPL compatible program', i);
-      if (program.kfuncName(i)?.startsWith('bpf_xdp_metadata_') && !((program.input.flags ?? 0) & DEVICE_BOUND))
+      if (
+        program.kfuncName(i)?.startsWith('bpf_xdp_metadata_') &&
+        !((program.input.flags ?? 0) & BPF_F_XDP_DEV_BOUND_ONLY)
+      )
         throw new Refusal('metadata kfuncs require device-bound program', i);
       continue;
     }
@@ -132,8 +136,8 @@ export function resolveImmediates(program: Program, kernel: KernelProfile): Map<
     if (pseudo === 2 || pseudo === 6) {
       const offset = imm[i + 1]! >>> 0;
       if (offset >= 1 << 29) throw new Refusal(`direct value offset of ${offset} is not allowed`, i);
-      const single = map.type === MAP.ARRAY && map.maxEntries === 1;
-      if (map.type !== MAP.ARENA && (!single || offset >= map.valueSize))
+      const single = map.type === MAP.BPF_MAP_TYPE_ARRAY && map.maxEntries === 1;
+      if (map.type !== MAP.BPF_MAP_TYPE_ARENA && (!single || offset >= map.valueSize))
         throw new Refusal(`invalid access to map value pointer, value_size=${map.valueSize} off=${offset}`, i);
     }
     found.set(i, map);
@@ -142,27 +146,32 @@ export function resolveImmediates(program: Program, kernel: KernelProfile): Map<
   return found;
 }
 
-const TRACING_TYPES = new Set([2, 5, 7, 17, 24]);
-const SLEEPABLE_MAPS = new Set<number>([
-  MAP.HASH,
-  MAP.LRU_HASH,
-  MAP.ARRAY,
-  MAP.PERCPU_HASH,
-  MAP.PERCPU_ARRAY,
-  MAP.LRU_PERCPU_HASH,
-  MAP.ARRAY_OF_MAPS,
-  MAP.HASH_OF_MAPS,
-  MAP.RINGBUF,
-  MAP.USER_RINGBUF,
-  MAP.INODE_STORAGE,
-  MAP.SK_STORAGE,
-  MAP.TASK_STORAGE,
-  MAP.CGRP_STORAGE,
-  MAP.QUEUE,
-  MAP.STACK,
-  MAP.ARENA,
+const TRACING_TYPES = new Set([
+  PROG.BPF_PROG_TYPE_KPROBE,
+  PROG.BPF_PROG_TYPE_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_PERF_EVENT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PROG.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
 ]);
-const BPF_F_SLEEPABLE = 16;
+const SLEEPABLE_MAPS = new Set<number>([
+  MAP.BPF_MAP_TYPE_HASH,
+  MAP.BPF_MAP_TYPE_LRU_HASH,
+  MAP.BPF_MAP_TYPE_ARRAY,
+  MAP.BPF_MAP_TYPE_PERCPU_HASH,
+  MAP.BPF_MAP_TYPE_PERCPU_ARRAY,
+  MAP.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  MAP.BPF_MAP_TYPE_ARRAY_OF_MAPS,
+  MAP.BPF_MAP_TYPE_HASH_OF_MAPS,
+  MAP.BPF_MAP_TYPE_RINGBUF,
+  MAP.BPF_MAP_TYPE_USER_RINGBUF,
+  MAP.BPF_MAP_TYPE_INODE_STORAGE,
+  MAP.BPF_MAP_TYPE_SK_STORAGE,
+  MAP.BPF_MAP_TYPE_TASK_STORAGE,
+  MAP.BPF_MAP_TYPE_CGRP_STORAGE,
+  MAP.BPF_MAP_TYPE_QUEUE,
+  MAP.BPF_MAP_TYPE_STACK,
+  MAP.BPF_MAP_TYPE_ARENA,
+]);
 
 function checkMapForProgram(map: MapInfo, program: Program, insn: number): void {
   const tracing = TRACING_TYPES.has(program.input.type);
@@ -170,12 +179,13 @@ function checkMapForProgram(map: MapInfo, program: Program, insn: number): void 
   if (tracing && (fields.has('bpf_list_head') || fields.has('bpf_rb_root')))
     throw new Refusal('tracing progs cannot use bpf_{list_head,rb_root} yet', insn);
   if (fields.has('bpf_spin_lock')) {
-    if (program.input.type === 1) throw new Refusal('socket filter progs cannot use bpf_spin_lock yet', insn);
+    if (program.input.type === PROG.BPF_PROG_TYPE_SOCKET_FILTER)
+      throw new Refusal('socket filter progs cannot use bpf_spin_lock yet', insn);
     if (tracing) throw new Refusal('tracing progs cannot use bpf_spin_lock yet', insn);
   }
   if (tracing && fields.has('bpf_timer')) throw new Refusal('tracing progs cannot use bpf_timer yet', insn);
   if (tracing && fields.has('bpf_wq')) throw new Refusal('tracing progs cannot use bpf_wq yet', insn);
-  if (map.type === MAP.STRUCT_OPS) throw new Refusal('bpf_struct_ops map cannot be used in prog', insn);
+  if (map.type === MAP.BPF_MAP_TYPE_STRUCT_OPS) throw new Refusal('bpf_struct_ops map cannot be used in prog', insn);
   if ((program.input.flags ?? 0) & BPF_F_SLEEPABLE && !SLEEPABLE_MAPS.has(map.type))
     throw new Refusal('Sleepable programs can only use array, hash, ringbuf and local storage maps', insn);
 }

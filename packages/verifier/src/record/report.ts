@@ -1,6 +1,5 @@
 /** What an accepted program costs the verifier and asks of a kernel. */
-import { hasSince, helperById, type KernelVersion } from '@skep/abi';
-import { MAP } from '../program/maps.ts';
+import { hasSince, helperById, type KernelVersion, MAP } from '@skep/abi';
 import type { ProgramInput } from '../program/program.ts';
 
 /** Something that not every kernel has. */
@@ -69,7 +68,8 @@ export function needsOf(input: Pick<ProgramInput, 'code' | 'symbols' | 'maps'>):
     for (const { name, since, uses } of FEATURES) if (uses(op, src, off, imm)) features.set(name, { name, since });
     if (op === 0x18) at += 8;
   }
-  if (input.maps?.some((map) => map.type === MAP.ARENA)) features.set('arenas', { name: 'arenas', since: '6.9' });
+  if (input.maps?.some((map) => map.type === MAP.BPF_MAP_TYPE_ARENA))
+    features.set('arenas', { name: 'arenas', since: '6.9' });
   const kfuncs = new Set<string>();
   for (const symbol of input.symbols?.values() ?? [])
     if (symbol.kind === 'kfunc' && symbol.name) kfuncs.add(symbol.name);

@@ -1,6 +1,6 @@
 import { utf8Bytes } from '@skep/base';
+import { E2BIG, EINVAL } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EINVAL } from '../maps/map.ts';
 import { give, type Helper } from './helper.ts';
 
 /** Helpers of programs that are attached to cgroups: their answers and the sysctl that is read or written. */

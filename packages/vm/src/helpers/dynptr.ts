@@ -1,6 +1,6 @@
+import { E2BIG, EBUSY, EINVAL, ERANGE } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EINVAL, ERANGE } from '../maps/map.ts';
 import { RingMap } from '../maps/ring.ts';
 import { UserRingMap } from '../maps/user-ring.ts';
 import { give, giveUnsigned, type Helper } from './helper.ts';
@@ -285,4 +285,3 @@ const MAX_SIZE = 0xffffff;
 const READ_ONLY = 0x80000000;
 /** `BPF_MAX_USER_RINGBUF_SAMPLES`. */
 const MAX_DRAIN = 128 * 1024;
-const EBUSY = -16;

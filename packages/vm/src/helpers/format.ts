@@ -1,5 +1,5 @@
+import { EINVAL } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL } from '../maps/map.ts';
 
 /** A text with one character a byte, as far as anybody can see it, and how long the kernel says it is. */
 export interface Formatted {

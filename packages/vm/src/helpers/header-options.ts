@@ -1,5 +1,5 @@
 import { uapiField, uapiRecord } from '@skep/abi';
-import { EFAULT, EINVAL, ENOSPC, EPERM } from '../maps/map.ts';
+import { EFAULT, EINVAL, ENOMSG, ENOSPC, EPERM } from '../errno.ts';
 import { give, type Helper } from './helper.ts';
 
 /** TCP header options of sock_ops programs (bpf_sock_ops_load_hdr_opt and its sisters, net/core/filter.c). */
@@ -82,7 +82,6 @@ const HDR_OPT_LEN = 14;
 const WRITE_HDR_OPT = 15;
 /** MSS, window scale, SACK, timestamps, MD5: written by the kernel. */
 const KERNELS_OWN = new Set([2, 3, 4, 5, 8, 19]);
-const ENOMSG = -42;
 
 function search(options: Uint8Array, kind: number, magic: Uint8Array): Uint8Array | number {
   for (let at = 0; at < options.length; ) {

@@ -1,6 +1,6 @@
+import { EINVAL, ENOMEM } from '../errno.ts';
 import { PROTOCOL } from '../hooks/skb.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, ENOMEM } from '../maps/map.ts';
 import { add, fold } from './checksum.ts';
 import { give, type Helper } from './helper.ts';
 

@@ -1,6 +1,8 @@
+import { BPF_F_RDONLY_PROG } from '@skep/abi';
+import { EFAULT, EINVAL } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { BPF_F_RDONLY_PROG, EFAULT, EINVAL, type VmMap } from '../maps/map.ts';
+import type { VmMap } from '../maps/map.ts';
 import { PerfEventMap } from '../maps/perf.ts';
 import { ProgramArrayMap } from '../maps/references.ts';
 import { RingMap } from '../maps/ring.ts';

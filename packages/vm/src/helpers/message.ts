@@ -1,6 +1,6 @@
 import { uapiField, uapiRecord } from '@skep/abi';
+import { EINVAL, ENOMEM } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, ENOMEM } from '../maps/map.ts';
 import { give, type Helper } from './helper.ts';
 
 /**

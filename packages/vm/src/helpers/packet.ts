@@ -1,5 +1,5 @@
+import { EFAULT, EINVAL } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EFAULT, EINVAL } from '../maps/map.ts';
 import { add, fold, subtract } from './checksum.ts';
 import { give, giveUnsigned, type Helper } from './helper.ts';
 

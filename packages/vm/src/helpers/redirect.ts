@@ -1,7 +1,7 @@
+import { EINVAL } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
 import { DeviceHashMap, TargetArrayMap } from '../maps/devices.ts';
-import { EINVAL } from '../maps/map.ts';
 import { SocketMap } from '../maps/sockets.ts';
 import type { Route } from '../world.ts';
 import { give, type Helper } from './helper.ts';

@@ -1,3 +1,4 @@
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import {
   ETH_HLEN,
@@ -13,7 +14,6 @@ import {
   VLAN_TCI,
 } from '../hooks/skb.ts';
 import type { Machine } from '../machine.ts';
-import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTSUPP } from '../maps/map.ts';
 import { CgroupArrayMap } from '../maps/references.ts';
 import { RECORDED } from '../memory.ts';
 import { replace, replaceByDifference } from './checksum.ts';

@@ -1,7 +1,7 @@
 import { uapiField, uapiRecord } from '@skep/abi';
+import { EINVAL } from '../errno.ts';
 import type { Socket } from '../hooks/socket.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL } from '../maps/map.ts';
 import { RECORDED } from '../memory.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 

@@ -1,6 +1,6 @@
+import { EINVAL, ENOENT } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, ENOENT } from '../maps/map.ts';
 import { CgroupStorageMap, LocalStorageMap, objectKey } from '../maps/storage.ts';
 import { argument64, give, giveUnsigned, type Helper } from './helper.ts';
 import { mapOf } from './maps.ts';

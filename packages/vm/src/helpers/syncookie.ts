@@ -1,5 +1,5 @@
+import { EACCES, EINVAL, ENOENT, EPROTONOSUPPORT } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EACCES, EINVAL, ENOENT } from '../maps/map.ts';
 import { give, give64, type Helper } from './helper.ts';
 import { socketAt, stateOf } from './sockets.ts';
 
@@ -34,7 +34,6 @@ export const syncookieHelpers: Record<string, Helper> = {
   bpf_tcp_raw_check_syncookie_ipv6: (machine, r) => rawCheck(machine, r, 40),
 };
 
-const EPROTONOSUPPORT = -93;
 /** Segment sizes that a cookie can hold (msstab of net/ipv4/syncookies.c and net/ipv6/syncookies.c). */
 const SIZES4 = [536, 1300, 1440, 1460];
 const SIZES6 = [1220, 1420, 1440, 8940];

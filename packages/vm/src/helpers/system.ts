@@ -1,6 +1,6 @@
 import type { MemoryPiece } from '@skep/capture';
+import { EFAULT, EINVAL, ERANGE } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EFAULT, EINVAL, ERANGE } from '../maps/map.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from './helper.ts';
 
 /** Helpers that ask for time, task and memory of the outside: answered by the machine's world. */

@@ -1,6 +1,6 @@
 import { utf8Text } from '@skep/base';
+import { EINVAL, EOVERFLOW, ERANGE } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, EOVERFLOW, ERANGE } from '../maps/map.ts';
 import { formatAt, formatText, latin1Text } from './format.ts';
 import { argument64, give, type Helper } from './helper.ts';
 

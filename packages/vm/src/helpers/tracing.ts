@@ -1,8 +1,8 @@
 import { utf8Bytes } from '@skep/base';
 import type { BtfKind } from '@skep/object';
+import { E2BIG, EFAULT, EINVAL, ENAMETOOLONG, ENOENT, EOPNOTSUPP } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EFAULT, EINVAL, ENOENT, EOPNOTSUPP } from '../maps/map.ts';
 import { StackTraceMap } from '../maps/stack-trace.ts';
 import { RECORDED } from '../memory.ts';
 import type { World } from '../world.ts';
@@ -266,4 +266,3 @@ const BTF_KINDS: readonly (BtfKind | undefined)[] = [
 const USER_STACK = 1 << 8;
 const FAST_STACK_CMP = 1 << 9;
 const REUSE_STACKID = 1 << 10;
-const ENAMETOOLONG = -36;

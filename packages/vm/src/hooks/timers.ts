@@ -1,5 +1,6 @@
+import { EBUSY, EDEADLK, EINVAL } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EBUSY, EDEADLK, EINVAL, type VmMap } from '../maps/map.ts';
+import type { VmMap } from '../maps/map.ts';
 import type { VmProgram } from '../program.ts';
 import { SimulatedWorld } from '../world.ts';
 

@@ -1,3 +1,4 @@
+import { EACCES, EINVAL } from '../errno.ts';
 import type { Memory } from '../memory.ts';
 
 /** Bytes before and behind a packet: XDP_PACKET_HEADROOM, and what a page leaves at the end. */
@@ -126,7 +127,5 @@ export class XdpPacket {
   }
 }
 
-const EINVAL = -22;
-const EACCES = -13;
 /** `sizeof(struct xdp_frame)`: the kernel keeps it at the start of the head room. */
 const XDP_FRAME = 40;

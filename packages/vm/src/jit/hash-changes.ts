@@ -1,5 +1,6 @@
+import { EEXIST, ENOENT } from '../errno.ts';
 import { CONTROL } from '../maps/hash.ts';
-import { BPF_EXIST, BPF_NOEXIST, EEXIST, ENOENT, type MapLayout } from '../maps/map.ts';
+import { BPF_EXIST, BPF_NOEXIST, type MapLayout } from '../maps/map.ts';
 import { emitCopy, emitHash, emitSame, operand, SMALL_KEY } from './keys.ts';
 import * as w from './wasm.ts';
 

@@ -1,6 +1,6 @@
-import { helperId } from '@skep/abi';
+import { BPF_F_RDONLY_PROG, helperId } from '@skep/abi';
 import type { Machine } from '../machine.ts';
-import { BPF_F_RDONLY_PROG, type VmMap } from '../maps/map.ts';
+import type { VmMap } from '../maps/map.ts';
 import { FRAME_SIZE } from '../memory.ts';
 import { LOOP, TAIL_CALL } from './graph.ts';
 import { argumentCount } from './liveness.ts';

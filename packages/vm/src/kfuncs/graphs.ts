@@ -1,7 +1,7 @@
+import { EINVAL } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import { give, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL } from '../maps/map.ts';
 
 /**
  * Lists and trees of programs (`bpf_list_head`, `bpf_rb_root`): which nodes they hold, in order. A tree is its nodes in

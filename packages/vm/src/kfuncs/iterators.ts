@@ -1,6 +1,6 @@
+import { E2BIG, EFAULT, EINVAL } from '../errno.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EFAULT, EINVAL } from '../maps/map.ts';
 import type { SimulatedCgroup, SimulatedTask } from '../world.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { EDEADLK, EINVAL, EOPNOTSUPP } from '../errno.ts';
 import { Fault, Thrown } from '../fault.ts';
 import { formatAt, formatText } from '../helpers/format.ts';
 import { give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
@@ -6,7 +7,6 @@ import { traceText } from '../helpers/text.ts';
 import { tracingHelpers } from '../helpers/tracing.ts';
 import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
-import { EDEADLK, EINVAL, EOPNOTSUPP } from '../maps/map.ts';
 import { ARENA_HIGH, RECORDED } from '../memory.ts';
 
 /** Kernel functions of no family: exceptions, work queues, arenas, locks, casts, what drivers tell of packets. */

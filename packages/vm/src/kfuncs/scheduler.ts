@@ -1,8 +1,8 @@
+import { EINVAL, ENOENT } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import { formatAt, formatText } from '../helpers/format.ts';
 import { argument64, give, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL, ENOENT } from '../maps/map.ts';
 import type { SimulatedScheduler } from '../simulate/scheduler.ts';
 
 /** Kernel functions of sched_ext (kernel/sched/ext.c), under the names of 6.12 and of later kernels. */

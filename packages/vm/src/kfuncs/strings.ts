@@ -1,6 +1,6 @@
+import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../errno.ts';
 import { give, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EFAULT, EINVAL, ENOENT, ERANGE } from '../maps/map.ts';
 
 /**
  * Functions over strings of the kernel, Linux 6.17 and later (kernel/bpf/helpers.c): places are counted from 0, ENOENT

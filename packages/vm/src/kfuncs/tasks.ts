@@ -1,6 +1,6 @@
+import { EINVAL } from '../errno.ts';
 import { argument64, give, give64, giveUnsigned, type Helper } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
-import { EINVAL } from '../maps/map.ts';
 import { RECORDED } from '../memory.ts';
 import type { SimulatedCgroup } from '../world.ts';
 

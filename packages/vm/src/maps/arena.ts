@@ -1,10 +1,8 @@
+import { BPF_F_MMAPABLE, BPF_F_NO_USER_CONV, BPF_F_SEGV_ON_FAULT } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { EBUSY, EINVAL, EOPNOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import { BPF_F_MMAPABLE, checkMapFlags, demand, EBUSY, EINVAL, EOPNOTSUPP, PlainMap } from './map.ts';
-
-/** `BPF_F_SEGV_ON_FAULT`, `BPF_F_NO_USER_CONV` (include/uapi/linux/bpf.h). */
-const BPF_F_SEGV_ON_FAULT = 1 << 17;
-const BPF_F_NO_USER_CONV = 1 << 18;
+import { checkMapFlags, demand, PlainMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_ARENA` (kernel/bpf/arena.c): pages that programs and user space share by address. They lie in one piece

@@ -1,20 +1,14 @@
+import { BPF_F_INNER_MAP, BPF_F_LOCK, BPF_F_MMAPABLE, BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../errno.ts';
 import type { Memory } from '../memory.ts';
 import {
   BPF_EXIST,
   BPF_F_ACCESS,
-  BPF_F_INNER_MAP,
-  BPF_F_LOCK,
-  BPF_F_MMAPABLE,
-  BPF_F_NUMA_NODE,
   BPF_NOEXIST,
   checkMapFlags,
   copyValue,
-  E2BIG,
-  EEXIST,
-  EINVAL,
-  ENOENT,
   getValue,
   indexKey,
   type MapLayout,

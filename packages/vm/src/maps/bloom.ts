@@ -1,18 +1,8 @@
+import { BPF_F_NUMA_NODE, BPF_F_ZERO_SEED } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { EINVAL, ENOENT, EOPNOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import {
-  BPF_ANY,
-  BPF_F_ACCESS,
-  BPF_F_NUMA_NODE,
-  BPF_F_ZERO_SEED,
-  checkMapFlags,
-  demand,
-  EINVAL,
-  ENOENT,
-  EOPNOTSUPP,
-  PlainMap,
-  roundUp8,
-} from './map.ts';
+import { BPF_ANY, BPF_F_ACCESS, checkMapFlags, demand, PlainMap, roundUp8 } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_BLOOM_FILTER` (kernel/bpf/bloom_filter.c): answers "surely not" or "perhaps" for values. As large as the

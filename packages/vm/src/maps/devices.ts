@@ -1,25 +1,10 @@
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { E2BIG, EEXIST, EINVAL, ENODEV, ENOENT, EOVERFLOW } from '../errno.ts';
 import type { Memory } from '../memory.ts';
 import type { Objects } from '../objects.ts';
 import { HashMap } from './hash.ts';
-import {
-  BPF_EXIST,
-  BPF_F_NUMA_NODE,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  BPF_NOEXIST,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EEXIST,
-  EINVAL,
-  ENODEV,
-  ENOENT,
-  EOVERFLOW,
-  indexKey,
-  PlainMap,
-  type VmMap,
-} from './map.ts';
+import { BPF_EXIST, BPF_NOEXIST, checkMapFlags, demand, indexKey, PlainMap, type VmMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_DEVMAP` and `BPF_MAP_TYPE_CPUMAP` (kernel/bpf/devmap.c, cpumap.c): where XDP programs send packets, an

@@ -1,21 +1,15 @@
+import { BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE, BPF_F_ZERO_SEED } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../errno.ts';
 import { type Memory, NULL_END } from '../memory.ts';
 import {
   BPF_EXIST,
   BPF_F_ACCESS,
-  BPF_F_LOCK,
-  BPF_F_NO_PREALLOC,
-  BPF_F_NUMA_NODE,
-  BPF_F_ZERO_SEED,
   BPF_NOEXIST,
   checkMapFlags,
   copyValue,
   damaged,
-  E2BIG,
-  EEXIST,
-  EINVAL,
-  ENOENT,
   getValue,
   type MapLayout,
   mapAddress,

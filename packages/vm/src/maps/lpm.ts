@@ -1,18 +1,14 @@
+import { BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { EEXIST, EINVAL, ENOENT, ENOSPC } from '../errno.ts';
 import { type Memory, NULL_END } from '../memory.ts';
 import {
   BPF_EXIST,
   BPF_F_ACCESS,
-  BPF_F_NO_PREALLOC,
-  BPF_F_NUMA_NODE,
   BPF_NOEXIST,
   checkMapFlags,
   damaged,
   demand,
-  EEXIST,
-  EINVAL,
-  ENOENT,
-  ENOSPC,
   type MapLayout,
   PlainMap,
   roundUp8,

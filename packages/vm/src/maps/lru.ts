@@ -1,7 +1,8 @@
+import { BPF_F_NO_COMMON_LRU } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import type { Memory } from '../memory.ts';
 import { CONTROL, HashMap, HEAD } from './hash.ts';
-import { BPF_F_NO_COMMON_LRU, damaged, type SpecialField } from './map.ts';
+import { damaged, type SpecialField } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_LRU_HASH` and `BPF_MAP_TYPE_LRU_PERCPU_HASH` (kernel/bpf/bpf_lru_list.c): a hash table that drops an old

@@ -1,49 +1,15 @@
+import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { EINVAL, ENOTSUPP } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
-
-/** Linux error numbers that map operations return, negated (include/uapi/asm-generic/errno-base.h). */
-export const EPERM = -1;
-export const ENOENT = -2;
-export const E2BIG = -7;
-export const EBADF = -9;
-export const EAGAIN = -11;
-export const ENOMEM = -12;
-export const EACCES = -13;
-export const EFAULT = -14;
-export const EBUSY = -16;
-export const EEXIST = -17;
-export const ENODEV = -19;
-export const EINVAL = -22;
-export const ENOSPC = -28;
-export const ERANGE = -34;
-export const EDEADLK = -35;
-export const EOVERFLOW = -75;
-export const EOPNOTSUPP = -95;
-export const ENOTSUPP = -524;
 
 /** Flags of updates (include/uapi/linux/bpf.h). */
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
 export const BPF_EXIST = 2;
-export const BPF_F_LOCK = 4;
 
-/** Flags of map creation (include/uapi/linux/bpf.h). */
-export const BPF_F_NO_PREALLOC = 1;
-export const BPF_F_NO_COMMON_LRU = 2;
-export const BPF_F_NUMA_NODE = 4;
-export const BPF_F_RDONLY = 8;
-export const BPF_F_WRONLY = 0x10;
-export const BPF_F_STACK_BUILD_ID = 0x20;
-export const BPF_F_ZERO_SEED = 0x40;
-export const BPF_F_RDONLY_PROG = 0x80;
-export const BPF_F_WRONLY_PROG = 0x100;
-export const BPF_F_CLONE = 0x200;
-export const BPF_F_MMAPABLE = 0x400;
-export const BPF_F_PRESERVE_ELEMS = 0x800;
-export const BPF_F_INNER_MAP = 0x1000;
-export const BPF_F_LINK = 0x2000;
 /** `BPF_F_ACCESS_MASK` (kernel/bpf/syscall.c and others). */
 export const BPF_F_ACCESS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 

@@ -1,23 +1,8 @@
+import { BPF_F_NUMA_NODE, BPF_F_PRESERVE_ELEMS, BPF_F_RDONLY, BPF_F_WRONLY } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { E2BIG, EBADF, EINVAL, ENOENT, ENOSPC, ENOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import {
-  BPF_ANY,
-  BPF_F_NUMA_NODE,
-  BPF_F_PRESERVE_ELEMS,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EBADF,
-  EINVAL,
-  ENOENT,
-  ENOSPC,
-  ENOTSUPP,
-  indexKey,
-  mapAddress,
-  type VmMap,
-} from './map.ts';
+import { BPF_ANY, checkMapFlags, demand, indexKey, mapAddress, type VmMap } from './map.ts';
 
 /** `BPF_MAP_TYPE_PERF_EVENT_ARRAY`: what programs send is queued until it is read; nothing is lost here. */
 export class PerfEventMap implements VmMap {

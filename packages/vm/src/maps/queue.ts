@@ -1,18 +1,8 @@
+import { BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { E2BIG, EINVAL, ENOENT } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import {
-  BPF_EXIST,
-  BPF_F_ACCESS,
-  BPF_F_NUMA_NODE,
-  BPF_NOEXIST,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EINVAL,
-  ENOENT,
-  PlainMap,
-  roundUp8,
-} from './map.ts';
+import { BPF_EXIST, BPF_F_ACCESS, BPF_NOEXIST, checkMapFlags, demand, PlainMap, roundUp8 } from './map.ts';
 
 /** `BPF_MAP_TYPE_QUEUE` and `BPF_MAP_TYPE_STACK` (kernel/bpf/queue_stack_maps.c): values in a ring, first or last out first. */
 export class QueueMap extends PlainMap {

@@ -1,27 +1,12 @@
+import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import { badMap } from '../diagnostics.ts';
+import { E2BIG, EBADF, EINVAL, ENOENT, ENOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
 import type { MachineObject, Objects } from '../objects.ts';
 import type { VmProgram } from '../program.ts';
 import { HashMap } from './hash.ts';
-import {
-  BPF_ANY,
-  BPF_F_INNER_MAP,
-  BPF_F_MMAPABLE,
-  BPF_F_NUMA_NODE,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EBADF,
-  EINVAL,
-  ENOENT,
-  ENOTSUPP,
-  indexKey,
-  PlainMap,
-  type VmMap,
-} from './map.ts';
+import { BPF_ANY, checkMapFlags, demand, indexKey, PlainMap, type VmMap } from './map.ts';
 
 /**
  * Arrays of other objects (`fd_array_map_*` in kernel/bpf/arraymap.c): user space writes a descriptor and reads an id.

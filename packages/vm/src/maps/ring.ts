@@ -1,8 +1,10 @@
+import { BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
 import { badMap, overwritten } from '../diagnostics.ts';
+import { EAGAIN, ENOTSUPP } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Memory } from '../memory.ts';
-import { BPF_F_NUMA_NODE, checkMapFlags, ENOTSUPP, mapAddress, roundUp8, type VmMap } from './map.ts';
+import { checkMapFlags, mapAddress, roundUp8, type VmMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_RINGBUF` (kernel/bpf/ringbuf.c), with the kernel's accounting to the byte: records start at
@@ -127,6 +129,5 @@ const HEADER = 8;
 const BUSY = 0x80000000 | 0;
 const DISCARD = 0x40000000;
 const BPF_RB_NO_WAKEUP = 1;
-const EAGAIN = -11;
 /** `RINGBUF_MAX_RECORD_SZ`. */
 const MAX_RECORD = 0x3fffffff;

@@ -1,26 +1,11 @@
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { E2BIG, EBADF, EEXIST, EINVAL, ENOENT, ENOSPC, ENOTSOCK, EOPNOTSUPP } from '../errno.ts';
 import type { Socket } from '../hooks/socket.ts';
 import type { Memory } from '../memory.ts';
 import type { Objects } from '../objects.ts';
 import { HashMap } from './hash.ts';
-import {
-  BPF_EXIST,
-  BPF_F_NUMA_NODE,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  BPF_NOEXIST,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EBADF,
-  EEXIST,
-  EINVAL,
-  ENOENT,
-  ENOSPC,
-  EOPNOTSUPP,
-  indexKey,
-  PlainMap,
-} from './map.ts';
+import { BPF_EXIST, BPF_NOEXIST, checkMapFlags, demand, indexKey, PlainMap } from './map.ts';
 
 /** `BPF_MAP_TYPE_SOCKMAP`, `_REUSEPORT_SOCKARRAY` and `_XSKMAP`, which differ in their error numbers. */
 export type SocketArrayKind = 'sockmap' | 'reuseport' | 'xskmap';
@@ -162,5 +147,3 @@ export class SocketHashMap extends SocketMap {
     return this.table.keys();
   }
 }
-
-const ENOTSOCK = -88;

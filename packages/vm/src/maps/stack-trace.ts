@@ -1,20 +1,8 @@
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_STACK_BUILD_ID, BPF_F_WRONLY } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { E2BIG, EEXIST, EFAULT, EINVAL, ENOENT } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import {
-  BPF_F_NUMA_NODE,
-  BPF_F_RDONLY,
-  BPF_F_STACK_BUILD_ID,
-  BPF_F_WRONLY,
-  checkMapFlags,
-  demand,
-  E2BIG,
-  EEXIST,
-  EFAULT,
-  EINVAL,
-  ENOENT,
-  indexKey,
-  PlainMap,
-} from './map.ts';
+import { checkMapFlags, demand, indexKey, PlainMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_STACK_TRACE` (kernel/bpf/stackmap.c): stacks that `bpf_get_stackid` stored, by a hash of their

@@ -1,22 +1,8 @@
+import { BPF_F_CLONE, BPF_F_LOCK, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { EEXIST, EINVAL, ENOENT, ENOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import {
-  BPF_EXIST,
-  BPF_F_ACCESS,
-  BPF_F_CLONE,
-  BPF_F_LOCK,
-  BPF_F_NO_PREALLOC,
-  BPF_F_NUMA_NODE,
-  BPF_NOEXIST,
-  checkMapFlags,
-  demand,
-  EEXIST,
-  EINVAL,
-  ENOENT,
-  ENOTSUPP,
-  PlainMap,
-  roundUp8,
-} from './map.ts';
+import { BPF_EXIST, BPF_F_ACCESS, BPF_NOEXIST, checkMapFlags, demand, PlainMap, roundUp8 } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_TASK_STORAGE`, `_SK_STORAGE`, `_INODE_STORAGE` and `_CGRP_STORAGE` (kernel/bpf/bpf_local_storage.c): a

@@ -1,6 +1,8 @@
+import { BPF_F_LINK } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { EINVAL, ENOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import { BPF_F_LINK, checkMapFlags, demand, EINVAL, ENOTSUPP, PlainMap } from './map.ts';
+import { checkMapFlags, demand, PlainMap } from './map.ts';
 
 /**
  * `BPF_MAP_TYPE_STRUCT_OPS` (kernel/bpf/bpf_struct_ops.c): the map in which user space registers a structure of

@@ -1,6 +1,8 @@
+import { BPF_F_NUMA_NODE } from '@skep/abi';
 import type { MapSpec } from '@skep/object';
+import { ENOTSUPP } from '../errno.ts';
 import type { Memory } from '../memory.ts';
-import { BPF_F_NUMA_NODE, checkMapFlags, demand, ENOTSUPP, PlainMap, roundUp8 } from './map.ts';
+import { checkMapFlags, demand, PlainMap, roundUp8 } from './map.ts';
 
 /** `BPF_MAP_TYPE_USER_RINGBUF` (kernel/bpf/ringbuf.c): records on their way from user space to programs. */
 export class UserRingMap extends PlainMap {

@@ -1,8 +1,9 @@
-import { dated, MAP_TYPES, type MapTypeName } from '@skep/abi';
+import { BPF_F_LOCK, BPF_F_RDONLY, BPF_F_WRONLY, dated, MAP_TYPES, type MapTypeName } from '@skep/abi';
 import { overwritten } from '../diagnostics.ts';
+import { EBUSY, EINVAL, ENOENT, ENOTSUPP, EPERM } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
-import { BPF_F_LOCK, BPF_F_RDONLY, BPF_F_WRONLY, EBUSY, EINVAL, ENOENT, ENOTSUPP, EPERM, type VmMap } from './map.ts';
+import type { VmMap } from './map.ts';
 
 /**
  * The commands of bpf(2) on one map, with the kernel's checks in the kernel's order (kernel/bpf/syscall.c). Keys and

@@ -1,4 +1,4 @@
-import { EEXIST, EINVAL, ENOENT } from '../maps/map.ts';
+import { EEXIST, EINVAL, ENOENT } from '../errno.ts';
 import { allows, type Cpu, type Dispatch, type Queue, type Task, type TaskFields } from './scheduler-task.ts';
 import { BUILTIN, ENQ_HEAD, ENQ_PREEMPT, GLOBAL, LOCAL, LOCAL_ON } from './scx.ts';
 

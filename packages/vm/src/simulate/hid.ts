@@ -1,6 +1,6 @@
+import { E2BIG, EINVAL } from '../errno.ts';
 import type { StructOps } from '../hooks/struct-ops.ts';
 import type { Machine } from '../machine.ts';
-import { E2BIG, EINVAL } from '../maps/map.ts';
 
 export interface HidDeviceOptions {
   readonly id?: number;

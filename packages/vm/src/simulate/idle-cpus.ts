@@ -1,5 +1,5 @@
+import { EBUSY } from '../errno.ts';
 import type { Machine } from '../machine.ts';
-import { EBUSY } from '../maps/map.ts';
 
 /** Which processors have no task, in a `struct cpumask` that programs can read. */
 export class IdleCpus {
