@@ -7,6 +7,7 @@ import { checkRefused, optionName, optionsOf, refusedOptions } from '../src/fram
 import { matching } from '../src/frame/pattern.ts';
 import { compileProgram, openProgram } from '../src/frame/program.ts';
 import { requestFlags } from '../src/frame/requests.ts';
+import type { Given } from '../src/frame/tool.ts';
 import { TOOLS } from '../src/index.ts';
 
 describe('intervals', () => {
@@ -25,7 +26,25 @@ describe('intervals', () => {
   });
 });
 
+it('sslsniff probes the libraries that are not left out', () => {
+  const { programs } = TOOLS.find((one) => one.name === 'sslsniff')!.routes[0]!;
+  const of = (library: string | undefined, ...flags: string[]) =>
+    typeof programs === 'function' &&
+    programs({ text: () => library, flag: (name: string) => flags.includes(name) } as unknown as Given);
+  const file = process.execPath;
+  expect(of(file, 'handshake')).toContain('SSL_do_handshake_exit');
+  expect(of(`gnutls:${file}`, 'handshake')).toEqual(
+    ['send', 'recv'].flatMap((one) => [`gnutls_record_${one}_enter`, `gnutls_record_${one}_exit`]),
+  );
+  expect(() => of(undefined, 'withoutOpenssl', 'withoutGnutls', 'withoutNss')).toThrow(/E9036/);
+  expect(() => of(`boring:${file}`)).toThrow(/E9037/);
+});
+
 describe('options', () => {
+  it.each(TOOLS.map((tool) => [tool.name, tool] as const))('of %s are no opposites, which parsers turn', (_, tool) => {
+    for (const { flags } of [...optionsOf(tool), ...refusedOptions(tool)]) expect(flags).not.toContain('--no-');
+  });
+
   it('are named as the command line has them', () => {
     expect(optionName('-x, --max-args')).toBe('maxArgs');
     expect(optionName('-C')).toBe('C');

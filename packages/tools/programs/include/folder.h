@@ -8,7 +8,7 @@
 
 struct folder {
 	__u32 size; /* bytes of the names */
-	char names[FOLDER_SIZE + NAME_SIZE]; /* the innermost first, each with its zero */
+	__u8 names[FOLDER_SIZE + NAME_SIZE]; /* the innermost first, each with its zero */
 };
 
 /* Of a descriptor, or of the current folder (AT_FDCWD); as the current process sees it, below its own root. */

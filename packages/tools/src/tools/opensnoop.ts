@@ -11,7 +11,7 @@ interface Event extends Row {
   readonly result: number;
   readonly path: string;
   /** `struct folder` of programs/include/folder.h. */
-  readonly base: { readonly size: number; readonly names: string | Uint8Array };
+  readonly base: { readonly size: number; readonly names: Uint8Array };
 }
 
 /** O_RDONLY is no bit. */
@@ -84,13 +84,8 @@ export const opensnoop: Tool = {
 /** A path that may be relative, from the folder where it starts. */
 function fromRoot({ size, names }: Event['base'], path: string): string {
   if (path.startsWith('/')) return path;
-  const bytes = typeof names === 'string' ? Buffer.from(names) : Buffer.from(names);
-  const folders = bytes
-    .subarray(0, Math.max(0, size - 1))
-    .toString()
-    .split('\0')
-    .reverse();
-  return posix.join('/', ...folders, path);
+  const text = new TextDecoder().decode(names.subarray(0, Math.max(0, size - 1)));
+  return posix.join('/', ...text.split('\0').reverse(), path);
 }
 
 function bitOf(flag: string | undefined): number | undefined {

@@ -29,9 +29,9 @@ export const sslsniff: Tool = {
     { flags: '-x, --extra', summary: 'user and thread' },
     { flags: '--max-buffer-size', value: 'n', kind: 'integer', summary: 'show so many bytes of each (default: 8192)' },
     { flags: '--handshake', summary: 'handshakes of OpenSSL, too' },
-    { flags: '--no-openssl', summary: 'without OpenSSL' },
-    { flags: '-g, --no-gnutls', summary: 'without GnuTLS' },
-    { flags: '-n, --no-nss', summary: 'without NSS' },
+    { flags: '--without-openssl', summary: 'nothing of OpenSSL' },
+    { flags: '-g, --without-gnutls', summary: 'nothing of GnuTLS' },
+    { flags: '-n, --without-nss', summary: 'nothing of NSS' },
     {
       flags: '--library',
       value: 'file',
@@ -100,14 +100,14 @@ const OPERATIONS = ['WRITE/SEND', 'READ/RECV', 'HANDSHAKE'];
 /** The libraries with their calls, and the option that leaves one out. */
 const LIBRARIES = [
   {
-    ...{ name: 'openssl', file: 'libssl.so.3', without: 'noOpenssl' },
+    ...{ name: 'openssl', file: 'libssl.so.3', without: 'withoutOpenssl' },
     calls: ['SSL_write', 'SSL_read', 'SSL_write_ex', 'SSL_read_ex'],
   },
   {
-    ...{ name: 'gnutls', file: 'libgnutls.so.30', without: 'noGnutls' },
+    ...{ name: 'gnutls', file: 'libgnutls.so.30', without: 'withoutGnutls' },
     calls: ['gnutls_record_send', 'gnutls_record_recv'],
   },
-  { name: 'nss', file: 'libnspr4.so', without: 'noNss', calls: ['PR_Write', 'PR_Send', 'PR_Read', 'PR_Recv'] },
+  { name: 'nss', file: 'libnspr4.so', without: 'withoutNss', calls: ['PR_Write', 'PR_Send', 'PR_Read', 'PR_Recv'] },
 ];
 
 /** `--library gnutls:FILE`; without a name in front, OpenSSL. Throws E9037. */

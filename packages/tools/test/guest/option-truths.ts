@@ -57,10 +57,15 @@ export const OPTION_TRUTHS: readonly Truth[] = [
   {
     tool: 'opensnoop',
     args: ['-F'],
-    command: 'cd /usr/share; cat ../../etc/hostname > /dev/null; cd /dev; cat shm/nothing 2> /dev/null; true',
+    command:
+      'cd /usr/share/locale; cat ../../../etc/hostname ./en/nothing 2> /dev/null > /dev/null; cd /dev; cat shm/nothing 2> /dev/null; true',
     wrong: (document) => {
       const paths = events(document).map((row) => row['path']);
-      return unless(paths.includes('/etc/hostname') && paths.includes('/dev/shm/nothing'), paths.join(' '));
+      const wanted = ['/etc/hostname', '/usr/share/locale/en/nothing', '/dev/shm/nothing'];
+      return unless(
+        wanted.every((one) => paths.includes(one)),
+        paths.join(' '),
+      );
     },
   },
   {
