@@ -59,7 +59,8 @@ static __always_inline void end(struct task_struct *task, __u64 now)
 	entry = entry_of(&histograms, &key, &zero);
 	if (!entry)
 		return;
-	if (!entry->comm[0])
+	/* Each time: programs change it when they start. */
+	if (by != BY_NOTHING)
 		bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), task->comm);
 	took /= milliseconds ? 1000000 : 1000;
 	histogram_add(&entry->histogram, took);

@@ -54,7 +54,8 @@ int sched_switch(struct bpf_raw_tracepoint_args *ctx)
 	entry = entry_of(&histograms, &key, &zero);
 	if (!entry)
 		return 0;
-	if (!entry->comm[0])
+	/* Each time: programs change it when they start. */
+	if (by != BY_NOTHING)
 		bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), next->comm);
 	histogram_add(&entry->histogram, waited / (milliseconds ? 1000000 : 1000));
 	return 0;

@@ -76,7 +76,8 @@ int leave(struct trace_event_raw_sys_exit *ctx)
 		return 0;
 	__sync_fetch_and_add(&entry->count, 1);
 	__sync_fetch_and_add(&entry->time, took);
-	if (by_process && !entry->comm[0])
+	/* Each time: programs change it when they start. */
+	if (by_process)
 		bpf_get_current_comm(entry->comm, sizeof(entry->comm));
 	return 0;
 }
