@@ -12,11 +12,16 @@ import { Script } from 'node:vm';
 // alive after the first collections stays so until the end: room for more at once saves copying it.
 setFlagsFromString('--interrupt-budget=1000000');
 setFlagsFromString('--semi-space-growth-factor=8');
+// What a long run needed at its start is kept with the rest.
+setFlagsFromString('--no-flush-bytecode');
 const argv = process.argv.slice(2);
 const bundle = bundleFor(argv[0]);
-const { main } = bundle !== undefined ? loadCached(bundle) : await import('../dist/main.js');
+const { main, keep } = bundle !== undefined ? loadCached(bundle) : await import('../dist/main.js');
+const code = await main(argv);
+// A mistyped name is nothing to remember.
+if (code !== 2) keep?.();
 // All output is written by now; taking a heap down in good order is for processes that go on.
-process.exit(await main(argv));
+process.exit(code);
 
 /** Compiling has one of its own, with nothing else in it (scripts/bundle.mjs); undefined where nothing is bundled. */
 function bundleFor(command) {
@@ -34,17 +39,17 @@ function loadCached(path) {
   const script = new Script(source, { filename: path, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path));
-  // Written when the run is over: by then the functions that were needed are compiled, and are kept with it.
-  if (store && (cachedData === undefined || script.cachedDataRejected)) process.once('exit', () => save(script, store));
-  return module.exports;
+  // When the run is over: by then the functions that were needed are compiled, and are kept with it.
+  const known = cachedData !== undefined && !script.cachedDataRejected;
+  return { main: module.exports.main, keep: store && !known ? () => save(script, store) : undefined };
 }
 
-/** One for each place of installation, bundle and Node; undefined where there is no room for it. */
+/** One for each place of installation, bundle, Node and command, for each needs other functions; undefined where there is no room. */
 function cachePath(path) {
   const { size, mtimeMs } = statSync(path);
   const key = hash(`${size} ${mtimeMs} ${process.version} ${process.arch}`);
   const home = process.env.XDG_CACHE_HOME || (homedir() && join(homedir(), '.cache'));
-  return home && join(home, 'skep', `code-${hash(path)}-${key}.bin`);
+  return home && join(home, 'skep', `code-${hash(path)}-${key}-${hash(argv[0] ?? '')}.bin`);
 }
 
 /** FNV-1a, 64 bits in two halves: loading node:crypto for a name takes longer than all else here. */
@@ -63,9 +68,9 @@ function save(script, store) {
     writeFileSync(`${store}.${process.pid}`, script.createCachedData());
     renameSync(`${store}.${process.pid}`, store);
     // What older bundles of this place left.
-    const ours = basename(store).slice(0, 'code-'.length + 16);
+    const [, place, key] = basename(store).split('-');
     for (const name of readdirSync(dirname(store))) {
-      if (name.startsWith(ours) && name.endsWith('.bin') && name !== basename(store))
+      if (name.startsWith(`code-${place}-`) && !name.startsWith(`code-${place}-${key}-`))
         rmSync(join(dirname(store), name));
     }
   } catch {

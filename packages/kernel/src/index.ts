@@ -14,7 +14,6 @@ export { kernelSetting } from './kconfig.ts';
 export { type Hook, type Kernel, kernel } from './kernel.ts';
 export {
   kernelBtf,
-  kernelBtfBytes,
   moduleBtf,
   modulesWithBtf,
   openModuleBtf,
