@@ -121,3 +121,15 @@ export const ENCODING = {
   unsignedChar: 8,
   utf: 0x10,
 } as const;
+
+/** Entries of `.debug_rnglists` (version 5). */
+export const RLE = {
+  endOfList: 0,
+  baseAddressx: 1,
+  startxEndx: 2,
+  startxLength: 3,
+  offsetPair: 4,
+  baseAddress: 5,
+  startEnd: 6,
+  startLength: 7,
+} as const;

@@ -1,9 +1,11 @@
 import { SkepError } from '@skep/base';
+import { AbbreviationCache } from './abbreviations.ts';
 import { AT, TAG, UNIT } from './constants.ts';
+import type { Entry } from './entry.ts';
 import { type LineTable, readLines } from './line-program.ts';
 import { readPackageIndex } from './split.ts';
 import { type DebugType, TypeReader } from './types.ts';
-import { AbbreviationCache, type DebugSections, type Entry, Unit } from './unit.ts';
+import { type DebugSections, Unit } from './unit.ts';
 
 /** Where debug information is: the sections of a program, or of the file that was split off it. */
 export interface DebugFiles extends DebugSections {
@@ -92,7 +94,7 @@ export class DebugInfo {
       const visit = (entry: Entry, depth: number): void => {
         if (depth > MAX_DEPTH) return;
         if (entry.tag === TAG.inlinedSubroutine && this.nameOf(entry) === name) {
-          const [range] = entry.unit.ranges(entry);
+          const [range] = entry.ranges;
           if (range) found.add(range[0]);
         }
         if (SCOPES.has(entry.tag)) for (const one of entry.children()) visit(one, depth + 1);
@@ -148,7 +150,7 @@ export class DebugInfo {
   private covers(unit: Unit, address: number): boolean {
     const root = (unit.skeleton ?? unit).root;
     if (root === undefined) return false;
-    const ranges = root.unit.ranges(root);
+    const ranges = root.ranges;
     return ranges.length === 0 || ranges.some(([low, high]) => address >= low && address < high);
   }
 
@@ -285,7 +287,7 @@ function* below(entry: Entry, depth: number): Generator<Entry> {
 }
 
 function contains(entry: Entry, address: number): boolean {
-  return entry.unit.ranges(entry).some(([low, high]) => address >= low && address < high);
+  return entry.ranges.some(([low, high]) => address >= low && address < high);
 }
 
 /** Deeper nesting than any program has. */

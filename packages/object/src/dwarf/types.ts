@@ -1,6 +1,6 @@
 import { AT, ENCODING, TAG } from './constants.ts';
 import { Cursor } from './cursor.ts';
-import type { Entry } from './unit.ts';
+import type { Entry } from './entry.ts';
 
 /** A type of a program, as its debug information has it. What types point to is looked at when it is asked for. */
 export type DebugType =

@@ -1,26 +1,9 @@
 import { dwarfCorrupt } from '../diagnostics.ts';
+import type { Abbreviation, AbbreviationCache } from './abbreviations.ts';
 import { AT, FORM, UNIT } from './constants.ts';
 import { Cursor, textAt } from './cursor.ts';
-
-/** Sections of a file with debug information, by name, uncompressed; `.dwo` ones of split files under their whole names. */
-export interface DebugSections {
-  section(name: string): Uint8Array | undefined;
-}
-
-/** A kind of entries, as `.debug_abbrev` describes it. */
-interface Abbreviation {
-  readonly tag: number;
-  readonly children: boolean;
-  readonly attributes: readonly { readonly name: number; readonly form: number; readonly constant: bigint }[];
-}
-
-/** Where a unit's parts lie in a package of split units; of other files, everything starts at 0. */
-export interface Contribution {
-  readonly abbrev: number;
-  readonly strOffsets: number;
-  readonly line: number;
-  readonly rnglists: number;
-}
+import { Entry, type Value } from './entry.ts';
+import { directForm, skipValue } from './forms.ts';
 
 /**
  * A unit of `.debug_info`: what came from one source file. Entries are read when they are asked for; of the others only
@@ -35,13 +18,14 @@ export class Unit {
   readonly version: number;
   readonly kind: number;
   readonly addressSize: number;
+  /** 8 in 64-bit DWARF, otherwise 4. */
+  readonly offsetSize: number;
   /** Of the split unit that this stands for, or that this is. */
   readonly id: bigint | undefined;
   readonly contribution: Contribution | undefined;
   /** The unit in the program itself, of a split one: it has the addresses. */
   skeleton: Unit | undefined;
   private readonly info: Uint8Array;
-  private readonly offsetSize: number;
   private readonly first: number;
   private readonly abbreviations: ReadonlyMap<number, Abbreviation>;
   private bases: { readonly strOffsets: number; readonly addr: number; readonly rnglists: number } | undefined;
@@ -177,76 +161,12 @@ export class Unit {
       case FORM.data16:
         return cursor.take(16);
       case FORM.indirect:
-        return this.read(cursor, this.direct(cursor.uleb()), constant);
+        return this.read(cursor, directForm(cursor.uleb()), constant);
     }
     if (form >= FORM.strx1 && form <= FORM.strx4) return this.textOf(cursor.uint(form - FORM.strx1 + 1));
     if (form >= FORM.addrx1 && form <= FORM.addrx4) return this.addressOf(cursor.uint(form - FORM.addrx1 + 1));
-    this.skip(cursor, form);
+    skipValue(cursor, form, this);
     return undefined;
-  }
-
-  /** Steps over a value. */
-  skip(cursor: Cursor, form: number): void {
-    const fixed = FIXED[form];
-    if (fixed !== undefined) {
-      cursor.skip(fixed);
-      return;
-    }
-    switch (form) {
-      case FORM.addr:
-        cursor.skip(this.addressSize);
-        return;
-      case FORM.strp:
-      case FORM.lineStrp:
-      case FORM.secOffset:
-      case FORM.strpSup:
-      case FORM.gnuRefAlt:
-      case FORM.gnuStrpAlt:
-        cursor.skip(this.offsetSize);
-        return;
-      case FORM.refAddr:
-        cursor.skip(this.version === 2 ? this.addressSize : this.offsetSize);
-        return;
-      case FORM.sdata:
-      case FORM.udata:
-      case FORM.refUdata:
-      case FORM.strx:
-      case FORM.addrx:
-      case FORM.loclistx:
-      case FORM.rnglistx:
-      case FORM.gnuAddrIndex:
-      case FORM.gnuStrIndex:
-        while (cursor.u8() >= 128);
-        return;
-      case FORM.string: {
-        const end = cursor.bytes.indexOf(0, cursor.at);
-        cursor.skip((end < 0 ? cursor.bytes.length : end + 1) - cursor.at);
-        return;
-      }
-      case FORM.indirect:
-        this.skip(cursor, this.direct(cursor.uleb()));
-        return;
-      case FORM.exprloc:
-      case FORM.block:
-        cursor.skip(cursor.uleb());
-        return;
-      case FORM.block1:
-        cursor.skip(cursor.u8());
-        return;
-      case FORM.block2:
-        cursor.skip(cursor.u16());
-        return;
-      case FORM.block4:
-        cursor.skip(cursor.u32());
-        return;
-      default:
-        throw dwarfCorrupt(`an attribute of form ${form}, which is not known`);
-    }
-  }
-
-  private direct(form: number): number {
-    if (form === FORM.indirect) throw dwarfCorrupt('an indirect form names itself');
-    return form;
   }
 
   private textOf(index: number): string | undefined {
@@ -256,7 +176,8 @@ export class Unit {
     return textAt(this.section('.debug_str'), new Cursor(offsets, at).uint(this.offsetSize));
   }
 
-  private addressOf(index: number): number | undefined {
+  /** An address by its index in `.debug_addr`. */
+  addressOf(index: number): number | undefined {
     // The linker fills in addresses only in the program itself.
     if (this.skeleton) return this.skeleton.addressOf(index);
     const addresses = this.section('.debug_addr');
@@ -265,7 +186,7 @@ export class Unit {
   }
 
   /** Where the unit's own tables begin. They are told by its first entry, whose own texts already need them. */
-  private get base() {
+  get base() {
     if (this.bases === undefined) {
       const split = this.suffix !== '';
       const modern = this.version === 5;
@@ -288,230 +209,17 @@ export class Unit {
     }
     return this.bases;
   }
-
-  /** Addresses that an entry covers, each from and to (exclusive). */
-  ranges(entry: Entry): readonly (readonly [number, number])[] {
-    const low = entry.number(AT.lowPc);
-    const high = entry.value(AT.highPc);
-    if (low !== undefined && high !== undefined) {
-      const form = entry.formOf(AT.highPc);
-      const absolute =
-        form === FORM.addr || form === FORM.addrx || (form !== undefined && form >= FORM.addrx1 && form <= FORM.addrx4);
-      return [[low, absolute ? Number(high) : low + Number(high)]];
-    }
-    const list = entry.value(AT.ranges);
-    if (list === undefined || typeof list === 'string' || list instanceof Uint8Array) return [];
-    const base = (this.skeleton ?? this).root?.number(AT.lowPc) ?? 0;
-    return this.version === 5 ? this.rangeList(list, base) : this.oldRangeList(Number(list), base);
-  }
-
-  private rangeList(list: number | bigint | { index: number }, base: number): [number, number][] {
-    const section = this.section('.debug_rnglists');
-    if (section === undefined) return [];
-    const at =
-      typeof list === 'object'
-        ? this.base.rnglists +
-          new Cursor(section, this.base.rnglists + list.index * this.offsetSize).uint(this.offsetSize)
-        : Number(list);
-    const cursor = new Cursor(section, at);
-    const found: [number, number][] = [];
-    for (;;) {
-      const kind = cursor.u8();
-      switch (kind) {
-        case 0:
-          return found;
-        case 1:
-          base = this.addressOf(cursor.uleb()) ?? 0;
-          break;
-        case 2:
-          found.push([this.addressOf(cursor.uleb()) ?? 0, this.addressOf(cursor.uleb()) ?? 0]);
-          break;
-        case 3: {
-          const start = this.addressOf(cursor.uleb()) ?? 0;
-          found.push([start, start + cursor.uleb()]);
-          break;
-        }
-        case 4:
-          found.push([base + cursor.uleb(), base + cursor.uleb()]);
-          break;
-        case 5:
-          base = cursor.uint(this.addressSize);
-          break;
-        case 6:
-          found.push([cursor.uint(this.addressSize), cursor.uint(this.addressSize)]);
-          break;
-        case 7: {
-          const start = cursor.uint(this.addressSize);
-          found.push([start, start + cursor.uleb()]);
-          break;
-        }
-        default:
-          throw dwarfCorrupt(`a range of kind ${kind}`);
-      }
-    }
-  }
-
-  private oldRangeList(offset: number, base: number): [number, number][] {
-    const section = (this.skeleton ?? this).section('.debug_ranges');
-    if (section === undefined) return [];
-    const start = this.skeleton?.root?.number(AT.gnuRangesBase) ?? 0;
-    const cursor = new Cursor(section, start + offset);
-    const found: [number, number][] = [];
-    for (;;) {
-      const low = cursor.big();
-      const high = cursor.big();
-      if (low === 0n && high === 0n) return found;
-      if (low === 0xffff_ffff_ffff_ffffn) base = Number(high);
-      else found.push([base + Number(low), base + Number(high)]);
-    }
-  }
 }
 
-export type Value = number | bigint | string | Uint8Array | { readonly index: number };
-
-/** A debugging information entry: a function, a type, a member … */
-export class Entry {
-  readonly unit: Unit;
-  readonly offset: number;
-  private readonly start: number;
-  private readonly abbreviation: Abbreviation;
-
-  constructor(unit: Unit, offset: number, start: number, abbreviation: Abbreviation) {
-    this.unit = unit;
-    this.offset = offset;
-    this.start = start;
-    this.abbreviation = abbreviation;
-  }
-
-  get tag(): number {
-    return this.abbreviation.tag;
-  }
-
-  value(name: number): Value | undefined {
-    const { unit } = this;
-    if (!this.abbreviation.attributes.some((one) => one.name === name)) return undefined;
-    const cursor = this.cursor();
-    for (const one of this.abbreviation.attributes) {
-      if (one.name === name) return unit.read(cursor, one.form, one.constant);
-      if (one.form !== FORM.implicitConst) unit.skip(cursor, one.form);
-    }
-    return undefined;
-  }
-
-  formOf(name: number): number | undefined {
-    return this.abbreviation.attributes.find((one) => one.name === name)?.form;
-  }
-
-  number(name: number): number | undefined {
-    const value = this.value(name);
-    return typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : undefined;
-  }
-
-  text(name: number): string | undefined {
-    const value = this.value(name);
-    return typeof value === 'string' ? value : undefined;
-  }
-
-  /** The entries below it. */
-  *children(): Generator<Entry> {
-    if (!this.abbreviation.children) return;
-    for (let entry = this.unit.entry(this.behind()); entry; entry = entry.next()) yield entry;
-  }
-
-  /** The entry behind this one and everything below it; undefined when it was the last child. */
-  next(): Entry | undefined {
-    const sibling = this.value(AT.sibling);
-    // Going back would go round in circles.
-    if (typeof sibling === 'number' && sibling > this.offset) return this.unit.entry(sibling);
-    let at = this.behind();
-    let depth = this.abbreviation.children ? 1 : 0;
-    while (depth > 0) {
-      if (at >= this.unit.end) return undefined;
-      const entry = this.unit.entry(at);
-      if (entry === undefined) {
-        depth -= 1;
-        at += 1;
-      } else {
-        at = entry.behind();
-        if (entry.abbreviation.children) depth += 1;
-      }
-    }
-    return this.unit.entry(at);
-  }
-
-  /** The offset behind its own attributes. */
-  private behind(): number {
-    const cursor = this.cursor();
-    for (const { form } of this.abbreviation.attributes) if (form !== FORM.implicitConst) this.unit.skip(cursor, form);
-    return cursor.at;
-  }
-
-  private cursor(): Cursor {
-    return this.unit.cursorAt(this.start);
-  }
+/** Sections of a file with debug information, by name, uncompressed; `.dwo` ones of split files under their whole names. */
+export interface DebugSections {
+  section(name: string): Uint8Array | undefined;
 }
 
-/** Tables of abbreviations, which units share. */
-export class AbbreviationCache {
-  private readonly tables = new Map<string, ReadonlyMap<number, Abbreviation>>();
-  private readonly sections = new Map<Uint8Array, number>();
-
-  at(section: Uint8Array, offset: number): ReadonlyMap<number, Abbreviation> {
-    if (!this.sections.has(section)) this.sections.set(section, this.sections.size);
-    const key = `${this.sections.get(section)}:${offset}`;
-    let table = this.tables.get(key);
-    if (table === undefined) {
-      table = readAbbreviations(section, offset);
-      this.tables.set(key, table);
-    }
-    return table;
-  }
+/** Where a unit's parts lie in a package of split units; of other files, everything starts at 0. */
+export interface Contribution {
+  readonly abbrev: number;
+  readonly strOffsets: number;
+  readonly line: number;
+  readonly rnglists: number;
 }
-
-function readAbbreviations(section: Uint8Array, offset: number): ReadonlyMap<number, Abbreviation> {
-  const table = new Map<number, Abbreviation>();
-  const cursor = new Cursor(section, offset);
-  while (!cursor.done) {
-    const code = cursor.uleb();
-    if (code === 0) break;
-    const tag = cursor.uleb();
-    const children = cursor.u8() !== 0;
-    const attributes: { name: number; form: number; constant: bigint }[] = [];
-    for (;;) {
-      const name = cursor.uleb();
-      const form = cursor.uleb();
-      const constant = form === FORM.implicitConst ? cursor.sleb() : 0n;
-      if (name === 0 && form === 0) break;
-      attributes.push({ name, form, constant });
-    }
-    table.set(code, { tag, children, attributes });
-  }
-  return table;
-}
-
-/** Bytes of values that always have the same number of them. */
-const FIXED: Readonly<Record<number, number>> = {
-  [FORM.data1]: 1,
-  [FORM.flag]: 1,
-  [FORM.ref1]: 1,
-  [FORM.strx1]: 1,
-  [FORM.addrx1]: 1,
-  [FORM.data2]: 2,
-  [FORM.ref2]: 2,
-  38: 2,
-  42: 2,
-  39: 3,
-  43: 3,
-  [FORM.data4]: 4,
-  [FORM.ref4]: 4,
-  [FORM.refSup4]: 4,
-  [FORM.strx4]: 4,
-  [FORM.addrx4]: 4,
-  [FORM.data8]: 8,
-  [FORM.ref8]: 8,
-  [FORM.refSup8]: 8,
-  [FORM.refSig8]: 8,
-  [FORM.data16]: 16,
-  [FORM.flagPresent]: 0,
-  [FORM.implicitConst]: 0,
-};
