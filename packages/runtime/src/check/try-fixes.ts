@@ -14,9 +14,9 @@ import {
   verifyObject,
 } from '@skep/verifier';
 import { type Edit, Editing } from './fixes/editing.ts';
-import { scratchMap } from './fixes/program.ts';
 import { propose } from './fixes/propose.ts';
 import { Site } from './fixes/site.ts';
+import { scratchMap } from './fixes/stack.ts';
 import { SourceNaming } from './naming.ts';
 import { SourceTree } from './source-tree.ts';
 import { withPath } from './with-path.ts';

@@ -143,10 +143,30 @@ export class Editing {
     return /^[A-Za-z_]\w*$/.test(text);
   }
 
+  /** Behind the name of a declaration and its brackets. */
+  endOfDeclarator(variable: VariableDecl): number {
+    const from = variable.span.start;
+    const found = new RegExp(`^[^;,=]*?\\b${variable.name}\\b(\\s*\\[[^\\]]*\\])*`).exec(this.text.slice(from));
+    return from + (found?.[0].length ?? 0);
+  }
+
+  /** A name like the wanted one that the source does not have yet. */
+  fresh(wanted: string): string {
+    let name = wanted;
+    while (new RegExp(`\\b${name}\\b`).test(this.text.replace(new RegExp(`(->|\\.)\\s*${name}\\b`, 'g'), '')))
+      name += '_';
+    return name;
+  }
+
   /** The declaration of a local variable, as a statement. */
   declaration(variable: VariableDecl): TreeNode | undefined {
     return this.tree.nodes.find(({ it }) => it.kind === 'declare' && it.variables.includes(variable));
   }
+}
+
+/** An expression's text where operators stand around it. */
+export function parenthesised(text: string): string {
+  return /^[\w>.-]+$|^\(.*\)$/.test(text) ? text : `(${text})`;
 }
 
 /** What drops a packet, or is an errno: the program's own word for no. */
