@@ -23,7 +23,7 @@ const HITS = (text: string) => some(Number(/^ *(\d+) +\d+ +\d+/m.exec(text)?.[1]
 export const FILES: readonly Comparison[] = [
   {
     tool: 'filetop',
-    args: ['-C', '-r', '200'],
+    args: ['-C', '-r', '200', '3600'],
     workload: WRITTEN,
     ours: (document) =>
       tableRows(document).flatMap((row) =>
@@ -94,7 +94,7 @@ export const FILES: readonly Comparison[] = [
   },
   {
     tool: 'biotop',
-    args: ['-C'],
+    args: ['-C', '3600'],
     workload: READ_SLOWLY,
     ours: (document) =>
       tableRows(document).flatMap((row) =>
@@ -107,7 +107,7 @@ export const FILES: readonly Comparison[] = [
   },
   {
     tool: 'cachestat',
-    args: [],
+    args: ['3600'],
     workload: 'for i in 1 2 3 4; do cat /usr/bin/env > /dev/null; done',
     ours: (document) => some(Number(tableRows(document)[0]?.['hits']), 'hits'),
     peers: {

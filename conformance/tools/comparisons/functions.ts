@@ -81,7 +81,7 @@ export const FUNCTIONS: readonly Comparison[] = [
     // place, and then the kernel refuses other probes on the same instruction.
     apart: true,
     target: ['/usr/bin/python3', '-c', HOLDER],
-    args: ['-p', '$PID', '--older', '0'],
+    args: ['-p', '$PID', '--older', '0', '3600'],
     workload: 'touch /tmp/skepcmp-go; sleep 6; rm /tmp/skepcmp-go',
     ours: (document) =>
       stacks(document)

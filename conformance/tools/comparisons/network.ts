@@ -123,7 +123,7 @@ export const NETWORK: readonly Comparison[] = [
   },
   {
     tool: 'tcptop',
-    args: ['-C'],
+    args: ['-C', '3600'],
     workload: TCP,
     ours: (document) =>
       tableRows(document).flatMap((row) =>

@@ -107,13 +107,14 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   if (route.kind === 'approximate') io.err(`${tool.name}: approximate (${route.name}): misses ${route.misses}\n`);
 
   const seconds = options.number('interval');
-  const { interval, times } =
+  const { interval = everyOf(tool, call, recording), times } =
     tool.intervals && seconds === undefined
       ? intervalsOf(args)
       : seconds === undefined
         ? {}
         : intervalsOf([seconds, options.number('times') ?? []].flat().map(String));
-  let left = times ?? Number.POSITIVE_INFINITY;
+  const single = tool.intervals === 'once' && interval !== undefined && seconds === undefined;
+  let left = times ?? (single ? 1 : Number.POSITIVE_INFINITY);
   const inOrder = recording || session ? ordered : (loaded: Loaded) => loaded;
   const shown = (loaded: Loaded): boolean => {
     output.interval(inOrder(loaded));
@@ -246,6 +247,12 @@ function specOf(tool: Tool, route: Route, given: Given, targets: Display['target
     targets[one.name] === undefined ? one : withSection(one, targets[one.name]!),
   );
   return new Spec({ ...spec.object, programs });
+}
+
+/** Milliseconds between outputs where none are given: those of a recording are its own. */
+function everyOf(tool: Tool, call: ToolCall, recording: Recording | undefined): number | undefined {
+  const ends = commandOf(call).length > 0 || call.together !== undefined || recording !== undefined;
+  return tool.every === undefined || ends || call.args.length > 0 ? undefined : tool.every * 1000;
 }
 
 /** Behind ` -- `, or of `-c`, which a shell reads. */

@@ -26,9 +26,13 @@ ${table(
 
 function section(tool: Tool): string {
   const argument = tool.intervals ? ' [interval] [times]' : tool.argument ? ` ${argumentText(tool.argument)}` : '';
+  const every =
+    tool.every === undefined
+      ? ''
+      : ` It prints every ${tool.every === 1 ? 'second' : `${tool.every} seconds`} unless it is told otherwise.`;
   const parts = [
     `## ${tool.name}\n`,
-    `${tool.summary}.${tool.description ? ` ${tool.description}` : ''}\n`,
+    `${tool.summary}.${tool.description ? ` ${tool.description}` : ''}${every}\n`,
     `\`\`\`\nskep ${tool.name} [options]${argument} [-- COMMAND]\n\`\`\`\n`,
     `${tool.routes.map((one) => `- route \`${one.name}\`: ${one.kind}${one.misses ? `, misses ${one.misses}` : ''}`).join('\n')}\n`,
   ];

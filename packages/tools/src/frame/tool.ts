@@ -17,8 +17,13 @@ export interface Tool {
     readonly required: boolean;
     readonly many?: boolean;
   };
-  /** It takes seconds between outputs, and how many: `[interval] [times]`; then there is no other argument. */
-  readonly intervals?: true;
+  /**
+   * It takes seconds between outputs, and how many: `[interval] [times]`; then there is no other argument. `once`: a single
+   * number means one output, after so long.
+   */
+  readonly intervals?: true | 'once';
+  /** Seconds between outputs where nobody says how many, and no command says when it is over. */
+  readonly every?: number;
   readonly options: readonly ToolOption[];
   /** What users of bcc and libbpf-tools may look for in vain: parsed, and refused with what to do instead. */
   readonly refused?: readonly RefusedOption[];

@@ -13,6 +13,7 @@ export const biotop: Tool = {
   name: 'biotop',
   summary: 'Processes by what they read from disks and write to them, as a top view',
   intervals: true,
+  every: 1,
   options: [
     ...TOP,
     {

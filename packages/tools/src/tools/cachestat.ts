@@ -6,6 +6,7 @@ export const cachestat: Tool = {
   name: 'cachestat',
   summary: 'The page cache: hits, misses, and how much is in it',
   intervals: true,
+  every: 1,
   options: [{ flags: '-T, --timestamp', summary: 'the time of day' }],
   routes: [
     {

@@ -23,6 +23,7 @@ export const filetop: Tool = {
   name: 'filetop',
   summary: 'Files by how much is read and written, as a top view',
   intervals: true,
+  every: 1,
   options: [
     { flags: '-a, --all-files', summary: 'pipes, sockets and devices too', global: 'all_files' },
     { flags: '-s, --sort', value: 'column', summary: 'what counts', choices: SORT, fallback: 'all' },

@@ -11,12 +11,6 @@ export const funccount: Tool = {
     '(tracepoints), u:FILE:PROBE (static probes).',
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
   options: [INTERVAL, ON_CPU, { flags: '-r, --regexp', summary: 'the place is a regular expression' }, TIMESTAMP],
-  refused: [
-    {
-      flags: '-D, --debug',
-      instead: 'what a place means is in `docs/tools/funccount.md`; `--cost` shows the programs that run',
-    },
-  ],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [
     { line: 'skep funccount t:sched:sched_process_* -- sh -c "ls | wc"', does: 'what one command makes of processes' },

@@ -23,6 +23,7 @@ export const memleak: Tool = {
   summary: 'Show memory that was asked for and not given back, by stack',
   description: 'Of processes by the functions of the C library; with --kernel, of the kernel itself.',
   intervals: true,
+  every: 5,
   options: [
     { flags: '-k, --kernel', summary: 'memory of the kernel' },
     { flags: '-a, --show-allocs', summary: 'every allocation, with address and size' },

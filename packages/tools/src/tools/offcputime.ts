@@ -5,7 +5,8 @@ import type { Tool } from '../frame/tool.ts';
 export const offcputime: Tool = {
   name: 'offcputime',
   summary: 'Where tasks wait: stacks with the time they were off the processor',
-  intervals: true,
+  description: 'A number says for how many seconds it looks; with a second one, it starts anew so many times.',
+  intervals: 'once',
   options: [
     { flags: '-t, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },
     { flags: '-u, --user-threads-only', summary: 'no threads of the kernel', global: 'user_threads' },

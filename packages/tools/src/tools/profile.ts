@@ -5,7 +5,8 @@ import type { Tool } from '../frame/tool.ts';
 export const profile: Tool = {
   name: 'profile',
   summary: 'Sample what processors do: stacks, so many times a second',
-  intervals: true,
+  description: 'A number says for how many seconds it looks; with a second one, it starts anew so many times.',
+  intervals: 'once',
   options: [
     { flags: '-F, --frequency', value: 'hertz', kind: 'integer', summary: 'samples a second (default: 49)' },
     { flags: '-L, --tid', value: 'tid', kind: 'integer', summary: 'only this thread', global: 'target_tid' },

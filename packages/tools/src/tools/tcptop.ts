@@ -14,6 +14,7 @@ export const tcptop: Tool = {
   name: 'tcptop',
   summary: 'TCP connections by how much they carry, as a top view',
   intervals: true,
+  every: 1,
   options: [
     ...TOP,
     {

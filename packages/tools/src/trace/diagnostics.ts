@@ -1,4 +1,4 @@
-import type { Diagnostic } from '@skep/base';
+import { type Diagnostic, SkepError } from '@skep/base';
 
 // What is wrong with a call of `skep trace`: E818x.
 
@@ -27,6 +27,14 @@ export function noSuchFile(name: string): Diagnostic {
     message: `It appears that '${name}' is a filename but the file does not exist. Treating '${name}' as a search pattern.`,
     help: 'name the script with its path',
   };
+}
+
+/** What the kernel or the machine lacks, as what a probe of the script wants; the code is the cause's. */
+export function unattached(probe: string, cause: SkepError): SkepError {
+  const [first, ...more] = cause.diagnostics;
+  const message = `Unable to attach probe: ${probe}. If this is expected, set the 'missing_probes' config variable to 'warn'.`;
+  const help = [first!.message, ...(first!.help === undefined ? [] : [first!.help])].join('; ');
+  return new SkepError([{ ...first!, message, help }, ...more], cause.exitCode);
 }
 
 export function badPid(message: string): Diagnostic {

@@ -2,6 +2,7 @@ import { SkepError } from '@skep/base';
 import { type CompiledTrace, LOST, type ProbeKind, placesOf, RING, type TraceProgram } from '@skep/compiler';
 import type { Attached, AttachOptions, Host, HostLink, Loaded, LoadedProgram, RecordView } from 'skep';
 import type { Actions } from './actions.ts';
+import { unattached } from './diagnostics.ts';
 import type { Printer } from './printer.ts';
 import { hookOf, type ScriptReplay } from './recording.ts';
 import type { Clock } from './world.ts';
@@ -116,7 +117,8 @@ class Session {
         this.links.push(this.attachOne(one, program, pid));
       } catch (error) {
         const { missing_probes: missing } = compiled.config;
-        if (!(error instanceof SkepError) || missing === 'error') throw error;
+        if (!(error instanceof SkepError)) throw error;
+        if (missing === 'error') throw unattached(one.probe.name, error);
         absent += placesOf(one.probe);
         if (missing === 'warn') printer.note(`WARNING: ${one.probe.name}: ${error.message} Skipping.`);
       }
