@@ -1,4 +1,4 @@
-import { SkepError, type SourceFile, type Span } from '@skep/base';
+import { SkepError, type SourceFile, type Span, suggest } from '@skep/base';
 import type { VariableDecl } from '../c/ast.ts';
 import { constantOf } from '../c/constant.ts';
 import type { CType, EnumType, RecordType } from '../c/ctype.ts';
@@ -42,10 +42,10 @@ export class CTypes {
     target: TraceTarget,
   ) {
     this.target = target;
-    this.definitions = [
-      ...includes.map((one) => `#include "${one}"`),
-      ...definitions.map((one) => tolerant(one.text)),
-    ].join('\n');
+    this.definitions = [...includes.map((one) => `#include "${one}"`), ...definitions.map((one) => tolerant(one.text))]
+      .join('\n')
+      // The kernel's own header of that name has the families of addresses.
+      .replace(/^\s*#\s*include\s*<linux\/socket\.h>/gm, '$&\n#include <sys/socket.h>');
     if (this.definitions === '') return;
     const result = this.compile('');
     if (!result.ok) {
@@ -76,6 +76,21 @@ export class CTypes {
     return type;
   }
 
+  /** The name of a struct, union or enum of the kernel that is nearly the one that was meant. */
+  nearest(name: string): string | undefined {
+    const [, word, tag = ''] = /^(struct|union|enum) (\w+)$/.exec(name) ?? [];
+    const btf = this.target.btf?.();
+    if (btf === undefined || word === undefined) return undefined;
+    const names: string[] = [];
+    for (let id = 1; id < btf.count; id++) {
+      const own = btf.kind(id) === word ? btf.name(id) : '';
+      // Those that begin alike are enough, and few.
+      if (own[0] === tag[0] && Math.abs(own.length - tag.length) < 3) names.push(own);
+    }
+    const found = suggest(tag, names);
+    return found && `${word} ${found}`;
+  }
+
   constant(name: string): CConstant | undefined {
     if (this.constants.has(name)) return this.constants.get(name);
     let constant: CConstant | undefined;
@@ -84,19 +99,18 @@ export class CTypes {
       'skep_type',
       'skep_value',
     );
-    if (enumerated) {
-      const value = firstConstant(enumerated);
-      if (value?.kind === 'int')
-        constant = {
-          kind: 'int',
-          value: value.value,
-          type: this.enumOf(name, value.value) ?? literalType(value.value),
-        };
-    } else {
+    const value = enumerated && firstConstant(enumerated);
+    if (value?.kind === 'int')
+      constant = {
+        kind: 'int',
+        value: value.value,
+        type: this.enumOf(name, value.value) ?? literalType(value.value),
+      };
+    else {
       const text = this.variable(`static const char skep_value[] = ${name};`, 'skep_value');
-      const value = text?.init?.parts[0]?.value;
-      if (value?.kind === 'string')
-        constant = { kind: 'string', value: String.fromCharCode(...value.bytes).replace(/\0+$/, '') };
+      const bytes = text?.init?.parts[0]?.value;
+      if (bytes?.kind === 'string')
+        constant = { kind: 'string', value: String.fromCharCode(...bytes.bytes).replace(/\0+$/, '') };
     }
     this.constants.set(name, constant);
     return constant;

@@ -7,7 +7,16 @@ import { Scopes } from './check/scopes.ts';
 import { block } from './check/statements.ts';
 import type { TraceConfig } from './config.ts';
 import type { ProbeContext } from './context.ts';
-import { badCall, keyMismatch, mapScalar, mismatch, undefinedMap, unresolved, warning } from './diagnostics.ts';
+import {
+  badCall,
+  keyMismatch,
+  mapScalar,
+  mismatch,
+  undefinedMap,
+  unresolved,
+  warning,
+  wrongMapKind,
+} from './diagnostics.ts';
 import { shown } from './macros.ts';
 import type { Probe } from './probe.ts';
 import type { TraceTarget } from './target.ts';
@@ -32,6 +41,8 @@ export interface MapInfo {
   readonly span: Span;
   readonly declaration: MapDeclaration | undefined;
   used: boolean;
+  /** The script gives it values somewhere; where it has no type all the same, something is wrong with those. */
+  assigned?: boolean;
 }
 
 export interface CheckOptions {
@@ -58,6 +69,7 @@ export class Checker {
   /** Errors count only in the last walk. */
   final = false;
   private changed = false;
+  private readonly consequences: Diagnostic[] = [];
   private symbols = 0;
 
   constructor(options: CheckOptions, declarations: readonly MapDeclaration[]) {
@@ -99,9 +111,28 @@ export class Checker {
     this.walk(units);
     for (const map of this.maps.values()) {
       if (!map.used) this.warn(`Unused map: ${map.name}`, map.span);
-      else if (map.value === undefined) this.diagnostics.add(undefinedMap(map.name, map.span));
+      else if (map.value === undefined) this.noValue(map, map.span);
+      else if (map.declaration) {
+        const { mapType } = map.declaration;
+        const wanted = map.value.kind === 'aggregate' ? 'percpuhash' : 'hash';
+        if (mapType.startsWith('percpu') !== wanted.startsWith('percpu'))
+          this.diagnostics.add(wrongMapKind(mapType, wanted, map.span));
+      }
     }
+    if (this.diagnostics.errors === 0) for (const one of this.consequences) this.diagnostics.add(one);
     this.diagnostics.check();
+  }
+
+  /** A map whose values nobody knows. */
+  noValue(map: MapInfo, span: Span): void {
+    if (map.assigned) this.follows(undefinedMap(map.name, span));
+    else this.report(undefinedMap(map.name, span));
+  }
+
+  /** Reports what need not be said when something else is wrong. */
+  follows(diagnostic: Diagnostic): undefined {
+    if (this.final) this.consequences.push(diagnostic);
+    return undefined;
   }
 
   private walk(units: readonly ProgramUnit[]): void {

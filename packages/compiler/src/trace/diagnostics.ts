@@ -13,16 +13,45 @@ function error(
 }
 
 export function unexpected(found: string, wanted: string, span: Span): Diagnostic {
-  return error(
-    'E1500',
-    `syntax error, unexpected ${found}, expected ${wanted}`,
-    span,
-    'see docs/trace-language.md for the grammar',
-  );
+  return error('E1500', `syntax error, unexpected ${found}, expected ${wanted}`, span, remedyFor(found, wanted));
+}
+
+/** For the mistakes that are made most. */
+function remedyFor(found: string, wanted: string): string {
+  if (wanted === "';'") return 'put `;` between statements';
+  if (found === "'='") return 'to compare, write `==`; what is assigned stands in a statement of its own';
+  if (wanted === "')'" || wanted === "']'" || wanted === "'}'") return `close it with ${wanted.replaceAll("'", '`')}`;
+  if (wanted === "'{'") return 'what a probe does stands between braces: `PROBE { … }`';
+  if (wanted === 'an expression') return 'a value is missing here, or there is a bracket too many';
+  return 'see docs/trace-language.md for the grammar';
 }
 
 export function badCharacter(text: string, span: Span): Diagnostic {
   return error('E1501', `\`${text}\` means nothing here`, span, 'remove it, or put text between double quotes');
+}
+
+export function characterLiteral(text: string, span: Span): Diagnostic {
+  const code = text.length === 1 ? text.charCodeAt(0) : { n: 10, t: 9, r: 13, 0: 0 }[text[1]!];
+  return error(
+    'E1501',
+    'Character literals are not supported',
+    span,
+    code === undefined ? 'write its number' : `write its number, ${code}, or text between double quotes`,
+  );
+}
+
+export function singleQuote(span: Span): Diagnostic {
+  return error('E1501', "`'` means nothing here", span, 'text stands between double quotes: "text"');
+}
+
+/** There are no floating-point numbers in programs of the kernel. */
+export function fraction(text: string, span: Span): Diagnostic {
+  return error(
+    'E1503',
+    `\`${text}\` is no integer: programs in the kernel have no floating-point numbers`,
+    span,
+    'scale it: count in a smaller unit, such as 1500ms for 1.5 seconds',
+  );
 }
 
 export function unterminated(what: string, span: Span): Diagnostic {
@@ -77,12 +106,28 @@ export function unknownName(name: string, span: Span, near: string | undefined):
   );
 }
 
-export function undefinedVariable(name: string, span: Span): Diagnostic {
-  return error('E1511', `Undefined or undeclared variable: ${name}`, span, `assign it first: \`${name} = …;\``);
+export function undefinedVariable(name: string, span: Span, near?: string): Diagnostic {
+  return error(
+    'E1511',
+    `Undefined or undeclared variable: ${name}`,
+    span,
+    near ? `did you mean \`${near}\`?` : `assign it first: \`${name} = …;\``,
+  );
 }
 
 export function undefinedMap(name: string, span: Span): Diagnostic {
   return error('E1512', `Undefined map: ${name}`, span, 'assign to it somewhere, so that its type is known');
+}
+
+/** It is assigned in a block that is over where it is used. */
+export function outOfScope(name: string, span: Span, inner: Span): Diagnostic {
+  return error(
+    'E1511',
+    `Undefined or undeclared variable: ${name}`,
+    span,
+    `a variable is known in its own block only: declare it in front of that, \`let ${name};\``,
+    [{ message: 'it is assigned here, in a block of its own', span: inner }],
+  );
 }
 
 export function redeclared(name: string, span: Span, first: Span): Diagnostic {
@@ -154,6 +199,17 @@ export function keyMismatch(map: string, used: string, wanted: string, span: Spa
     `Argument mismatch for ${map}: trying to access with arguments: '${used}' when map expects arguments: '${wanted}'`,
     span,
     'every access of a map has the same number and types of keys',
+  );
+}
+
+export function wrongMapKind(declared: string, wanted: string, span: Span): Diagnostic {
+  return error(
+    'E1524',
+    `Incompatible map types. Type from declaration: ${declared}. Type from value/key type: ${wanted}`,
+    span,
+    wanted.startsWith('percpu')
+      ? `what counts on each CPU is kept in ${wanted} or percpulruhash`
+      : 'values that are assigned are kept in hash or lruhash',
   );
 }
 

@@ -1,5 +1,5 @@
 import { Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
-import { badCharacter, badNumber, unterminated } from './diagnostics.ts';
+import { badCharacter, badNumber, characterLiteral, fraction, singleQuote, unterminated } from './diagnostics.ts';
 
 export interface Token {
   readonly kind: 'name' | 'int' | 'string' | 'variable' | 'map' | 'positional' | 'count' | 'mark' | 'end';
@@ -76,6 +76,9 @@ export class Lexer {
       const mark = text.slice(start, start + length);
       if (mark.length === length && MARKS.has(mark)) return this.token('mark', mark, start, start + length);
     }
+    const quoted = /^'(\\?[^'])'/.exec(text.slice(start, start + 4));
+    if (quoted) throw new SkepError(characterLiteral(quoted[1]!, this.span(start, start + quoted[0].length)));
+    if (c === "'") throw new SkepError(singleQuote(this.span(start, start + 1)));
     throw new SkepError(badCharacter(String.fromCodePoint(text.codePointAt(start)!), this.span(start, start + 1)));
   }
 
@@ -125,6 +128,11 @@ export class Lexer {
     const bad = (why: string): never => {
       throw new SkepError(badNumber(written, why, this.span(start, end)));
     };
+    // Behind a point stands the place of a tuple.
+    if (text[end] === '.' && isDigit(text[end + 1] ?? '') && text[start - 1] !== '.') {
+      while (/[0-9a-zA-Z_.]/.test(text[end] ?? '')) end++;
+      throw new SkepError(fraction(text.slice(start, end), this.span(start, end)));
+    }
     const value = numberOf(written, bad);
     if (value >= 1n << 64n) bad('it has more than 64 bits');
     return this.token('int', written, start, end, value);

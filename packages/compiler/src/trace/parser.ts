@@ -224,7 +224,7 @@ class Parser {
         );
       const written = text.slice(start, at);
       const filled = written.replace(/\$(\d+)/g, (_, n: string) => this.options.positional[Number(n) - 1] ?? '');
-      found.push({ text: withoutQuotes(filled.replace(/^\w+=(?=\w+:)/, '')), span: this.span(start, at) });
+      found.push({ text: withoutQuotes(filled.replace(/^\w+=(?=\w)/, '')), span: this.span(start, at) });
       this.lexer.position = at;
       this.lexer.skip();
       if (text[this.lexer.position] !== ',') return found;

@@ -68,6 +68,9 @@ describe('scripts become C that compiles', () => {
     'begin { $a = (a=1, b="x"); $a = (b="longer", a=2); print($a.b); }',
     'begin { unroll(3) { print("x"); } $i = 0; while ($i < 3) { $i++; if ($i == 2) { continue; } } }',
     'config = { max_strlen = 64 } begin { print(str(0)); }',
+    'first=begin { assert_str("a"); print(default_str_length); }',
+    '#define TEXT "abc"\n#include <linux/socket.h>\nbegin { printf("%s %d\\n", TEXT, AF_INET6); }',
+    'uprobe:/x:f { @[func] = count(); }',
   ])('%s', (text) => {
     const { c } = compiled(text, {
       target: {
@@ -171,6 +174,11 @@ describe('what is wrong is said in terms of the script', () => {
     ['test:a { }', 'E1543'],
     ['kprobe:vfs_read { print(kaddr("nothing")); }', 'E1551'],
     ['import "nothing.bt"; begin { }', 'E1552'],
+    ['let @c = percpuhash(5); begin { @c[1] = 2; }', 'E1524 Incompatible map types'],
+    ['let @c = hash(5); begin { @c[1] = count(); }', 'E1524 Incompatible map types'],
+    ['begin { assert_str(1); }', 'E1530 assert_str() wants a string'],
+    ['begin { print(dw_ustack(perf)); }', 'E1550 dw_ustack() is not supported'],
+    ['begin { unwatch(1); }', 'E1550 unwatch() is not supported'],
     ['fentry:vfs_read { print(path(args.file.f_path)); }', 'E1530 helper bpf_d_path not allowed in probe'],
     ['config = { max_bpf_progs = 1 } kprobe:vfs_* { @[probe] = count(); }', 'E1540 Your program is trying to generate'],
   ])('%s: %s', (text, code) => {

@@ -1,15 +1,7 @@
 import { suggest } from '@skep/base';
 import type { Expression } from '../ast.ts';
 import type { Checker } from '../check.ts';
-import {
-  badCall,
-  mismatch,
-  notConstant,
-  undefinedMap,
-  undefinedVariable,
-  unknownFunction,
-  unknownName,
-} from '../diagnostics.ts';
+import { badCall, mismatch, notConstant, undefinedVariable, unknownFunction, unknownName } from '../diagnostics.ts';
 import { FUNCTIONS, functionNames } from '../functions/index.ts';
 import { shown } from '../macros.ts';
 import {
@@ -49,13 +41,13 @@ export function typeOf(checker: Checker, node: Expression, statement: boolean): 
     case 'variable': {
       if (node.symbol === undefined) return undefined;
       if (node.symbol.type === undefined && checker.final)
-        return checker.report(undefinedVariable(shown(node.name), node.span));
+        return checker.follows(undefinedVariable(shown(node.name), node.span));
       return node.symbol.type;
     }
     case 'map':
     case 'element': {
       const map = checker.access(node);
-      if (map?.value === undefined && checker.final && map) checker.report(undefinedMap(map.name, node.span));
+      if (map?.value === undefined && map) checker.noValue(map, node.span);
       return map?.value;
     }
     case 'name':

@@ -156,7 +156,11 @@ export function binary(
   }
   if (left.kind === 'string' || right.kind === 'string')
     return checker.report(
-      mismatch(`Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`, span),
+      mismatch(
+        `Type mismatch for '${op}': comparing ${showType(left)} with ${showType(right)}`,
+        span,
+        op === '+' ? 'str_concat(a, b) puts strings together' : undefined,
+      ),
     );
   return bad();
 }

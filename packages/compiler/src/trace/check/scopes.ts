@@ -1,7 +1,7 @@
-import type { Span } from '@skep/base';
+import { type Span, suggest } from '@skep/base';
 import type { BlockNode, Expression, Statement, TypeName, VariableSymbol } from '../ast.ts';
 import type { Checker, ProgramUnit } from '../check.ts';
-import { redeclared, undefinedVariable } from '../diagnostics.ts';
+import { outOfScope, redeclared, undefinedVariable } from '../diagnostics.ts';
 import { shown } from '../macros.ts';
 
 /** Finds the variable that each name means. */
@@ -9,6 +9,8 @@ export class Scopes {
   private readonly checker: Checker;
   private readonly nextId: () => number;
   private readonly scopes: Map<string, VariableSymbol>[] = [];
+  /** Variables of blocks that are over. */
+  private readonly ended = new Map<string, Span>();
   /** The innermost loop whose body is a function of its own. */
   private home: object | undefined;
 
@@ -18,6 +20,7 @@ export class Scopes {
   }
 
   program(unit: ProgramUnit): void {
+    this.ended.clear();
     this.scopes.push(new Map());
     if (unit.predicate) this.expression(unit.predicate);
     this.block(unit.body);
@@ -28,7 +31,7 @@ export class Scopes {
     this.scopes.push(new Map());
     for (const one of block.statements) this.statement(one);
     if (block.value) this.expression(block.value);
-    this.scopes.pop();
+    this.leave();
   }
 
   private statement(one: Statement): void {
@@ -41,7 +44,7 @@ export class Scopes {
         if (one.target.kind === 'variable') {
           const found = this.find(one.target.name);
           if (found) this.use(one.target, found);
-          else if (one.op) this.checker.diagnostics.add(undefinedVariable(shown(one.target.name), one.target.span));
+          else if (one.op) this.unknown(one.target.name, one.target.span);
           else one.target.symbol = this.declare(one.target.name, one.target.span);
         } else if (one.target.kind !== 'name') this.expression(one.target);
         return;
@@ -72,7 +75,7 @@ export class Scopes {
         this.scopes.push(new Map());
         one.variable.symbol = this.declare(one.variable.name, one.variable.span);
         this.block(one.body);
-        this.scopes.pop();
+        this.leave();
         this.home = before;
         return;
       }
@@ -90,7 +93,7 @@ export class Scopes {
       case 'variable': {
         const found = this.find(node.name);
         if (found) this.use(node, found);
-        else this.checker.diagnostics.add(undefinedVariable(shown(node.name), node.span));
+        else this.unknown(node.name, node.span);
         return;
       }
       case 'element':
@@ -146,6 +149,22 @@ export class Scopes {
         return;
       case 'typeof':
         this.type(node.of);
+    }
+  }
+
+  private leave(): void {
+    for (const { name, span } of this.scopes.pop()!.values()) this.ended.set(name, span);
+  }
+
+  private unknown(name: string, span: Span): void {
+    const inner = this.ended.get(name);
+    if (inner !== undefined) this.checker.diagnostics.add(outOfScope(shown(name), span, inner));
+    else {
+      const near = suggest(
+        name,
+        this.scopes.flatMap((one) => [...one.keys()]),
+      );
+      this.checker.diagnostics.add(undefinedVariable(shown(name), span, near && shown(near)));
     }
   }
 

@@ -146,6 +146,7 @@ export function assign(checker: Checker, one: Statement & { kind: 'assign' }): v
     return;
   }
   const map = checker.access(target);
+  if (map) map.assigned = true;
   const call = aggregateCall(one.value);
   let type = one.op
     ? combined(checker, one.op, target, one.value, one.span)

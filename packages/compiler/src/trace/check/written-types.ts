@@ -21,7 +21,8 @@ export function typeNamed(checker: Checker, name: TypeName, report: boolean, fro
     type = type && asNumber(type);
   } else if (name.base !== undefined) {
     type = baseType(checker, name.base);
-    if (type === undefined && report) return checker.report(unknownType(name.base, name.span));
+    if (type === undefined && report)
+      return checker.report(unknownType(name.base, name.span, checker.options.types.nearest(name.base)));
   }
   for (const modifier of name.modifiers) {
     if (type === undefined) return undefined;

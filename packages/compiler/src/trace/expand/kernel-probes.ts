@@ -33,12 +33,18 @@ export function kernelProbes(kind: 'kprobe' | 'kretprobe', point: AttachPoint): 
       `${name} is not traceable (either non-existing, inlined, or marked as "notrace"); attaching to it will likely fail`,
       span,
     );
-    if (how.unsafe) return [made(name)];
+    if (how.unsafe)
+      return [{ ...made(name), name: `${kind}:${[...rest.slice(0, -1), spelled(rest.at(-1)!)].join(':')}` }];
   }
   const names = select(name, all.names, point);
   if (names.length > 1 && how.multi?.kprobe && offset === undefined)
     return [{ kind, function: name, offset: 0n, functions: names, name: `${kind}:${name}` }];
   return names.map(made);
+}
+
+/** An address as the kernel is told it. */
+function spelled(name: string): string {
+  return /^0x[0-9a-f]+$/i.test(name) ? String(BigInt(name)) : name;
 }
 
 /** The functions of the kernel that probes can be set on. */

@@ -1,10 +1,10 @@
 import { typeNamed } from '../check/written-types.ts';
 import type { Checker } from '../check.ts';
-import { badCall, badOption, notConstant, unsafe } from '../diagnostics.ts';
+import { badCall, badOption, notConstant, notSupported, unsafe } from '../diagnostics.ts';
 import { storeScalar, storeText } from '../emit/bytes.ts';
 import { literal } from '../emit/c-text.ts';
 import { addressable } from '../emit/places.ts';
-import { BOOL, literalType, NONE, pointer, sizeOf, string, type TraceType, UINT64 } from '../type.ts';
+import { BOOL, literalType, NONE, pointer, showType, sizeOf, string, type TraceType, UINT64 } from '../type.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
 /** Questions about the script itself: its options, types and settings. */
@@ -103,6 +103,42 @@ export const META: readonly FunctionSpec[] = [
     emit: () => '0',
   },
   {
+    names: ['assert_str'],
+    arity: [1, 1],
+    signature: 'assert_str(value)',
+    summary: 'refuses the script when a value is no string',
+    onlyCalled: true,
+    check(checker, call) {
+      const type = checker.rvalue(call.args[0]!);
+      if (!type) return undefined;
+      const character = (one: TraceType): boolean => one.kind === 'int' && one.size === 1;
+      if (
+        type.kind === 'string' ||
+        (type.kind === 'array' && character(type.of)) ||
+        (type.kind === 'pointer' && character(type.to))
+      )
+        return NONE;
+      return checker.report(
+        badCall(`assert_str() wants a string, not ${showType(type)}`, call.span, 'make one of it with str()'),
+      );
+    },
+    emit: () => undefined,
+  },
+  {
+    names: ['default_str_length'],
+    arity: [0, 0],
+    signature: 'default_str_length',
+    summary: 'how long strings are whose length is not given: max_strlen',
+    check: (checker) => literalType(BigInt(checker.options.config.max_strlen)),
+    constant: (checker) => BigInt(checker.options.config.max_strlen),
+    emit: (e, call) => literal(BigInt(e.checker.options.config.max_strlen), call.type!),
+  },
+  absent('dw_ustack', 'use ustack: it follows frame pointers; build the program with -fno-omit-frame-pointer'),
+  absent(
+    'unwatch',
+    'a watchpoint stays until the script ends: let a map say that it is over, and ask it in a predicate',
+  ),
+  {
     names: ['static_assert'],
     arity: [2, 2],
     signature: 'static_assert(condition, message)',
@@ -184,6 +220,18 @@ export const META: readonly FunctionSpec[] = [
     },
   },
 ];
+
+/** What the language has elsewhere. */
+function absent(name: string, remedy: string): FunctionSpec {
+  return {
+    names: [name],
+    arity: [0, 2],
+    signature: name,
+    summary: 'not supported',
+    check: (checker, call) => checker.report(notSupported(`${name}()`, call.span, remedy)),
+    emit: () => '0',
+  };
+}
 
 function settingType(value: string | number | boolean): TraceType {
   return typeof value === 'string' ? string(value.length + 1) : typeof value === 'boolean' ? BOOL : UINT64;

@@ -23,7 +23,9 @@ export const PROBE: readonly FunctionSpec[] = [
     check(checker, call) {
       const { args } = checker.unit.context;
       if (args) return args;
-      return checker.report(notHere('The args builtin', checker.unit.probe.kind, call.span, 'use arg0, arg1 …'));
+      return checker.report(
+        notHere('The args builtin', checker.unit.probe.kind, call.span, insteadOf(checker.unit.probe.kind)),
+      );
     },
     emit(e, call, dest) {
       const { shape, args } = e.unit.context;
@@ -79,7 +81,7 @@ export const PROBE: readonly FunctionSpec[] = [
       }
       if (shape === 'slots' && kind === 'rawtracepoint') return UINT64;
       if (kind !== 'kprobe' && kind !== 'uprobe')
-        return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, 'use args'));
+        return checker.report(notHere(`The ${call.name} builtin`, kind, call.span, insteadOf(kind)));
       if (match[1] === '' && Number(match[2]) >= PT_REGS.x86_64.args.length)
         return checker.report(
           badCall(`x86_64 doesn't support ${call.name}`, call.span, `further arguments are on the stack: sarg0`),
@@ -558,6 +560,17 @@ function stack(name: 'kstack' | 'ustack'): FunctionSpec {
       return dest;
     },
   };
+}
+
+/** Where arguments are, for who looked for them in the wrong place. */
+function insteadOf(kind: Probe['kind']): string {
+  if (kind === 'kprobe' || kind === 'uprobe' || kind === 'usdt') return 'use arg0, arg1 …';
+  if (kind === 'kretprobe' || kind === 'uretprobe')
+    return `arguments are known at the entry: keep them, \`${kind.replace('ret', '')}:… { @arg[tid] = arg0; }\``;
+  if (kind === 'iter') return 'what is walked is in ctx';
+  if (kind === 'tracepoint' || kind === 'rawtracepoint' || kind === 'fentry' || kind === 'fexit')
+    return 'use args.NAME';
+  return 'only functions and tracepoints have arguments';
 }
 
 function kindName(kind: string): string {
