@@ -1,10 +1,9 @@
 // @ts-check
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { build } from 'esbuild';
+import { bundleText } from '../../scripts/bundle-module.mjs';
 import { cacheDir } from './corpus.mjs';
 
 /** @typedef {import('./corpus.mjs').Suite} Suite */
@@ -17,36 +16,18 @@ import { cacheDir } from './corpus.mjs';
  * @property {number} ms
  */
 
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Milliseconds for one file. */
 const PATIENCE = 60_000;
 
 /** The compiler as its sources are now, in one file: what others change during the run does not matter. */
-export async function snapshot() {
-  const result = await build({
-    stdin: {
-      contents: `export { compile } from '@skep/compiler'; export { renderDiagnostics } from '@skep/base';
-        export { Btf } from '@skep/object';`,
-      resolveDir: join(REPOSITORY, 'packages/cli'),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['skep-source'],
-    sourcemap: 'inline',
-    write: false,
-    logLevel: 'error',
-  });
-  const [output] = result.outputFiles;
-  if (output === undefined) throw new Error('esbuild gave no output');
-  const hash = createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
-  const path = join(cacheDir(), 'snapshots', `skep-${hash}.mjs`);
-  if (!existsSync(path)) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.part`, output.contents);
-    renameSync(`${path}.part`, path);
-  }
-  return path;
+export function snapshot() {
+  return bundleText(
+    `export { compile } from '@skep/compiler'; export { renderDiagnostics } from '@skep/base';
+      export { Btf } from '@skep/object';`,
+    'packages/cli',
+    'snapshots',
+    { sourcemap: 'inline' },
+  );
 }
 
 /** Compiles in worker threads; a file that takes too long costs its worker. */

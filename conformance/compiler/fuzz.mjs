@@ -6,13 +6,13 @@
  * programs and the features beside this file, with --examples from the examples too, and from the C files of a folder.
  * A text has a number: `--from N --count 1` repeats it. Ends with 1 where anything went wrong.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { bundleText } from '../../scripts/bundle-module.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Seconds for one text, all else that this machine does included. */
@@ -61,7 +61,6 @@ async function main() {
     console.log(`fuzz: ${done} texts, ${compiled} compiled, ${problems.size} problems, ${seconds} s`);
   }
   for (const problem of problems) console.log(problem);
-  rmSync(fileURLToPath(compiler));
   process.exitCode = problems.size === 0 ? 0 : 1;
 }
 
@@ -101,21 +100,11 @@ async function work() {
 
 /** The compiler as its sources are now: a change during the run does not matter. */
 async function bundle() {
-  const path = join(REPOSITORY, '.cache', `fuzz-${process.pid}.mjs`);
-  mkdirSync(join(REPOSITORY, '.cache'), { recursive: true });
-  await build({
-    stdin: {
-      contents: `export { fuzz } from './packages/compiler/test/errors/fuzz.ts'; export { Btf } from '@skep/object';`,
-      resolveDir: REPOSITORY,
-    },
-    outfile: path,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['skep-source'],
-    logLevel: 'error',
-  });
+  const path = await bundleText(
+    `export { fuzz } from './packages/compiler/test/errors/fuzz.ts'; export { Btf } from '@skep/object';`,
+    '.',
+    'fuzz',
+  );
   return pathToFileURL(path).href;
 }
 

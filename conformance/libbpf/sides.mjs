@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleText } from '../../scripts/bundle-module.mjs';
 import { boot, fetchKernel } from '../../vmtest/index.mjs';
 import { cacheDir, kernelTree } from '../compiler/corpus.mjs';
 import { toolchain } from '../compiler/toolchain.mjs';
@@ -12,7 +12,6 @@ import { toolchain } from '../compiler/toolchain.mjs';
 /** @typedef {import('./sides.d.mts').Verdict} Verdict */
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The command of libbpf's side: harness.c, with the libbpf of the corpus. */
 export function libbpfSide() {
@@ -40,32 +39,14 @@ export function cachedHarness() {
  */
 export async function skepSide(/** @type {string | undefined} */ bundle = undefined) {
   if (bundle !== undefined) return [process.execPath, join(HERE, 'skep.mjs'), bundle];
-  const result = await build({
-    stdin: {
-      contents: `export { kernel } from './src/hosts/kernel.ts'; export { Spec } from './src/spec.ts';
-        export { kernel as openKernel } from '@skep/kernel'; export { openObject } from '@skep/object';`,
-      resolveDir: join(REPOSITORY, 'packages/runtime'),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['skep-source'],
-    external: ['koffi'],
-    write: false,
-    logLevel: 'error',
+  const path = await bundleText(
+    `export { kernel } from './src/hosts/kernel.ts'; export { Spec } from './src/spec.ts';
+      export { kernel as openKernel } from '@skep/kernel'; export { openObject } from '@skep/object';`,
+    'packages/runtime',
+    'libbpf',
     // Half of the bundle, and no part of loading.
-    plugins: [{ name: 'without the virtual machine', setup: leaveOutTheMachine }],
-  });
-  const [output] = result.outputFiles;
-  if (output === undefined) throw new Error('esbuild gave no output');
-  // Inside of the repository, where the native package is found.
-  const path = join(REPOSITORY, '.cache/libbpf', `skep-${hashOf(output.contents)}.mjs`);
-  if (!existsSync(path)) {
-    mkdirSync(join(path, '..'), { recursive: true });
-    writeFileSync(`${path}.part`, output.contents);
-    renameSync(`${path}.part`, path);
-  }
+    { plugins: [{ name: 'without the virtual machine', setup: leaveOutTheMachine }] },
+  );
   return [process.execPath, join(HERE, 'skep.mjs'), path];
 }
 

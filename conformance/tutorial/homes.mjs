@@ -1,42 +1,20 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleText } from '../../scripts/bundle-module.mjs';
 import { boot, fetchKernel } from '../../vmtest/index.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const TRY = fileURLToPath(new URL('try.mjs', import.meta.url));
 
 /** skep from its sources as they are now, in one file inside of the repository, where the native package is found. */
-export async function bundle() {
-  const result = await build({
-    stdin: {
-      contents: "export * from 'skep'; export { SimulatedHid, SimulatedQdisc, SimulatedScheduler } from '@skep/vm';",
-      resolveDir: join(REPOSITORY, 'packages/runtime'),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['skep-source'],
-    external: ['koffi'],
-    write: false,
-    logLevel: 'error',
-    define: { 'import.meta.url': JSON.stringify(`file://${REPOSITORY}packages/abi/src/index.ts`) },
-  });
-  const [output] = result.outputFiles;
-  if (output === undefined) throw new Error('esbuild gave no output');
-  const hash = createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
-  const path = join(REPOSITORY, '.cache/tutorial', `skep-${hash}.mjs`);
-  if (!existsSync(path)) {
-    mkdirSync(join(path, '..'), { recursive: true });
-    writeFileSync(`${path}.part`, output.contents);
-    renameSync(`${path}.part`, path);
-  }
-  return path;
+export function bundle() {
+  return bundleText(
+    "export * from 'skep'; export { SimulatedHid, SimulatedQdisc, SimulatedScheduler } from '@skep/vm';",
+    'packages/runtime',
+    'tutorial',
+    { define: { 'import.meta.url': JSON.stringify(`file://${REPOSITORY}packages/abi/src/index.ts`) } },
+  );
 }
 
 /** What try.mjs says in one home, here or in a guest. @returns {Promise<any[]>} */

@@ -11,7 +11,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { bundleModule } from '../../scripts/bundle-module.mjs';
 import { compileWithClang } from '../compiler/compile-clang.mjs';
 import { suite } from '../compiler/corpus.mjs';
 import { toolchain } from '../compiler/toolchain.mjs';
@@ -109,16 +109,6 @@ async function bundle() {
   const folder = join(repository, 'node_modules/.cache/skep-conformance');
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `worker-${process.pid}.mjs`);
-  await build({
-    entryPoints: [join(here, 'worker.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    conditions: ['skep-source'],
-    external: ['koffi'],
-    logLevel: 'error',
-  });
+  await bundleModule(join(here, 'worker.ts'), outfile);
   return outfile;
 }
