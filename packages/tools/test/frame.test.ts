@@ -2,7 +2,7 @@ import { histogramText, linearBuckets, log2Buckets } from '@skep/view';
 import { describe, expect, it } from 'vitest';
 import { describe as describeCgroup } from '../src/frame/containers.ts';
 import { addressBytes, addressText, flowFilter } from '../src/frame/flows.ts';
-import { intervalsOf } from '../src/frame/intervals.ts';
+import { intervalsOf, timingOf } from '../src/frame/intervals.ts';
 import { checkRefused, optionName, optionsOf, refusedOptions } from '../src/frame/options.ts';
 import { matching } from '../src/frame/pattern.ts';
 import { compileProgram, openProgram } from '../src/frame/program.ts';
@@ -38,6 +38,32 @@ it('sslsniff probes the libraries that are not left out', () => {
   );
   expect(() => of(undefined, 'withoutOpenssl', 'withoutGnutls', 'withoutNss')).toThrow(/E9036/);
   expect(() => of(`boring:${file}`)).toThrow(/E9037/);
+});
+
+describe('a tool prints', () => {
+  const given = { args: [] as string[], seconds: undefined, times: undefined, ends: false };
+
+  it('at the end, or at intervals, so many times', () => {
+    expect(timingOf({ intervals: true }, given)).toEqual({});
+    expect(timingOf({ intervals: true }, { ...given, args: ['2', '3'] })).toEqual({ interval: 2000, times: 3 });
+    expect(timingOf({}, { ...given, seconds: 2, times: 3 })).toEqual({ interval: 2000, times: 3 });
+    // They are something else then, such as a place.
+    expect(timingOf({}, { ...given, args: ['vfs_read'] })).toEqual({});
+  });
+
+  it('every second by itself where it is a view, unless something else says when it is over', () => {
+    const top = { intervals: true, every: 1 } as const;
+    expect(timingOf(top, given)).toEqual({ interval: 1000 });
+    expect(timingOf(top, { ...given, ends: true })).toEqual({});
+    expect(timingOf(top, { ...given, args: ['99999999'] })).toEqual({});
+  });
+
+  it('once, where a number says how long it looks', () => {
+    const profile = { intervals: 'once' } as const;
+    expect(timingOf(profile, { ...given, args: ['5'] })).toEqual({ interval: 5000, times: 1 });
+    expect(timingOf(profile, { ...given, args: ['5', '2'] })).toEqual({ interval: 5000, times: 2 });
+    expect(timingOf(profile, given)).toEqual({});
+  });
 });
 
 describe('options', () => {

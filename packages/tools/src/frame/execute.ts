@@ -11,7 +11,7 @@ import { ordered } from '../record/ordered.ts';
 import { over, partOf, spoken } from '../record/recorded-tool.ts';
 import { RecordSession } from '../record/session.ts';
 import { cgroupId } from './containers.ts';
-import { intervalsOf } from './intervals.ts';
+import { timingOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
 import { COMMON, checkRefused, optionName, TIMESTAMP } from './options.ts';
 import { openProgram, openText } from './program.ts';
@@ -106,15 +106,13 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   });
   if (route.kind === 'approximate') io.err(`${tool.name}: approximate (${route.name}): misses ${route.misses}\n`);
 
-  const seconds = options.number('interval');
-  const { interval = everyOf(tool, call, recording), times } =
-    tool.intervals && seconds === undefined
-      ? intervalsOf(args)
-      : seconds === undefined
-        ? {}
-        : intervalsOf([seconds, options.number('times') ?? []].flat().map(String));
-  const single = tool.intervals === 'once' && interval !== undefined && seconds === undefined;
-  let left = times ?? (single ? 1 : Number.POSITIVE_INFINITY);
+  const { interval, times } = timingOf(tool, {
+    args,
+    seconds: options.number('interval'),
+    times: options.number('times'),
+    ends: commandOf(call).length > 0 || together !== undefined || recording !== undefined,
+  });
+  let left = times ?? Number.POSITIVE_INFINITY;
   const inOrder = recording || session ? ordered : (loaded: Loaded) => loaded;
   const shown = (loaded: Loaded): boolean => {
     output.interval(inOrder(loaded));
@@ -247,12 +245,6 @@ function specOf(tool: Tool, route: Route, given: Given, targets: Display['target
     targets[one.name] === undefined ? one : withSection(one, targets[one.name]!),
   );
   return new Spec({ ...spec.object, programs });
-}
-
-/** Milliseconds between outputs where none are given: those of a recording are its own. */
-function everyOf(tool: Tool, call: ToolCall, recording: Recording | undefined): number | undefined {
-  const ends = commandOf(call).length > 0 || call.together !== undefined || recording !== undefined;
-  return tool.every === undefined || ends || call.args.length > 0 ? undefined : tool.every * 1000;
 }
 
 /** Behind ` -- `, or of `-c`, which a shell reads. */
