@@ -58,6 +58,7 @@ export type Binding =
   | { readonly kind: 'function'; readonly name: string; readonly node: AnyFunction }
   | { readonly kind: 'library'; readonly name: string }
   | { readonly kind: 'foreign'; readonly span: Span }
+  | { readonly kind: 'class' }
   /** Its declaration is wrong, and that was said. */
   | { readonly kind: 'refused' }
   | { readonly kind: 'variable'; readonly span: Span };
@@ -140,6 +141,9 @@ class Reader {
           if (node.kind === 'const' && one.init) this.constant(one.id.name, bare(one.init), span);
           else this.bindings.set(one.id.name, { kind: 'variable', span });
         }
+        return;
+      case 'ClassDeclaration':
+        if (node.id) this.bindings.set(node.id.name, { kind: 'class' });
         return;
       case 'TSEnumDeclaration':
       case 'TSModuleDeclaration':

@@ -177,16 +177,28 @@ export function unsupported(construct: ConstructName, span: Span, detail?: strin
 
 /** A name of JavaScript's library, with what probes have in its place. */
 export function noLibrary(name: string, span: Span): Diagnostic {
-  const found = INSTEAD.find(([pattern]) => pattern.test(name));
-  return unsupported('library', span, `\`${name}\``, found?.[1]);
+  return unsupported('library', span, `\`${name}\``, insteadOf(name));
+}
+
+/** What probes have in the place of a name of JavaScript's library. */
+export function insteadOf(name: string): string | undefined {
+  return INSTEAD.find(([pattern]) => pattern.test(name))?.[1];
 }
 
 const INSTEAD: readonly (readonly [RegExp, string])[] = [
   [/^console\b/, 'send what is to be shown as an event, and print it on the user side'],
   [/^(Date|performance)\b/, '`now()` gives the time since the machine started, in nanoseconds'],
   [/^process\b/, '`pid()`, `tid()`, `uid()` and `comm()` tell of the process that a probe runs for'],
-  [/^(Map|Set|Object|Array)\b/, '`hash()` and `array()` at module level are what programs keep things in'],
-  [/^(setTimeout|setInterval|Promise|fetch)\b/, 'do it on the user side, where events are read; or with `interval()`'],
+  [
+    /^(Weak)?(Map|Set)\b|^(Object|Array|Reflect|\w+Array)\b/,
+    '`hash()` and `array()` at module level are what programs keep things in',
+  ],
+  [
+    /^(setTimeout|setInterval|setImmediate|queueMicrotask|Promise|fetch)\b/,
+    'do it on the user side, where events are read; or with `interval()`',
+  ],
+  [/^(Number\.)?(parseInt|parseFloat)$/, 'texts are read as numbers on the user side, where events come'],
+  [/^(Error|TypeError|RangeError)\b/, 'return early, or emit an event that says what went wrong'],
   [/^Math\.random$/, '`random()` gives a number of 32 bits'],
 ];
 
@@ -228,7 +240,11 @@ export function wrongType(found: string, wanted: string, span: Span): Diagnostic
         ? 'write `Number(x)`'
         : wanted === 'text' && found.endsWith('Pointer')
           ? 'write `x.str(64)`, which reads the text that is there, 64 bytes at most'
-          : `give ${wanted}`;
+          : wanted.endsWith('Pointer') && found === 'number'
+            ? 'an address is there or not: `if (x)`'
+            : wanted === 'a number or bigint' && found === 'string'
+              ? "compare it: `if (x === 'a') … else if (x === 'b') …`"
+              : `give ${wanted}`;
   return error('E1633', `this is ${found}, ${wanted} is wanted`, span, help);
 }
 
@@ -246,7 +262,7 @@ export function imprecise(span: Span): Diagnostic {
     'E1635',
     'the result may be beyond what a number holds exactly (2^53)',
     span,
-    'multiply bigints: `BigInt(a) * BigInt(b)`',
+    'multiply bigints, `BigInt(a) * BigInt(b)`, or cut what is multiplied: `(a >>> 0) * 2`',
   );
 }
 
@@ -276,6 +292,15 @@ export function tooLarge(what: string, bytes: number, limit: number, span: Span)
   );
 }
 
+export function tooLong(limit: number, span: Span): Diagnostic {
+  return error(
+    'E1639',
+    `both texts may be longer than ${limit} bytes, and the stack of a program has no room to compare these`,
+    span,
+    `cut one of them where it is read, \`x.str(${limit + 1})\`, or compare with a constant`,
+  );
+}
+
 export function notTopLevel(name: string, span: Span): Diagnostic {
   return error(
     'E1640',
@@ -285,8 +310,23 @@ export function notTopLevel(name: string, span: Span): Diagnostic {
   );
 }
 
-export function badDeclaration(name: string, why: string, span: Span): Diagnostic {
-  return error('E1641', `\`${name}\`: ${why}`, span, 'see docs/typescript-probes.md for the declarations');
+export function badDeclaration(
+  name: string,
+  why: string,
+  span: Span,
+  help = 'see docs/typescript-probes.md for the declarations',
+): Diagnostic {
+  return error('E1641', `\`${name}\`: ${why}`, span, help);
+}
+
+/** Something that programs read only; `instead` where it can be changed another way. */
+export function notAssigned(name: string, span: Span, instead?: string): Diagnostic {
+  return badDeclaration(
+    name,
+    'it cannot be assigned to',
+    span,
+    instead ?? 'programs change maps, variables of their own, and of contexts `mark`, `addr` and `port`',
+  );
 }
 
 export function badStorage(name: string, span: Span): Diagnostic {

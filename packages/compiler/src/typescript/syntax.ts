@@ -34,7 +34,7 @@ export async function parseTypeScript(file: SourceFile): Promise<Program> {
   try {
     found = parse(file.text, {
       sourceType: 'module',
-      plugins: [['typescript', { disallowAmbiguousJSXLike: true }], 'explicitResourceManagement'],
+      plugins: ['typescript', 'explicitResourceManagement'],
       errorRecovery: true,
       attachComment: false,
     });

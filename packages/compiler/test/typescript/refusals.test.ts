@@ -44,7 +44,7 @@ const BODIES: readonly (readonly [string, string, string])[] = [
   ['for (let i = 0; i < 4; i--) hits.add(i);', 'E1616', 'for (let i = 0; i < 4; i--) '],
   ['for (const x of [pid()]) hits.add(x);', 'E1616', 'for (const x of [pid()]) '],
   ['const f = () => 1;', 'E1618', '() => 1'],
-  ['const x = `a`;', 'E1619', '`a`'],
+  [`const x = \`a\${pid()}\`;`, 'E1619', `\`a\${pid()}\``],
   ["const x = comm() + 'x';", 'E1619', "comm() + 'x'"],
   ['const x = comm().length;', 'E1619', 'comm().length'],
   ['const { flags = 1 } = c;', 'E1620', 'flags = 1'],

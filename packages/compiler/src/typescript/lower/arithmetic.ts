@@ -48,6 +48,15 @@ export function onBigints(
     [b, rightNode],
   ] as const)
     if (one.type.kind !== 'bigint') l.fail(say.wrongType(describe(one.type), 'bigint', l.span(at)));
+  const compared = comparison(operator, a, b);
+  if (compared !== undefined) return constantValue(compared);
+  if (operator === '/' || operator === '%')
+    for (const [one, other, at] of [
+      [a, b, leftNode],
+      [b, a, rightNode],
+    ] as const)
+      if (one.constant !== undefined && beyond(one, other) !== 0)
+        l.fail(say.outOfRange(String(one.constant), isSigned(other) ? 'i64' : 'u64', l.span(at)));
   const shift = operator === '<<' || operator === '>>';
   const signed = shift ? (a.type as { signed: boolean }).signed : sameSign(l, a, b, node);
   const type: Type = { kind: 'bigint', signed };
@@ -74,6 +83,47 @@ export function onBigints(
       return { type: BOOLEAN, c: `(${x} ${operator} ${y})` };
     default:
       return l.fail(say.unsupported('operator', l.span(node), `\`${operator}\``));
+  }
+}
+
+function isSigned(value: Value): boolean {
+  return (value.type as Type & { kind: 'bigint' }).signed;
+}
+
+/** Whether a constant is below (-1) or above (1) all that a bigint of the other's type can be. */
+function beyond(constant: Value, other: Value): -1 | 0 | 1 {
+  const value = constant.constant as bigint;
+  if (other.constant !== undefined) return 0;
+  const [low, high] = isSigned(other) ? [-(1n << 63n), (1n << 63n) - 1n] : [0n, (1n << 64n) - 1n];
+  return value < low ? -1 : value > high ? 1 : 0;
+}
+
+/** What a comparison of bigints gives, where that is known: of constants, and with what no u64 or i64 can be. */
+function comparison(operator: string, a: Value, b: Value): boolean | undefined {
+  if (!/^([<>]=?|[=!]==)$/.test(operator)) return undefined;
+  const [x, y] = [a.constant, b.constant] as [bigint | undefined, bigint | undefined];
+  const order =
+    x !== undefined && y !== undefined
+      ? x < y
+        ? -1
+        : Number(x > y)
+      : x !== undefined
+        ? beyond(a, b) || undefined
+        : y !== undefined
+          ? -beyond(b, a) || undefined
+          : undefined;
+  if (order === undefined) return undefined;
+  switch (operator) {
+    case '<':
+      return order < 0;
+    case '<=':
+      return order <= 0;
+    case '>':
+      return order > 0;
+    case '>=':
+      return order >= 0;
+    default:
+      return (order === 0) === (operator === '===');
   }
 }
 
@@ -162,13 +212,15 @@ export function equality(l: Lowering, operator: string, left: Value, right: Valu
 export function sameness(l: Lowering, a: Value, b: Value, node: Node): string {
   if (a.type.kind === 'string' && b.type.kind === 'string') {
     const [text, constant] = typeof b.constant === 'string' ? [a, b.constant] : [b, a.constant];
-    if (typeof constant !== 'string') return sameTexts(l, a, b);
+    if (typeof constant !== 'string') return sameTexts(l, a, b, node);
     return sameText(l, text, constant, node);
   }
   const kinds = `${a.type.kind} ${b.type.kind}`;
   if (kinds === 'number number') return `(${wide(a.c)} == ${wide(b.c)})`;
   if (kinds === 'boolean boolean') return `(${a.c} == ${b.c})`;
   if (kinds === 'bigint bigint') {
+    const known = comparison('===', a, b);
+    if (known !== undefined) return known ? '1' : '0';
     sameSign(l, a, b, node);
     return `((u64)(${a.c}) == (u64)(${b.c}))`;
   }

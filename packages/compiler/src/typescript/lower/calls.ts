@@ -6,7 +6,7 @@ import { BOOLEAN, describe, U64 } from '../types.ts';
 import { expression, GLOBALS } from './expressions.ts';
 import { packetHeader } from './headers.ts';
 import { asIntCall, convert, libraryFunction, mathCall } from './library.ts';
-import { includes, listIn } from './lists.ts';
+import { includes, LISTS, listIn } from './lists.ts';
 import type { Lowering } from './lowering.ts';
 import { emitEvent, mapMethod } from './maps.ts';
 import { declarationOf, memberName, reached } from './members.ts';
@@ -19,6 +19,7 @@ export function callExpression(l: Lowering, node: Call | OptionalCall, isStateme
   const callee = bare(node.callee as Expression);
   if (callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression')
     return methodCall(l, node, callee, isStatement);
+  if (callee.type === 'Import') return l.fail(say.unsupported('async', l.span(node), '`import()`'));
   if (callee.type !== 'Identifier') return l.fail(say.unsupported('nested', l.span(node)));
   const binding = l.local(callee.name) ? undefined : l.shared.module.bindings.get(callee.name);
   if (binding?.kind === 'function') return ownFunction(l, binding, node);
@@ -61,6 +62,7 @@ export function methodCall(
     return l.fail(say.noLibrary(`${on.name}.${name}`, l.span(node)));
   const list = listIn(l, on);
   if (list !== undefined && name === 'includes') return includes(l, list, node);
+  if (list !== undefined) return l.fail(say.unsupported('library', l.span(node), `\`${name}()\` of a list`, LISTS));
   const declaration = declarationOf(l, on);
   if (declaration?.kind === 'events') return emitEvent(l, declaration.name, declaration.storage, name, node);
   if (declaration?.kind === 'params') return l.fail(say.unknownMember('`params`', name, [], l.span(callee.property)));
@@ -145,5 +147,9 @@ export function valueMethod(
     return { type: BOOLEAN, c: object.ok === undefined ? c : `(${object.ok} && ${c})` };
   }
   if (type.kind === 'string') return l.fail(say.unsupported('text', l.span(node), `\`${name}()\``));
+  if (type.kind === 'number' || type.kind === 'bigint' || type.kind === 'boolean')
+    return l.fail(say.unsupported(TO_TEXT.test(name) ? 'text' : 'library', l.span(node), `\`${name}()\``));
   return missing([]);
 }
+
+const TO_TEXT = /^to(Locale)?String$|^to(Fixed|Precision|Exponential)$/;

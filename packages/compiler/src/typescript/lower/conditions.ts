@@ -1,37 +1,27 @@
 import * as say from '../diagnostics.ts';
 import { bare, type Expression, type Node } from '../syntax.ts';
-import { describe } from '../types.ts';
+import { describe, type Type } from '../types.ts';
 import { expression } from './expressions.ts';
 import type { Local, Lowering } from './lowering.ts';
-import type { Value } from './value.ts';
+import { sameText } from './texts.ts';
+import { castC, cTypeOf, type Value } from './value.ts';
 
-export function condition(l: Lowering, given: Expression): { c: string; whenTrue: Set<Local>; whenFalse: Set<Local> } {
+export interface Condition {
+  readonly c: string;
+  /** What is not undefined then. */
+  readonly whenTrue: Set<Local>;
+  readonly whenFalse: Set<Local>;
+  /** What is asked whether it is true, where that is no condition by itself. */
+  readonly value?: Value;
+}
+
+export function condition(l: Lowering, given: Expression): Condition {
   const node = bare(given);
   if (node.type === 'UnaryExpression' && node.operator === '!') {
     const { c, whenTrue, whenFalse } = condition(l, node.argument);
     return { c: `!(${c})`, whenTrue: whenFalse, whenFalse: whenTrue };
   }
-  if (node.type === 'LogicalExpression' && node.operator !== '??') {
-    const and = node.operator === '&&';
-    const left = condition(l, node.left);
-    const before = new Set(l.known);
-    for (const one of and ? left.whenTrue : left.whenFalse) l.known.add(one);
-    const { value: right, lines } = l.aside(() => condition(l, node.right));
-    l.known = before;
-    const both = (a: Set<Local>, b: Set<Local>) => new Set([...a, ...b]);
-    let c = `(${left.c} ${node.operator} ${right.c})`;
-    if (lines.length > 0) {
-      c = l.name('both');
-      l.emit(`bool ${c} = ${left.c};`);
-      l.emit(`if (${and ? '' : '!'}${c}) {`);
-      l.lines.push(...lines);
-      l.emit(`${c} = ${right.c};`);
-      l.emit('}');
-    }
-    return and
-      ? { c, whenTrue: both(left.whenTrue, right.whenTrue), whenFalse: new Set() }
-      : { c, whenTrue: new Set(), whenFalse: both(left.whenFalse, right.whenFalse) };
-  }
+  if (node.type === 'LogicalExpression' && node.operator !== '??') return logicalCondition(l, node);
   const none = new Set<Local>();
   if (node.type === 'BinaryExpression' && /^[=!]==?$/.test(node.operator) && node.left.type !== 'PrivateName') {
     const [a, b] = [bare(node.left), bare(node.right)];
@@ -50,7 +40,51 @@ export function condition(l: Lowering, given: Expression): { c: string; whenTrue
   const local = l.localOf(node) ?? rootOf(l, node);
   const truth = truthOf(l, value, node);
   // A constant that is 0 is as false as one that is undefined.
-  return { c: truth, whenTrue: local ? new Set([local]) : none, whenFalse: none };
+  return { c: truth, whenTrue: local ? new Set([local]) : none, whenFalse: none, value };
+}
+
+function logicalCondition(l: Lowering, node: Expression & { type: 'LogicalExpression' }): Condition {
+  const and = node.operator === '&&';
+  const left = condition(l, node.left);
+  const before = new Set(l.known);
+  for (const one of and ? left.whenTrue : left.whenFalse) l.known.add(one);
+  const { value: right, lines } = l.aside(() => condition(l, node.right));
+  l.known = before;
+  const value = and ? undefined : other(l, left.value, right.value, lines);
+  if (value) return { c: `(${value.c} != 0)`, whenTrue: new Set(), whenFalse: new Set(), value };
+  const both = (a: Set<Local>, b: Set<Local>) => new Set([...a, ...b]);
+  let c = `(${left.c} ${node.operator} ${right.c})`;
+  if (lines.length > 0) {
+    c = l.name('both');
+    l.emit(`bool ${c} = ${left.c};`);
+    l.emit(`if (${and ? '' : '!'}${c}) {`);
+    l.lines.push(...lines);
+    l.emit(`${c} = ${right.c};`);
+    l.emit('}');
+  }
+  return and
+    ? { c, whenTrue: both(left.whenTrue, right.whenTrue), whenFalse: new Set() }
+    : { c, whenTrue: new Set(), whenFalse: both(left.whenFalse, right.whenFalse) };
+}
+
+/** `a || b` of numbers or bigints: b where a is 0 or undefined. Nothing of others, whose truth is all that is asked for. */
+function other(l: Lowering, a: Value | undefined, b: Value | undefined, lines: readonly string[]): Value | undefined {
+  if (a === undefined || b === undefined || b.ok !== undefined) return undefined;
+  const type = sameNumbers(a.type, b.type);
+  if (type === undefined) return undefined;
+  const c = l.name('or');
+  l.emit(`${cTypeOf(type)} ${c} = ${a.ok === undefined ? a.c : `${a.ok} ? ${castC(type, a.c)} : 0`};`);
+  l.emit(`if (!${c}) {`);
+  l.lines.push(...lines);
+  l.emit(`${c} = ${b.c};`);
+  l.emit('}');
+  return { type, c };
+}
+
+function sameNumbers(a: Type, b: Type): Type | undefined {
+  if (a.kind === 'number' && b.kind === 'number')
+    return { kind: 'number', min: Math.min(0, a.min, b.min), max: Math.max(0, a.max, b.max) };
+  return a.kind === 'bigint' && b.kind === 'bigint' && a.signed === b.signed ? a : undefined;
 }
 
 export function truthOf(l: Lowering, value: Value, node: Node): string {
@@ -69,6 +103,10 @@ export function truthOf(l: Lowering, value: Value, node: Node): string {
         return '1';
       case 'undefined':
         return '0';
+      case 'string':
+        return typeof value.constant === 'string'
+          ? String(Number(value.constant !== ''))
+          : `!${sameText(l, value, '', node)}`;
       default:
         return l.fail(say.wrongType(describe(type), 'boolean', l.span(node)));
     }

@@ -1,4 +1,5 @@
 import { SkepError } from '@skep/base';
+import type { Constant } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { bare, type Expression, type Node } from '../syntax.ts';
 import { BOOLEAN, describe, numberOf, type Type, UNDEFINED } from '../types.ts';
@@ -15,10 +16,9 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
   const node = bare(given);
   switch (node.type) {
     case 'NumericLiteral':
-      if (!Number.isSafeInteger(node.value)) l.fail(say.unsupported('float', l.span(node)));
-      return constantValue(node.value);
+      return constantOf(l, node.value, node);
     case 'BigIntLiteral':
-      return constantValue(BigInt(node.value));
+      return constantOf(l, BigInt(node.value), node);
     case 'BooleanLiteral':
     case 'StringLiteral':
       return constantValue(node.value);
@@ -41,7 +41,7 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
     }
     case 'LogicalExpression':
       if (node.operator === '??') return orElse(l, node);
-      return { type: BOOLEAN, c: condition(l, node).c };
+      return logicalExpression(l, node);
     case 'ConditionalExpression':
       return conditionalExpression(l, node);
     case 'MemberExpression':
@@ -56,6 +56,10 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
       effectOf(l, node);
       return { type: UNDEFINED, c: '' };
     case 'TemplateLiteral':
+      if (node.expressions.length === 0) return constantValue(node.quasis[0]!.value.cooked ?? '');
+      return l.fail(say.unsupported('text', l.span(node)));
+    case 'RegExpLiteral':
+      return l.fail(say.unsupported('text', l.span(node), 'a regular expression'));
     case 'TaggedTemplateExpression':
       return l.fail(say.unsupported('text', l.span(node)));
     case 'ArrowFunctionExpression':
@@ -64,9 +68,13 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
     case 'ArrayExpression':
     case 'ObjectExpression':
     case 'ClassExpression':
-    case 'RegExpLiteral':
       return l.fail(say.unsupported('allocation', l.span(node)));
-    case 'NewExpression':
+    case 'NewExpression': {
+      const name = node.callee.type === 'Identifier' ? node.callee.name : '';
+      return l.fail(say.unsupported('this', l.span(node), `\`new ${name}\``, say.insteadOf(name)));
+    }
+    case 'MetaProperty':
+      return l.fail(say.noLibrary(l.text(node), l.span(node)));
     case 'ThisExpression':
     case 'Super':
       return l.fail(say.unsupported('this', l.span(node)));
@@ -76,8 +84,16 @@ export function expression(l: Lowering, given: Expression, isStatement = false):
     case 'SequenceExpression':
       return l.fail(say.unsupported('operator', l.span(node), 'a comma'));
     default:
-      return l.fail(say.unsupported('operator', l.span(node), node.type));
+      return l.fail(say.unsupported('operator', l.span(node), l.text(node)));
   }
+}
+
+/** A constant that programs can have. */
+export function constantOf(l: Lowering, value: Constant, node: Node): Value {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) l.fail(say.unsupported('float', l.span(node)));
+  if (typeof value === 'bigint' && (value > (1n << 64n) - 1n || value < -(1n << 63n)))
+    l.fail(say.outOfRange(String(value), 'u64 or i64', l.span(node)));
+  return constantValue(value);
 }
 
 export function identifier(l: Lowering, node: Expression & { type: 'Identifier' }): Value {
@@ -87,13 +103,10 @@ export function identifier(l: Lowering, node: Expression & { type: 'Identifier' 
     return local.value.ok !== undefined && l.known.has(local) ? { ...local.value, ok: undefined } : local.value;
   if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
   const binding = l.shared.module.bindings.get(node.name);
-  if (binding?.kind === 'constant') {
-    if (typeof binding.value === 'number' && !Number.isSafeInteger(binding.value))
-      l.fail(say.unsupported('float', l.span(node)));
-    return constantValue(binding.value);
-  }
+  if (binding?.kind === 'constant') return constantOf(l, binding.value, node);
   if (binding?.kind === 'variable') l.fail(say.unsupported('closure', l.span(node), `\`${node.name}\``));
   if (binding?.kind === 'refused') throw new SkepError([]);
+  if (binding?.kind === 'class') l.fail(say.unsupported('allocation', l.span(node), `the class \`${node.name}\``));
   if (binding?.kind === 'foreign') l.fail(say.otherModule(node.name, l.span(node)));
   if (binding) l.fail(say.wrongType(`\`${node.name}\` itself`, 'a value', l.span(node)));
   if (GLOBALS.has(node.name)) l.fail(say.noLibrary(`${node.name}`, l.span(node)));
@@ -107,7 +120,7 @@ export function unaryExpression(l: Lowering, node: Expression & { type: 'UnaryEx
     case '-': {
       const value = l.defined(expression(l, node.argument), 'this', node.argument);
       if (typeof value.constant === 'number' || typeof value.constant === 'bigint')
-        return constantValue(-value.constant);
+        return constantOf(l, -value.constant, node);
       if (value.type.kind === 'bigint') return { type: { kind: 'bigint', signed: true }, c: `(-(s64)(${value.c}))` };
       const number = l.number(value, node.argument);
       const { min, max } = number.type as Type & { kind: 'number' };
@@ -123,6 +136,11 @@ export function unaryExpression(l: Lowering, node: Expression & { type: 'UnaryEx
     default:
       return l.fail(say.unsupported('this', l.span(node), `\`${node.operator}\``));
   }
+}
+
+function logicalExpression(l: Lowering, node: Expression): Value {
+  const { c, value } = condition(l, node);
+  return value ?? { type: BOOLEAN, c };
 }
 
 export function orElse(l: Lowering, node: Expression & { type: 'LogicalExpression' }): Value {
@@ -203,6 +221,38 @@ export const GLOBALS: ReadonlySet<string> = new Set([
   'parseFloat',
   'isNaN',
   'fetch',
+  'eval',
+  'Function',
+  'Reflect',
+  'Proxy',
+  'Atomics',
+  'Intl',
+  'Iterator',
+  'WeakMap',
+  'WeakSet',
+  'ArrayBuffer',
+  'DataView',
+  'Uint8Array',
+  'Uint16Array',
+  'Uint32Array',
+  'Int8Array',
+  'Int16Array',
+  'Int32Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'Float64Array',
+  'TextEncoder',
+  'TextDecoder',
+  'TypeError',
+  'RangeError',
+  'setImmediate',
+  'queueMicrotask',
+  'isFinite',
+  'window',
+  'document',
+  'global',
+  'alert',
+  'arguments',
   'performance',
   'NaN',
   'Infinity',

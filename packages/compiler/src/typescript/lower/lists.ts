@@ -1,7 +1,15 @@
 import { SkepError } from '@skep/base';
 import { type Constant, listOf } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
-import { bare, type Call, type Expression, type OptionalCall, type Statement } from '../syntax.ts';
+import {
+  bare,
+  type Call,
+  type Expression,
+  type Member,
+  type OptionalCall,
+  type OptionalMember,
+  type Statement,
+} from '../syntax.ts';
 import { BOOLEAN, type Type } from '../types.ts';
 import { sameness } from './arithmetic.ts';
 import { exactly } from './calls.ts';
@@ -24,6 +32,21 @@ export function listIn(l: Lowering, given: Expression): readonly Constant[] | un
   if (node.type !== 'Identifier' || l.local(node.name)) return undefined;
   const binding = l.shared.module.bindings.get(node.name);
   return binding?.kind === 'list' && binding.values.length > 0 ? binding.values : undefined;
+}
+
+/** What lists have. */
+export const LISTS = 'lists have `includes(x)`, `length` and `[0]`, and `for (const x of LIST)` goes through them';
+
+/** `LIST.length`, and `LIST[0]` with a constant. */
+export function memberOfList(l: Lowering, list: readonly Constant[], node: Member | OptionalMember): Value {
+  if (!node.computed) {
+    if (node.property.type === 'Identifier' && node.property.name === 'length') return constantValue(list.length);
+    return l.fail(say.unsupported('library', l.span(node), `\`${l.text(node.property)}\` of a list`, LISTS));
+  }
+  const index = expression(l, node.property as Expression).constant;
+  const value = typeof index === 'number' ? list[index] : undefined;
+  if (value === undefined) return l.fail(say.unsupported('dynamic', l.span(node.property), undefined, LISTS));
+  return constantValue(value);
 }
 
 /** `[80, 443].includes(port)` */

@@ -1,5 +1,5 @@
 import * as say from '../diagnostics.ts';
-import { bare, type Expression, type Statement } from '../syntax.ts';
+import { bare, type Call, childrenOf, type Expression, type Node, type Statement } from '../syntax.ts';
 import type { Type } from '../types.ts';
 import { expression } from './expressions.ts';
 import type { Lowering } from './lowering.ts';
@@ -28,7 +28,11 @@ export function forStatement(l: Lowering, node: Statement & { type: 'ForStatemen
   const leftBare = bare(left as Expression);
   if (leftBare.type !== 'Identifier' || leftBare.name !== name)
     bad(`the condition compares \`${name}\` with its bound`);
-  const bound = keepValue(l, l.number(expression(l, right), right), 'bound');
+  const { value: given, lines } = l.aside(() => l.number(expression(l, right), right));
+  // JavaScript asks for the bound before each round.
+  const again = given.constant === undefined && changes(l, right);
+  if (!again) l.lines.push(...lines);
+  const bound = again ? given : keepValue(l, given, 'bound');
   const step = stepOf(l, bare(update as Expression), name) ?? bad(`it counts with \`${name}++\`, \`${name} += 2\` …`);
   const up = operator === '<' || operator === '<=';
   if (up !== step > 0) bad('it does not come nearer to its bound');
@@ -43,11 +47,28 @@ export function forStatement(l: Lowering, node: Statement & { type: 'ForStatemen
   l.scopes.push(new Map());
   const type: Type = { kind: 'number', min: Math.min(from.min, to.min), max: Math.max(from.max, to.max) };
   l.bind(name, { kind: 'counter', value: { type, c } });
-  l.emit(`for (s64 ${c} = ${start.c}; ${c} ${operator} ${wide(bound.c)}; ${c} += ${step}) {`);
+  const goesOn = `${c} ${operator} ${wide(bound.c)}`;
+  l.emit(`for (s64 ${c} = ${start.c}; ${again ? '' : goesOn}; ${c} += ${step}) {`);
+  if (again) {
+    l.lines.push(...lines);
+    l.emit(`if (!(${goesOn})) break;`);
+  }
   block(l, [node.body]);
   l.emit('}');
   l.scopes.pop();
   l.known = known;
+}
+
+/** Whether an expression may give something else when it is asked again: it reads variables, or calls more than `Math`. */
+function changes(l: Lowering, node: Node): boolean {
+  if (node.type === 'Identifier') return l.local((node as { name: string } & Node).name)?.kind === 'let';
+  if (node.type === 'CallExpression' || node.type === 'OptionalCallExpression') {
+    const { callee } = node as Call;
+    if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier' || callee.object.name !== 'Math')
+      return true;
+  }
+  for (const one of childrenOf(node)) if (changes(l, one)) return true;
+  return false;
 }
 
 export function stepOf(l: Lowering, node: Expression, name: string): number | undefined {
@@ -55,9 +76,21 @@ export function stepOf(l: Lowering, node: Expression, name: string): number | un
     return node.operator === '++' ? 1 : -1;
   if (node.type !== 'AssignmentExpression' || node.left.type !== 'Identifier' || node.left.name !== name)
     return undefined;
-  const amount = expression(l, node.right).constant;
+  const by = bare(node.right);
+  // `i = i + 2`
+  const sum = node.operator === '=' && by.type === 'BinaryExpression' ? by : undefined;
+  if (sum && !(sum.left.type === 'Identifier' && sum.left.name === name)) return undefined;
+  const operator = sum ? `${sum.operator}=` : node.operator;
+  const step = sum?.right ?? by;
+  const amount = mentions(step, name) ? undefined : expression(l, step).constant;
   if (typeof amount !== 'number' || !Number.isInteger(amount) || amount === 0) return undefined;
-  return node.operator === '+=' ? amount : node.operator === '-=' ? -amount : undefined;
+  return operator === '+=' ? amount : operator === '-=' ? -amount : undefined;
+}
+
+function mentions(node: Node, name: string): boolean {
+  if (node.type === 'Identifier') return (node as { name: string } & Node).name === name;
+  for (const one of childrenOf(node)) if (mentions(one, name)) return true;
+  return false;
 }
 
 const MOST_ROUNDS = 1 << 16;

@@ -16,6 +16,8 @@ export class Lowering {
   readonly context: ProbeContext | undefined;
   /** Of static functions: what `return` was given so far. */
   result: Type | undefined;
+  /** The first of these, or the first that is no constant. */
+  given: Value | undefined;
   readonly isHelper: boolean;
   scopes: Map<string, Local>[] = [new Map()];
   /** Constants that are known not to be undefined. */

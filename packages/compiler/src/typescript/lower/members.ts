@@ -5,23 +5,28 @@ import { bare, type Expression, type Member, type OptionalMember } from '../synt
 import { BOOLEAN, describe, NUMBER, numberOf } from '../types.ts';
 import { ENUMS } from '../vocabulary.ts';
 import { cNameOf, safe } from './c-names.ts';
-import { expression } from './expressions.ts';
+import { constantOf, expression } from './expressions.ts';
 import { kernelMember } from './kernel-members.ts';
+import { listIn, memberOfList } from './lists.ts';
 import type { Lowering } from './lowering.ts';
 import { readStored } from './stored.ts';
 import { readText, textAt } from './texts.ts';
 import { constantValue, type Value } from './value.ts';
 
 export function memberExpression(l: Lowering, node: Member | OptionalMember): Value {
+  const list = bare(node.object as Expression).type === 'Identifier' ? listIn(l, node.object as Expression) : undefined;
+  if (list !== undefined) return memberOfList(l, list, node);
   const name = memberName(l, node);
   const constants = constantsOf(l, node.object as Expression);
   if (constants) {
     const value = constants.get(name);
     if (value === undefined)
       l.fail(say.unknownMember(l.text(node.object), name, constants.keys(), l.span(node.property)));
-    return constantValue(value as Constant);
+    return constantOf(l, value as Constant, node);
   }
   const declaration = declarationOf(l, node.object as Expression);
+  if ((declaration?.kind === 'array' || declaration?.kind === 'perCpuArray') && name === 'length')
+    return constantValue(declaration.max);
   if (declaration?.kind === 'params') return paramValue(l, declaration.name, declaration.fields, name, node);
   if (declaration) l.fail(say.notForUser(`${declaration.name}.${name}`, l.span(node)));
   const object = reached(l, expression(l, node.object as Expression), node);
@@ -36,8 +41,19 @@ export function memberExpression(l: Lowering, node: Member | OptionalMember): Va
 
 export function memberName(l: Lowering, node: Member | OptionalMember): string {
   if (node.computed || node.property.type !== 'Identifier')
-    return l.fail(say.unsupported('dynamic', l.span(node.property)));
+    return l.fail(
+      say.unsupported(
+        'dynamic',
+        l.span(node.property),
+        undefined,
+        isMap(declarationOf(l, node.object as Expression)) ? 'maps are asked: `x.get(key)`' : undefined,
+      ),
+    );
   return node.property.name;
+}
+
+function isMap(declaration: ReturnType<typeof declarationOf>): boolean {
+  return declaration !== undefined && declaration.kind !== 'params' && declaration.kind !== 'events';
 }
 
 /** The object of a member or call: it may be undefined only behind `?.`. */

@@ -1,6 +1,6 @@
 import * as say from '../diagnostics.ts';
 import { bare, type Node, type Statement } from '../syntax.ts';
-import { describe, NUMBER, UNDEFINED } from '../types.ts';
+import { describe, I64, NUMBER, UNDEFINED } from '../types.ts';
 import { condition } from './conditions.ts';
 import { expression } from './expressions.ts';
 import { forOf } from './lists.ts';
@@ -77,9 +77,16 @@ export function statement(l: Lowering, node: Statement): boolean {
     case 'TSInterfaceDeclaration':
       return false;
     default:
-      return l.fail(say.unsupported('statement', l.span(node), node.type));
+      return l.fail(say.unsupported('statement', l.span(node), STATEMENTS[node.type] ?? l.text(node)));
   }
 }
+
+const STATEMENTS: { readonly [type: string]: string } = {
+  LabeledStatement: 'a label',
+  DebuggerStatement: '`debugger`',
+  TSEnumDeclaration: 'an `enum`',
+  TSModuleDeclaration: 'a namespace',
+};
 
 /** `return` with a value: of the program, or of a static function. */
 export function giveBack(l: Lowering, value: Value, node: Node): boolean {
@@ -95,6 +102,14 @@ export function giveBack(l: Lowering, value: Value, node: Node): boolean {
       l.fail(say.wrongType(describe(value.type), 'a number, bigint or boolean', l.span(node)));
     if (l.result && l.result.kind !== kind)
       l.fail(say.wrongType(describe(value.type), describe(l.result), l.span(node)));
+    if (value.type.kind === 'bigint' && l.result?.kind === 'bigint' && l.result.signed !== value.type.signed) {
+      // Constants are what the others are, but no u64 when they are negative.
+      const [fixed, before] = [value.constant !== undefined, l.given?.constant !== undefined];
+      if (fixed && before) l.result = I64;
+      else if (fixed === before || value.type.signed === fixed) l.fail(say.mixedSigns(l.span(node)));
+      else if (!fixed) l.result = value.type;
+    }
+    if (value.constant === undefined || l.given === undefined) l.given = value;
     l.result ??= kind === 'number' ? NUMBER : value.type;
     l.emit(`return ${value.c};`);
     return true;
@@ -102,7 +117,7 @@ export function giveBack(l: Lowering, value: Value, node: Node): boolean {
   const { result } = l.context!;
   if (result === 'nothing') {
     // As in JavaScript: what an arrow function without braces gives is not looked at.
-    if (value.type.kind !== 'undefined' && !value.c.startsWith('(void)')) l.emit(`(void)(${value.c || '0'});`);
+    if (value.type.kind !== 'undefined' && !/^(@|\(void\))/.test(value.c)) l.emit(`(void)(${value.c || '0'});`);
     l.emit('return 0;');
     return true;
   }
@@ -140,12 +155,15 @@ export function switchStatement(l: Lowering, node: Statement & { type: 'SwitchSt
     l.fail(say.wrongType(describe(subject.type), 'a number or bigint', l.span(node.discriminant)));
   l.emit(`switch ((s64)(${subject.c})) {`);
   let every = node.cases.some((one) => !one.test);
+  const seen = new Set<unknown>();
   for (const [i, one] of node.cases.entries()) {
     if (one.test) {
       const value = expression(l, one.test);
       if (typeof value.constant !== subject.type.kind)
         l.fail(say.wrongType(describe(value.type), `a constant ${subject.type.kind}`, l.span(one.test)));
-      l.emit(`case ${value.constant}: {`);
+      // Of two of one value the first is meant; the other is only fallen into.
+      l.emit(seen.has(value.constant) ? '{' : `case ${caseOf(value.constant as number | bigint)}: {`);
+      seen.add(value.constant);
     } else l.emit('default: {');
     const ends = block(l, one.consequent);
     if (one.consequent.length > 0 && (!ends || breaks(one.consequent))) every = false;
@@ -154,6 +172,12 @@ export function switchStatement(l: Lowering, node: Statement & { type: 'SwitchSt
   }
   l.emit('}');
   return every;
+}
+
+/** As the `s64` that is switched on. */
+function caseOf(value: number | bigint): string {
+  const whole = BigInt.asIntN(64, BigInt(value));
+  return whole === -(1n << 63n) ? '(-0x7fffffffffffffffLL - 1)' : `${whole}LL`;
 }
 
 /** Whether statements of a `switch` leave it by `break`. */

@@ -8,7 +8,7 @@ export function textAt(lvalue: string, size: number): Value {
     type: { kind: 'string', size },
     c: lvalue,
     into: (to, room) =>
-      `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, (void *)${lvalue}, ${Math.min(size, room)});`,
+      `${room > size ? `__builtin_memset(${to}, 0, ${room}); ` : ''}__builtin_memcpy(${to}, (void *)${lvalue}, ${Math.min(size, room)});${room < size ? ` ${to}[${room - 1}] = 0;` : ''}`,
   };
 }
 
@@ -43,24 +43,21 @@ export function startsWith(l: Lowering, text: Value, prefix: string, node: Node)
 
 /** Byte for byte up to the end of the text. */
 export function sameText(l: Lowering, text: Value, constant: string, node: Node): string {
-  const bytes = [...new TextEncoder().encode(constant), 0];
-  const { size = 64 } = text.type as { size?: number };
-  if (bytes.length > Math.min(size, 64))
-    return bytes.length > size ? '0' : l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
-  return equalBytes(bufferOf(l, text, Math.min(size, 64)), bytes);
+  return amongTexts(l, text, [constant], node);
 }
 
 /** `[…].includes(text)` */
 export function amongTexts(l: Lowering, text: Value, constants: readonly string[], node: Node): string {
-  const { size = 64 } = text.type as { size?: number };
-  const room = Math.min(size, 64);
-  const buffer = bufferOf(l, text, room);
-  const tests = constants.flatMap((one) => {
-    const bytes = [...new TextEncoder().encode(one), 0];
-    if (bytes.length > 64) l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
-    return bytes.length > room ? [] : [equalBytes(buffer, bytes)];
-  });
-  return tests.length === 0 ? '0' : `(${tests.join(' || ')})`;
+  const { size } = text.type as { size?: number };
+  const all = constants.map((one) => [...new TextEncoder().encode(one), 0]);
+  if (all.some((one) => one.length > COMPARED))
+    l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
+  const possible = size === undefined ? all : all.filter((one) => one.length <= size);
+  if (possible.length === 0) return '0';
+  // With one byte more than the longest, of what is longer the end is not taken for the end.
+  const longest = Math.max(...possible.map((one) => one.length)) + 1;
+  const buffer = bufferOf(l, text, Math.min(size ?? longest, longest));
+  return `(${possible.map((one) => equalBytes(buffer, one)).join(' || ')})`;
 }
 
 function bufferOf(l: Lowering, text: Value, room: number): string {
@@ -75,20 +72,20 @@ function equalBytes(buffer: string, bytes: readonly number[]): string {
   return tests.length === 0 ? '1' : `(${tests.join(' && ')})`;
 }
 
-/** Two texts of which none is a constant, as far as they are compared: 64 bytes. */
-export function sameTexts(l: Lowering, a: Value, b: Value): string {
-  const buffers = [a, b].map((text) => {
-    const { size = COMPARED } = text.type as { size?: number };
-    const buffer = l.name('text');
-    l.emit(`char ${buffer}[${COMPARED}] = {};`);
-    l.emit(guarded(text.ok, writeText(text, buffer, Math.min(size, COMPARED))));
-    return buffer;
-  });
-  const [x, y] = buffers as [string, string];
+/** Two texts of which none is a constant; one of them has to be short. */
+export function sameTexts(l: Lowering, a: Value, b: Value, node: Node): string {
+  const [x, y] = [a, b].map((text) => (text.type as { size?: number }).size ?? Number.POSITIVE_INFINITY) as [
+    number,
+    number,
+  ];
+  const shorter = Math.min(x, y);
+  if (shorter > BOTH) l.fail(say.tooLong(BOTH - 1, l.span(node)));
+  const room = x === y ? shorter : shorter + 1;
+  const buffers = [a, b].map((text) => bufferOf(l, text, room));
   const same = l.declare('bool', 'same', '1');
-  l.emit(`for (int i = 0; i < ${COMPARED}; i++) {`);
-  l.emit(`if (${x}[i] != ${y}[i]) { ${same} = 0; break; }`);
-  l.emit(`if (!${x}[i]) break;`);
+  l.emit(`for (int i = 0; i < ${room}; i++) {`);
+  l.emit(`if (${buffers[0]}[i] != ${buffers[1]}[i]) { ${same} = 0; break; }`);
+  l.emit(`if (!${buffers[0]}[i]) break;`);
   l.emit('}');
   return same;
 }
@@ -98,5 +95,7 @@ export function readText(space: 'user' | 'kernel', to: string, size: number, fro
   return `if (bpf_probe_read_${space}_str(${to}, ${size}, ${from}) < 0) (${to})[0] = 0;`;
 }
 
-/** Bytes of texts that are compared with each other. */
+/** Bytes of a constant that texts are compared with, its NUL with them. */
 const COMPARED = 64;
+/** Bytes of the shorter of two texts that are compared: both lie on the stack then. */
+const BOTH = 128;

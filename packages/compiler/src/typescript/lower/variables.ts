@@ -21,7 +21,8 @@ export function declareVariables(l: Lowering, node: Statement & { type: 'Variabl
     }
     if (one.id.type !== 'Identifier') l.fail(say.unsupported('destructuring', l.span(one.id)));
     const { name } = one.id as { name: string };
-    if (!one.init) l.fail(say.unsupported('optionalVariable', l.span(one)));
+    if (!one.init)
+      l.fail(say.unsupported('optionalVariable', l.span(one), 'it has no first value', 'give it one: `let n = 0`'));
     const init = bare(one.init as Expression);
     // What it is called is not unknown later, whatever is wrong here.
     l.bind(name, { kind: 'broken', value: { type: UNDEFINED, c: '' } });
@@ -101,7 +102,8 @@ export function keepValue(l: Lowering, value: Value, name: string): Value {
 /** An expression whose value nobody asks for. */
 export function effectOf(l: Lowering, node: Expression): void {
   if (node.type === 'AssignmentExpression') {
-    if (node.left.type === 'MemberExpression') assignMember(l, node.left, node.operator, node.right);
+    if (node.left.type === 'MemberExpression')
+      assignMember(l, node.left, node.operator, () => expression(l, node.right), node.right);
     else if (node.left.type !== 'Identifier') l.fail(say.unsupported('destructuring', l.span(node.left)));
     else {
       if (/^(\|\||&&|\?\?|\*\*)=$/.test(node.operator))
@@ -125,6 +127,10 @@ export function effectOf(l: Lowering, node: Expression): void {
     return;
   }
   if (node.type === 'UpdateExpression') {
+    if (node.argument.type === 'MemberExpression') {
+      assignMember(l, node.argument, `${node.operator[0]}=`, () => constantValue(1), node);
+      return;
+    }
     if (node.argument.type !== 'Identifier') l.fail(say.unsupported('assignment', l.span(node)));
     const local = assignable(l, (node.argument as { name: string }).name, node.argument);
     const one: Value = local.value.type.kind === 'bigint' ? { type: U64, c: '1', constant: 1n } : constantValue(1);
@@ -166,11 +172,14 @@ export function assignable(l: Lowering, name: string, node: Node): Local {
     l.fail(say.unsupported('closure', l.span(node), `\`${name}\``));
   if (local === undefined) l.fail(l.unknown(name, node));
   return l.fail(
-    say.badDeclaration(
-      name,
-      local!.kind === 'counter' ? 'it counts a loop, and nothing else changes it' : 'it is a `const`',
-      l.span(node),
-    ),
+    local!.kind === 'counter'
+      ? say.badDeclaration(
+          name,
+          'it counts a loop, and nothing else changes it',
+          l.span(node),
+          'leave the loop with `break`',
+        )
+      : say.badDeclaration(name, 'it does not change', l.span(node), `declare it with \`let\``),
   );
 }
 
@@ -182,16 +191,21 @@ export function assign(l: Lowering, local: Local, given: Value, node: Node): voi
   l.emit(`${local.value.c} = ${value.c};`);
 }
 
-export function assignMember(l: Lowering, node: Member, operator: string, right: Expression): void {
-  const object = expression(l, node.object as Expression);
+export function assignMember(l: Lowering, node: Member, operator: string, right: () => Value, at: Node): void {
   const name = memberName(l, node);
+  const module = declarationOf(l, node.object as Expression);
+  if (module?.kind === 'params')
+    l.fail(say.notAssigned(name, l.span(node), 'the user side sets parameters; what programs change is kept in a map'));
+  if (module || constantsOf(l, node.object as Expression)) l.fail(say.notAssigned(name, l.span(node)));
+  const object = expression(l, node.object as Expression);
+  const copied =
+    object.type.kind === 'record' ? `put a changed one into the map: \`set(key, { ...x, ${name}: … })\`` : undefined;
   const field = object.type.kind === 'context' ? l.context?.object?.fields.get(name) : undefined;
-  if (field?.kind !== 'value' || field.assign === undefined)
-    l.fail(say.badDeclaration(name, 'it cannot be assigned to', l.span(node)));
-  const given = expression(l, right);
+  if (field?.kind !== 'value' || field.assign === undefined) l.fail(say.notAssigned(name, l.span(node), copied));
+  const given = right();
   const value =
     operator === '='
       ? given
-      : binaryOperation(l, operator.slice(0, -1), memberOfValue(l, object, name, node), given, node, node, right);
-  l.emit((field as { assign: (value: string) => string }).assign(l.number(value, right).c));
+      : binaryOperation(l, operator.slice(0, -1), memberOfValue(l, object, name, node), given, node, node, at);
+  l.emit((field as { assign: (value: string) => string }).assign(l.number(value, at).c));
 }
