@@ -36,6 +36,7 @@ export * from './link/assembled.ts';
 export * from './link/link.ts';
 export * from './open/open.ts';
 export { withSection } from './open/programs.ts';
+export { PLAIN_MAP, PLAIN_PROGRAM } from './plain.ts';
 export type * from './spec.ts';
 export * from './usdt-arguments.ts';
 export type * from './variables.ts';

@@ -1,5 +1,5 @@
 import { MAP_TYPES } from '@skep/abi';
-import type { CodeReference, MapSpec, ObjectSpec, ProgramSpec } from '@skep/object';
+import { type CodeReference, type MapSpec, type ObjectSpec, PLAIN_MAP, type ProgramSpec } from '@skep/object';
 
 /** The map of counters: one for each ring in the order of {@link ringsOf}, the last for calls whose ring is not known. */
 export const LOST_COUNTERS = 'skep_no_room';
@@ -168,20 +168,11 @@ const COUNT = Uint8Array.of(
 
 function countersMap(counters: number): MapSpec {
   return {
+    ...PLAIN_MAP,
     name: LOST_COUNTERS,
     type: ARRAY,
     keySize: 4,
     valueSize: counters * 8,
     maxEntries: 1,
-    flags: 0,
-    keyType: 0,
-    valueType: 0,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
-    inner: undefined,
-    initialSlots: new Map(),
-    initialValue: undefined,
-    data: undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { dated, PROG_TYPES } from '@skep/abi';
 import { loadProgram, permitted } from '@skep/kernel';
-import type { ProgramSpec } from '@skep/object';
+import { PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { Machine, testRun } from '@skep/vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -20,6 +20,7 @@ const SAVE = insn(0xbf, 6, 1);
 
 function spec(code: Uint8Array): ProgramSpec {
   return {
+    ...PLAIN_PROGRAM,
     name: 'loads',
     section: 'socket',
     hook: {
@@ -29,13 +30,7 @@ function spec(code: Uint8Array): ProgramSpec {
       sleepable: false,
       flags: [],
     },
-    autoload: true,
     code,
-    references: [],
-    core: [],
-    funcInfo: [],
-    lineInfo: [],
-    functions: [],
   };
 }
 

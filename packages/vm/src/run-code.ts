@@ -1,3 +1,4 @@
+import { PLAIN_PROGRAM } from '@skep/object';
 import { Fault } from './fault.ts';
 import { interpret } from './interpreter.ts';
 import { compileProgram } from './jit/compile.ts';
@@ -25,16 +26,10 @@ export function runCode(code: Uint8Array, memory: Uint8Array, options: RunCodeOp
   const machine = new Machine({ budget: options.budget ?? 10_000_000 });
   const program = machine.loadProgram(
     {
+      ...PLAIN_PROGRAM,
       name: 'program',
       section: 'socket',
-      hook: undefined,
-      autoload: true,
       code,
-      references: [],
-      core: [],
-      funcInfo: [],
-      lineInfo: [],
-      functions: [],
     },
     new Map(),
   );

@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import type { ProgramSpec } from '@skep/object';
+import { PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { Machine, PacketBatch, type VmProgram, xdpPacket } from '../src/index.ts';
 
@@ -8,16 +8,11 @@ type Instruction = [op: number, dst: number, src: number, off: number, imm: numb
 function load(machine: Machine, instructions: readonly Instruction[]): VmProgram {
   const words = instructions.flatMap(([op, dst, src, off, imm]) => [op | (dst << 8) | (src << 12) | (off << 16), imm]);
   const spec: ProgramSpec = {
+    ...PLAIN_PROGRAM,
     name: 'test',
     section: 'xdp',
     hook: { programType: 'BPF_PROG_TYPE_XDP' } as ProgramSpec['hook'],
-    autoload: true,
     code: new Uint8Array(Int32Array.from(words).buffer),
-    references: [],
-    core: [],
-    funcInfo: [],
-    lineInfo: [],
-    functions: [],
   };
   return machine.loadProgram(spec, new Map());
 }

@@ -1,6 +1,6 @@
 import { HELPERS, KFUNCS } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import type { MapSpec, ProgramSpec } from '@skep/object';
+import { type MapSpec, PLAIN_MAP, type ProgramSpec } from '@skep/object';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault, Thrown } from '../src/fault.ts';
@@ -12,9 +12,8 @@ import { Machine } from '../src/machine.ts';
 import type { VmMap } from '../src/maps/map.ts';
 
 const spec = (type: number, keySize: number, valueSize: number, maxEntries: number, flags = 0): MapSpec => ({
-  ...{ name: `map${type}`, type, keySize, valueSize, maxEntries, flags, keyType: 0, valueType: 0, pinByName: false },
-  ...{ numaNode: undefined, mapExtra: 0n, inner: undefined, initialSlots: new Map(), initialValue: undefined },
-  data: undefined,
+  ...PLAIN_MAP,
+  ...{ name: `map${type}`, type, keySize, valueSize, maxEntries, flags },
 });
 
 /** One of nearly every type. */

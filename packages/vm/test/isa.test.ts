@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { ProgramSpec } from '@skep/object';
+import { PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
@@ -29,16 +29,10 @@ const NOT_REFUSED: Record<string, string> = {
 };
 
 const spec = (code: Uint8Array): ProgramSpec => ({
+  ...PLAIN_PROGRAM,
   name: 'test',
   section: 'socket',
-  hook: undefined,
-  autoload: true,
   code,
-  references: [],
-  core: [],
-  funcInfo: [],
-  lineInfo: [],
-  functions: [],
 });
 
 type Engine = (machine: Machine, program: VmProgram, registers: Int32Array) => void;

@@ -1,4 +1,4 @@
-import type { HookSpec, MapSpec, ProgramSpec } from '@skep/object';
+import { type HookSpec, type MapSpec, PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { expect, it } from 'vitest';
 import { Machine } from '../src/machine.ts';
 import type { VmMap } from '../src/maps/map.ts';
@@ -117,15 +117,10 @@ function program(map: number): ProgramSpec {
     insn(0x95, 0, 0, 0, 0),
   ];
   return {
+    ...PLAIN_PROGRAM,
     name: 'operations',
     section: 'xdp',
     hook: { programType: 'BPF_PROG_TYPE_XDP' } as HookSpec,
-    autoload: true,
     code: new Uint8Array(Int32Array.from(words.flat()).buffer),
-    references: [],
-    core: [],
-    funcInfo: [],
-    lineInfo: [],
-    functions: [],
   };
 }

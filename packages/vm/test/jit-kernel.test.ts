@@ -1,6 +1,6 @@
 import { PROG_TYPES, uapiField, uapiRecord } from '@skep/abi';
 import { loadProgram, type Program, permitted } from '@skep/kernel';
-import type { ProgramSpec } from '@skep/object';
+import { PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
@@ -51,16 +51,10 @@ const machine = new Machine();
 const fresh = machine.memory.save();
 
 const spec = (code: Uint8Array): ProgramSpec => ({
+  ...PLAIN_PROGRAM,
   name: 'random',
   section: 'tc',
-  hook: undefined,
-  autoload: true,
   code,
-  references: [],
-  core: [],
-  funcInfo: [],
-  lineInfo: [],
-  functions: [],
 });
 
 /** The low half of r0 and the packet, as text. */

@@ -1,4 +1,4 @@
-import type { CodeReference, MapSpec, ProgramSpec } from '@skep/object';
+import { type CodeReference, type MapSpec, PLAIN_MAP, PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { Machine, type MachineOptions } from '../src/machine.ts';
 import { ArenaMap } from '../src/maps/arena.ts';
@@ -29,16 +29,11 @@ function program(
   maps = new Map<string, VmMap>(),
 ): VmProgram {
   const spec: ProgramSpec = {
+    ...PLAIN_PROGRAM,
     name: 'test',
     section: 'socket',
-    hook: undefined,
-    autoload: true,
     code,
     references,
-    core: [],
-    funcInfo: [],
-    lineInfo: [],
-    functions: [],
   };
   return machine.loadProgram(spec, maps);
 }
@@ -100,21 +95,12 @@ describe.each(ENGINES)('a machine with programs %s', (_, options) => {
   it('goes on in another program by a tail call, in the same budget', () => {
     const machine = new Machine(options);
     const spec: MapSpec = {
+      ...PLAIN_MAP,
       name: 'programs',
       type: 3,
       keySize: 4,
       valueSize: 4,
       maxEntries: 2,
-      flags: 0,
-      keyType: 0,
-      valueType: 0,
-      pinByName: false,
-      numaNode: undefined,
-      mapExtra: 0n,
-      inner: undefined,
-      initialSlots: new Map(),
-      initialValue: undefined,
-      data: undefined,
     };
     const map = machine.createMap(spec);
     const maps = new Map([['programs', map]]);

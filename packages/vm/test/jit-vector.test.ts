@@ -1,4 +1,4 @@
-import type { HookSpec, ProgramSpec } from '@skep/object';
+import { type HookSpec, PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { expect, it } from 'vitest';
 import { interpret } from '../src/interpreter.ts';
 import { compileProgram } from '../src/jit/compile.ts';
@@ -69,16 +69,11 @@ function isVector(code: Uint8Array): boolean {
 
 /** Of types that see the kernel's memory every load is checked; this one does not. */
 const spec = (code: Uint8Array): ProgramSpec => ({
+  ...PLAIN_PROGRAM,
   name: 'loop',
   section: 'xdp',
   hook: { programType: 'BPF_PROG_TYPE_XDP' } as HookSpec,
-  autoload: true,
   code,
-  references: [],
-  core: [],
-  funcInfo: [],
-  lineInfo: [],
-  functions: [],
 });
 
 /** r1 the buffer, r3 the counter, r4 and r5 the work, r2 a sum, r7 what else is carried from turn to turn. */

@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import type { MapSpec, ProgramSpec } from '@skep/object';
+import { type MapSpec, PLAIN_MAP, PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '../src/fault.ts';
 import { interpret } from '../src/interpreter.ts';
@@ -17,34 +17,19 @@ const HOURS = 24 * 3_600_000;
 const SEED = Number(process.env.SKEP_SEED ?? 1);
 
 const programSpec = (code: Uint8Array): ProgramSpec => ({
+  ...PLAIN_PROGRAM,
   name: 'random',
   section: 'socket',
-  hook: undefined,
-  autoload: true,
   code,
-  references: [],
-  core: [],
-  funcInfo: [],
-  lineInfo: [],
-  functions: [],
 });
 
 const mapSpec = (type: number, keySize: number, valueSize: number, maxEntries: number): MapSpec => ({
+  ...PLAIN_MAP,
   name: `map${type}`,
   type,
   keySize,
   valueSize,
   maxEntries,
-  flags: 0,
-  keyType: 0,
-  valueType: 0,
-  pinByName: false,
-  numaNode: undefined,
-  mapExtra: 0n,
-  inner: undefined,
-  initialSlots: new Map(),
-  initialValue: undefined,
-  data: undefined,
 });
 
 const HASH = 1;

@@ -2,6 +2,7 @@ import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import { sectionUnsupported } from '../diagnostics.ts';
 import type { ElfSection } from '../elf/model.ts';
+import { PLAIN_MAP } from '../plain.ts';
 import type { GlobalSpec, MapSpec } from '../spec.ts';
 import { dataKind, type ObjectSymbols } from './symbols.ts';
 
@@ -63,19 +64,14 @@ export function dataMap(
   valueType: number,
 ): MapSpec {
   return {
+    ...PLAIN_MAP,
     name,
     type: BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: initialValue.length,
     maxEntries: 1,
     flags,
-    keyType: 0,
     valueType,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
-    inner: undefined,
-    initialSlots: new Map(),
     initialValue,
     data,
   };

@@ -4,6 +4,7 @@ import type { BtfComposite, BtfId } from '../btf/model.ts';
 import { legacyMaps, mapDefinition, mapsNeedBtf } from '../diagnostics.ts';
 import { R_BPF_64_ABS64 } from '../elf/constants.ts';
 import type { ElfSection } from '../elf/model.ts';
+import { PLAIN_MAP } from '../plain.ts';
 import type { MapSpec } from '../spec.ts';
 import type { ObjectSymbols } from './symbols.ts';
 
@@ -233,21 +234,13 @@ function readLegacy(section: ElfSection, index: number, symbols: ObjectSymbols):
       view.getUint32(offset + at, true),
     );
     const spec: MapSpec = {
+      ...PLAIN_MAP,
       name,
       type: type!,
       keySize: keySize!,
       valueSize: valueSize!,
       maxEntries: maxEntries!,
       flags: flags!,
-      keyType: 0,
-      valueType: 0,
-      pinByName: false,
-      numaNode: undefined,
-      mapExtra: 0n,
-      inner: undefined,
-      initialSlots: new Map(),
-      initialValue: undefined,
-      data: undefined,
     };
     return { offset, spec };
   });

@@ -4,6 +4,7 @@ import type { BtfComposite, BtfId } from '../btf/model.ts';
 import { mapDefinition, mapsNeedBtf } from '../diagnostics.ts';
 import { R_BPF_64_ABS64 } from '../elf/constants.ts';
 import type { ElfSection } from '../elf/model.ts';
+import { PLAIN_MAP } from '../plain.ts';
 import type { MapSpec } from '../spec.ts';
 import type { ObjectSymbols } from './symbols.ts';
 
@@ -38,21 +39,15 @@ function readVariable(
   if (place.offset + struct.size > section.data.length)
     throw mapDefinition(name, `ends behind the end of section ${section.name}`);
   return {
+    ...PLAIN_MAP,
     name,
     type: BPF_MAP_TYPE_STRUCT_OPS,
     keySize: 4,
     valueSize: struct.size,
     maxEntries: 1,
     flags: section.name.endsWith('.link') ? BPF_F_LINK : 0,
-    keyType: 0,
     valueType: id,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
-    inner: undefined,
-    initialSlots: new Map(),
     initialValue: section.data.slice(place.offset, place.offset + struct.size),
-    data: undefined,
     structOps: {
       type: id,
       programs: programsOf(symbols, section, name, struct, place.offset),

@@ -33,6 +33,7 @@ import {
   kernelMapName,
   type MapSpec,
   type ObjectSpec,
+  PLAIN_MAP,
   type ProgramSpec,
   retypeContexts,
   sanitizeBtf,
@@ -80,18 +81,9 @@ export function openKernelMap(which: number | string): { readonly map: TypedMap;
   }
   const { name, type, keySize, valueSize, maxEntries, flags } = map;
   const spec: MapSpec = {
-    ...{
-      name,
-      type,
-      keySize,
-      valueSize,
-      maxEntries,
-      flags,
-      keyType: btf ? keyType : 0,
-      valueType: btf ? valueType : 0,
-    },
-    ...{ pinByName: false, numaNode: undefined, mapExtra: 0n, inner: undefined, initialSlots: new Map() },
-    ...{ initialValue: undefined, data: undefined },
+    ...PLAIN_MAP,
+    ...{ name, type, keySize, valueSize, maxEntries, flags },
+    ...(btf && { keyType, valueType }),
   };
   return { map: new TypedMap(new KernelHostMap(openKernel(), spec, map), btf), close: () => map.close() };
 }

@@ -11,6 +11,7 @@ import {
   type Load,
   type MapSpec,
   type ObjectSpec,
+  PLAIN_MAP,
   type ProgramSpec,
 } from '@skep/object';
 import { cannotRecord } from '../diagnostics.ts';
@@ -573,20 +574,8 @@ function lostMap(): MapSpec {
 
 function plainMap(name: string, type: string): MapSpec {
   return {
+    ...PLAIN_MAP,
     name,
     type: MAP_TYPES.find((one) => one.name === type)!.value,
-    keySize: 0,
-    valueSize: 0,
-    maxEntries: 0,
-    flags: 0,
-    keyType: 0,
-    valueType: 0,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
-    inner: undefined,
-    initialSlots: new Map(),
-    initialValue: undefined,
-    data: undefined,
   };
 }

@@ -1,19 +1,8 @@
-import type { BtfId } from '@skep/object';
+import type { MapSpec } from '@skep/object';
 
-/** A map as programs see it. */
-export interface MapInfo {
-  readonly name: string;
-  readonly type: number;
-  /** Bytes. */
-  readonly keySize: number;
-  /** Bytes. */
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  /** `BPF_F_…` */
-  readonly flags: number;
-  /** Ids in the BTF of the object; 0 for none. */
-  readonly keyType: BtfId;
-  readonly valueType: BtfId;
+/** A map as programs see it; ids of types are those of the object's BTF, 0 for none. */
+export interface MapInfo
+  extends Pick<MapSpec, 'name' | 'type' | 'keySize' | 'valueSize' | 'maxEntries' | 'flags' | 'keyType' | 'valueType'> {
   readonly inner: MapInfo | undefined;
   /** What programs may take for constant: the contents of a frozen read-only array. */
   readonly contents: Uint8Array | undefined;

@@ -1,5 +1,5 @@
 import { MAP_TYPES } from '@skep/abi';
-import type { MapSpec } from '@skep/object';
+import { type MapSpec, PLAIN_MAP } from '@skep/object';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Checkpoint } from '../../src/debug/checkpoint.ts';
@@ -9,21 +9,13 @@ const typeOf = (name: string) => MAP_TYPES.find((one) => one.name === `BPF_MAP_T
 
 function spec(name: string, keySize: number, valueSize: number, maxEntries: number, flags = 0): MapSpec {
   return {
+    ...PLAIN_MAP,
     name: name.toLowerCase(),
     type: typeOf(name),
     keySize,
     valueSize,
     maxEntries,
     flags,
-    keyType: 0,
-    valueType: 0,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
-    inner: undefined,
-    initialSlots: new Map(),
-    initialValue: undefined,
-    data: undefined,
   };
 }
 

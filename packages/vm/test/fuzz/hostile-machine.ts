@@ -1,6 +1,6 @@
 import { HELPERS } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import type { CodeReference, MapSpec, ProgramSpec } from '@skep/object';
+import { type CodeReference, type MapSpec, PLAIN_MAP, PLAIN_PROGRAM, type ProgramSpec } from '@skep/object';
 import { XdpPacket } from '../../src/hooks/xdp.ts';
 import { FIRST_KFUNC, kfuncs } from '../../src/kfuncs/index.ts';
 import { Machine } from '../../src/machine.ts';
@@ -178,16 +178,11 @@ export function program(code: Uint8Array): ProgramSpec {
     if (name !== undefined) references.push({ kind: 'kfunc', slot, name, btfId: 0, weak: false });
   }
   return {
+    ...PLAIN_PROGRAM,
     name: 'hostile',
     section: 'xdp',
-    hook: undefined,
-    autoload: true,
     code,
     references,
-    core: [],
-    funcInfo: [],
-    lineInfo: [],
-    functions: [],
   };
 }
 
@@ -206,21 +201,14 @@ function map(
   special: readonly SpecialField[] = [],
 ): Given {
   const spec: MapSpec = {
+    ...PLAIN_MAP,
     name: `type${type}${keySize > 4 ? `_${keySize}` : ''}${special.length > 0 ? '_special' : ''}`,
     type,
     keySize,
     valueSize,
     maxEntries,
     flags,
-    keyType: 0,
-    valueType: 0,
-    pinByName: false,
-    numaNode: undefined,
-    mapExtra: 0n,
     inner,
-    initialSlots: new Map(),
-    initialValue: undefined,
-    data: undefined,
   };
   return { spec, special };
 }

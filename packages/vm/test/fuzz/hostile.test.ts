@@ -1,4 +1,4 @@
-import type { MapSpec } from '@skep/object';
+import { type MapSpec, PLAIN_MAP } from '@skep/object';
 import { expect, it } from 'vitest';
 import { Machine } from '../../src/machine.ts';
 import { Hostile } from './hostile.ts';
@@ -10,9 +10,8 @@ const PROGRAMS = 1500;
 const BLOCKS = process.env['CI'] ? 300 : 4;
 
 const LARGE: MapSpec = {
-  ...{ name: 'large', type: 2, keySize: 4, valueSize: 8, maxEntries: 200_000, flags: 0, keyType: 0, valueType: 0 },
-  ...{ pinByName: false, numaNode: undefined, mapExtra: 0n, inner: undefined, initialSlots: new Map() },
-  ...{ initialValue: undefined, data: undefined },
+  ...PLAIN_MAP,
+  ...{ name: 'large', type: 2, keySize: 4, valueSize: 8, maxEntries: 200_000 },
 };
 
 it('comes through hostile programs, and both engines agree on them', () => {
