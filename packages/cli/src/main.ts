@@ -21,7 +21,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (name === 'help') return await showHelp(rest, io);
     const core = CORE_COMMANDS.some((one) => one.name === name);
-    const commands = core ? CORE_COMMANDS : (await import('./commands/all.ts')).COMMANDS;
+    const commands = core
+      ? CORE_COMMANDS
+      : name === 'trace'
+        ? // A script is often short, and the tables of all other commands take longer than it.
+          [(await import('./commands/trace-table.ts')).TRACE_COMMAND]
+        : (await import('./commands/all.ts')).COMMANDS;
     const program = buildProgram(commands, version, io, trailing, (command, made) => {
       call = { command, call: made };
     });
