@@ -7,6 +7,7 @@ export * from './helpers.ts';
 export * from './instruction-set.ts';
 export * from './kinds.ts';
 export type * from './model.ts';
+export * from './perf-events.ts';
 export * from './sections.ts';
 export * from './syscalls.ts';
 export * from './uapi.ts';

@@ -35,8 +35,6 @@ export { attachNetns } from './link/netns.ts';
 export {
   attachPerfEvent,
   attachTracepoint,
-  PERF_EVENTS,
-  type PerfEventName,
   type PerfEventOptions,
 } from './link/perf.ts';
 export { attachSocket } from './link/socket.ts';

@@ -1,6 +1,6 @@
-import { MAP_TYPES } from '@skep/abi';
+import { MAP_TYPES, PERF_EVENTS, type PerfEventName } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import { type BpfMap, type Hook, PERF_EVENTS, type PerfEventName } from '@skep/kernel';
+import type { BpfMap, Hook } from '@skep/kernel';
 import type { ProgramSpec } from '@skep/object';
 import { notByItself, optionNeeded, unknownSection } from '../diagnostics.ts';
 import type { AttachOptions } from '../host.ts';
