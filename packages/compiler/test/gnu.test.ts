@@ -185,6 +185,57 @@ describe('what verifiers want of contexts', () => {
   });
 });
 
+describe('what is known once functions are in their callers', () => {
+  const code = (source: string) => {
+    const { object } = built(SEC + source);
+    return disassemble(decode(openObject(object, { name: 'gnu' }).programs[0]!.code)).trim();
+  };
+  const INLINE = 'static inline __attribute__((always_inline))';
+
+  it('__builtin_constant_p of a parameter', () => {
+    const source = `${INLINE} long pick(unsigned long n) { return __builtin_constant_p(n) ? n * 2 : 7; }`;
+    expect(code(`${source} SEC("tc") long f(void *c) { return pick(21); }`)).toContain('r0 = 42');
+    expect(code(`${source} SEC("tc") long f(long *c) { return pick(*c); }`)).toContain('r0 = 7');
+    expect(
+      code(`${source} SEC("tc") long f(void *c) { long x = 1; for (int i = 0; i < 3; i++) x += i; return pick(x); }`),
+    ).toMatch(/r0 = (7|8)/);
+  });
+
+  it('a copy that takes its size apart, as headers of large programs do', () => {
+    const copy = `${INLINE} void copy(void *to, const void *from, unsigned long size) {
+      if (!__builtin_constant_p(size)) __builtin_trap();
+      to += size, from += size;
+      if (size > 1 && size % 2 == 1) { to -= 1, from -= 1; *(char *)to = *(char *)from; size -= 1; }
+      switch (size) {
+        case 16: to -= 8, from -= 8; *(long *)to = *(long *)from;
+        case 8: to -= 8, from -= 8; *(long *)to = *(long *)from; break;
+        default: __builtin_trap();
+      } }`;
+    const text = code(`${copy} struct two { long a, b; }; SEC("tc") long f(struct two *c) {
+      struct two own; copy(&own, c, sizeof(own)); return own.b; }`);
+    expect(text).toContain('+8)');
+  });
+
+  it('strings that are compared with each other', () => {
+    const number = `${INLINE} int number(const char *name) {
+      if (!__builtin_strcmp(name, "one.h")) return 1;
+      return __builtin_strcmp(name, "two.h") ? 3 : 2; }
+      ${INLINE} long pick(unsigned char n) { return __builtin_constant_p(n) ? n : 99; }`;
+    expect(code(`${number} SEC("tc") long f(void *c) { return pick(number("two.h")); }`)).toContain('r0 = 2');
+  });
+});
+
+describe('assembly that ends the program', () => {
+  it('has nothing behind it that nobody reaches', () => {
+    const { object } = built(`${SEC} static inline __attribute__((always_inline, noreturn)) void leave(int code) {
+      asm volatile("r0 = %[code]; exit" : : [code] "i"(code)); __builtin_unreachable(); }
+      SEC("tc") int f(int *c) { if (*c == 4) leave(2); return 1; }`);
+    const text = disassemble(decode(openObject(object, { name: 'gnu' }).programs[0]!.code));
+    expect(text.match(/exit/g)).toHaveLength(2);
+    expect(text).not.toContain('r0 = 0');
+  });
+});
+
 describe('directories behind the built-in headers', () => {
   it('are searched last', () => {
     const readFile = (path: string) => ({ '/sys/linux/bpf.h': '#error no\n', '/sys/own.h': '#define OWN 3\n' })[path];

@@ -111,6 +111,11 @@ export const REMARKS: readonly Remark[] = [
   },
   { code: 'E1308', title: 'in the inline assembly: …' },
   {
+    code: 'E1311',
+    title: '__builtin_trap() in … can be reached',
+    help: 'it is how headers check at compile time: give a constant where one is wanted; or return an error instead',
+  },
+  {
     code: 'E1309',
     title: "operand '…' of the inline assembly must be a constant, and its value is not known at compile time",
     help: 'use the constraint "r", or make the function __always_inline when a constant comes in as a parameter',

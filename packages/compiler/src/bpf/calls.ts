@@ -1,3 +1,4 @@
+import { helperById } from '@skep/abi';
 import type { CallInst } from '../ir/ir.ts';
 import { indirectCall, tooManyArguments } from './diagnostics.ts';
 import { MachineInst } from './machine.ts';
@@ -12,8 +13,10 @@ export function selectCall(out: Selector, inst: CallInst): void {
     if (inst.type !== 'void') out.set(out.registerOf(inst), 'i64', 0n);
     return;
   }
-  const name = target.kind === 'func' ? target.func.name : `helper ${target.id}`;
-  if (args.length > 5) out.diagnostics.add(tooManyArguments(name, args.length, inst.span));
+  if (args.length > 5) {
+    const name = target.kind === 'func' ? target.func.name : (helperById(target.id)?.name ?? `helper ${target.id}`);
+    out.diagnostics.add(tooManyArguments(name, args.length, inst.span));
+  }
   const passed = args.slice(0, 5);
   // What is in a register goes first: it may end there. Numbers and addresses are made in place.
   for (const [i, arg] of passed.entries()) {

@@ -1,6 +1,7 @@
 import type { JumpOp } from '@skep/object';
 import { bitsOf, evaluateCompare, SWAPPED, typeOf } from '../ir/constant.ts';
 import type { CompareOp, ScalarType, Target, Terminator, Value } from '../ir/ir.ts';
+import { trapReached } from './diagnostics.ts';
 import { selectAsm } from './inline-asm.ts';
 import { isSigned, JUMPS, UNSIGNED } from './jumps.ts';
 import { createMachineBlock, type MachineBlock, MachineInst, type VReg } from './machine.ts';
@@ -38,10 +39,22 @@ export function selectTerminator(out: Selector, term: Terminator): void {
       return;
     }
     case 'unreachable':
+      if (term.trap) out.diagnostics.add(trapReached(out.func.name, term.span));
+      // `asm volatile("exit"); __builtin_unreachable();`: verifiers refuse what nothing reaches.
+      if (leaves(out.current.insts.at(-1))) return;
       out.set(0, 'i64', 0n);
       exit(out);
       return;
   }
+}
+
+const JUMPING: ReadonlySet<string> = new Set(['jump', 'goto', 'may_goto']);
+
+/** Whether the program ends in this inline assembly, whatever it does before. */
+function leaves(inst: MachineInst | undefined): boolean {
+  const code = inst?.asm?.code;
+  if (code?.at(-1)?.insn.kind !== 'exit') return false;
+  return code.every(({ insn: { kind }, to }) => to === undefined && !JUMPING.has(kind));
 }
 
 function exit(out: Selector): void {

@@ -30,7 +30,16 @@ export const tooManyArguments = (name: string, count: number, span: Span | undef
     'E1304',
     `the call of ${name} passes ${count} arguments, eBPF has registers for 5`,
     span,
-    'pass a pointer to a struct, or make the function __always_inline',
+    name === 'bpf_trace_printk'
+      ? 'bpf_printk passes the values of longer formats in an array'
+      : 'pass a pointer to a struct, or make the function __always_inline',
+  );
+export const trapReached = (name: string, span: Span | undefined) =>
+  error(
+    'E1311',
+    `__builtin_trap() in ${name} can be reached`,
+    span,
+    'it is how headers check at compile time: give a constant where one is wanted; or return an error instead',
   );
 export const tooManyParameters = (name: string, count: number, span: Span | undefined) =>
   error(

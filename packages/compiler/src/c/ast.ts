@@ -316,7 +316,7 @@ export interface CallExpr extends ExprBase {
   readonly args: readonly Expr[];
 }
 /**
- * `__builtin_…` that generate code. Those that the parser answers itself (`constant_p`, `offsetof`,
+ * `__builtin_…` that generate code. Those that the parser answers itself (`offsetof`,
  * `types_compatible_p`, `choose_expr` …) never appear.
  */
 export interface BuiltinExpr extends ExprBase {
@@ -345,6 +345,8 @@ export type BuiltinName =
   | 'ffs'
   | 'abs'
   | 'expect'
+  /** Of a value that may become known by inlining. */
+  | 'constant_p'
   | 'unreachable'
   | 'trap'
   /** args: two integers, each of its own type, and the address of the result; true where the result does not fit. */

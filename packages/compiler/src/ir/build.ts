@@ -176,6 +176,11 @@ export class FunctionBuilder {
     return this.emit({ kind: 'bswap', type: scalar(value), value, span: this.span });
   }
 
+  /** Whether the value turns out to be a number before the program runs. */
+  known(value: Value): Inst {
+    return this.emit({ kind: 'known', type: 'i1', value, span: this.span });
+  }
+
   /** Goes to the entry block, wherever the builder stands. */
   alloca(size: number, align: number, name?: string, variable?: Variable): AllocaInst {
     const inst: AllocaInst = { kind: 'alloca', type: 'ptr', size, align, name, variable, span: this.span };
@@ -281,6 +286,10 @@ export class FunctionBuilder {
 
   unreachable(): void {
     this.terminate({ kind: 'unreachable', span: this.span });
+  }
+
+  trap(): void {
+    this.terminate({ kind: 'unreachable', trap: true, span: this.span });
   }
 
   /** Appends an instruction that was made elsewhere. */

@@ -110,6 +110,7 @@ export type Inst =
   | CastInst
   | SelectInst
   | ByteSwapInst
+  | KnownInst
   | AllocaInst
   | PtrAddInst
   | LoadInst
@@ -182,6 +183,12 @@ export interface SelectInst extends InstBase {
 /** Reverses the bytes of an i16, i32 or i64. */
 export interface ByteSwapInst extends InstBase {
   readonly kind: 'bswap';
+  value: Value;
+}
+
+/** `__builtin_constant_p`: whether the value is a number before the program runs. Decided by the optimiser, at the latest when it is done. */
+export interface KnownInst extends InstBase {
+  readonly kind: 'known';
   value: Value;
 }
 
@@ -377,7 +384,8 @@ export type Terminator =
       span: Span | undefined;
     }
   | { readonly kind: 'return'; value: Value | undefined; span: Span | undefined }
-  | { readonly kind: 'unreachable'; span: Span | undefined };
+  /** `trap`: no promise of the program that nobody comes here, but a demand: what can be reached is an error. */
+  | { readonly kind: 'unreachable'; readonly trap?: boolean | undefined; span: Span | undefined };
 
 /** An edge: the arguments are those of the block's parameters. */
 export interface Target {

@@ -375,6 +375,8 @@ class BodyParser {
         const type = p.scalar();
         return { kind: 'bswap', type, value: this.operand(type), span };
       }
+      case 'known':
+        return { kind: 'known', type: 'i1', value: this.operand(p.scalar()), span };
       case 'alloca': {
         const size = p.integer();
         const own = name === undefined || /^\d/.test(name) ? undefined : name;
@@ -516,8 +518,8 @@ class BodyParser {
         return end({ kind: 'return', value: result === 'void' ? undefined : this.operand(result), span: undefined });
       }
       case 'unreachable':
-        p.next();
-        return end({ kind: 'unreachable', span: undefined });
+      case 'trap':
+        return end({ kind: 'unreachable', trap: p.next().text === 'trap' || undefined, span: undefined });
       default:
         return undefined;
     }

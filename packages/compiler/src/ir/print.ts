@@ -118,6 +118,8 @@ function printBody(names: Names, inst: Inst): string {
       return `select ${inst.type} ${bare(inst.condition)}, ${bare(inst.a)}, ${bare(inst.b)}`;
     case 'bswap':
       return `bswap ${inst.type} ${bare(inst.value)}`;
+    case 'known':
+      return `known ${typeOf(inst.value)} ${bare(inst.value)}`;
     case 'alloca':
       return `alloca ${inst.size} align ${inst.align}`;
     case 'ptradd':
@@ -195,7 +197,7 @@ function printTerminator(names: Names, func: Func, term: Terminator): string {
     case 'return':
       return term.value === undefined ? 'return' : `return ${operand(names, term.value, func.result === 'void')}`;
     case 'unreachable':
-      return 'unreachable';
+      return term.trap ? 'trap' : 'unreachable';
   }
 }
 

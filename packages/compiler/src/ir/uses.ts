@@ -13,6 +13,7 @@ export function forEachOperand(user: Inst | Terminator, visit: (value: Value) =>
       return;
     case 'cast':
     case 'bswap':
+    case 'known':
       visit(user.value);
       return;
     case 'select':
@@ -94,6 +95,7 @@ export function mapOperands(user: Inst | Terminator, map: (value: Value) => Valu
       return;
     case 'cast':
     case 'bswap':
+    case 'known':
       user.value = map(user.value);
       return;
     case 'select':

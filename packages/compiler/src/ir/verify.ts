@@ -92,6 +92,8 @@ function checkInst(inst: Inst): string | undefined {
       return inst.type === 'i16' || inst.type === 'i32' || inst.type === 'i64'
         ? same(inst.type, inst.value)
         : `swaps ${inst.type}`;
+    case 'known':
+      return inst.type === 'i1' ? undefined : 'does not make i1';
     case 'alloca':
       return inst.type === 'ptr' && inst.size >= 0 ? undefined : 'is not a ptr of a size';
     case 'ptradd':

@@ -48,8 +48,8 @@ function simplifyTerminator(block: Block): boolean {
   if (term.kind === 'branch') {
     if (term.condition.kind === 'const') return jump(term.condition.value === 1n ? term.then : term.else);
     if (term.condition.kind === 'undef' || sameTarget(term.then, term.else)) return jump(term.else);
-    if (isTrap(term.then.block)) return jump(term.else);
-    if (isTrap(term.else.block)) return jump(term.then);
+    if (isNever(term.then.block)) return jump(term.else);
+    if (isNever(term.else.block)) return jump(term.then);
     return false;
   }
   if (term.kind !== 'switch') return false;
@@ -73,8 +73,8 @@ function simplifyTerminator(block: Block): boolean {
 }
 
 /** `__builtin_unreachable()`: nobody comes here. */
-function isTrap(block: Block): boolean {
-  return block.term.kind === 'unreachable' && sizeOfBlock(block) === 0;
+function isNever(block: Block): boolean {
+  return block.term.kind === 'unreachable' && !block.term.trap && sizeOfBlock(block) === 0;
 }
 
 function sameTarget(a: Target, b: Target): boolean {

@@ -15,7 +15,7 @@ export function foldGlobals(module: Module): boolean {
     for (const block of func.blocks) {
       for (const inst of block.insts) {
         if (inst.kind !== 'load' || inst.volatile) continue;
-        const value = contents(inst, fixed);
+        const value = contents(inst, (global) => fixed.has(global));
         if (value !== undefined) replacements.set(inst, value);
       }
     }
@@ -53,7 +53,7 @@ function resolveCallee(pointer: Value): CallInst['callee'] | undefined {
 function findNeverWritten(module: Module): Set<Global> {
   const fixed = new Set<Global>();
   for (const global of module.globals) {
-    if (global.linkage === 'extern' || global.linkage === 'weak' || isLoaderSection(global.section)) continue;
+    if (!mayBeFolded(global)) continue;
     if (global.constant || global.linkage === 'static') fixed.add(global);
   }
   const reject = (value: Value) => {
@@ -72,6 +72,10 @@ function findNeverWritten(module: Module): Set<Global> {
   return fixed;
 }
 
+function mayBeFolded({ linkage, section }: Global): boolean {
+  return linkage !== 'extern' && linkage !== 'weak' && !isLoaderSection(section);
+}
+
 /** Their contents are written by the loader or the kernel. */
 function isLoaderSection(section: string): boolean {
   return section === '.maps' || section === 'maps' || section === '.kconfig' || section === '.ksyms';
@@ -87,9 +91,14 @@ function rootGlobal(value: Value): { global: Global; offset: number } | undefine
   return at.kind === 'global' ? { global: at, offset } : undefined;
 }
 
-function contents(inst: LoadInst, fixed: ReadonlySet<Global>): Const | Func | Global | undefined {
+/** What is loaded from something `const`, whose address may have become known by inlining. */
+export function constantContents(inst: LoadInst): Value | undefined {
+  return inst.volatile ? undefined : contents(inst, (global) => global.constant && mayBeFolded(global));
+}
+
+function contents(inst: LoadInst, isFixed: (global: Global) => boolean): Const | Func | Global | undefined {
   const root = rootGlobal(inst.address);
-  if (root === undefined || !fixed.has(root.global)) return undefined;
+  if (root === undefined || !isFixed(root.global)) return undefined;
   const { global } = root;
   const start = root.offset + inst.offset;
   const size = bytesOf(inst.type as ScalarType);

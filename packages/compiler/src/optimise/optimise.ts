@@ -7,6 +7,7 @@ import { simplifyControlFlow } from './cfg.ts';
 import { eliminateDeadCode } from './dce.ts';
 import { removeDeadStores } from './dead-stores.ts';
 import { decideEarly } from './decide-early.ts';
+import { decideKnown } from './decide-known.ts';
 import { expandMemory } from './expand-memory.ts';
 import { foldGlobals, resolveCalls } from './globals.ts';
 import { numberValues } from './gvn.ts';
@@ -92,6 +93,7 @@ const SHARED: readonly Pass[] = [
   ['dce', eliminateDeadCode],
 ];
 const UNROLL: readonly Pass[] = [['unroll', unrollLoops]];
+const KNOWN: readonly Pass[] = [['known', decideKnown]];
 const DECIDE: readonly Pass[] = [['decide-early', decideEarly]];
 
 /** Rounds of the pipeline; real functions settle after three or four. */
@@ -119,6 +121,8 @@ function optimiseFunction(func: Func, options: OptimiseOptions): void {
   const most = options.level === 1 ? 2 : ROUNDS;
   rounds.settle(passes, most);
   if (rounds.run(UNROLL)) rounds.settle(passes, most);
+  // What its callers pass to a function that is copied into them may be known there.
+  if (func.inline !== 'always' && rounds.run(KNOWN)) rounds.settle(passes, most);
   if (options.level === 2 && rounds.run(DECIDE)) rounds.settle(passes, most);
 }
 
@@ -128,6 +132,7 @@ function hasNarrowCompares(cpu: OptimiseOptions['cpu']): boolean {
 
 function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic: Diagnostic) => void): void {
   const rounds = new Rounds(func, options);
+  if (rounds.run(KNOWN)) rounds.run(MINIMAL);
   rounds.run([
     ['expand-memory', (one) => expandMemory(one, report)],
     ['split-access', splitAccesses],

@@ -30,6 +30,7 @@ import type {
   Value,
 } from '../ir/ir.ts';
 import { countUses, isLocal, mapOperands, replaceValues, resolve } from '../ir/uses.ts';
+import { constantContents } from './globals.ts';
 import { isNonNegative, usedBits } from './known.ts';
 import { simplifyAddress } from './simplify-address.ts';
 
@@ -96,6 +97,11 @@ export class Simplifier {
         if (inst.value.kind === 'const')
           return constant(inst.value.type, evaluateByteSwap(inst.value.type, inst.value.value));
         return inst.value.kind === 'bswap' ? inst.value.value : undefined;
+      case 'load':
+        simplifyAddress(inst, this);
+        return constantContents(inst);
+      case 'known':
+        return inst.value.kind === 'const' ? TRUE : undefined;
       case 'memcpy':
       case 'memset':
         // An instruction that makes no value and is replaced by anything goes away.

@@ -74,9 +74,12 @@ export function lowerBuiltin(fn: FunctionState, e: BuiltinExpr, used: boolean): 
       const value = lowerValue(fn, arg(0));
       return value;
     }
+    case 'constant_p':
+      return b.cast('zext', 'i32', b.known(lowerValue(fn, arg(0))));
     case 'unreachable':
     case 'trap':
-      b.unreachable();
+      if (e.name === 'trap') b.trap();
+      else b.unreachable();
       return undef('i64');
     case 'add_overflow':
     case 'sub_overflow':

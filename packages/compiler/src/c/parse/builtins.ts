@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { BuiltinName, Expr, Stmt } from '../ast.ts';
+import type { BuiltinName, Expr, Stmt, VariableDecl } from '../ast.ts';
 import { constantOf, integerConstant, truthOf } from '../constant.ts';
 import type { CType, EnumType, IntType } from '../ctype.ts';
 import { T } from '../token.ts';
@@ -12,6 +12,7 @@ import {
   integerOf,
   isConst,
   isInteger,
+  isVolatile,
   LLONG,
   LONG,
   pointee,
@@ -221,7 +222,31 @@ function constantP(p: Parser, name: string, span: Span): Expr {
   const known =
     constant?.kind === 'int' ||
     (constant?.kind === 'address' && constant.base.kind === 'string' && constant.offset === 0);
+  if (!known && p.fn !== undefined && mayBecomeKnown(given[0]!)) return make('constant_p', [given[0]!], INT, span);
   return intExpr(known ? 1n : 0n, INT, span);
+}
+
+/** A number made of nothing but variables of this function: what its caller passes may be one. */
+function mayBecomeKnown(e: Expr): boolean {
+  if (!isInteger(e.type)) return false;
+  switch (e.kind) {
+    case 'int':
+      return true;
+    case 'cast':
+      if (e.op === 'int' || e.op === 'bool') return mayBecomeKnown(e.operand);
+      if (e.op !== 'load' || e.operand.kind !== 'var') return false;
+      return isLocalVariable(e.operand.variable) && !isVolatile(e.operand.type);
+    case 'unary':
+      return mayBecomeKnown(e.operand);
+    case 'binary':
+      return mayBecomeKnown(e.left) && mayBecomeKnown(e.right);
+    default:
+      return false;
+  }
+}
+
+function isLocalVariable({ storage }: VariableDecl): boolean {
+  return storage === 'local' || storage === 'param';
 }
 
 /** Unlike `?:`, the result has the type of the branch that is taken, and may be a place. */

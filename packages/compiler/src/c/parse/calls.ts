@@ -2,7 +2,7 @@ import type { Span } from '@skep/base';
 import type { BuiltinName, Expr, FunctionDecl } from '../ast.ts';
 import type { CType, FunctionType } from '../ctype.ts';
 import { T } from '../token.ts';
-import { asFunction, INT, pointee, pointerTo, printType, SIZE, strip, unqualified, VOID } from '../types.ts';
+import { asFunction, INT, pointee, pointerTo, SIZE, strip, unqualified, VOID } from '../types.ts';
 import { assignTo, errorExpr, isError, promote, rvalue } from './conversions.ts';
 import {
   badOperand,
@@ -11,7 +11,6 @@ import {
   sizeOfPointer,
   tooFewArguments,
   tooManyArguments,
-  tooManyParameters,
 } from './diagnostics.ts';
 import { assignment } from './expressions.ts';
 import type { Parser } from './parser.ts';
@@ -58,10 +57,6 @@ export function call(p: Parser, callee: Expr, start: number): Expr {
   if (signature.variadic && decl?.storage === 'static') dropVariable(args, signature.params.length);
   if (strip(signature.result).kind === 'record' && !takesRecords(decl)) {
     p.report(recordByValue(span, `${name} returns`));
-    return errorExpr(span);
-  }
-  if (args.length > 5 && decl?.body === undefined && (decl === undefined || decl.storage === 'extern')) {
-    p.report(tooManyParameters(span, decl?.name ?? printType(callee.type), args.length));
     return errorExpr(span);
   }
   return { kind: 'call', callee: target, signature, args, type: unqualified(signature.result), span };

@@ -215,6 +215,10 @@ function arrayCount(p: Parser): number {
   }
   const value = integerConstant(expr) ?? integerConstant(throughConstants(expr));
   if (value === undefined) {
+    if (p.variableSizes !== undefined) {
+      p.variableSizes.push(expr);
+      return 1;
+    }
     p.report(p.fn === undefined ? notConstant(expr.span, 'the size of an array') : variableLengthArray(expr.span));
     return 1;
   }

@@ -51,7 +51,7 @@ import {
   tooDeep,
 } from './diagnostics.ts';
 import { floatExpr, floatToInteger, knownFloat } from './floats.ts';
-import { compoundLiteral } from './initializers.ts';
+import { castToUnion, compoundLiteral } from './initializers.ts';
 import {
   addressOf,
   assign,
@@ -246,6 +246,8 @@ export function castTo(p: Parser, operand: Expr, type: CType, span: Span): Expr 
   }
   if (to.kind === 'record' || from.kind === 'record' || from.kind === 'void') {
     if (from === to) return value;
+    const literal = to.kind === 'record' && to.union ? castToUnion(p, to, value, type, span) : undefined;
+    if (literal !== undefined) return literal;
     p.report(incompatible(span, value.type, type, 'casting'));
     return errorExpr(span);
   }
@@ -325,11 +327,15 @@ function sizeofExpression(p: Parser): Expr {
   p.next();
   let type: CType;
   let sizeOfPointer: VariableDecl | undefined;
+  const variable: Expr[] = [];
   p.unevaluated += 1;
   if (p.kind === T.LParen && startsType(p, p.peekAt())) {
     const opened = p.at;
     p.next();
+    const around = p.variableSizes;
+    p.variableSizes = p.fn === undefined || align ? undefined : variable;
     const named = typeName(p);
+    p.variableSizes = around;
     p.expect(T.RParen, "')'", opened);
     // `sizeof (struct s){…}` measures the literal.
     type = p.is(T.LBrace) ? postfix(p, compoundLiteral(p, named.type, opened), opened).type : named.type;
@@ -354,6 +360,9 @@ function sizeofExpression(p: Parser): Expr {
     return errorExpr(span);
   }
   const made = intExpr(BigInt(size), SIZE, span);
+  // `sizeof(char[1 - 2 * !!(x)])`, a question to the compiler that may be answered only when the program runs.
+  if (bare.kind === 'array' && variable.length > 0)
+    return variable.reduce<Expr>((product, count) => binary(p, '*', product, convert(count, SIZE), span), made);
   return sizeOfPointer === undefined ? made : { ...made, sizeOfPointer };
 }
 

@@ -1,4 +1,4 @@
-import { suggest } from '@skep/base';
+import { type Span, suggest } from '@skep/base';
 import type { Expr, Initializer, InitPart, VariableDecl } from '../ast.ts';
 import { constantOf, integerConstant } from '../constant.ts';
 import type { CType, Field, RecordType } from '../ctype.ts';
@@ -7,6 +7,7 @@ import {
   arrayOf,
   asArray,
   asRecord,
+  compatibleUnqualified,
   complete,
   fieldNames,
   findField,
@@ -19,7 +20,7 @@ import {
   strip,
 } from '../types.ts';
 import { noAttributes } from './attributes.ts';
-import { assignTo, isError, isPlace, rvalue } from './conversions.ts';
+import { assignTo, errorExpr, isError, isPlace, rvalue } from './conversions.ts';
 import { badInitializer, excessElements, incompleteType, noMember, notConstant, stringTooLong } from './diagnostics.ts';
 import { assignment, constantExpression } from './expressions.ts';
 import type { Parser } from './parser.ts';
@@ -60,9 +61,24 @@ export function initializer(p: Parser, type: CType, what: string, isStatic: bool
 
 /** `(type){ … }`, at the `{`. */
 export function compoundLiteral(p: Parser, type: CType, start: number): Expr {
+  return literal(p, initializer(p, type, `'${printType(type)}'`, p.fn === undefined), p.from(start));
+}
+
+/** `(union u)value`, GNU's: a literal whose member of the value's type is set. Undefined where there is no such member. */
+export function castToUnion(p: Parser, union: RecordType, value: Expr, type: CType, span: Span): Expr | undefined {
+  const layout = complete(union);
+  const member = layout?.fields.find((field) => compatibleUnqualified(strip(field.type), strip(value.type)));
+  if (layout === undefined || member === undefined) return undefined;
+  if (p.fn === undefined && constantOf(value) === undefined) {
+    p.report(notConstant(value.span, 'the initialiser of a global or static variable'));
+    return errorExpr(span);
+  }
+  const part: InitPart = { offset: 0, type: member.type, bitField: bitFieldOf(member), value };
+  return literal(p, { type, size: layout.size, parts: [part], span }, span);
+}
+
+function literal(p: Parser, init: Initializer, span: Span): Expr {
   const isStatic = p.fn === undefined;
-  const init = initializer(p, type, `'${printType(type)}'`, isStatic);
-  const span = p.from(start);
   const variable: VariableDecl = {
     kind: 'variable',
     name: `.literal.${++p.counter}`,

@@ -1,5 +1,5 @@
 import { type Diagnostic, type Diagnostics, type SourceFile, type Span, suggest } from '@skep/base';
-import type { FunctionDecl, Stmt, Unroll, VariableDecl } from '../ast.ts';
+import type { Expr, FunctionDecl, Stmt, Unroll, VariableDecl } from '../ast.ts';
 import type { CType, EnumType, FunctionType, IntType, RecordType } from '../ctype.ts';
 import type { KnownHelpers } from '../known/helpers.ts';
 import type { KnownTypes } from '../known/types.ts';
@@ -93,6 +93,8 @@ export class Parser {
   warns = true;
   /** Above 0 inside `sizeof`, `typeof` …: nothing that is named there is used. */
   unevaluated = 0;
+  /** Inside the type that `sizeof` measures: the sizes of its arrays that are known only when the program runs. */
+  variableSizes: Expr[] | undefined;
   counter = 0;
 
   pack: number | undefined;
