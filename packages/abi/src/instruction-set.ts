@@ -50,8 +50,6 @@ export const ALU_NEG = 0x80;
 /** Byte swaps: of class alu with the source bit for little or big endian; of class alu64 an unconditional swap. */
 export const ALU_END = 0xd0;
 export const ALU_MOV = 0xb0;
-/** `off` of a move from register to register that sign-extends: the number of bits. */
-export const MOVSX_BITS = [8, 16, 32] as const;
 /** `off` of `mov64` that casts an arena pointer; `imm` is the new address space << 16 | the old one. */
 export const ADDR_SPACE_CAST = 1;
 

@@ -52,8 +52,3 @@ export function lineText(file: SourceFile, line: number): string {
   const next = starts[line];
   return file.text.slice(start, next === undefined ? undefined : next - 1).replace(/\r$/, '');
 }
-
-export function joinSpans(first: Span, last: Span): Span {
-  if (first.file !== last.file || last.end < first.start) return first;
-  return { file: first.file, start: first.start, end: last.end };
-}

@@ -15,7 +15,7 @@ export function suggest(name: string, candidates: Iterable<string>): string | un
 }
 
 /** Damerau-Levenshtein distance (adjacent swaps cost one); gives up with `bound` once it cannot stay below it. */
-export function editDistance(a: string, b: string, bound = Number.POSITIVE_INFINITY): number {
+function editDistance(a: string, b: string, bound = Number.POSITIVE_INFINITY): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -140,7 +140,7 @@ const LINK_FIELDS: Readonly<
   [LINK.BPF_LINK_TYPE_SOCKMAP]: { attachType: 20 },
 };
 
-export function btfInfo(fd: number): BtfInfo {
+function btfInfo(fd: number): BtfInfo {
   const name = new Uint8Array(64);
   const view = info(fd, 32, [24, name.length, 16, name]);
   return {

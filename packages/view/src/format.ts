@@ -9,7 +9,7 @@ export type Format =
   | { readonly kind: 'table' | 'wide' | 'json' | 'jsonl' | 'yaml' | 'csv' | 'none' }
   | { readonly kind: 'columns'; readonly names: readonly string[] };
 
-export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'csv', 'none'] as const;
+const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'csv', 'none'] as const;
 
 /** The schema that every JSON document of the command names. */
 export const SCHEMA = 'skep.dev/v1';

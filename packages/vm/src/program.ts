@@ -1,6 +1,6 @@
 import { helperById } from '@skep/abi';
 import { SkepError } from '@skep/base';
-import { type Btf, type CodeReference, decode, type ProgramSpec } from '@skep/object';
+import { type Btf, type CodeReference, decode, POISON_HELPER, type ProgramSpec } from '@skep/object';
 import { badProgram, stopped, unsupportedHelper, unsupportedKfunc } from './diagnostics.ts';
 import type { Fault } from './fault.ts';
 import { refusedHelpers } from './helpers/index.ts';
@@ -102,13 +102,10 @@ function checkInstructions(machine: Machine, spec: ProgramSpec): boolean {
 function checkHelper(machine: Machine, spec: ProgramSpec, id: number, slot: number): void {
   if (id < FIRST_KFUNC && machine.helpers[id] !== undefined) return;
   // What libbpf and we leave where a CO-RE relocation failed: a trap that must not be reached.
-  if (id === POISON) return;
+  if (id === POISON_HELPER) return;
   const name = helperById(id)?.name ?? `helper ${id}`;
   throw unsupportedHelper(spec.name, name, slot, refusedHelpers[name]);
 }
-
-/** The "helper number" of instructions whose CO-RE relocation failed. */
-const POISON = 0xbad2310;
 
 function fill(
   machine: Machine,
@@ -147,7 +144,7 @@ function fill(
       if (number === undefined && !reference.weak)
         throw unsupportedKfunc(spec.name, reference.name, reference.slot, refusedKfuncs[reference.name]);
       code[at] = code[at]! & ~0xf000;
-      code[at + 1] = number ?? POISON;
+      code[at + 1] = number ?? POISON_HELPER;
     }
   }
 }

@@ -3,7 +3,7 @@ import { damagedPackets, notPackets } from '../diagnostics.ts';
 import { type CapturedPacket, type CaptureInterface, MAX_CAPTURED, type PacketCapture } from './model.ts';
 
 /** Block types and option codes of pcapng (draft-ietf-opsawg-pcapng). */
-export const SECTION_HEADER = 0x0a0d0d0a;
+const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE = 1;
 const PACKET = 2;
 const SIMPLE_PACKET = 3;

@@ -21,8 +21,3 @@ export function bucketRange(
   const low = ((index & ((1n << bits) - 1n)) + (1n << bits)) << shift;
   return { low, high: low + (1n << shift) };
 }
-
-/** How many words an element of such a map has. */
-export function aggregateOf(type: AggregateType): number {
-  return type.name === 'count' || type.name === 'sum' || type.name === 'hist' || type.name === 'lhist' ? 1 : 3;
-}

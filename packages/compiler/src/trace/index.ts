@@ -1,4 +1,4 @@
-export { aggregateOf, bucketRange } from './buckets.ts';
+export { bucketRange } from './buckets.ts';
 export { compileTrace, parseScriptProbes, placesOf, type TraceOptions } from './compile-trace.ts';
 export { CONFIG_NAMES, type TraceConfig } from './config.ts';
 export { describeProbe, describeType } from './describe.ts';

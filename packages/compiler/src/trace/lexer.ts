@@ -198,7 +198,7 @@ export function endOfLine(text: string, from: number): number {
   return at < 0 ? text.length : at;
 }
 
-export function isNameStart(c: string): boolean {
+function isNameStart(c: string): boolean {
   return /^[A-Za-z_]/.test(c);
 }
 

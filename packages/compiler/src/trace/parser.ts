@@ -859,7 +859,7 @@ const ASSIGNMENTS: ReadonlyMap<string, BinaryOperator | ''> = new Map(
 const C_WORDS: ReadonlySet<string> = new Set(['unsigned', 'signed', 'long', 'short', 'int', 'char']);
 
 /** Names that are types wherever they stand in parentheses. */
-export const TYPE_NAMES: ReadonlySet<string> = new Set([
+const TYPE_NAMES: ReadonlySet<string> = new Set([
   ...[
     'int8',
     'int16',

@@ -26,7 +26,7 @@ export function attachCgroup(program: Program, path: string, attachType = progra
 }
 
 /** A directory of cgroup version 2. Throws E5021. */
-export function openCgroup(path: string): Handle {
+function openCgroup(path: string): Handle {
   if (readText(`${path}/cgroup.controllers`) === undefined) {
     const why = statSync(path, { throwIfNoEntry: false })
       ? 'it has no cgroup.controllers'

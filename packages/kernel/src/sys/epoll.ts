@@ -3,7 +3,7 @@ import { Handle } from './handle.ts';
 import { allocate } from './memory.ts';
 import { sys } from './syscalls.ts';
 
-export const EPOLLIN = 1;
+const EPOLLIN = 1;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 /** struct epoll_event is packed on x86-64 only (include/uapi/linux/eventpoll.h). */

@@ -50,7 +50,7 @@ export interface Subject {
 const ABOUT_CURRENT = /^\??(tracepoint|tp)\/(raw_)?syscalls\//;
 
 /** Bytes of context to keep, by type of program. A tracepoint's own length is not known here: this holds nearly all. */
-export const CONTEXT_SIZES: { readonly [programType: string]: number } = {
+const CONTEXT_SIZES: { readonly [programType: string]: number } = {
   BPF_PROG_TYPE_TRACEPOINT: 256,
   BPF_PROG_TYPE_RAW_TRACEPOINT: 96,
   BPF_PROG_TYPE_KPROBE: 168,

@@ -155,7 +155,7 @@ export function leave(x: Explorer): void {
   }
 }
 
-export function resultWithin(reg: Reg, least: number, most: number, narrow: boolean): boolean {
+function resultWithin(reg: Reg, least: number, most: number, narrow: boolean): boolean {
   if (narrow) return reg.tn >= least && reg.tx <= most;
   return toNumber(reg.snl, reg.snh) >= least && toNumber(reg.sxl, reg.sxh) <= most;
 }

@@ -25,7 +25,7 @@ export function destroyDynptr(x: Explorer, frame: Frame, index: number): void {
 }
 
 /** The upper slot of the dynptr a stack pointer points to; undefined when it does not point to one slot pair. */
-export function dynptrSlot(x: Explorer, _register: number, reg: Reg): number {
+function dynptrSlot(x: Explorer, _register: number, reg: Reg): number {
   if (!isConst(reg)) x.refuse('dynptr has to be at a constant offset');
   const off = reg.off + reg.vl;
   if (off % 8 !== 0) x.refuse(`cannot pass in dynptr at an offset=${off}`);

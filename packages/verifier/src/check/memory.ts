@@ -365,7 +365,7 @@ export function checkMapDirection(x: Explorer, map: MapInfo, off: number, size: 
 }
 
 /** Which bound of a pointer leaves a region of `size` bytes: undefined when none does. */
-export function regionBounds(
+function regionBounds(
   p: Reg,
   off: number,
   size: number,

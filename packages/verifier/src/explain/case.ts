@@ -147,7 +147,7 @@ export class Case {
 }
 
 /** What memory a value was read from. */
-export function loadedFrom(base: RegisterView): string {
+function loadedFrom(base: RegisterView): string {
   switch (base.kind) {
     case 'pkt':
       return 'the packet';

@@ -5,7 +5,7 @@ import { CATALOGUE } from './catalogue.ts';
 import { type Evidence, type Naming, placeOf } from './evidence.ts';
 import type { Explanation } from './model.ts';
 
-export const E_UNSUPPORTED = 'E2000';
+const E_UNSUPPORTED = 'E2000';
 const E_OTHER = 'E2999';
 
 /** The story of a refusal: what was needed, what is known, and how the path came there. */

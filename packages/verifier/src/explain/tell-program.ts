@@ -122,7 +122,7 @@ export function leak(c: Case, acquired: number | undefined): Telling {
 }
 
 /** What gives back what a call acquired. */
-export const RELEASES: readonly (readonly [RegExp, string])[] = [
+const RELEASES: readonly (readonly [RegExp, string])[] = [
   [/^bpf_ringbuf_reserve$/, 'bpf_ringbuf_submit() or bpf_ringbuf_discard'],
   [/^bpf_ringbuf_reserve_dynptr$/, 'bpf_ringbuf_submit_dynptr() or bpf_ringbuf_discard_dynptr'],
   [/^bpf_skc?_lookup/, 'bpf_sk_release'],

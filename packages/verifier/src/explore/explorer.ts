@@ -20,7 +20,7 @@ import { Trace } from '../record/trace.ts';
 import { type RegisterView, viewOf } from '../record/view.ts';
 import { Refusal } from '../refusal.ts';
 import { Frame, Slot } from '../state/frame.ts';
-import { NOT_INIT, PTR_TO_STACK, SCALAR, STACK_SPILL } from '../state/kinds.ts';
+import { NOT_INIT, PTR_TO_STACK, SCALAR } from '../state/kinds.ts';
 import { pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { type Linked, markRead, markSlotRead, pathDone, State, type Step } from '../state/state.ts';
 import { visited } from './prune.ts';
@@ -470,5 +470,3 @@ export function newFrame(number: number, subprogram: number): Frame {
   frame.regs.push(stack);
   return frame;
 }
-
-export const isSpill = (slot: Slot): boolean => slot.kindAt(7) === STACK_SPILL;

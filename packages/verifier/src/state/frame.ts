@@ -1,4 +1,4 @@
-import { allOf, STACK_MISC, STACK_SPILL, STACK_ZERO } from './kinds.ts';
+import { STACK_SPILL } from './kinds.ts';
 import { type Reg, UNINIT } from './reg.ts';
 
 /** Eight bytes of stack; immutable. Nibble i of `kinds` is the byte at offset `-8 * (index + 1) + (7 - i)`. */
@@ -23,8 +23,6 @@ export class Slot {
 }
 
 export const EMPTY_SLOT = new Slot(0, UNINIT);
-export const MISC_SLOT = new Slot(allOf(STACK_MISC), UNINIT);
-export const ZERO_SLOT = new Slot(allOf(STACK_ZERO), UNINIT);
 
 export const MAIN = -1;
 

@@ -1,4 +1,3 @@
 /** States of an iterator on the stack, in `aux` of its slot. */
-export const ITER_INVALID = 0;
 export const ITER_ACTIVE = 1;
 export const ITER_DRAINED = 2;

@@ -274,7 +274,7 @@ export const skbHelpers: Record<string, Helper> = {
   },
 };
 
-export function skbOf(machine: Machine, r: Int32Array): SkBuff {
+function skbOf(machine: Machine, r: Int32Array): SkBuff {
   const { skb } = machine;
   if (skb === undefined || r[3] !== 0 || r[2] !== skb.context)
     throw new Fault('call', 'it passes what is no packet to a helper of packets');

@@ -2,7 +2,7 @@ import { HELPERS } from '@skep/abi';
 import { type Graph, isLocalCall, width } from './graph.ts';
 
 /** Registers (bits 0 … 10) that a function may read before it writes them. */
-export function liveAtEntry(code: Int32Array, graph: Graph): number {
+function liveAtEntry(code: Int32Array, graph: Graph): number {
   const { blocks } = graph;
   const uses = new Int32Array(blocks.length);
   const kills = new Int32Array(blocks.length);

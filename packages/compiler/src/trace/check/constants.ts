@@ -206,7 +206,7 @@ export function fits(value: bigint, type: IntType): boolean {
   return (type.signed ? BigInt.asIntN(type.size * 8, value) : BigInt.asUintN(type.size * 8, value)) === value;
 }
 
-export function positionalNumber(text: string): bigint | undefined {
+function positionalNumber(text: string): bigint | undefined {
   if (!/^-?(0[xX][0-9a-fA-F]+|\d+)$/.test(text)) return undefined;
   const negative = text.startsWith('-');
   const digits = negative ? text.slice(1) : text;

@@ -191,7 +191,7 @@ export function combined(
   return binary(checker, op, left, right, span);
 }
 
-export function assignVariable(
+function assignVariable(
   checker: Checker,
   symbol: VariableSymbol,
   type: TraceType,

@@ -74,7 +74,7 @@ export function offsetIn(checker: Checker, node: Expression & { kind: 'offsetof'
   return at;
 }
 
-export function sizeForCast(from: TraceType): number {
+function sizeForCast(from: TraceType): number {
   // A literal is as wide as the machine's integers when nothing says otherwise.
   return from.kind === 'int' && from.flexible ? 8 : sizeOf(from);
 }
@@ -121,7 +121,7 @@ export function programType(checker: Checker, base: string): TraceType | undefin
 }
 
 /** A name that is no type but a builtin: its type. */
-export function builtInType(checker: Checker, base: string): TraceType | undefined {
+function builtInType(checker: Checker, base: string): TraceType | undefined {
   const found = FUNCTIONS.get(base);
   return found && !found.onlyCalled
     ? found.check(checker, { kind: 'call', name: base, args: [], span: checker.unit.body.span })

@@ -1,5 +1,4 @@
-import type { Checker } from '../check.ts';
-import { badCall, notFound, notHere, unsafe, warning } from '../diagnostics.ts';
+import { badCall, notFound, notHere, unsafe } from '../diagnostics.ts';
 import { storeScalar, zero } from '../emit/bytes.ts';
 import { literal } from '../emit/c-text.ts';
 import type { Emitter } from '../emit.ts';
@@ -341,7 +340,3 @@ const SIGNALLING: ReadonlySet<string> = new Set([
   'rawtracepoint',
   'watchpoint',
 ]);
-
-export function warnOnce(checker: Checker, message: string, call: Call): void {
-  if (checker.final) checker.diagnostics.add(warning(message, call.span));
-}
