@@ -46,9 +46,11 @@ class Session {
   private lost = 0n;
   /** What comes now comes from `end`. */
   private ending = false;
+  private readonly walks: boolean;
 
   constructor(options: SessionOptions) {
     this.options = options;
+    this.walks = options.compiled.programs.some((one) => one.probe.kind === 'iter');
   }
 
   async run(): Promise<number> {
@@ -211,10 +213,13 @@ class Session {
     this.options.recorder?.drain();
   }
 
-  /** What was sent after `exit()` does not count, but in recordings, which have the runs and not what was heeded of them. */
+  /**
+   * What was sent after `exit()` does not count, but in recordings, which have the runs and not what was heeded of them, and in walks,
+   * which the kernel goes on with to their end.
+   */
   private take(record: Uint8Array): void {
     const { actions, mode, recorder, replay, signal } = this.options;
-    const all = this.ending || mode !== undefined || recorder !== undefined || replay?.same === true;
+    const all = this.ending || this.walks || mode !== undefined || recorder !== undefined || replay?.same === true;
     if (actions.exitCode !== undefined && !all) return;
     actions.take(record, signal.aborted && !this.ending);
     if (actions.exitCode !== undefined) this.stop.abort();

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +94,25 @@ describe.skipIf(noCompiler)('scripts know the programs that they trace', () => {
     test('probes at lines of the source', async () => {
       const script = `uprobe:${program}@program.c:5 { print(arg1); exit(); }`;
       expect(await trace(script, over)).toMatch(/^113\n/);
+    });
+
+    test('the function of a process that has ended has its name', async () => {
+      const script = `uprobe:${pie}:workhorse { @[func] = count(); @n++; if (@n > 2) { exit(); } }`;
+      const out = await trace(script, { command: pie });
+      expect(out).toMatch(/@\[workhorse\]: [3-9]/);
+    });
+
+    test('stacks of the kernel of two processes are one, and depth tells them apart', async () => {
+      const script = `uprobe:${program}:work { @[kstack(1)] = count(); @k[kstack] = count(); @u[ustack(1)] = count(); @n++; if (@n > 9) { exit(); } }`;
+      const other = spawn(program);
+      const out = await trace(script, over).finally(() => other.kill('SIGKILL'));
+      expect(out.match(/^@\[/gm) ?? []).toHaveLength(1);
+      expect(out.match(/^@u\[/gm) ?? []).toHaveLength(2);
+    });
+
+    test('a walk goes on to its end, whatever exit() says', async () => {
+      const script = `iter:task { if (ctx.task.pid == ${process.ppid} || ctx.task.pid == ${process.pid}) { printf("%d\\n", ctx.task.pid); exit(); } }`;
+      expect(await trace(script)).toMatch(new RegExp(`^${process.ppid}\n${process.pid}\n`));
     });
 
     test('watchpoints, at code', async () => {

@@ -350,9 +350,9 @@ export const PROBE: readonly FunctionSpec[] = [
       if (probe.kind !== 'iter' && !D_PATH_FUNCTIONS.has(probe.function))
         return checker.report(
           badCall(
-            `helper bpf_d_path not allowed in probe: path() cannot be called where ${probe.function} is traced`,
+            'helper bpf_d_path not allowed in probe',
             call.span,
-            `the kernel allows it in ${[...D_PATH_FUNCTIONS].join(', ')}`,
+            `path() cannot be called where ${probe.function} is traced; the kernel allows it in ${[...D_PATH_FUNCTIONS].join(', ')}`,
           ),
         );
       if (!type) return undefined;
