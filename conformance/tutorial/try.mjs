@@ -3,7 +3,7 @@
  * `node try.mjs BUNDLE JOBS HOME` says in lines of JSON what becomes of each program of some objects in one home: `vm`,
  * `kernel`, or `attach`, the kernel with every program attached for a moment. The last is for guests that are thrown away.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** @typedef {{file: string, object: string, settings: import('./settings.mjs').Settings}} Job */
@@ -168,7 +168,8 @@ function standIn(/** @type {any} */ spec, /** @type {string} */ name) {
 
 function isPlace(/** @type {string} */ kind, /** @type {string} */ target) {
   if (target.startsWith('dummy_')) return false;
-  return /^u(ret)?probe|^usdt/.test(kind) ? /:/.test(target) : target !== '';
+  // Programs that the lessons build themselves are not there.
+  return /^u(ret)?probe|^usdt/.test(kind) ? /:/.test(target) && existsSync(target.replace(/:.*/, '')) : target !== '';
 }
 
 /** Once, on what a quiet machine would give it: zeros, a TCP segment; of struct_ops, structures of zeros. */

@@ -50,6 +50,7 @@ export {
   type RouteQuery,
   type SimulatedArea,
   type SimulatedCgroup,
+  type SimulatedFile,
   type SimulatedTask,
   SimulatedWorld,
   type SocketQuery,

@@ -48,6 +48,8 @@ export interface World {
   /** Processes and threads that programs can find. */
   readonly tasks?: readonly SimulatedTask[];
   readonly cgroupTree?: readonly SimulatedCgroup[];
+  /** What is in files (`bpf_dynptr_from_file`). */
+  readonly files?: readonly SimulatedFile[];
   /** Bytes from one CPU's copy of a variable of the kernel to the next (`bpf_per_cpu_ptr`). */
   readonly perCpuStride?: bigint;
 }
@@ -65,6 +67,12 @@ export interface SimulatedTask {
   readonly registers?: bigint;
   /** Address of the `struct file` that it runs. */
   readonly executable?: bigint;
+}
+
+/** What is in a file, by the address of its `struct file`; it does not change. */
+export interface SimulatedFile {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
 }
 
 /** A piece of a process's memory by the address of its `vm_area_struct`. */
@@ -143,6 +151,7 @@ export class SimulatedWorld implements World {
   netnsCookie = 1n;
   tasks: SimulatedTask[] = [];
   cgroupTree: SimulatedCgroup[] = [];
+  files: SimulatedFile[] = [];
   perCpuStride = 0n;
   readonly perfCounters = new Map<string, { counter: bigint; enabled: bigint; running: bigint }>();
   readonly memory: { readonly address: bigint; readonly space: MemoryPiece['space']; readonly bytes: Uint8Array }[] =

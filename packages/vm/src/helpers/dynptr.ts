@@ -3,7 +3,8 @@ import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
 import { RingMap } from '../maps/ring.ts';
 import { UserRingMap } from '../maps/user-ring.ts';
-import { give, giveUnsigned, type Helper } from './helper.ts';
+import type { SimulatedFile } from '../world.ts';
+import { argument64, give, giveUnsigned, type Helper } from './helper.ts';
 import { mapOf, ringOf } from './maps.ts';
 
 /**
@@ -144,6 +145,23 @@ export const dynptrKfuncs: Record<string, Helper> = {
     setDynptr(machine, at, packet.context, packet.length, false, XDP);
     give(r, 0);
   },
+  // (file, flags, dynptr)
+  bpf_dynptr_from_file: (machine, r) => {
+    const at = place(machine, r[6]!, r[7]!);
+    const file = machine.world.files?.find((one) => one.address === argument64(r, 1));
+    if ((r[4]! | r[5]!) !== 0 || file === undefined || file.bytes.length === 0) {
+      setDynptr(machine, at, 0, 0, false);
+      give(r, EINVAL);
+      return;
+    }
+    const size = Math.min(file.bytes.length, MAX_SIZE);
+    setDynptr(machine, at, placeOfFile(machine, file, size), size, true, FILE);
+    give(r, 0);
+  },
+  bpf_dynptr_file_discard: (machine, r) => {
+    setDynptr(machine, place(machine, r[2]!, r[3]!), 0, 0, false);
+    give(r, 0);
+  },
   // (dynptr, offset, buffer, length)
   bpf_dynptr_slice: (machine, r) => slice(machine, r, false),
   bpf_dynptr_slice_rdwr: (machine, r) => slice(machine, r, true),
@@ -208,6 +226,24 @@ export const dynptrKfuncs: Record<string, Helper> = {
     }
   },
 };
+
+/** Where files lie in the memory of machines: put there once, by the first who reads them. */
+const placed = new WeakMap<Machine, Map<SimulatedFile, number>>();
+
+function placeOfFile(machine: Machine, file: SimulatedFile, size: number): number {
+  let files = placed.get(machine);
+  if (files === undefined) {
+    files = new Map();
+    placed.set(machine, files);
+  }
+  let at = files.get(file);
+  if (at === undefined) {
+    at = machine.memory.allocate(size);
+    machine.memory.bytes.set(file.bytes.subarray(0, size), at);
+    files.set(file, at);
+  }
+  return at;
+}
 
 /** Types of program that may write to `__sk_buff` packets (may_access_direct_pkt_data). */
 const WRITABLE: ReadonlySet<string> = new Set([
@@ -278,6 +314,7 @@ const LOCAL = 1;
 const RING = 2;
 const SKB = 3;
 const XDP = 4;
+const FILE = 6;
 const TYPE_SHIFT = 28;
 
 /** `DYNPTR_SIZE_MASK`, `DYNPTR_RDONLY_BIT` (kernel/bpf/helpers.c). */

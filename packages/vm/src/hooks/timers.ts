@@ -5,8 +5,9 @@ import type { VmProgram } from '../program.ts';
 import { SimulatedWorld } from '../world.ts';
 
 /**
- * `struct bpf_timer` and `struct bpf_wq` (kernel/bpf/helpers.c): timers and work items in the values of maps, driven by
- * the clock of the machine's world. Work is due at once, which is when the clock is next moved, even by nothing.
+ * `struct bpf_timer`, `struct bpf_wq` and `struct bpf_task_work` (kernel/bpf/helpers.c): timers and work items in the values
+ * of maps, driven by the clock of the machine's world. Work is due at once, which is when the clock is next moved, even by
+ * nothing; that of a task finds the task that is current then.
  * Nothing happens by itself: {@link advance} moves the clock and runs what falls due, in the order of the times.
  */
 export class Timers {
@@ -52,6 +53,15 @@ export class Timers {
     timer.order = this.started++;
     timer.cpu = this.machine.world.cpu;
     return 0;
+  }
+
+  /** Work of a task: set up and started in one step, and again after it ran. */
+  schedule(address: number, map: VmMap, program: VmProgram, slot: number, kind: number): number {
+    if (this.timers.get(address)?.due !== undefined) return EBUSY;
+    const error = this.timers.has(address) ? 0 : this.init(address, map, 0);
+    if (error !== 0) return error;
+    this.setCallback(address, program, slot, kind);
+    return this.start(address, 0n, 0);
   }
 
   /** 1 when it was going to run. */

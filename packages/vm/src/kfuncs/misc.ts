@@ -44,6 +44,12 @@ export const miscKfuncs: Record<string, Helper> = {
     give(r, r[4] !== 0 ? EINVAL : machine.timers.start(at, 0n, 0));
   },
 
+  // (task, work, map, callback): before the task is back in its program
+  bpf_task_work_schedule_signal: scheduleTaskWork,
+  bpf_task_work_schedule_signal_impl: scheduleTaskWork,
+  bpf_task_work_schedule_resume: scheduleTaskWork,
+  bpf_task_work_schedule_resume_impl: scheduleTaskWork,
+
   // (arena, address, pages, node, flags), (arena, address, pages)
   bpf_arena_alloc_pages: (machine, r) => {
     const at = arenaOf(machine, r).allocate(r[4]!, r[5]!, r[6]! >>> 0);
@@ -168,6 +174,12 @@ function nothing(): void {}
 function same(_: Machine, r: Int32Array): void {
   r[0] = r[2]!;
   r[1] = r[3]!;
+}
+
+function scheduleTaskWork(machine: Machine, r: Int32Array): void {
+  const at = machine.memory.check(r[4]!, r[5]!, 8, "a task's work");
+  if (machine.running === undefined) give(r, EINVAL);
+  else give(r, machine.timers.schedule(at, mapOf(machine, r, 3), machine.running, r[8]!, r[9]!));
 }
 
 function place(machine: Machine, r: Int32Array, n: number, size: number): number {

@@ -61,6 +61,7 @@ export interface SpecialField {
     | 'bpf_res_spin_lock'
     | 'bpf_timer'
     | 'bpf_wq'
+    | 'bpf_task_work'
     | 'kptr'
     | 'bpf_list_head'
     | 'bpf_list_node'

@@ -19,6 +19,7 @@ const SIZES: ReadonlyMap<string, { readonly kind: SpecialField['kind']; readonly
       ['bpf_res_spin_lock', 4],
       ['bpf_timer', 16],
       ['bpf_wq', 16],
+      ['bpf_task_work', 8],
       ['bpf_list_head', 16],
       ['bpf_list_node', 24],
       ['bpf_rb_root', 16],
