@@ -11,6 +11,7 @@ export interface Context {
   readonly note?: string;
 }
 
+/** How a context lies in memory. */
 export type ContextLayout =
   /** A record of `UAPI_STRUCTS`. */
   | { readonly kind: 'uapi'; readonly struct: string }
@@ -34,6 +35,7 @@ const uapi = (struct: string): ContextLayout => ({ kind: 'uapi', struct });
 const SKB_NOTE =
   'data, data_meta and data_end are 32-bit fields that the verifier turns into packet pointers; direct access only where the type allows it.';
 
+/** The contexts of all types of programs, first those that hold for some attach types only. */
 export const CONTEXTS: readonly Context[] = [
   {
     programType: 'BPF_PROG_TYPE_SOCKET_FILTER',
@@ -139,6 +141,7 @@ export const CONTEXTS: readonly Context[] = [
   { programType: 'BPF_PROG_TYPE_NETFILTER', layout: { kind: 'btf', struct: 'bpf_nf_ctx' } },
 ];
 
+/** The context of a type of program; throws for a type that has none. */
 export function contextOf(programType: ProgTypeName, attachType?: AttachTypeName): Context {
   const own = CONTEXTS.find(
     (one) =>
@@ -179,6 +182,7 @@ const X86_64_ORDER = [
 ];
 const ARM64_ORDER = [...Array.from({ length: 31 }, (_, index) => `regs[${index}]`), 'sp', 'pc', 'pstate'];
 
+/** By architecture. */
 export const PT_REGS: Readonly<Record<Arch, PtRegs>> = {
   x86_64: {
     struct: 'pt_regs',

@@ -24,6 +24,7 @@ export function errnoOf(number: number): Errno | undefined {
   return byNumber.get(Math.abs(number));
 }
 
+/** By its name, `ENOENT`. */
 export function errnoByName(name: string): Errno | undefined {
   return byName.get(name);
 }

@@ -6,6 +6,7 @@ export { HELPERS };
 const byName = /* @__PURE__ */ new Map(HELPERS.map((helper) => [helper.name, helper]));
 const byId = /* @__PURE__ */ new Map(HELPERS.map((helper) => [helper.id, helper]));
 
+/** By its number in `enum bpf_func_id`. */
 export function helperById(id: number): Helper | undefined {
   return byId.get(id);
 }

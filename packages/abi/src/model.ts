@@ -80,6 +80,7 @@ export interface Dated {
   readonly since: KernelVersion;
 }
 
+/** An enum of `linux/bpf.h`; its tag is empty where it has none. */
 export interface UapiEnum {
   /** '' when the enum is anonymous. */
   readonly name: string;
@@ -112,6 +113,7 @@ export interface UapiRecord {
   readonly fields: readonly UapiField[];
 }
 
+/** A Linux error: its positive number, its name, and a short text of our own. */
 export interface Errno {
   readonly number: number;
   readonly name: string;

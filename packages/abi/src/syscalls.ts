@@ -1,5 +1,6 @@
 import { SYSCALLS_ARM64, SYSCALLS_X86_64 } from './generated/syscalls.ts';
 
+/** Architectures whose system calls and registers are known. */
 export type Arch = 'x86_64' | 'arm64';
 
 /** Numbers of system calls by name, without `sys_`. */
@@ -10,6 +11,7 @@ export const SYSCALLS: Readonly<Record<Arch, Readonly<Record<string, number>>>> 
 
 const names = new Map<Arch, ReadonlyMap<number, string>>();
 
+/** The name of a system call, without `sys_`; undefined for a number that has none. */
 export function syscallName(arch: Arch, number: number): string | undefined {
   let known = names.get(arch);
   if (known === undefined) {

@@ -7,6 +7,7 @@ export function compareVersions(a: KernelVersion, b: KernelVersion): number {
   return left.major - right.major || left.minor - right.minor;
 }
 
+/** Whether a kernel is as new as the release that brought something. */
 export function hasSince(kernel: KernelVersion, since: KernelVersion): boolean {
   return compareVersions(kernel, since) >= 0;
 }

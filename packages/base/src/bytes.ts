@@ -51,6 +51,7 @@ export class ByteReader {
   }
 }
 
+/** What readers throw for offsets outside of their bytes; formats make a diagnostic of it. */
 export class OutOfBounds extends RangeError {
   constructor(offset: number, length: number, size: number) {
     super(`${length} bytes at offset ${offset} lie outside of ${size}`);
@@ -159,12 +160,14 @@ export function utf8Text(bytes: Uint8Array): string {
   return utf8.decode(bytes);
 }
 
+/** Two lowercase digits a byte, without anything between. */
 export function hex(bytes: Uint8Array): string {
   let out = '';
   for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
   return out;
 }
 
+/** Whether they have the same length and contents. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -1,5 +1,6 @@
 import type { Span } from './source.ts';
 
+/** Whether something went wrong, may be wrong, or is worth knowing. */
 export type Severity = 'error' | 'warning' | 'note';
 
 /** A remark that belongs to a diagnostic: where a macro was expanded, where a name was first declared. */

@@ -56,10 +56,12 @@ export function smod64(aLow: number, aHigh: number, bLow: number, bHigh: number)
   return split(signed(aLow, aHigh) % signed(bLow, bHigh));
 }
 
+/** The unsigned 64-bit number of two 32-bit halves. */
 export function unsigned(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
+/** The signed 64-bit number of two 32-bit halves. */
 export function signed(low: number, high: number): bigint {
   return (BigInt(high | 0) << 32n) | BigInt(low >>> 0);
 }

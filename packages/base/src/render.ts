@@ -1,6 +1,7 @@
 import type { Diagnostic, Severity } from './diagnostic.ts';
 import { lineText, positionOf, type Span } from './source.ts';
 
+/** How diagnostics are shown. */
 export interface RenderOptions {
   readonly color?: boolean;
   /** Lines of source shown before the one that is pointed at. */
@@ -22,6 +23,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   return out.join('\n');
 }
 
+/** {@link renderDiagnostic} of each, with an empty line between. */
 export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: RenderOptions = {}): string {
   return diagnostics.map((one) => renderDiagnostic(one, options)).join('\n\n');
 }

@@ -32,6 +32,7 @@ export function lineStartsOf(file: SourceFile): Uint32Array {
   return starts;
 }
 
+/** The line and column, both from 1, of an offset in UTF-16 units. */
 export function positionOf(file: SourceFile, offset: number): Position {
   const starts = lineStartsOf(file);
   let low = 0;

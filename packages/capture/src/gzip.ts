@@ -24,6 +24,7 @@ export async function gunzip(bytes: Uint8Array, name: string): Promise<{ bytes: 
   return { bytes: join(parts, size), complete };
 }
 
+/** Compressed by the platform's own streams. */
 export async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;

@@ -17,6 +17,7 @@ export interface RecordingHeader {
   readonly command: readonly string[];
 }
 
+/** A part of a recording. */
 export type RecordingBlock =
   | { readonly kind: 'header'; readonly header: RecordingHeader }
   /** The kernel types that the programs' CO-RE relocations ask for, as BTF. */
@@ -79,6 +80,7 @@ export interface RecordedRun {
   readonly stacks?: readonly RecordedStack[];
 }
 
+/** A stack that a program asked for. */
 export interface RecordedStack {
   /** The process's, not the kernel's. */
   readonly user: boolean;
@@ -88,6 +90,7 @@ export interface RecordedStack {
   readonly addresses: readonly bigint[];
 }
 
+/** What one read of memory outside of the program gave. */
 export interface MemoryPiece {
   readonly address: bigint;
   readonly space: 'kernel' | 'user';
@@ -96,6 +99,7 @@ export interface MemoryPiece {
   readonly bytes: Uint8Array;
 }
 
+/** What one call of a helper gave that asks for time, task and the like. */
 export interface RecordedCall {
   /** Number of the helper. */
   readonly helper: number;

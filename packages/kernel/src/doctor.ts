@@ -21,6 +21,7 @@ export interface Report {
   readonly helpers: HelperReport | undefined;
 }
 
+/** Whether bpf(2) can be used here, and if not, why and what to do. */
 export type Permission =
   | { readonly ok: true }
   | {

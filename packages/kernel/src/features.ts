@@ -39,6 +39,7 @@ export interface Feature {
   probe(): Probed;
 }
 
+/** Names of {@link FEATURES}. */
 export type FeatureName =
   | 'bpf'
   | 'capabilities'
@@ -75,6 +76,7 @@ export type FeatureName =
   | 'user_ringbuf'
   | 'arena';
 
+/** Everything that is probed, in the order in which it is shown. */
 export const FEATURES: readonly Feature[] = [
   {
     name: 'bpf',
@@ -441,6 +443,7 @@ export const FEATURES: readonly Feature[] = [
   },
 ];
 
+/** Whether the kernel has a feature. */
 export interface FeatureReport extends Probed {
   readonly name: FeatureName;
   readonly title: string;

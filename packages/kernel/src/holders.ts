@@ -7,6 +7,7 @@ export interface Holder {
   readonly name: string;
 }
 
+/** What processes can hold of the kernel's. */
 export type HeldKind = 'program' | 'map' | 'link' | 'btf';
 
 /**

@@ -35,6 +35,7 @@ export interface ProgramInfo {
   readonly verifiedInstructions: number;
 }
 
+/** What the kernel says of a map (`struct bpf_map_info`). */
 export interface MapInfo {
   readonly id: number;
   readonly type: number;
@@ -48,6 +49,7 @@ export interface MapInfo {
   readonly valueType: number;
 }
 
+/** What the kernel says of a link (`struct bpf_link_info`). */
 export interface LinkInfo {
   readonly id: number;
   /** The kernel's number of `enum bpf_link_type`. */
@@ -63,6 +65,7 @@ export interface LinkInfo {
   readonly cgroupId: bigint;
 }
 
+/** What the kernel says of loaded BTF (`struct bpf_btf_info`). */
 export interface BtfInfo {
   readonly id: number;
   /** Bytes. */
@@ -72,6 +75,7 @@ export interface BtfInfo {
   readonly kernel: boolean;
 }
 
+/** Of an open program. Throws KernelError. */
 export function programInfo(fd: number): ProgramInfo {
   const first = info(fd, PROGRAM_INFO);
   const mapIds = new Uint32Array(first.getUint32(52, true));
@@ -95,6 +99,7 @@ export function programInfo(fd: number): ProgramInfo {
   };
 }
 
+/** Of an open map. Throws KernelError. */
 export function mapInfo(fd: number): MapInfo {
   const view = info(fd, 88);
   return {
@@ -111,6 +116,7 @@ export function mapInfo(fd: number): MapInfo {
   };
 }
 
+/** Of an open link. Throws KernelError. */
 export function linkInfo(fd: number): LinkInfo {
   const view = info(fd, 64);
   const type = view.getUint32(0, true);
@@ -156,14 +162,17 @@ export function listPrograms(): ProgramInfo[] {
   return list('BPF_PROG_GET_NEXT_ID', 'BPF_PROG_GET_FD_BY_ID', programInfo);
 }
 
+/** All maps of the machine. Throws KernelError where it is not permitted (CAP_SYS_ADMIN). */
 export function listMaps(): MapInfo[] {
   return list('BPF_MAP_GET_NEXT_ID', 'BPF_MAP_GET_FD_BY_ID', mapInfo);
 }
 
+/** All links of the machine. Throws KernelError where it is not permitted (CAP_SYS_ADMIN). */
 export function listLinks(): LinkInfo[] {
   return list('BPF_LINK_GET_NEXT_ID', 'BPF_LINK_GET_FD_BY_ID', linkInfo);
 }
 
+/** All that is loaded, the kernel's own too. Throws KernelError where it is not permitted (CAP_SYS_ADMIN). */
 export function listBtfs(): BtfInfo[] {
   return list('BPF_BTF_GET_NEXT_ID', 'BPF_BTF_GET_FD_BY_ID', btfInfo);
 }
@@ -222,10 +231,12 @@ export function openProgramHandle(which: number | string): Handle {
   return typeof which === 'string' ? openPinned(which) : byId('BPF_PROG_GET_FD_BY_ID', which, 'program');
 }
 
+/** A map by its number or by the path of its pin. Throws KernelError. */
 export function openMapHandle(which: number | string): Handle {
   return typeof which === 'string' ? openPinned(which) : byId('BPF_MAP_GET_FD_BY_ID', which, 'map');
 }
 
+/** A link by its number or by the path of its pin. Throws KernelError. */
 export function openLinkHandle(which: number | string): Handle {
   return typeof which === 'string' ? openPinned(which) : byId('BPF_LINK_GET_FD_BY_ID', which, 'link');
 }

@@ -11,6 +11,7 @@ import { Handle } from './sys/handle.ts';
 import { allocate, type Memory, mapShared, pageSize, roundUp } from './sys/memory.ts';
 import { missingMapType } from './unsupported.ts';
 
+/** What BPF_MAP_CREATE is given. */
 export interface MapOptions {
   readonly name: string;
   /** The kernel's number of `BPF_MAP_TYPE_…`. */
@@ -36,6 +37,7 @@ export interface MapOptions {
 
 /** What update does with what is already there (include/uapi/linux/bpf.h). */
 export const UPDATE = { any: 0, ifAbsent: 1, ifPresent: 2 } as const;
+/** Whether an update makes a new entry, changes one, or either. */
 export type UpdateMode = keyof typeof UPDATE;
 
 /**

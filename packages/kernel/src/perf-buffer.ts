@@ -17,6 +17,7 @@ import { Handle } from './sys/handle.ts';
 import { type Memory, mapShared, pageSize } from './sys/memory.ts';
 import { waiter } from './sys/wait.ts';
 
+/** How large the rings are, and when readers wake up. */
 export interface PerfBufferOptions {
   /** Pages of data for each CPU, a power of two; 64, as other loaders take. */
   readonly pages?: number;

@@ -10,6 +10,7 @@ import { Handle } from './sys/handle.ts';
 import { kernelVersionCode } from './sys/release.ts';
 import { missingAttachType, missingProgramFlag, missingProgramType, programTypeNotBuiltIn } from './unsupported.ts';
 
+/** What BPF_PROG_LOAD is given. */
 export interface ProgramOptions {
   readonly name: string;
   /** The kernel's number of `BPF_PROG_TYPE_…`. */
@@ -36,6 +37,7 @@ export interface ProgramOptions {
   readonly logLevel?: number;
 }
 
+/** What a test run of the kernel is given. */
 export interface TestRunOptions {
   readonly data?: Uint8Array | undefined;
   readonly context?: Uint8Array | undefined;
@@ -47,6 +49,7 @@ export interface TestRunOptions {
   readonly room?: number;
 }
 
+/** What a test run gave. */
 export interface TestRunResult {
   /** Unsigned 32 bits. */
   readonly retval: number;

@@ -137,6 +137,7 @@ export interface RingWalk {
 /** Walks, and gives each record to `take`. */
 export type DecodeBatch<T> = (walk: RingWalk, take: (record: T) => void) => void;
 
+/** How records are read, and how many at a time. */
 export interface BatchOptions<T> {
   readonly decode: Decode<T>;
   /** The same for many records at once, for rings that have them in one memory. */

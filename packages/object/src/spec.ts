@@ -20,6 +20,7 @@ export interface ObjectSpec {
   readonly globals: readonly GlobalSpec[];
 }
 
+/** A program with the subprograms that it calls, before anything is relocated. */
 export interface ProgramSpec {
   /** The C function's name. */
   readonly name: string;
@@ -41,6 +42,7 @@ export interface ProgramSpec {
   readonly exceptionCallback?: number;
 }
 
+/** Where a program belongs, from the name of its section. */
 export interface HookSpec {
   /** `BPF_PROG_TYPE_…` without the prefix would hide it from grep: the kernel's own spelling. */
   readonly programType: string;
@@ -78,6 +80,7 @@ export type CodeReference =
   /** `ld_imm64` of a subprogram's address (callbacks); already resolved to a slot offset. */
   | { readonly kind: 'func'; readonly slot: number; readonly name: string };
 
+/** A map as the object declares it; on the machine it is made by a host. */
 export interface MapSpec {
   readonly name: string;
   /** The kernel's number of `BPF_MAP_TYPE_…`; names stand in abi. */
@@ -105,6 +108,7 @@ export interface MapSpec {
   readonly structOps?: StructOpsSpec;
 }
 
+/** Of a map of `struct_ops`: which programs its structure consists of. */
 export interface StructOpsSpec {
   /** The structure's type: the kernel's has the same name, flavours left aside, and is matched member by member. */
   readonly type: BtfId;
@@ -114,6 +118,7 @@ export interface StructOpsSpec {
   readonly optional: boolean;
 }
 
+/** A variable of a data section. */
 export interface GlobalSpec {
   readonly name: string;
   /** The name of its data-section map in {@link ObjectSpec.maps}. */

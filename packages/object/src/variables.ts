@@ -19,6 +19,7 @@ export interface VariableRange {
   readonly declaration: Span | undefined;
 }
 
+/** Where a variable is at an instruction. */
 export type VariablePlace =
   /** r0 to r9. */
   | { readonly kind: 'register'; readonly register: number }

@@ -34,6 +34,7 @@ export interface Host {
   close(): void;
 }
 
+/** What is settled before anything is made. */
 export interface PrepareOptions {
   /**
    * The directory, on a mounted bpffs, of maps that are declared with `LIBBPF_PIN_BY_NAME`: those that are there are used,
@@ -47,6 +48,7 @@ export interface PrepareOptions {
   readonly targets?: { readonly [program: string]: { readonly handle: number } } | undefined;
 }
 
+/** What a host holds of one object. */
 export interface HostObject {
   createMap(spec: MapSpec): HostMap;
   /** `program` is relocated for {@link Host.targetBtf}. */
@@ -96,6 +98,7 @@ export interface HostWriter {
   close(): void;
 }
 
+/** Whether an update makes a new entry, changes one, or either. */
 export type UpdateMode = 'any' | 'ifAbsent' | 'ifPresent';
 
 /** What can be read of a record; nothing of it is to be kept, the bytes are used again. */
@@ -142,6 +145,7 @@ export interface RingWalk {
   taken: number;
 }
 
+/** A ring or perf buffer of a host. */
 export interface HostRecords {
   /** Hands over every record that is there, oldest first, at most `max`; gives their number. */
   drain(take: (view: RecordView, offset: number, length: number) => void, max: number): number;
@@ -158,6 +162,7 @@ export interface HostRecords {
   close(): void;
 }
 
+/** How records are read, and how many at a time. */
 export interface BatchOptions<T> {
   readonly decode: (view: RecordView, offset: number, length: number) => T;
   /** What hosts with {@link HostRecords.walk} use instead. */
@@ -166,6 +171,7 @@ export interface BatchOptions<T> {
   readonly max?: number;
 }
 
+/** A program that is loaded. */
 export interface HostProgram {
   readonly spec: ProgramSpec;
   attach(options: AttachOptions): HostLink;
@@ -188,6 +194,7 @@ export interface HostProgram {
 /** See {@link HostProgram.packets}. */
 export type TakePacket = (index: number, retval: number, dataOut: () => Uint8Array) => void;
 
+/** Where programs attach, beyond what their sections say. */
 export interface AttachOptions {
   /** XDP, tc, netkit: the network interface. */
   readonly interface?: string;
@@ -235,6 +242,7 @@ export interface AttachOptions {
   readonly cookie?: number | bigint;
 }
 
+/** Something attached. */
 export interface HostLink {
   /** How it is attached: `tracepoint, by bpf_link`. */
   readonly via: string;
@@ -245,6 +253,7 @@ export interface HostLink {
   close(): void;
 }
 
+/** What a program is run on. */
 export interface HostTestRun {
   readonly data?: Uint8Array | undefined;
   /** As bytes, or as plain values: the members of the UAPI struct, `args`, registers. */
@@ -256,6 +265,7 @@ export interface HostTestRun {
   readonly hook?: HookGiven | undefined;
 }
 
+/** What a test run gave; times in nanoseconds. */
 export interface HostTestResult {
   readonly retval: number;
   readonly dataOut: Uint8Array | undefined;

@@ -127,6 +127,7 @@ export class Loaded {
   }
 }
 
+/** A program of a loaded object. */
 export class LoadedProgram {
   readonly spec: ProgramSpec;
   private readonly host: HostProgram;

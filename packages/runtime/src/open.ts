@@ -3,6 +3,7 @@ import { type Compiled, type CompileOptions, compile } from '@skep/compiler';
 import { openObject } from '@skep/object';
 import { Spec } from './spec.ts';
 
+/** A source or object that was read. */
 export interface Opened {
   readonly spec: Spec;
   /** What the compiler made, when the input was source. */
@@ -28,6 +29,7 @@ export function open(name: string, bytes: Uint8Array, options: CompileOptions = 
   return { spec, compiled: result, warnings: result.warnings, time: performance.now() - start };
 }
 
+/** Whether bytes begin as an ELF file does. */
 export function isElf(bytes: Uint8Array): boolean {
   return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 }

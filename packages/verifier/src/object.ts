@@ -8,6 +8,7 @@ import type { MapInfo } from './program/maps.ts';
 import type { KernelSymbol } from './program/program.ts';
 import { type Verdict, type VerifyInput, verify } from './verify.ts';
 
+/** For which kernel, and with what kept, the programs of an object are verified. */
 export interface ObjectOptions {
   readonly kernel: KernelProfile['version'];
   /** Types of that kernel, to which the programs are fitted. */
@@ -24,6 +25,7 @@ export interface ObjectOptions {
   readonly trace?: (line: string, program: ProgramSpec) => void;
 }
 
+/** The verdict on one program of an object. */
 export interface ProgramVerdict extends Verdict {
   readonly program: ProgramSpec;
 }
@@ -36,6 +38,7 @@ export function verifyObject(object: ObjectSpec, options: ObjectOptions, names?:
   }));
 }
 
+/** A program, and as what it would be loaded. */
 export interface ProgramAndInput {
   readonly program: ProgramSpec;
   /** Undefined where the section does not say what kind of program it is. */

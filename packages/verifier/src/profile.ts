@@ -44,6 +44,7 @@ export interface KernelProfile {
   readonly privateStack: boolean;
 }
 
+/** The kernels whose verifier is known, by their releases. */
 export const PROFILES: Readonly<Record<KernelProfile['version'], KernelProfile>> = {
   '6.1': {
     version: '6.1',

@@ -22,6 +22,7 @@ import { Refusal } from './refusal.ts';
 import { PTR_TO_CTX } from './state/kinds.ts';
 import { pointer } from './state/reg.ts';
 
+/** A program with its kernel, and what is to be kept of the way through it. */
 export interface VerifyInput extends ProgramInput {
   readonly kernel?: KernelProfile['version'];
   /** The types of that kernel; without them what depends on them cannot be judged. */
@@ -47,6 +48,7 @@ export interface VerifyInput extends ProgramInput {
   readonly observe?: Observe;
 }
 
+/** What the verifier says of a program. */
 export interface Verdict {
   readonly accepted: boolean;
   /** False where skep cannot tell: the program uses something that this verifier does not know yet, or the budget was used up. */
@@ -81,6 +83,7 @@ export interface Verdict {
   readonly path?: readonly PathStep[];
 }
 
+/** Whether the kernel takes the program, and if not, why. */
 export function verify(input: VerifyInput): Verdict {
   const verdict = follow(input, false, input.trace);
   if (input.path !== true || verdict.accepted || !verdict.decided) return verdict;

@@ -8,10 +8,12 @@ export type Cell =
   | Uint8Array
   | readonly Cell[]
   | { readonly [name: string]: Cell };
+/** An event by the names of its columns. */
 export type Row = { readonly [name: string]: Cell };
 
 /** How a value is to be read; programs say so with `show_as(…)` on the member (`skep/show.h`). */
 export const SHOW = ['time', 'duration', 'hex', 'octal', 'bytes'] as const;
+/** How cells of a column are shown. */
 export type Show = (typeof SHOW)[number];
 
 /** What is known of a member of an event. */
@@ -24,6 +26,7 @@ export interface FieldInfo {
   readonly show?: Show | undefined;
 }
 
+/** A column of a table of events. */
 export interface Column {
   /** As in JSON, filters and `-o columns=`. */
   readonly name: string;
@@ -111,6 +114,7 @@ export function duration(ns: number): string {
   return `${Math.round(ns)} ns`;
 }
 
+/** A number of bytes with three digits: `1.50 KiB`. */
 export function bytesText(count: number): string {
   if (Math.abs(count) < 1024) return `${count} B`;
   const power = Math.min(4, Math.floor(Math.log2(Math.abs(count)) / 10));

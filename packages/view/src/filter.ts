@@ -1,6 +1,7 @@
 import { SkepError } from '@skep/base';
 import { type Cell, cellText, type Row } from './column.ts';
 
+/** Whether a row is to be shown. */
 export type RowFilter = (row: Row) => boolean;
 
 /**

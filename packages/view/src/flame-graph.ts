@@ -1,5 +1,6 @@
 import type { StackCount } from './stacks.ts';
 
+/** What stands around the graph. */
 export interface FlameGraphOptions {
   readonly title: string;
   /** What the widths mean: `samples`, `µs`. */

@@ -26,6 +26,7 @@ import type { SimulatedQdisc } from './simulate/qdisc.ts';
 import type { SimulatedScheduler } from './simulate/scheduler.ts';
 import { SimulatedWorld, type World } from './world.ts';
 
+/** What a machine is like. */
 export interface MachineOptions {
   /** How many CPUs per-CPU maps have; 1 when not given. */
   readonly cpus?: number;

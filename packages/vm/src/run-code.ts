@@ -5,12 +5,14 @@ import { compileProgram } from './jit/compile.ts';
 import { Machine } from './machine.ts';
 import { faultError } from './program.ts';
 
+/** How instructions are run by themselves. */
 export interface RunCodeOptions {
   readonly engine?: 'jit' | 'interpreter';
   /** Instructions that it may take. */
   readonly budget?: number;
 }
 
+/** What a run of them left. */
 export interface RunCodeResult {
   /** All 64 bits, unsigned. */
   readonly r0: bigint;

@@ -11,6 +11,7 @@ import { MAX_PACKET, XdpPacket } from './hooks/xdp.ts';
 import type { HookState, Machine, Outcome } from './machine.ts';
 import type { VmProgram } from './program.ts';
 
+/** What a program is run on. */
 export interface TestRunOptions {
   /** The packet; of sk_msg and sk_skb the bytes of the stream, of sockopt the option's value. */
   readonly data?: Uint8Array;
@@ -29,6 +30,7 @@ export type HookGiven = Pick<
   'address' | 'cookie' | 'retval' | 'kernelContext' | 'sessionReturn' | 'received'
 >;
 
+/** What a run gave and asked for. */
 export interface TestRunResult {
   /** r0, as unsigned 32-bit number. */
   readonly retval: number;

@@ -10,6 +10,7 @@ export interface PacketCapture {
   readonly warnings: readonly Diagnostic[];
 }
 
+/** Where packets were captured. */
 export interface CaptureInterface {
   /** `LINKTYPE_…` of the tcpdump group's list: 1 is Ethernet, 101 raw IP, 113 Linux cooked. */
   readonly linkType: number;
@@ -18,6 +19,7 @@ export interface CaptureInterface {
   readonly snapLength: number;
 }
 
+/** A packet of a capture. */
 export interface CapturedPacket {
   /** Nanoseconds since 1970. */
   readonly time: bigint;

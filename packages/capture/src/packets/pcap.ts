@@ -71,6 +71,7 @@ export function readPcap(bytes: Uint8Array, name: string): PacketCapture {
   return { format: 'pcap', interfaces: [{ linkType, name: undefined, snapLength }], packets, warnings };
 }
 
+/** How a pcap file is written. */
 export interface PcapOptions {
   /** Ethernet when not given. */
   readonly linkType?: number;

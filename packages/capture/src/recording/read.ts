@@ -12,6 +12,7 @@ import type {
 } from '../model.ts';
 import { BLOCK, MAGIC, MAX_BLOCK, SPACE, VERSION } from './format.ts';
 
+/** A recording in memory. */
 export interface Recording {
   readonly header: RecordingHeader;
   readonly blocks: readonly RecordingBlock[];

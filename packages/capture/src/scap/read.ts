@@ -13,6 +13,7 @@ export interface ScapCapture {
   readonly warnings: readonly Diagnostic[];
 }
 
+/** The machine that a `.scap` file was made on; memory in bytes. */
 export interface ScapMachine {
   readonly cpus: number;
   readonly memory: bigint;
@@ -20,6 +21,7 @@ export interface ScapMachine {
   readonly hostname: string;
 }
 
+/** An event of a `.scap` file. */
 export interface ScapEvent {
   /** Nanoseconds since 1970. */
   readonly time: bigint;

@@ -13,6 +13,7 @@ import { unmet } from '../unsupported.ts';
 import { Link } from './link.ts';
 import { attachToPerfEvents, type CookieOptions } from './perf.ts';
 
+/** A probe of one function. */
 export interface KprobeOptions extends CookieOptions {
   /** At the return, not at the entry. */
   readonly return?: boolean;
@@ -38,6 +39,7 @@ export function syscallFunction(name: string): string {
   throw noSuchKernelFunction(`${prefix}sys_${name}`, nearestKernelFunction(`${prefix}sys_${name}`));
 }
 
+/** Probes of many functions by one link. */
 export interface KprobeMultiOptions {
   readonly return?: boolean;
   /** Entry and return as one: the program decides at the entry whether it wants the return (6.10). */

@@ -9,6 +9,7 @@ import { unmet } from '../unsupported.ts';
 import type { Link } from './link.ts';
 import { outlivingLink } from './outliving.ts';
 
+/** The route that gets the program. */
 export interface LwtOptions {
   /** Which packets: `10.8.0.0/16`, `2001:db8::1`. */
   readonly destination: string;

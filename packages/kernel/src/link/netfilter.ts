@@ -8,6 +8,7 @@ import { createLink } from './link-create.ts';
 const FAMILIES = { ipv4: 2, ipv6: 10 } as const;
 const HOOKS = { pre_routing: 0, input: 1, forward: 2, output: 3, post_routing: 4 } as const;
 
+/** Where in the network stack, and in which order. */
 export interface NetfilterOptions {
   readonly family?: keyof typeof FAMILIES;
   readonly hook: keyof typeof HOOKS;

@@ -28,6 +28,7 @@ export interface CookieOptions {
   readonly cookie?: number | bigint | undefined;
 }
 
+/** Which event, how often, and where. */
 export interface PerfEventOptions extends CookieOptions {
   readonly event: PerfEventName | { readonly type: number; readonly config: number };
   /** One run each this many events; or `frequency` runs a second. */

@@ -11,6 +11,7 @@ import { Link } from './link.ts';
 import { createLink } from './link-create.ts';
 import { outlivingLink } from './outliving.ts';
 
+/** Which interface and direction, and in which order. */
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
   /** Forced for tests; a link (tcx) where the kernel has it, 6.6, else a filter of clsact. */

@@ -31,6 +31,7 @@ export function attachRawTracepoint(program: Program, name: string): Link {
   throw systemCallFailed('BPF_RAW_TRACEPOINT_OPEN', -result, what, RAW_HINTS[-result]);
 }
 
+/** Of programs that were loaded for what they attach to. */
 export interface TracingOptions {
   /** What bpf_get_attach_cookie returns; 5.19 and later. */
   readonly cookie?: number | bigint | undefined;

@@ -23,6 +23,7 @@ export interface UprobeTarget {
   readonly offset?: number | undefined;
 }
 
+/** A probe of one place of a file. */
 export interface UprobeOptions extends CookieOptions {
   /** At the return, not at the entry. */
   readonly return?: boolean;
@@ -59,6 +60,7 @@ export function openUprobe(
   throw systemCallFailed('perf_event_open', -result, what, UPROBE_HINTS[-result]);
 }
 
+/** Probes of many places of a file by one link. */
 export interface UprobeMultiOptions {
   readonly return?: boolean;
   readonly session?: boolean;

@@ -6,6 +6,7 @@ import type { Link } from './link.ts';
 import { attachToPerfEvents } from './perf.ts';
 import { openUprobe } from './uprobe.ts';
 
+/** Static probes of a file or of a process. */
 export interface UsdtOptions {
   /** Only in this process; in all of them when not given. */
   readonly pid?: number | undefined;

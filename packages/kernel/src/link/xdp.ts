@@ -11,6 +11,7 @@ import { releaseAtLeast } from '../sys/release.ts';
 import { Link } from './link.ts';
 import { outlivingLink } from './outliving.ts';
 
+/** Which interface, and in which mode. */
 export interface XdpOptions {
   /** In the driver, in the stack, or on the card; the kernel picks driver or stack when not given. */
   readonly mode?: 'native' | 'generic' | 'offload';

@@ -4,6 +4,7 @@ import { addressIn, Executable } from '../executable.ts';
 import { readText } from '../sys/files.ts';
 import { type Found, SymbolList, SymbolTable } from './symbol-table.ts';
 
+/** The symbol at an address of a process. */
 export interface UserFound extends Found {
   /** The file's last part, `[vdso]`, or `perf map` for code that a runtime made. */
   readonly module: string;

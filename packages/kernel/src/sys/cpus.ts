@@ -6,6 +6,7 @@ export function possibleCpus(): number {
   return possible;
 }
 
+/** Numbers of the processors that are online. */
 export function onlineCpus(): number[] {
   return parseCpuList(readText('/sys/devices/system/cpu/online') ?? '0');
 }

@@ -8,6 +8,7 @@ export function essentialName(name: string): string {
   return name;
 }
 
+/** Whether two types are the same but for their flavours (`task_struct___old`). */
 export function sameEssentialName(a: string, b: string): boolean {
   return a === b || essentialName(a) === essentialName(b);
 }

@@ -15,6 +15,7 @@ export type BtfType =
   | BtfDeclTag
   | BtfTypeTag;
 
+/** The number of a type; 0 is void. */
 export type BtfId = number;
 export type BtfKind = BtfType['kind'];
 

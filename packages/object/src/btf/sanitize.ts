@@ -24,6 +24,7 @@ export interface BtfFeatures {
   readonly attributeTag: boolean;
 }
 
+/** Those of a kernel that knows everything. */
 export const ALL_BTF_FEATURES: BtfFeatures = {
   func: true,
   datasec: true,

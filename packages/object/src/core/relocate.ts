@@ -9,6 +9,7 @@ import { matchAccess } from './match.ts';
 import { patchInstruction, poison } from './patch.ts';
 import { type CoreValue, coreValue } from './value.ts';
 
+/** What became of one CO-RE relocation. */
 export interface CoreOutcome {
   readonly slot: number;
   readonly kind: CoreKind;

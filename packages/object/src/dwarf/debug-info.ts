@@ -15,6 +15,7 @@ export interface DebugFiles extends DebugSections {
   readonly package?: (() => DebugSections | undefined) | undefined;
 }
 
+/** A function, as debug information describes it. */
 export interface DebugFunction {
   readonly name: string;
   readonly parameters: readonly { readonly name: string; readonly type: DebugType }[];

@@ -29,6 +29,7 @@ export type DebugType =
   | { readonly kind: 'qualified'; readonly qualifier: 'const' | 'volatile' | 'restrict'; readonly to: () => DebugType }
   | { readonly kind: 'function' };
 
+/** A struct, class or union. */
 export interface DebugRecord {
   readonly kind: 'record';
   /** `class` lays out as `struct` does. */
@@ -40,6 +41,7 @@ export interface DebugRecord {
   readonly members: () => readonly DebugMember[];
 }
 
+/** A member of a struct or union. */
 export interface DebugMember {
   /** Undefined for anonymous structs and unions. */
   readonly name: string | undefined;

@@ -9,6 +9,7 @@ export interface ElfFile {
   readonly symbols: readonly ElfSymbol[];
 }
 
+/** A section of an ELF file with its bytes. */
 export interface ElfSection {
   readonly name: string;
   /** `SHT_PROGBITS` 1, `SHT_NOBITS` 8, … */
@@ -23,6 +24,7 @@ export interface ElfSection {
   readonly relocations: readonly ElfRelocation[];
 }
 
+/** An entry of the symbol table. */
 export interface ElfSymbol {
   readonly name: string;
   readonly value: number;

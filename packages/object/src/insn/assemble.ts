@@ -26,6 +26,7 @@ import {
   type Width,
 } from './model.ts';
 
+/** What names in the text mean beside helpers. */
 export interface AssembleOptions {
   /** The name of the text in diagnostics. */
   readonly name?: string;

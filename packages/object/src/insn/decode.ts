@@ -34,6 +34,7 @@ import {
 import type { AccessSize, AluOp, Atomic, Imm64, Insn, JumpOp, Operand, Width } from './model.ts';
 import { imm as immediate, reg } from './model.ts';
 
+/** How bytes are read. */
 export interface DecodeOptions {
   readonly bigEndian?: boolean;
 }

@@ -30,6 +30,7 @@ export interface InsnNames {
   kfunc?(btfId: number, module: number, slot: number): string | undefined;
 }
 
+/** Instructions as text: one a line with its slot, labels where jumps go, and what the options bring along. */
 export function disassemble(insns: readonly Insn[], options: DisassembleOptions = {}): string {
   const starts = slotStarts(insns);
   const labels = labelsOf(insns, starts, options);

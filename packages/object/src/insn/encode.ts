@@ -21,6 +21,7 @@ import {
 } from '@skep/abi';
 import type { Call, Imm64, Insn, Operand } from './model.ts';
 
+/** How bytes are written. */
 export interface EncodeOptions {
   readonly bigEndian?: boolean;
 }

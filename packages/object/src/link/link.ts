@@ -9,12 +9,14 @@ import { placeSections } from './sections.ts';
 import { resolveSymbols } from './symbols.ts';
 import { mergeTypes } from './types.ts';
 
+/** One of the objects, and what to call it in messages. */
 export interface ObjectFile {
   /** Its file name, for errors. */
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
+/** How objects are put together. */
 export interface LinkOptions {
   /** Leaves symbols that no object defines to a later link. */
   readonly partial?: boolean;

@@ -27,8 +27,10 @@ import { SourceTree } from './source-tree.ts';
 import { type Built, type Fix, tryFixes, tryStackFixes } from './try-fixes.ts';
 import { withPath } from './with-path.ts';
 
+/** A kernel whose verifier is known: `6.12`. */
 export type KernelName = KernelProfile['version'];
 
+/** For which kernels programs are judged, and what is looked for. */
 export interface CheckOptions {
   readonly kernels: readonly KernelName[];
   /** Types of the kernel, to which programs are fitted. */
@@ -52,6 +54,7 @@ export interface CheckOptions {
   readonly trace?: (line: string, program: string) => void;
 }
 
+/** The verdict on one program for one kernel. */
 export interface Checked {
   readonly kernel: KernelName;
   readonly verdict: ProgramVerdict;
@@ -63,6 +66,7 @@ export interface Checked {
   readonly cost: Cost;
 }
 
+/** Verdicts on the programs of a file. */
 export interface CheckReport {
   readonly programs: readonly Checked[];
   /** Of all programs, also those that were not asked for. */

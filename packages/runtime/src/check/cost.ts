@@ -3,6 +3,7 @@ import { HELPERS } from '@skep/abi';
 import { decodeAt, type ProgramSpec, slotsOf } from '@skep/object';
 import { type ProgramVerdict, placeOf } from '@skep/verifier';
 
+/** What verifying a program costs, and how near it is to what is allowed. */
 export interface Cost {
   /** The lines that the verifier went through most, the dearest first. */
   readonly lines: readonly LineCost[];
@@ -11,6 +12,7 @@ export interface Cost {
   readonly needs: Needs;
 }
 
+/** What verifying a line costs. */
 export interface LineCost {
   readonly file: string;
   readonly line: number;
@@ -20,6 +22,7 @@ export interface LineCost {
   readonly states: number;
 }
 
+/** What a program asks of a kernel. */
 export interface Needs {
   readonly helpers: readonly { readonly name: string; readonly since: string }[];
   readonly kernelFunctions: readonly string[];

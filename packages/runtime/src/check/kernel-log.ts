@@ -17,6 +17,7 @@ import { SourceTree } from './source-tree.ts';
 import { type Built, type Fix, tryFixes } from './try-fixes.ts';
 import { withPath } from './with-path.ts';
 
+/** A log of the kernel's verifier, told, with the changes that mend the program. */
 export interface ExplainedLog {
   readonly log: KernelLog;
   readonly explanation: Explanation;
@@ -25,6 +26,7 @@ export interface ExplainedLog {
   readonly built: Built | undefined;
 }
 
+/** What is known of the program that a log is about. */
 export interface LogOptions extends Omit<CheckOptions, 'kernels'> {
   /** As the kernel of the log is called, in words: `6.18.0`. */
   readonly release: string;

@@ -219,6 +219,7 @@ class Search {
   }
 }
 
+/** The text with the edits made; they may not overlap. */
 export function apply(text: string, edits: readonly Edit[]): string {
   let out = text;
   for (const edit of [...edits].sort((a, b) => b.start - a.start || b.end - a.end))

@@ -39,6 +39,7 @@ import type {
 } from '../host.ts';
 import { type Trust, trustIn } from './vm-trust.ts';
 
+/** What the machine is like, and what happens on it. */
 export interface VmOptions extends MachineOptions {
   /** What happened, for programs that are attached. */
   readonly recording?: Recording | undefined;
@@ -51,6 +52,7 @@ export function vm(options: VmOptions = {}): VmHost {
   return new VmHost(options);
 }
 
+/** The virtual machine as a host; made by {@link vm}. */
 export class VmHost implements Host {
   readonly kind = 'vm';
   readonly machine: Machine;

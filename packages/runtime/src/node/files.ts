@@ -61,6 +61,7 @@ export function explainKernelLogOf(
   return explainKernelLog(log, { readFile: readText, ...options, compile }, loaded);
 }
 
+/** How a source file is compiled; nothing of it matters for objects. */
 export interface FileOptions extends CompileOptions {
   /** The types that `vmlinux.h` means, instead of the running kernel's. */
   readonly btf?: Btf | undefined;

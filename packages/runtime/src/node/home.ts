@@ -7,7 +7,9 @@ import { kernel } from '../hosts/kernel.ts';
 import { vm } from '../hosts/vm.ts';
 import { compileTypes } from './kernel-types.ts';
 
+/** Where programs run: in the kernel, in the virtual machine, or wherever it can be. */
 export const HOMES = ['auto', 'kernel', 'vm'] as const;
+/** One of {@link HOMES}. */
 export type HomeName = (typeof HOMES)[number];
 
 /** A home and, in one line, why it is this one. */

@@ -27,6 +27,7 @@ import { Spec } from '../spec.ts';
 import { type FileOptions, fileCompileOptions, readBytes } from './files.ts';
 import { compileTypes } from './kernel-types.ts';
 
+/** What the probes of a TypeScript file became. */
 export interface CompiledProbeFile extends Opened {
   readonly probes: CompiledProbes;
 }
@@ -172,6 +173,7 @@ export class ProbeFile {
   }
 }
 
+/** Probes of a TypeScript file that are attached, with their user side. */
 export class ProbeSession {
   readonly loaded: Loaded;
   private readonly file: ProbeFile;

@@ -14,6 +14,7 @@ import type { RecordType } from '../typed/records.ts';
 import { HeldCommand } from './command.ts';
 import { chooseHome, type Home, type HomeName, type RecordingSource } from './home.ts';
 
+/** Where a file is run, for how long, and what is recorded. */
 export interface RunOptions extends AttachOptions {
   readonly home: HomeName;
   /** What the virtual machine replays. */
@@ -76,6 +77,7 @@ export interface RunObserver {
   ended?(loaded: Loaded): void;
 }
 
+/** What a run did. */
 export interface RunSummary {
   readonly home: 'kernel' | 'vm';
   readonly release: string;

@@ -8,6 +8,7 @@ import type { Value } from '../typed/decode.ts';
 import type { HomeName } from './home.ts';
 import { compileTypes } from './kernel-types.ts';
 
+/** Which program is run, where, and on what. */
 export interface TestRunRequest {
   readonly home: HomeName;
   readonly program: string;
@@ -17,6 +18,7 @@ export interface TestRunRequest {
   readonly trace?: (text: string) => void;
 }
 
+/** What a test run gave; times in nanoseconds. */
 export interface TestRunReport {
   readonly home: 'kernel' | 'vm';
   readonly retval: number;

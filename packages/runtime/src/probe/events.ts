@@ -9,6 +9,7 @@ export function events<const S extends { readonly [name: string]: Field }>(
   return declare(callingUnit(), new Events<ValueOf<S>>(fields));
 }
 
+/** A stream of events from programs to the user side, which iterates over it. */
 export class Events<T> implements Declared, AsyncIterable<T> {
   readonly kind = 'events';
   /** What was sent in plain JavaScript. */

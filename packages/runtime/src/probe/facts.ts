@@ -26,13 +26,17 @@ function fact<K extends keyof Facts>(name: K): Facts[K] {
 export const pid = (): number => fact('pid');
 /** The thread's number. */
 export const tid = (): number => fact('tid');
+/** The user's number. */
 export const uid = (): number => fact('uid');
+/** The group's number. */
 export const gid = (): number => fact('gid');
+/** The number of the processor. */
 export const cpu = (): number => fact('cpu');
 /** Nanoseconds since boot, without time asleep. */
 export const now = (): bigint => fact('now');
 /** The thread's name, at most 15 characters. */
 export const comm = (): Text => fact('comm');
+/** The number of the cgroup (version 2), which is the inode of its directory. */
 export const cgroupId = (): bigint => fact('cgroupId');
 /** 32 bits. */
 export const random = (): number => fact('random');

@@ -33,6 +33,7 @@ export function array<const V extends Shape>(options: {
 }): ArrayMap<ValueOf<V>> {
   return declare(callingUnit(), new ArrayMap('array', options.value, options.max ?? 1));
 }
+/** The same with values of its own on every CPU. */
 export function perCpuArray<const V extends Shape>(options: {
   readonly value: V;
   readonly max?: number;
@@ -131,6 +132,7 @@ class Store<K, V> implements Declared {
   }
 }
 
+/** What {@link hash} gives. */
 export class HashMap<K, V> extends Store<K, V> {
   /** What is there now; later changes do not change it. */
   get(key: K): V | undefined {
@@ -158,6 +160,7 @@ export class HashMap<K, V> extends Store<K, V> {
   }
 }
 
+/** What {@link array} gives. */
 export class ArrayMap<V> extends Store<number, V> {
   readonly length: number;
 
@@ -204,6 +207,7 @@ export class PrefixMap<V> extends Store<{ prefix: number; addr: number }, V> {
   }
 }
 
+/** What {@link counter} gives. */
 export class Counter<K> extends Store<K, bigint> {
   private readonly single: boolean;
 
@@ -224,6 +228,7 @@ export class Counter<K> extends Store<K, bigint> {
   }
 }
 
+/** What {@link histogram} gives. */
 export class Histogram<K> extends Store<{ key?: unknown; slot: number }, bigint> {
   readonly unit: string;
   private readonly single: boolean;

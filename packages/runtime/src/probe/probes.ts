@@ -7,7 +7,9 @@ import type { KernelPointer, UserPointer } from './values.ts';
 export const Xdp = { Aborted: 0, Drop: 1, Pass: 2, Tx: 3, Redirect: 4 } as const;
 /** Verdicts of `tc`. */
 export const Tc = { Unspec: -1, Ok: 0, Reclassify: 1, Shot: 2, Pipe: 3 } as const;
+/** Protocols of IP packets. */
 export const IpProto = { Icmp: 1, Tcp: 6, Udp: 17, Icmp6: 58 } as const;
+/** Flags of TCP segments (RFC 9293). */
 export const TcpFlag = { Fin: 1, Syn: 2, Rst: 4, Psh: 8, Ack: 16, Urg: 32 } as const;
 
 type XdpVerdict = (typeof Xdp)[keyof typeof Xdp];
@@ -45,6 +47,7 @@ export function kretprobe<N extends keyof KernelFunctions>(
 ): void {
   register('kretprobe', name, probe);
 }
+/** The entry of a function, with all its arguments, typed for the verifier. */
 export function fentry<N extends keyof KernelFunctions>(
   name: N,
   probe: (...args: Args<KernelFunctions[N]>) => void,
@@ -73,6 +76,7 @@ export function iter<N extends keyof Iterators>(name: N, probe: (...args: Iterat
 export function uprobe(place: `${string}:${string}`, probe: (context: { arg(index: number): bigint }) => void): void {
   register('uprobe', place, probe);
 }
+/** The return of such a function, with its result. */
 export function uretprobe(place: `${string}:${string}`, probe: (context: { readonly ret: bigint }) => void): void {
   register('uretprobe', place, probe);
 }
@@ -80,6 +84,7 @@ export function uretprobe(place: `${string}:${string}`, probe: (context: { reado
 export function xdp(probe: (packet: LinkPacket) => XdpVerdict): void {
   register('xdp', '', probe);
 }
+/** Every packet that an interface receives or sends. */
 export function tc(direction: 'ingress' | 'egress', probe: (packet: LinkPacket) => TcVerdict): void {
   register('tc', direction, probe);
 }
@@ -119,6 +124,7 @@ export function interval(milliseconds: number, run: () => void): void {
 export function uptr(address: bigint | UserPointer): UserPointer {
   return address as unknown as UserPointer;
 }
+/** A number that is an address in the kernel's memory. */
 export function kptr(address: bigint | KernelPointer): KernelPointer {
   return address as unknown as KernelPointer;
 }

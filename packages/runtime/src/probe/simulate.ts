@@ -28,6 +28,7 @@ export function simulate(module: { readonly [name: string]: unknown }): Simulati
   return new Simulation(unit);
 }
 
+/** Probes that run as plain JavaScript, on what a test hands them. */
 export class Simulation {
   private readonly unit: Unit;
 

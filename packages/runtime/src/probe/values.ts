@@ -38,6 +38,7 @@ interface FieldTypes {
 
 /** How a value is stored, by name; `char[16]` has room for 15 characters and a NUL. */
 export type Field = keyof FieldTypes | `char[${number}]`;
+/** What values look like in memory: one field, or several by name. */
 export type Shape = Field | { readonly [name: string]: Field };
 
 /** What a program and the user side have of a stored value. */
@@ -138,6 +139,7 @@ export function ipv4(address: string): number {
   return parts.reduce((sum, one) => sum * 256 + one, 0);
 }
 
+/** `10.0.0.1`, of an address in host byte order. */
 export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
 }

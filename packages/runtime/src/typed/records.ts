@@ -3,6 +3,7 @@ import type { BatchOptions, HostRecords, RawBatch, RecordView } from '../host.ts
 import { type BatchDecoder, batchDecoderFor, type Decoder, decoderFor, type Value } from './decode.ts';
 import { type FieldInfo, fieldsOf } from './fields.ts';
 
+/** A struct that programs send. */
 export interface RecordType {
   /** `event` of `struct event`. */
   readonly name: string;

@@ -4,6 +4,7 @@ import type { Telling } from './model.ts';
 import * as memory from './tell-memory.ts';
 import * as program from './tell-program.ts';
 
+/** A kind of refusal. */
 export interface CatalogueEntry {
   readonly code: string;
   /** Over the kernel's message. */
@@ -18,6 +19,7 @@ const entry = (code: string, pattern: RegExp, tell: CatalogueEntry['tell']): Cat
 });
 const said = (message: string, help: string) => (): Telling => ({ message, help });
 
+/** Every text of a refusal that has an explanation; the first pattern that fits counts. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   entry('E2101', /invalid access to packet.*R(\d+)\(|R(\d+) offset is outside of the packet/, (c, f) =>
     memory.packet(c, Number(f[1] ?? f[2])),

@@ -2,6 +2,7 @@
 import type { LineInfo } from '@skep/object';
 import type { RegisterView } from '../record/view.ts';
 
+/** What an explanation starts from: a refusal and the way to it. */
 export interface Evidence {
   /** The kernel's text of the refusal. */
   readonly message: string;
@@ -51,6 +52,7 @@ export interface Naming {
   variable?(slot: number, register: number): string | undefined;
 }
 
+/** An access, as the author wrote it. */
 export interface AccessName {
   /** `table[idx]` */
   readonly text: string;

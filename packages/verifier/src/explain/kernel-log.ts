@@ -3,6 +3,7 @@ import { assemble, encode, type LineInfo } from '@skep/object';
 import type { RegisterView } from '../record/view.ts';
 import type { Evidence, Step } from './evidence.ts';
 
+/** What a log of the kernel's verifier tells. */
 export interface KernelLog extends Evidence {
   /** Where the tool around the log names it. */
   readonly program: string | undefined;
@@ -20,6 +21,7 @@ interface Line extends Step {
 /** Longer programs than this no kernel takes. */
 const MOST_SLOTS = 1_000_000;
 
+/** Reads the text of a log (`log_level` 1 or 2), as the kernel, libbpf or bpftool printed it. */
 export function readKernelLog(log: string, kernel: string): KernelLog {
   const path: Line[] = [];
   const lines = new Map<number, LineInfo>();

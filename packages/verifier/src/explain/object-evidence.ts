@@ -18,6 +18,7 @@ export function explainProgram(verdict: ProgramVerdict, kernel: string, naming: 
   );
 }
 
+/** What is known of a refusal of a program, for {@link explainRefusal}. */
 export function evidenceOf(
   program: ProgramSpec,
   refusal: { readonly message: string; readonly insn: number; readonly kernel: string; readonly path: readonly Step[] },

@@ -8,6 +8,7 @@ import { type RegisterView, viewOf } from './view.ts';
 /** Registers of steps further from the refusal than this are not kept. */
 const MOST_KEPT = 50000;
 
+/** Eight bytes of the stack. */
 export interface StackView {
   /** Of its lowest byte, below the frame pointer: -8, -16, … */
   readonly offset: number;

@@ -9,6 +9,7 @@ export interface Need {
   readonly since: KernelVersion | undefined;
 }
 
+/** What a program asks of a kernel, with the releases that brought it. */
 export interface Needs {
   readonly helpers: readonly Need[];
   /** Functions of the kernel (`__ksym`). */

@@ -16,6 +16,7 @@ import {
 import { ADD_CONST, isConst, type Reg } from '../state/reg.ts';
 import { registerText } from './text.ts';
 
+/** What is known of a register. */
 export interface RegisterView {
   /** As the kernel calls it: `scalar`, `ctx`, `map_value_or_null`, `pkt`, `ptr_`, … */
   readonly kind: string;

@@ -8,6 +8,7 @@ import { Lines } from './lines.ts';
 import { type Meaning, Pointers } from './pointer.ts';
 import { type FrameState, type Standing, Timeline } from './timeline.ts';
 
+/** What is debugged, and how far back it can go. */
 export interface DebuggerOptions {
   /** The programs that may run, for finding places by name. */
   readonly programs: readonly ProgramSpec[];
@@ -392,6 +393,7 @@ export type Location = { readonly program?: string } & (
   | { readonly file?: string; readonly line: number }
 );
 
+/** What the debugger stops at. */
 export type Breakpoint = PlaceBreakpoint | WatchBreakpoint;
 export interface PlaceBreakpoint {
   readonly kind: 'place';
@@ -427,8 +429,10 @@ type Reason =
   /** It was stopped: E4010 says why. It stands at the instruction that was refused. */
   | { readonly kind: 'fault'; readonly error: unknown };
 
+/** Why the debugger stopped, and at which instruction counted from the start. */
 export type Stop = Reason & { readonly moment: number };
 
+/** A place of the program: its slot, and where it stands in the source. */
 export interface Place {
   readonly program: ProgramSpec;
   readonly slot: number;
@@ -436,6 +440,7 @@ export interface Place {
   readonly line: LineInfo | undefined;
 }
 
+/** A function that is running, and where it is. */
 export interface Frame extends Place {
   /** Of its lowest byte. */
   readonly address: number;
@@ -443,6 +448,7 @@ export interface Frame extends Place {
   readonly callback: boolean;
 }
 
+/** A register's value, and what it points to. */
 export interface Register {
   readonly name: string;
   /** Unsigned. */
@@ -450,6 +456,7 @@ export interface Register {
   readonly meaning: Meaning;
 }
 
+/** An instruction as it is listed. */
 export interface Instruction {
   readonly slot: number;
   readonly text: string;

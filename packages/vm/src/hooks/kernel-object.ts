@@ -10,6 +10,7 @@ import type { Machine } from '../machine.ts';
 export interface PlainObject {
   readonly [member: string]: PlainValue;
 }
+/** A value that JavaScript code writes for a member of a structure of the kernel. */
 export type PlainValue = number | bigint | boolean | string | Uint8Array | PlainObject | readonly PlainValue[];
 
 /**

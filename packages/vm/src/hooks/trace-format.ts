@@ -6,6 +6,7 @@ export interface TraceFormat {
   readonly fields: readonly TraceField[];
 }
 
+/** A field of a tracepoint's record. */
 export interface TraceField {
   readonly name: string;
   /** C text without the name: `unsigned long`, `char[16]`, `__data_loc char[]`. */

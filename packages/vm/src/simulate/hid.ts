@@ -2,6 +2,7 @@ import { E2BIG, EINVAL } from '../errno.ts';
 import type { StructOps } from '../hooks/struct-ops.ts';
 import type { Machine } from '../machine.ts';
 
+/** What the device is like. */
 export interface HidDeviceOptions {
   readonly id?: number;
   /** What the device says of its reports. */

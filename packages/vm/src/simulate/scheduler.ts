@@ -24,6 +24,7 @@ import { Member } from './structure.ts';
 
 export type { TaskPlan } from './scheduler-task.ts';
 
+/** What the simulated machine is like. */
 export interface SchedulerOptions {
   /** Processors; those of the machine when not given. */
   readonly cpus?: number;
@@ -39,6 +40,7 @@ export interface Ran {
   readonly to: number;
 }
 
+/** What a scheduler did; times in nanoseconds. */
 export interface SchedulerReport {
   readonly ran: readonly Ran[];
   /** Nanoseconds that each task ran, and that it was ready and did not. */
