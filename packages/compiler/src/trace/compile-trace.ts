@@ -3,7 +3,7 @@ import type { Expression, ProbeNode, Script } from './ast.ts';
 import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
-import { contextOf } from './context.ts';
+import { contextOf, functionPrototype } from './context.ts';
 import { badProbe, importFailed, noAttachPoints, noProbes, nothingToAttach, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import type { Expansion } from './expand/attach-point.ts';
@@ -127,10 +127,25 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
   for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
   const programs: TraceProgram[] = [];
   const texts: string[] = [];
-  for (const unit of units) {
+  const write = (unit: ProgramUnit, head?: string): void => {
     checker.unit = unit;
-    texts.push(new Emitter(checker, unit, out).program());
-    programs.push({ name: unit.name, probe: unit.probe, section: unit.context.section });
+    texts.push(new Emitter(checker, unit, out).program(head));
+  };
+  const sessions = options.multi?.kprobe ? sessionsOf(units, options.target) : NO_SESSIONS;
+  for (const unit of units) {
+    if (sessions.ends.has(unit)) continue;
+    const { name, probe, context } = unit;
+    const end = sessions.of.get(unit);
+    if (end === undefined) {
+      write(unit);
+      programs.push({ name, probe, section: context.section });
+      continue;
+    }
+    write(unit, `static __noinline int ${name}_entry(void *ctx)`);
+    write(end, `static __noinline int ${name}_return(void *ctx)`);
+    const section = context.section.replace(/^kprobe(\.multi)?\//, 'kprobe.session/');
+    texts.push(sessionText(section, name, sessions.takesContext));
+    programs.push({ name, probe, section });
   }
   const maps = [...checker.maps.values()]
     .filter((one) => one.used && one.value)
@@ -146,6 +161,48 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     warnings: [...checker.diagnostics.list.filter((one) => one.severity === 'warning'), ...warnings],
     options: [...checker.namedOptions].map(([name, { summary }]) => ({ name, summary })),
   };
+}
+
+interface Sessions {
+  /** Of what runs where a function is entered, what runs where it returns. */
+  readonly of: ReadonlyMap<ProgramUnit, ProgramUnit>;
+  readonly ends: ReadonlySet<ProgramUnit>;
+  /** The kernel's function that tells them apart has a parameter since 7.0. */
+  readonly takesContext: boolean;
+}
+
+const NO_SESSIONS: Sessions = { of: new Map(), ends: new Set(), takesContext: false };
+const IS_RETURN = 'bpf_session_is_return';
+
+/** Pairs of kprobe and kretprobe of the same functions become one program each, where the kernel has such (6.10). */
+function sessionsOf(units: readonly ProgramUnit[], target: TraceTarget): Sessions {
+  const entries = units.filter(({ probe }) => probe.kind === 'kprobe' && probe.offset === 0n);
+  const candidates = units.filter(({ probe }) => probe.kind === 'kretprobe');
+  if (entries.length === 0 || candidates.length === 0) return NO_SESSIONS;
+  const btf = target.btf?.();
+  const isReturn = btf && functionPrototype(btf, IS_RETURN);
+  if (isReturn === undefined) return NO_SESSIONS;
+  const of = new Map<ProgramUnit, ProgramUnit>();
+  const ends = new Set<ProgramUnit>();
+  for (const entry of entries) {
+    const end = candidates.find((one) => !ends.has(one) && sameFunctions(entry.probe, one.probe));
+    if (end === undefined) continue;
+    of.set(entry, end);
+    ends.add(end);
+  }
+  return { of, ends, takesContext: isReturn.params.length > 0 };
+}
+
+function sameFunctions(a: Probe, b: Probe): boolean {
+  if (!('functions' in a && 'functions' in b)) return 'function' in a && 'function' in b && a.function === b.function;
+  return a.function === b.function && String(a.functions) === String(b.functions);
+}
+
+function sessionText(section: string, name: string, takesContext: boolean): string {
+  return `extern _Bool ${IS_RETURN}(${takesContext ? 'void *ctx' : 'void'}) __ksym;
+SEC(${JSON.stringify(section)}) int ${name}(void *ctx) {
+  return ${IS_RETURN}(${takesContext ? 'ctx' : ''}) ? ${name}_return(ctx) : ${name}_entry(ctx);
+}`;
 }
 
 /** How many places a program is attached to. */

@@ -42,8 +42,8 @@ export class Emitter {
     this.out = out;
   }
 
-  /** The whole program: functions of its loops, then itself. */
-  program(): string {
+  /** The whole program: functions of its loops, then itself; `head` is how that begins, where it is part of another. */
+  program(head = `SEC(${JSON.stringify(this.unit.context.section)}) int ${this.unit.name}(void *ctx)`): string {
     const { unit, out } = this;
     if (out.pid !== undefined && OF_ANY_PROCESS.has(unit.probe.kind))
       this.emit(`if ((u32)(${this.task()} >> 32) != ${out.pid}) return 0;`);
@@ -53,11 +53,7 @@ export class Emitter {
       this.emit(`if (!(${this.truth(unit.predicate)})) return 0;`);
     }
     this.block(unit.body, undefined);
-    this.functions.push({
-      head: `SEC(${JSON.stringify(unit.context.section)}) int ${unit.name}(void *ctx)`,
-      fn: this.main,
-      callback: false,
-    });
+    this.functions.push({ head, fn: this.main, callback: false });
     const scratch = `scratch_${unit.name}`;
     const { text, usesScratch } = functionsText(this.functions, scratch, out.cpus);
     if (usesScratch) out.scratches.push(scratch);

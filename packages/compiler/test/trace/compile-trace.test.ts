@@ -110,6 +110,19 @@ describe('scripts become C that compiles', () => {
     expect(c.match(/= bpf_get_current_pid_tgid\(\) >> 32|>> 32;/g)).toHaveLength(1);
   });
 
+  test('entry and return of the same functions are one program where the kernel has such', () => {
+    const text =
+      'kprobe:vfs_read { @[tid] = nsecs; } kretprobe:vfs_read { print(retval); } kretprobe:__sys_bpf { print(1); }';
+    const multi = { kprobe: true, uprobe: true };
+    const { c, programs } = compiled(text, { target: typed, multi });
+    expect(programs.map((one) => one.section)).toEqual(['kprobe.session/vfs_read', 'kretprobe/__sys_bpf']);
+    const result = compile({ name: 'test.c', text: c }, { vmlinux: typed.btf!()! });
+    expect(result.ok ? '' : result.diagnostics.map((one) => one.message).join('\n')).toBe('');
+    expect(compiled(text, { target: typed }).programs).toHaveLength(3);
+    // Without the types of the kernel nobody knows whether it has them.
+    expect(compiled(text.replace('__sys_bpf', 'vfs_write'), { multi }).programs).toHaveLength(3);
+  });
+
   test('a struct that is passed by value takes two places', () => {
     // int __sys_bpf(enum bpf_cmd cmd, bpfptr_t uattr, unsigned int size)
     const { c } = compiled('fexit:__sys_bpf { print(args.size); print(retval); }', { target: typed });
