@@ -35,7 +35,7 @@ const uapi = (struct: string): ContextLayout => ({ kind: 'uapi', struct });
 const SKB_NOTE =
   'data, data_meta and data_end are 32-bit fields that the verifier turns into packet pointers; direct access only where the type allows it.';
 
-/** The contexts of all types of programs, first those that hold for some attach types only. */
+/** The contexts of all types of programs; the first row that fits counts. */
 export const CONTEXTS: readonly Context[] = [
   {
     programType: 'BPF_PROG_TYPE_SOCKET_FILTER',
