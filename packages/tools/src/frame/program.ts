@@ -2,17 +2,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openObject } from '@skep/object';
 import { bundledTypes, compileFile, open, readBytes, Spec } from 'skep';
-import { BUILT, ROOM } from '../room.ts';
+import { isBuilt, room } from '../room.ts';
 
-const PROGRAMS = join(ROOM, 'programs');
-const INCLUDE = join(PROGRAMS, 'include');
-/** From the build, so that starting a tool is reading an object; sources that run as they are compile them. */
-const OBJECTS = BUILT ? join(ROOM, 'dist/programs') : undefined;
+const programs = (): string => join(room(), 'programs');
+const includes = (): string => join(programs(), 'include');
 
-/** A program of the tools: the built one, or compiled now. */
+/**
+ * A program of the tools: from the build, so that starting a tool is reading an object; sources that run as they are compile it
+ * now.
+ */
 export function openProgram(name: string): Spec {
-  const built = OBJECTS && join(OBJECTS, `${name}.o`);
-  const object = built && existsSync(built) ? readBytes(built) : compileProgram(name);
+  const built = isBuilt() ? join(room(), 'dist/programs', `${name}.o`) : undefined;
+  const object = built !== undefined && existsSync(built) ? readBytes(built) : compileProgram(name);
   return new Spec(openObject(object, { name }));
 }
 
@@ -20,7 +21,7 @@ export function openProgram(name: string): Spec {
 export function openText(name: string, text: string): Spec {
   const target = `__TARGET_ARCH_${process.arch === 'arm64' ? 'arm64' : 'x86'}`;
   return open(`${name}.bpf.c`, new TextEncoder().encode(text), {
-    includePaths: [INCLUDE],
+    includePaths: [includes()],
     defines: [target],
     readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
     vmlinux: bundledTypes,
@@ -32,6 +33,6 @@ export function openText(name: string, text: string): Spec {
  * (CO-RE). So the object is the same wherever it is built.
  */
 export function compileProgram(name: string): Uint8Array {
-  const path = join(PROGRAMS, `${name}.bpf.c`);
-  return compileFile(path, { includePaths: [INCLUDE], btf: bundledTypes() }).object;
+  const path = join(programs(), `${name}.bpf.c`);
+  return compileFile(path, { includePaths: [includes()], btf: bundledTypes() }).object;
 }
