@@ -135,7 +135,7 @@ class Running {
   async attached(): Promise<void> {
     let before = 0;
     let quiet = 0;
-    for (let waited = 0; waited < 600 && !this.over; waited++) {
+    for (let waited = 0; waited < 2400 && !this.over; waited++) {
       await pause(500);
       const ticks = ticksOf(this.child.pid!);
       quiet = ticks - before <= 1 ? quiet + 1 : 0;

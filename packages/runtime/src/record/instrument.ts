@@ -46,8 +46,11 @@ export interface Subject {
   readonly parentOffset: number;
 }
 
-/** System calls are made by the current process: programs that filter ignore those of others. */
-const ABOUT_CURRENT = /^\??(tracepoint|tp)\/(raw_)?syscalls\//;
+/**
+ * System calls are made by the current process, and so are calls of its functions: programs that filter ignore those of
+ * others. Were they recorded, the recorder would not come to an end with its own.
+ */
+const ABOUT_CURRENT = /^\??((tracepoint|tp)\/(raw_)?syscalls\/|u(ret)?probe[./]|usdt\/)/;
 
 /** Bytes of context to keep, by type of program. A tracepoint's own length is not known here: this holds nearly all. */
 const CONTEXT_SIZES: { readonly [programType: string]: number } = {
