@@ -3,7 +3,7 @@ import type { Expression, ProbeNode, Script } from './ast.ts';
 import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
-import { contextOf, functionPrototype } from './context.ts';
+import { contextOf } from './context.ts';
 import { badProbe, importFailed, noAttachPoints, noProbes, nothingToAttach, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import type { Expansion } from './expand/attach-point.ts';
@@ -13,6 +13,7 @@ import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
 import { Output } from './output.ts';
 import { parseScript } from './parser.ts';
 import type { Probe } from './probe.ts';
+import { sessionsOf, sessionText } from './sessions.ts';
 import type { TraceTarget } from './target.ts';
 import { type AggregateType, INT64, sizeOf, type TraceType } from './type.ts';
 
@@ -37,8 +38,11 @@ export interface TraceOptions {
   readonly mode?: 'test' | 'bench' | undefined;
   /** Only probes whose name it matches, and begin and end. */
   readonly only?: RegExp | undefined;
-  /** The kernel attaches one program to many functions at once: wildcards become one program. */
-  readonly multi?: { readonly kprobe: boolean; readonly uprobe: boolean } | undefined;
+  /**
+   * The kernel attaches one program to many functions at once: wildcards become one program. `session`: and probes of entry and
+   * return of the same functions too.
+   */
+  readonly multi?: { readonly kprobe: boolean; readonly uprobe: boolean; readonly session?: boolean } | undefined;
   /** Only what this process does counts, where the kernel cannot be told so when probes are set. */
   readonly pid?: number | undefined;
   /** C that every program asks first: it does nothing where `condition` is not so. `header` stands in front of all. */
@@ -131,7 +135,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     checker.unit = unit;
     texts.push(new Emitter(checker, unit, out).program(head));
   };
-  const sessions = options.multi?.kprobe ? sessionsOf(units, options.target) : NO_SESSIONS;
+  const sessions = sessionsOf(units, options);
   for (const unit of units) {
     if (sessions.ends.has(unit)) continue;
     const { name, probe, context } = unit;
@@ -144,7 +148,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     write(unit, `static __noinline int ${name}_entry(void *ctx)`);
     write(end, `static __noinline int ${name}_return(void *ctx)`);
     const section = context.section.replace(/^kprobe(\.multi)?\//, 'kprobe.session/');
-    texts.push(sessionText(section, name, sessions.takesContext));
+    texts.push(sessionText(section, name, sessions));
     programs.push({ name, probe, section });
   }
   const maps = [...checker.maps.values()]
@@ -161,48 +165,6 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     warnings: [...checker.diagnostics.list.filter((one) => one.severity === 'warning'), ...warnings],
     options: [...checker.namedOptions].map(([name, { summary }]) => ({ name, summary })),
   };
-}
-
-interface Sessions {
-  /** Of what runs where a function is entered, what runs where it returns. */
-  readonly of: ReadonlyMap<ProgramUnit, ProgramUnit>;
-  readonly ends: ReadonlySet<ProgramUnit>;
-  /** The kernel's function that tells them apart has a parameter since 7.0. */
-  readonly takesContext: boolean;
-}
-
-const NO_SESSIONS: Sessions = { of: new Map(), ends: new Set(), takesContext: false };
-const IS_RETURN = 'bpf_session_is_return';
-
-/** Pairs of kprobe and kretprobe of the same functions become one program each, where the kernel has such (6.10). */
-function sessionsOf(units: readonly ProgramUnit[], target: TraceTarget): Sessions {
-  const entries = units.filter(({ probe }) => probe.kind === 'kprobe' && probe.offset === 0n);
-  const candidates = units.filter(({ probe }) => probe.kind === 'kretprobe');
-  if (entries.length === 0 || candidates.length === 0) return NO_SESSIONS;
-  const btf = target.btf?.();
-  const isReturn = btf && functionPrototype(btf, IS_RETURN);
-  if (isReturn === undefined) return NO_SESSIONS;
-  const of = new Map<ProgramUnit, ProgramUnit>();
-  const ends = new Set<ProgramUnit>();
-  for (const entry of entries) {
-    const end = candidates.find((one) => !ends.has(one) && sameFunctions(entry.probe, one.probe));
-    if (end === undefined) continue;
-    of.set(entry, end);
-    ends.add(end);
-  }
-  return { of, ends, takesContext: isReturn.params.length > 0 };
-}
-
-function sameFunctions(a: Probe, b: Probe): boolean {
-  if (!('functions' in a && 'functions' in b)) return 'function' in a && 'function' in b && a.function === b.function;
-  return a.function === b.function && String(a.functions) === String(b.functions);
-}
-
-function sessionText(section: string, name: string, takesContext: boolean): string {
-  return `extern _Bool ${IS_RETURN}(${takesContext ? 'void *ctx' : 'void'}) __ksym;
-SEC(${JSON.stringify(section)}) int ${name}(void *ctx) {
-  return ${IS_RETURN}(${takesContext ? 'ctx' : ''}) ? ${name}_return(ctx) : ${name}_entry(ctx);
-}`;
 }
 
 /** How many places a program is attached to. */

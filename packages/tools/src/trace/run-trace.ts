@@ -96,6 +96,7 @@ export function compileScript(
     | 'mode'
     | 'only'
     | 'pid'
+    | 'record'
   >,
   target: TraceTarget,
   clock: Clock,
@@ -114,17 +115,29 @@ export function compileScript(
     mode: run.mode,
     only: run.only,
     pid: run.pid,
-    ...(home === 'kernel' && { multi: MULTI }),
+    // A recording keeps what programs see, not whether they saw the entry or the return.
+    ...(home === 'kernel' && { multi: run.record === undefined ? MULTI : MULTI_RECORDED }),
   });
 }
 
-/** Asked for only by scripts with wildcards. */
-const MULTI = {
+/** Asked for only by scripts with wildcards, or with probes of entry and return of one function. */
+const MULTI_RECORDED = {
   get kprobe() {
     return probeFeature('kprobe_multi').ok;
   },
   get uprobe() {
     return probeFeature('uprobe_multi').ok;
+  },
+};
+const MULTI = {
+  get kprobe() {
+    return MULTI_RECORDED.kprobe;
+  },
+  get uprobe() {
+    return MULTI_RECORDED.uprobe;
+  },
+  get session() {
+    return MULTI_RECORDED.kprobe;
   },
 };
 
