@@ -1,9 +1,24 @@
 // Programs and pages of the tutorial: what pages say is tried here, without root wherever that is possible.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { EXIT, SkepError } from '@skep/base';
-import { bundledTypes, checkFile, kernel, kernelObject, type Loaded, open, openFile, SimulatedWorld, vm } from 'skep';
-import { describe, expect, it } from 'vitest';
+import { compileTrace } from '@skep/compiler';
+import { machineTarget } from '@skep/tools';
+import {
+  bundledTypes,
+  check,
+  checkFile,
+  compileProbeFile,
+  kernel,
+  kernelObject,
+  type Loaded,
+  open,
+  openFile,
+  SimulatedWorld,
+  vm,
+} from 'skep';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../packages/cli/src/commands/all.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -230,6 +245,54 @@ describe.each(pages)('docs/tutorial/%s', (name) => {
   });
 
   it('has no hole', () => expect(text).not.toMatch(/^@[A-Z_]+@$/m));
+});
+
+describe('probes in TypeScript on the pages', () => {
+  // Inside of the repository, so that `skep/probe` is found.
+  const written = `${root}.cache/tutorial-pages/`;
+  const probes = new Map<string, string>();
+  for (const page of pages)
+    for (const [, code] of readFileSync(`${root}docs/tutorial/${page}`, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm))
+      if (code!.includes("from 'skep/probe'")) probes.set(`${page.slice(0, -'.md'.length)}-${probes.size}.ts`, code!);
+  beforeAll(() => {
+    mkdirSync(written, { recursive: true });
+    for (const [name, code] of probes) writeFileSync(written + name, code);
+  });
+  afterAll(() => rmSync(written, { recursive: true }));
+
+  it('are what an editor has nothing to say of', () => {
+    const flags =
+      '--ignoreConfig --noEmit --strict --noUncheckedIndexedAccess --module nodenext --target es2022 --lib es2023,dom --types node --customConditions skep-source --allowImportingTsExtensions --skipLibCheck';
+    const files = [...probes.keys()].map((name) => written + name);
+    execFileSync(`${root}node_modules/.bin/tsc`, [...flags.split(' '), ...files], { cwd: root, stdio: 'pipe' });
+  });
+
+  it.each([...probes.keys()])('%s is accepted', async (name) => {
+    const { compiled } = await compileProbeFile(written + name, { btf: types });
+    const { programs } = check(`${name}.o`, compiled!.object, { kernels: ['6.12'], types, fixes: false });
+    expect(programs.length).toBeGreaterThan(0);
+    for (const { diagnostic, verdict } of programs) expect([diagnostic, verdict.accepted]).toEqual([undefined, true]);
+  });
+});
+
+describe('scripts on the pages', () => {
+  const functions = [...types.ids()].filter((id) => types.kind(id) === 'func').map((id) => types.name(id));
+  const target = { ...machineTarget(1, () => types), kernelFunctions: () => functions };
+  const scripts = pages.flatMap((page) =>
+    [
+      ...readFileSync(`${root}docs/tutorial/${page}`, 'utf8').matchAll(/skep trace (--unsafe )?'([^']+)'( --unsafe)?/g),
+    ].map((one) => [page, one[2]!] as const),
+  );
+
+  it.each(scripts)('%s: %s', (name, text) => {
+    try {
+      expect(compileTrace({ name, text }, { target, unsafe: true }).c).toContain('SEC(');
+    } catch (error) {
+      if (!(error instanceof SkepError)) throw error;
+      // Tracepoints and programs that this machine does not have.
+      expect(['E1541', 'E1546'], error.message).toContain(error.code);
+    }
+  });
 });
 
 /** Lines of code blocks, and code in sentences, that call the command. */
