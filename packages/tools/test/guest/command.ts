@@ -54,7 +54,8 @@ export function parseCommand(tool: Tool, argv: readonly string[]) {
   return {
     args: command.args,
     options: {
-      text: (name: string) => (typeof values[name] === 'string' ? (values[name] as string) : undefined),
+      text: (name: string) =>
+        typeof values[name] === 'string' && !kinds.get(name) ? (values[name] as string) : undefined,
       number(name: string) {
         const value = values[name];
         if (!kinds.get(name) || value === undefined) return undefined;

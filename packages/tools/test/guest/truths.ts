@@ -137,7 +137,7 @@ export const TRUTHS: readonly Truth[] = [
     tool: 'sslsniff',
     args: ['--handshake'],
     // A server and a client in one process of Python, which has OpenSSL as a library.
-    command: `python3 -c '
+    command: `/usr/bin/python3 -c '
 import ssl, socket, threading, subprocess
 subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /tmp/k.pem -out /tmp/c.pem -days 1 -subj /CN=localhost".split(), check=True, stderr=subprocess.DEVNULL)
 a, b = socket.socketpair()
@@ -192,7 +192,7 @@ nspr.PR_Write(w, b"clear note", 10); nspr.PR_Read(r, ctypes.create_string_buffer
   {
     tool: 'memleak',
     args: ['--older', '0'],
-    command: "exec python3 -c 'import ctypes; keep = [ctypes.CDLL(None).malloc(123456) for i in range(10)]'",
+    command: "exec /usr/bin/python3 -c 'import ctypes; keep = [ctypes.CDLL(None).malloc(123456) for i in range(10)]'",
     wrong: (document) => {
       const largest = stacks(document).find((one) => one.value === 10 * 123456);
       return largest ? undefined : `no stack holds ten times 123456 bytes: ${stacks(document).map((one) => one.value)}`;
