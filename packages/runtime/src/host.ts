@@ -153,7 +153,10 @@ export interface HostRecords {
   drainBatches?(take: (batch: RawBatch) => void, max: number): number;
   /** The same, by a decoder that walks through the ring itself. */
   walk?<T>(decode: (walk: RingWalk, take: (record: T) => void) => void, take: (record: T) => void, max: number): number;
-  /** Decoded records as they come, many at a time, until the signal is given. One reader. */
+  /**
+   * Decoded records as they come, many at a time, until the signal is given, or a recording that is played for them is at its
+   * end. One reader.
+   */
   batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined>;
   /** Bytes that wait to be read, of ring buffers in the kernel. */
   readonly pending?: number | undefined;

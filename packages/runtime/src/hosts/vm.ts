@@ -63,6 +63,10 @@ export class VmHost implements Host {
   private readonly objects = new WeakMap<VmProgram, ObjectSpec>();
   private readonly btf: VmOptions['btf'];
   private target: Btf | undefined;
+  /** Somebody replays the recording. */
+  private driven = false;
+  /** What readers have played of it. */
+  private playing: Generator<number, void, void> | undefined;
 
   constructor(options: VmOptions) {
     this.recording = options.recording;
@@ -106,7 +110,35 @@ export class VmHost implements Host {
 
   get replay(): Host['replay'] {
     const { recording } = this;
-    return recording && ((interval) => replay(this.machine, recording, this.attachments, interval));
+    if (recording === undefined) return undefined;
+    return (interval) => {
+      this.driven = true;
+      return replay(this.machine, recording, this.attachments, interval);
+    };
+  }
+
+  /**
+   * For readers of records that find none: plays some runs of the recording, false when all were played. Undefined where
+   * nobody but others brings records: without a recording, or when somebody calls {@link replay}.
+   */
+  playOn(): Promise<boolean> | undefined {
+    const { recording } = this;
+    if (recording === undefined || this.driven || this.attachments.size === 0) return undefined;
+    const play = () => {
+      if (this.driven || this.attachments.size === 0) return true;
+      this.playing ??= replay(this.machine, recording, this.attachments);
+      return !this.playing.next().done;
+    };
+    // Others get their turn before: to replay it themselves, to detach, to give a signal.
+    return new Promise((resolve, reject) => {
+      setTimeout(() => {
+        try {
+          resolve(play());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   advance(time: bigint): void {
@@ -151,7 +183,7 @@ class VmObject implements HostObject {
       const inner = this.maps.get(name);
       if (inner) this.fillSlot(map, slot, inner);
     }
-    return new VmHostMap(this.machine, map);
+    return new VmHostMap(this.machine, map, () => this.host.playOn());
   }
 
   loadProgram(spec: ProgramSpec): HostProgram {
@@ -294,9 +326,11 @@ class VmHostMap implements HostMap {
   readonly handle: number;
   private readonly map: VmMap;
   private readonly user: UserMap;
+  private readonly playOn: VmHost['playOn'];
 
-  constructor(machine: Machine, map: VmMap) {
+  constructor(machine: Machine, map: VmMap, playOn: VmHost['playOn']) {
     this.map = map;
+    this.playOn = playOn;
     this.user = new UserMap(machine, map);
     this.handle = machine.objects.numberOf(map);
   }
@@ -371,18 +405,20 @@ class VmHostMap implements HostMap {
     const { map } = this;
     if (!(map instanceof RingMap) && !(map instanceof PerfEventMap))
       throw new SkepError(notInThisHome(`reading records of ${this.spec.name}`, 'virtual machine'));
-    return new VmRecords(map);
+    return new VmRecords(map, this.playOn);
   }
 }
 
 class VmRecords implements HostRecords {
   readonly lost = 0;
   private readonly map: RingMap | PerfEventMap;
+  private readonly playOn: VmHost['playOn'];
   private wake: (() => void) | undefined;
   private closed = false;
 
-  constructor(map: RingMap | PerfEventMap) {
+  constructor(map: RingMap | PerfEventMap, playOn: VmHost['playOn']) {
     this.map = map;
+    this.playOn = playOn;
     map.onSubmit = () => this.wake?.();
   }
 
@@ -394,14 +430,22 @@ class VmRecords implements HostRecords {
     const { decode, signal, max = 1024 } = options;
     const stop = () => this.wake?.();
     signal?.addEventListener('abort', stop);
+    // As a descriptor of the kernel would: AbortSignal.timeout alone does not keep a process waiting.
+    const alive = signal && setInterval(() => {}, 1 << 30);
     try {
       while (!this.closed && !signal?.aborted) {
         const batch: T[] = [];
         this.map.drain((view, offset, length) => batch.push(decode(view, offset, length)), max);
-        if (batch.length > 0) yield batch;
-        else await new Promise<void>((resolve) => (this.wake = resolve));
+        if (batch.length > 0) {
+          yield batch;
+          continue;
+        }
+        const played = this.playOn();
+        if (played === undefined) await new Promise<void>((resolve) => (this.wake = resolve));
+        else if (!(await played)) return;
       }
     } finally {
+      clearInterval(alive);
       signal?.removeEventListener('abort', stop);
     }
   }

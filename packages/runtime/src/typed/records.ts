@@ -72,7 +72,10 @@ export class Records {
     return host.drainBatches && ((take, max = Number.POSITIVE_INFINITY) => host.drainBatches!(take, max));
   }
 
-  /** Batches of at most `max` records, as they come, until the signal is given; then what is left. */
+  /**
+   * Batches of at most `max` records, as they come, until the signal is given; then what is left. In the virtual machine they
+   * play the recording, unless somebody calls the host's `replay`, and end with it.
+   */
   async *batches(
     options: { readonly signal?: AbortSignal; readonly max?: number } = {},
   ): AsyncGenerator<Value[], void, undefined> {
