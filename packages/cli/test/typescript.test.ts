@@ -1,10 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { permitted } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cli } from './support/cli.ts';
 
+const permission = permitted();
+if (!permission.ok) console.warn(`skipped: bpf(2) is not permitted: ${permission.message}`);
 let cli: Cli;
 let folder: string;
 const EXAMPLE = 'examples/typescript/xdpdrop.ts';
@@ -36,6 +39,16 @@ const since = hash({ key: 'u32', value: 'u64' });
 tracepoint('syscalls:sys_enter_openat', () => {
   const t = since.get(pid());
   since.set(pid(), t + 1n);
+});
+`;
+
+const OF_ONE = `import { comm, events, params, pid, tracepoint } from 'skep/probe';
+
+const opt = params({ pid: 0 });
+export const opened = events({ comm: 'char[16]', path: 'char[64]' });
+
+tracepoint('syscalls:sys_enter_openat', (c) => {
+  if (pid() === opt.pid) opened.emit({ comm: comm(), path: c.filename.str(64) });
 });
 `;
 
@@ -105,6 +118,22 @@ describe('commands on probes in TypeScript', () => {
     expect(status).toBe(1);
     expect(err).toMatch(/large\.ts:\d+/);
     expect(err).not.toContain('bpf_map_update_elem');
+  });
+
+  it.skipIf(!permission.ok)('run watches the process of its command by a parameter `pid`, with a table too', () => {
+    const path = join(folder, 'pid.ts');
+    writeFileSync(path, OF_ONE);
+    const run = (...more: string[]) => cli.run(['run', path, ...more, '-o', 'jsonl', '--', 'cat', '/etc/hostname']);
+    const rows = (text: string) =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { comm: string; path: string });
+    const found = rows(run().out);
+    expect(new Set(found.map((one) => one.comm))).toEqual(new Set(['cat']));
+    expect(found.map((one) => one.path)).toContain('/etc/hostname');
+    // Nobody is the process 1073741824.
+    expect(run('--set', 'pid=1073741824').out).toBe('');
   });
 
   it('test-run and debug take them', () => {

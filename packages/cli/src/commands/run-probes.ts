@@ -25,6 +25,7 @@ export async function executeProbes(call: Call): Promise<number> {
   const run = () =>
     runProgram(call, () => ({ ...probe.file, spec: probe.spec }), {
       globals: {},
+      subject: isSet(call, 'pid') ? undefined : probe.symbolOf('pid'),
       ...(frequency !== undefined && { frequency }),
       loaded: (loaded) => {
         probe.connect(loaded, over.signal);
@@ -45,8 +46,7 @@ async function runMain(call: Call, probe: ProbeFile, main: () => unknown): Promi
   const { options, io } = call;
   const command = call.trailing.length > 0 ? await HeldCommand.start(call.trailing) : undefined;
   // A parameter of this name is what the user wants to watch.
-  if (command && probe.params.includes('pid') && !options.list('set').some((one) => one.startsWith('pid=')))
-    probe.setParam('pid', command.pid);
+  if (command && probe.params.includes('pid') && !isSet(call, 'pid')) probe.setParam('pid', command.pid);
   const stopped = new AbortController();
   const duration = options.number('duration');
   const timer = duration === undefined ? undefined : setTimeout(() => stopped.abort(), duration);
@@ -90,6 +90,10 @@ async function runMain(call: Call, probe: ProbeFile, main: () => unknown): Promi
     session.close();
     command?.kill();
   }
+}
+
+function isSet(call: Call, name: string): boolean {
+  return call.options.list('set').some((one) => one.startsWith(`${name}=`));
 }
 
 /** Histograms drawn, counters as lines. */

@@ -42,6 +42,8 @@ export async function execute(call: Call): Promise<number> {
 export interface RunExtras extends AttachOptions {
   /** In place of `--set`. */
   readonly globals?: { readonly [name: string]: number };
+  /** The variable that becomes the command's process. */
+  readonly subject?: string | undefined;
   /** Maps and programs are there. */
   loaded?(loaded: Loaded): void;
   /** What is shown at the end, in place of the maps as they are. */
@@ -90,6 +92,7 @@ export async function runProgram(
       count: options.number('count'),
       programs: options.list('program').length > 0 ? options.list('program') : undefined,
       globals: extras.globals ?? globalsOf(call),
+      subject: extras.subject,
       types: options.text('types') === undefined ? undefined : readBtf(options.text('types')!),
       ...attachOptions(options),
       ...(extras.frequency !== undefined && { frequency: extras.frequency }),

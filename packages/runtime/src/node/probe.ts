@@ -110,6 +110,15 @@ export class ProbeFile {
     return this.unit.declared.flatMap((one) => (one instanceof ParamsDeclared ? Object.keys(one.values) : []));
   }
 
+  /** The variable of the programs that a parameter is. */
+  symbolOf(name: string): string | undefined {
+    for (const [i, { kind, symbol }] of this.file.probes.declarations.entries()) {
+      const one = this.unit.declared[i];
+      if (kind === 'params' && one instanceof ParamsDeclared && name in one.values) return `${symbol}_${name}`;
+    }
+    return undefined;
+  }
+
   /** Histograms and counters by name, for showing them. */
   get counts(): (readonly [string, Counter<unknown> | Histogram<unknown>])[] {
     return this.file.probes.declarations.flatMap(({ name }, i) => {

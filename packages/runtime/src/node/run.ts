@@ -41,6 +41,8 @@ export interface RunOptions extends AttachOptions {
   readonly interval?: number | undefined;
   /** First values of global variables, by name. */
   readonly globals?: { readonly [name: string]: number };
+  /** The variable by which the program watches one process, set to that of the command; `target_tgid` when not given. */
+  readonly subject?: string | undefined;
   /** Ends it politely. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -130,7 +132,7 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const into = host.kind === 'kernel' ? intoOf(options.record) : undefined;
     if (into && typeof options.record === 'string') cleanup.push(() => into.file.close());
     const wanted = options.programs ?? spec.programs.filter((one) => one.autoload).map((one) => one.name);
-    const subject = into && subjectOf(configured.globals[SUBJECT], host.targetBtf());
+    const subject = into && subjectOf(configured.globals[options.subject ?? SUBJECT], host.targetBtf());
     const recorder = into && new Recorder(configured.spec, into.file, wanted, subject);
 
     const beforeLoad = performance.now();
@@ -315,7 +317,8 @@ function configure(
 ): { spec: Spec; globals: { [name: string]: number } } {
   const recorded = host.recording?.header.globals ?? {};
   const known = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
-  const subject = command && spec.globals.includes(SUBJECT) ? { [SUBJECT]: command.pid } : {};
+  const variable = options.subject ?? SUBJECT;
+  const subject = command && spec.globals.includes(variable) ? { [variable]: command.pid } : {};
   const globals = { ...known, ...subject, ...options.globals };
   return { spec: Object.keys(globals).length > 0 ? spec.with(globals) : spec, globals };
 }

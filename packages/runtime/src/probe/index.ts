@@ -17,6 +17,7 @@ export {
   perCpuHash,
 } from './maps.ts';
 export type { LinkPacket, NetworkPacket } from './packets.ts';
+export type * from './places.ts';
 export * from './probes.ts';
 export { Simulation, simulate } from './simulate.ts';
 export {

@@ -1,5 +1,5 @@
-import type { Iterators, KernelFunctions, LsmHooks, RawTracepoints, Tracepoints } from './generated/kernel.ts';
 import type { LinkPacket, NetworkPacket } from './packets.ts';
+import type { Iterators, KernelFunctions, LsmHooks, RawTracepoints, Tracepoints } from './places.ts';
 import { callingUnit } from './unit.ts';
 import type { KernelPointer, UserPointer } from './values.ts';
 

@@ -57,6 +57,18 @@ describe('what an editor says of probes', () => {
     ).toBe('');
   });
 
+  it('is nothing for the programs of the page', () => {
+    const page = readFileSync(join(ROOT, 'docs/typescript-probes.md'), 'utf8');
+    const files = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].flatMap(([, code], i) => {
+      if (!code!.includes("from 'skep/probe'") || code!.includes("from './")) return [];
+      const file = join(FOLDER, `page-${i}.ts`);
+      writeFileSync(file, code!);
+      return [file];
+    });
+    expect(files).toHaveLength(2);
+    expect(check(files)).toBe('');
+  });
+
   it('names what is wrong with each that was made wrong', () => {
     const files = WRONG.map(([example, from, to], i) => {
       const text = readFileSync(join(EXAMPLES, `${example}.ts`), 'utf8');
