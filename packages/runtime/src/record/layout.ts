@@ -25,4 +25,4 @@ export const LOST_MAP = 'skep_lost';
 export const RING_SIZE = 16 << 20;
 
 /** Room for what a helper read: the smallest that fits is reserved. Longer readings are not recorded. */
-export const SIZE_CLASSES = [8, 64, 256, 1024, 4096] as const;
+export const SIZE_CLASSES = [8, 64, 256, 1024, 4096, 16384] as const;
