@@ -17,16 +17,12 @@ import { compile } from '@skep/compiler';
 import { openObject } from '@skep/object';
 import { compileTypes } from 'skep';
 import { cachedSuite, knownFailures } from '../conformance/compiler/index.mjs';
+import './environment.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SKEP = join(root, 'packages/cli/bin/skep.mjs');
 const TARGET = `__TARGET_ARCH_${process.arch === 'arm64' ? 'arm64' : 'x86'}`;
 const VMLINUX = '/sys/kernel/btf/vmlinux';
-
-/** Only what both need: with NODE_EXTRA_CA_CERTS, say, Node reads certificates for 40 ms before it starts anything. */
-const ENVIRONMENT = Object.fromEntries(
-  ['PATH', 'HOME', 'XDG_CACHE_HOME'].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
-);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -137,7 +133,7 @@ function vmlinuxHeader() {
 }
 
 function run([command, ...args]) {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', env: ENVIRONMENT });
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stderr}`);
 }
 
@@ -156,10 +152,7 @@ function median(list) {
 
 /** MiB that the process had in memory at most; undefined without GNU time. */
 function peak(command) {
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', '%M', ...command], {
-    encoding: 'utf8',
-    env: ENVIRONMENT,
-  });
+  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', '%M', ...command], { encoding: 'utf8' });
   return status === 0 ? Number(stderr.trim().split('\n').at(-1)) / 1024 : undefined;
 }
 

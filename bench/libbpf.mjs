@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { compile } from '@skep/compiler';
 import { cgroup2Root } from '@skep/kernel';
 import { compileTypes, kernel, open } from 'skep';
+import './environment.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SKEP = join(HERE, '../packages/cli/bin/skep.mjs');

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { headers } from '../conformance/tools/headers.mjs';
 import { peerEnvironment, peers } from '../conformance/tools/peers.mjs';
 import { boot, fetchKernel } from '../vmtest/index.mjs';
+import './environment.mjs';
 
 const { values } = parseArgs({
   options: {

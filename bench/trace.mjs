@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { peerEnvironment, peers } from '../conformance/tools/peers.mjs';
+import './environment.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 /** Milliseconds in which lines are counted, where a script prints many. */
