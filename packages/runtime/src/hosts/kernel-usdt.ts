@@ -3,6 +3,7 @@ import { type BpfMap, kernelSetting, type UsdtPlace, usdtAddress } from '@skep/k
 import { type Btf, type MapSpec, parseUsdtArguments, type UsdtArgument } from '@skep/object';
 import { usdtUnreadable } from '../diagnostics.ts';
 import { type Encodable, encode } from '../typed/encode.ts';
+import { u32 } from './kernel-map.ts';
 
 /** Where `bpf_usdt_arg` of bpf/usdt.bpf.h looks; an object that includes it has these maps. */
 const SPECS = '__bpf_usdt_specs';
@@ -158,10 +159,6 @@ function argument(one: UsdtArgument): Encodable {
       return { ...place, ...scale, arg_type: 'BPF_USDT_ARG_SIB' };
     }
   }
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
 
 function u64(value: bigint): Uint8Array {

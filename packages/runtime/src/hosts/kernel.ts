@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ATTACH_TYPES, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, MAP_TYPES, PROG_TYPES } from '@skep/abi';
+import { ATTACH_TYPES, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, MAP, PROG_TYPES } from '@skep/abi';
 import { ByteWriter, SkepError } from '@skep/base';
 import {
   type BpfMap,
@@ -8,23 +8,17 @@ import {
   enableStats,
   findProgramTarget,
   type Handle,
-  type Hook,
   type Kernel,
   KernelError,
   mapInfo,
   kernel as openKernel,
   openMap,
   openModuleBtf,
-  type PerfBuffer,
   type Program,
-  pageSize,
   possibleCpus,
-  type RingBuffer,
-  readIterator,
   registerStructOps,
   releaseAtLeast,
   TraceLines,
-  UserRing,
 } from '@skep/kernel';
 import {
   Btf,
@@ -38,26 +32,13 @@ import {
   retypeContexts,
   sanitizeBtf,
 } from '@skep/object';
-import { encodeContext } from '@skep/vm';
-import { notByItself, optionNeeded, pinnedOtherwise, unknownSection } from '../diagnostics.ts';
-import type {
-  AttachOptions,
-  Host,
-  HostLink,
-  HostMap,
-  HostObject,
-  HostProgram,
-  HostRecords,
-  HostTestResult,
-  HostTestRun,
-  HostWriter,
-  PrepareOptions,
-  UpdateMode,
-} from '../host.ts';
+import { notByItself, optionNeeded, unknownSection } from '../diagnostics.ts';
+import type { Host, HostMap, HostObject, HostProgram, PrepareOptions } from '../host.ts';
 import { TypedMap } from '../typed/map.ts';
 import { fillCode, prints } from './kernel-code.ts';
 import { kconfigValue } from './kernel-config.ts';
-import { hookOf } from './kernel-hook.ts';
+import { ArenaHostMap, entriesOf, KernelHostMap, reuse, u32 } from './kernel-map.ts';
+import { KernelHostProgram } from './kernel-program.ts';
 import { type StructOpsProgram, structOpsLayout } from './kernel-struct-ops.ts';
 import { UsdtSpecs } from './kernel-usdt.ts';
 
@@ -172,7 +153,7 @@ class KernelObject implements HostObject {
     this.maps.set(spec.name, map);
     if (found) return new KernelHostMap(this.kernel, spec, map);
     if (pinned !== undefined) map.pin(pinned);
-    if (spec.type === ARENA) {
+    if (spec.type === MAP.BPF_MAP_TYPE_ARENA) {
       const memory = map.mapArena();
       this.arenas.push(memory);
       memory.bytes.set(spec.initialValue ?? []);
@@ -272,7 +253,7 @@ class KernelObject implements HostObject {
 
   /** `.values` of a program array. */
   private fillProgramArray(map: BpfMap, name: string, program: Program): void {
-    if (map.type !== PROG_ARRAY) return;
+    if (map.type !== MAP.BPF_MAP_TYPE_PROG_ARRAY) return;
     const slots = this.object.maps.find((one) => one.name === map.name)?.initialSlots ?? [];
     for (const [slot, wanted] of slots) if (wanted === name) map.update(u32(slot), u32(program.fd));
   }
@@ -356,241 +337,5 @@ class KernelObject implements HostObject {
   }
 }
 
-class KernelHostProgram implements HostProgram {
-  readonly spec: ProgramSpec;
-  private readonly kernel: Kernel;
-  private readonly program: Program;
-
-  private readonly maps: ReadonlyMap<string, BpfMap>;
-  private readonly usdt: UsdtSpecs | undefined;
-
-  constructor(
-    kernel: Kernel,
-    spec: ProgramSpec,
-    program: Program,
-    maps: ReadonlyMap<string, BpfMap>,
-    usdt: UsdtSpecs | undefined,
-  ) {
-    this.kernel = kernel;
-    this.spec = spec;
-    this.program = program;
-    this.maps = maps;
-    this.usdt = usdt;
-  }
-
-  attach(options: AttachOptions): HostLink {
-    const hook = hookOf(this.spec, options, this.maps);
-    if (hook === undefined) return { via: 'nothing: it is not run by an event', close: () => {} };
-    if (hook.kind === 'usdt' && this.usdt) return this.attachUsdt(hook, this.usdt, options);
-    const link = this.kernel.attach(this.program, hook);
-    const fallback = link.fallback === undefined ? '' : ` (${link.fallback})`;
-    return {
-      via: `${link.what}, by ${link.via}${fallback}`,
-      close: () => link.close(),
-      ...(link.via === 'bpf_link' && { pin: (path: string) => link.pin(path) }),
-      ...(hook.kind === 'iterator' && { read: () => readIterator(link) }),
-    };
-  }
-
-  private attachUsdt(hook: Extract<Hook, { kind: 'usdt' }>, specs: UsdtSpecs, options: AttachOptions): HostLink {
-    const entries = specs.open(this.spec.name, hook, BigInt(options.cookie ?? 0));
-    try {
-      const link = this.kernel.attach(this.program, { ...hook, cookie: entries.cookie });
-      const close = (): void => {
-        link.close();
-        entries.release();
-      };
-      return { via: `${link.what}, by ${link.via}`, close };
-    } catch (error) {
-      entries.release();
-      throw error;
-    }
-  }
-
-  testRun(options: HostTestRun): HostTestResult {
-    const { context: given } = options;
-    const context = given === undefined || given instanceof Uint8Array ? given : encodeContext(this.spec.hook, given);
-    const result = this.program.testRun({ data: options.data, context, repeat: options.repeat ?? 1 });
-    return {
-      retval: result.retval,
-      dataOut: options.data && result.data,
-      contextOut: options.context && result.context,
-      nsPerRun: result.nanoseconds,
-    };
-  }
-
-  get handle(): number {
-    return this.program.fd;
-  }
-
-  pin(path: string): void {
-    this.program.pin(path);
-  }
-
-  stats(): { readonly runs: bigint; readonly ns: bigint } {
-    const { runs, nanoseconds } = this.program.info();
-    return { runs, ns: nanoseconds };
-  }
-}
-
-class KernelHostMap implements HostMap {
-  readonly spec: MapSpec;
-  private readonly kernel: Kernel;
-  private readonly map: BpfMap;
-  readonly attach: (() => HostLink) | undefined;
-
-  constructor(kernel: Kernel, spec: MapSpec, map: BpfMap, attach?: () => HostLink) {
-    this.kernel = kernel;
-    this.spec = spec;
-    this.map = map;
-    this.attach = attach;
-  }
-
-  get valueBytes(): number {
-    return this.map.rawValueSize;
-  }
-  lookup(key: Uint8Array): Uint8Array | undefined {
-    return this.map.lookup(key);
-  }
-  update(key: Uint8Array, value: Uint8Array, mode: UpdateMode): boolean {
-    return this.map.update(key, value, mode);
-  }
-  delete(key: Uint8Array): boolean {
-    return this.map.delete(key);
-  }
-  entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
-    return this.map.entries();
-  }
-  *batches(): Generator<{ keys: Uint8Array; values: Uint8Array; count: number }> {
-    let isEmpty = true;
-    for (const batch of this.map.batches()) {
-      isEmpty = false;
-      yield batch;
-    }
-    // Or without batches for this type of map.
-    if (isEmpty) for (const [keys, values] of this.map.entries()) yield { keys, values, count: 1 };
-  }
-  nextKey(key?: Uint8Array): Uint8Array | undefined {
-    return this.map.nextKey(key);
-  }
-  updateMany(keys: Uint8Array, values: Uint8Array): void {
-    this.map.updateMany(keys, values);
-  }
-  push(value: Uint8Array): void {
-    this.map.push(value);
-  }
-  pop(): Uint8Array | undefined {
-    return this.map.pop();
-  }
-  freeze(): void {
-    this.map.freeze();
-  }
-  get handle(): number {
-    return this.map.fd;
-  }
-  pin(path: string): void {
-    this.map.pin(path);
-  }
-  openWriter(): HostWriter {
-    return new UserRing(this.map);
-  }
-  openRecords(): HostRecords {
-    return this.spec.type === PERF_EVENT_ARRAY
-      ? perfRecords(this.kernel.openPerfBuffer(this.map))
-      : ringRecords(() => this.kernel.openRing(this.map));
-  }
-}
-
-function perfRecords(buffer: PerfBuffer): HostRecords {
-  return {
-    get lost() {
-      return buffer.lost;
-    },
-    pending: undefined,
-    drain: (take, max) => buffer.drain(take, max),
-    batches: (options) => buffer.batches(options),
-    close: () => buffer.close(),
-  };
-}
-
-/** A ring holds what was sent until it is read, so that its pages are mapped no sooner: they are many, and cost much. */
-function ringRecords(open: () => RingBuffer): HostRecords {
-  let ring: RingBuffer | undefined;
-  let ended = false;
-  const opened = (): RingBuffer => {
-    if (ended) throw new Error('the ring is closed');
-    ring ??= open();
-    return ring;
-  };
-  return {
-    lost: 0, // programs fail to reserve
-    get pending() {
-      return opened().pending;
-    },
-    drain: (take, max) => opened().drain(take, max),
-    drainBatches: (take, max) => opened().drainBatches(take, max),
-    walk: (decode, take, max) => opened().walk(decode, take, max),
-    batches: (options) => opened().batches(options),
-    close() {
-      ended = true;
-      ring?.close();
-    },
-  };
-}
-
-/** A map that is there from an earlier load. Throws E8022 where it is of another shape. */
-function reuse(path: string, spec: MapSpec): BpfMap {
-  const map = openMap(path);
-  const wanted = { ...spec, maxEntries: entriesOf(spec) };
-  const differs = SHAPE.filter((one) => map[one] !== wanted[one]);
-  if (differs.length === 0) return map;
-  map.close();
-  const list = differs.map((one) => `${one} ${map[one]} instead of ${wanted[one]}`);
-  throw new SkepError(pinnedOtherwise(spec.name, path, list.join(', ')));
-}
-
-const SHAPE = ['type', 'keySize', 'valueSize', 'maxEntries', 'flags'] as const;
 /** Where libbpf pins maps, too. */
 const BPFFS = '/sys/fs/bpf';
-
-/** An arena has no values: the variables at its start are read and written as if they were one. */
-class ArenaHostMap extends KernelHostMap {
-  private readonly variables: Uint8Array;
-
-  constructor(kernel: Kernel, spec: MapSpec, map: BpfMap, variables: Uint8Array) {
-    super(kernel, spec, map);
-    this.variables = variables;
-  }
-
-  override lookup(): Uint8Array {
-    return this.variables.slice();
-  }
-  override update(_key: Uint8Array, value: Uint8Array): boolean {
-    this.variables.set(value);
-    return true;
-  }
-}
-
-/**
- * As other loaders do: perf event arrays of no size get a slot for each CPU, and rings grow to a power of two of whole pages,
- * which are larger on some machines than on that of the author.
- */
-function entriesOf(spec: MapSpec): number {
-  if (spec.type === PERF_EVENT_ARRAY && spec.maxEntries === 0) return possibleCpus();
-  if (!RINGS.has(spec.type)) return spec.maxEntries;
-  let size = pageSize();
-  while (size < spec.maxEntries && size < 2 ** 31) size *= 2;
-  return size;
-}
-
-const RINGS: ReadonlySet<number> = new Set(
-  MAP_TYPES.filter((one) => one.name.endsWith('RINGBUF')).map((one) => one.value),
-);
-
-const PROG_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PROG_ARRAY')!.value;
-const ARENA = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_ARENA')!.value;
-const PERF_EVENT_ARRAY = MAP_TYPES.find((one) => one.name === 'BPF_MAP_TYPE_PERF_EVENT_ARRAY')!.value;
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
-}

@@ -1,42 +1,23 @@
-import { dated, MAP_TYPES } from '@skep/abi';
+import { MAP } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import type { Recording } from '@skep/capture';
 import { Btf, type MapSpec, type ObjectSpec, type ProgramSpec } from '@skep/object';
 import {
   type Attachment,
-  hookKey,
   Machine,
   type MachineOptions,
-  PacketBatch,
-  PerfEventMap,
-  RingMap,
   replay,
-  requireHook,
   SimulatedWorld,
   StructOps,
   specialFields,
-  testRun,
   UserMap,
   type VmMap,
   type VmProgram,
-  xdpPacket,
 } from '@skep/vm';
-import { mapOperationFailed, notInThisHome } from '../diagnostics.ts';
-import type {
-  AttachOptions,
-  BatchOptions,
-  Host,
-  HostLink,
-  HostMap,
-  HostObject,
-  HostProgram,
-  HostRecords,
-  HostTestResult,
-  HostTestRun,
-  RecordView,
-  TakePacket,
-  UpdateMode,
-} from '../host.ts';
+import { mapOperationFailed } from '../diagnostics.ts';
+import type { Host, HostMap, HostObject, HostProgram } from '../host.ts';
+import { VmHostMap } from './vm-map.ts';
+import { VmHostProgram } from './vm-program.ts';
 import { type Trust, trustIn } from './vm-trust.ts';
 
 /** What the machine is like, and what happens on it. */
@@ -176,7 +157,9 @@ class VmObject implements HostObject {
   createMap(spec: MapSpec): HostMap {
     // A perf event array of no size gets a slot for each CPU, as with libbpf.
     const sized =
-      spec.maxEntries === 0 && spec.type === PERF_EVENT_ARRAY ? { ...spec, maxEntries: this.machine.cpus } : spec;
+      spec.maxEntries === 0 && spec.type === MAP.BPF_MAP_TYPE_PERF_EVENT_ARRAY
+        ? { ...spec, maxEntries: this.machine.cpus }
+        : spec;
     const map = this.machine.createMap(this.configured(sized), specialFields(this.btf, spec.valueType));
     this.maps.set(spec.name, map);
     for (const [slot, name] of spec.initialSlots) {
@@ -241,225 +224,3 @@ class VmObject implements HostObject {
     if (result !== 0) throw new SkepError(mapOperationFailed(map.spec.name, 'filling', result));
   }
 }
-
-class VmHostProgram implements HostProgram {
-  private readonly machine: Machine;
-  private readonly program: VmProgram;
-  private readonly order: number;
-  private readonly attachments: Set<Attachment>;
-  private batch: PacketBatch | undefined;
-
-  constructor(machine: Machine, program: VmProgram, order: number, attachments: Set<Attachment>) {
-    this.machine = machine;
-    this.program = program;
-    this.order = order;
-    this.attachments = attachments;
-  }
-
-  get spec(): ProgramSpec {
-    return this.program.spec;
-  }
-
-  attach(options: AttachOptions = {}): HostLink {
-    const hook = options.hook === undefined ? requireHook(this.spec) : hookKey(options.hook);
-    const attachment: Attachment = { program: this.program, hook, order: this.order };
-    this.attachments.add(attachment);
-    return { via: `recording of ${hookKey(this.spec.section)}`, close: () => this.attachments.delete(attachment) };
-  }
-
-  testRun(options: HostTestRun): HostTestResult {
-    const result = testRun(this.machine, this.program, {
-      ...(options.data && { data: options.data }),
-      ...(options.context && { context: options.context }),
-      ...(options.repeat !== undefined && { repeat: options.repeat }),
-      ...(options.socket && { socket: options.socket }),
-      ...(options.hook && { hook: options.hook }),
-    });
-    const { retval, dataOut, nsPerRun, outcome } = result;
-    return {
-      retval,
-      dataOut,
-      contextOut: options.context && result.contextOut,
-      nsPerRun,
-      outcome,
-      get fields() {
-        return result.fields;
-      },
-    };
-  }
-
-  packet(data: Uint8Array): { readonly retval: number; readonly dataOut: Uint8Array } {
-    if (this.spec.hook?.programType !== 'BPF_PROG_TYPE_XDP') {
-      const { retval, dataOut } = testRun(this.machine, this.program, { data });
-      return { retval, dataOut: dataOut! };
-    }
-    return xdpPacket(this.machine, this.program, data);
-  }
-
-  packets(data: readonly Uint8Array[], take: TakePacket): boolean {
-    const { machine, program } = this;
-    if (!PacketBatch.takes(machine, program)) return false;
-    this.batch ??= new PacketBatch(machine, BATCH);
-    const { batch } = this;
-    for (let at = 0; at < data.length; ) {
-      batch.clear();
-      const first = at;
-      while (at < data.length && batch.add(data[at]!)) at += 1;
-      const { ran, failed } = batch.run(program);
-      for (let i = 0; i < ran; i++) take(first + i, batch.verdict(i), () => batch.data(i));
-      if (failed !== undefined) throw failed;
-    }
-    return true;
-  }
-
-  get handle(): number {
-    return this.machine.objects.numberOf(this.program);
-  }
-
-  stats(): undefined {
-    return undefined;
-  }
-}
-
-/** A map as bpf(2) gives it, with the kernel's error numbers as diagnostics. */
-class VmHostMap implements HostMap {
-  readonly handle: number;
-  private readonly map: VmMap;
-  private readonly user: UserMap;
-  private readonly playOn: VmHost['playOn'];
-
-  constructor(machine: Machine, map: VmMap, playOn: VmHost['playOn']) {
-    this.map = map;
-    this.playOn = playOn;
-    this.user = new UserMap(machine, map);
-    this.handle = machine.objects.numberOf(map);
-  }
-
-  get spec(): MapSpec {
-    return this.map.spec;
-  }
-  get valueBytes(): number {
-    return this.map.userValueSize;
-  }
-
-  lookup(key: Uint8Array): Uint8Array | undefined {
-    const value = new Uint8Array(this.valueBytes);
-    return this.found(this.user.lookup(key, value), 'lookup') ? value : undefined;
-  }
-
-  update(key: Uint8Array, value: Uint8Array, mode: UpdateMode): boolean {
-    const result = this.user.update(key, value, { any: 0, ifAbsent: 1, ifPresent: 2 }[mode]);
-    if (result === 0) return true;
-    if ((mode === 'ifAbsent' && result === EEXIST) || (mode === 'ifPresent' && result === ENOENT)) return false;
-    throw new SkepError(mapOperationFailed(this.spec.name, 'update', result));
-  }
-
-  delete(key: Uint8Array): boolean {
-    return this.found(this.user.delete(key), 'delete');
-  }
-
-  nextKey(key?: Uint8Array): Uint8Array | undefined {
-    const next = new Uint8Array(this.spec.keySize);
-    return this.found(this.user.nextKey(key, next), 'walk') ? next : undefined;
-  }
-
-  updateMany(keys: Uint8Array, values: Uint8Array): void {
-    const { error } = this.user.updateMany(keys, values);
-    if (error === ENOTSUPP) {
-      const { keySize } = this.spec;
-      const size = this.valueBytes;
-      for (let i = 0; i < keys.length / keySize; i++) {
-        const key = keys.subarray(i * keySize, (i + 1) * keySize);
-        this.update(key, values.subarray(i * size, (i + 1) * size), 'any');
-      }
-    } else if (error !== 0) throw new SkepError(mapOperationFailed(this.spec.name, 'update', error));
-  }
-
-  push(value: Uint8Array): void {
-    this.update(new Uint8Array(0), value, 'any');
-  }
-
-  pop(): Uint8Array | undefined {
-    const value = new Uint8Array(this.valueBytes);
-    return this.found(this.user.take(new Uint8Array(0), value), 'pop') ? value : undefined;
-  }
-
-  *entries(): Iterable<readonly [Uint8Array, Uint8Array]> {
-    for (const key of this.user.keys()) {
-      const value = this.lookup(key);
-      if (value !== undefined) yield [key, value];
-    }
-  }
-
-  freeze(): void {
-    this.found(this.user.freeze(), 'freeze');
-  }
-
-  private found(result: number, operation: string): boolean {
-    if (result === 0) return true;
-    if (result === ENOENT) return false;
-    throw new SkepError(mapOperationFailed(this.spec.name, operation, result));
-  }
-
-  openRecords(): HostRecords {
-    const { map } = this;
-    if (!(map instanceof RingMap) && !(map instanceof PerfEventMap))
-      throw new SkepError(notInThisHome(`reading records of ${this.spec.name}`, 'virtual machine'));
-    return new VmRecords(map, this.playOn);
-  }
-}
-
-class VmRecords implements HostRecords {
-  readonly lost = 0;
-  private readonly map: RingMap | PerfEventMap;
-  private readonly playOn: VmHost['playOn'];
-  private wake: (() => void) | undefined;
-  private closed = false;
-
-  constructor(map: RingMap | PerfEventMap, playOn: VmHost['playOn']) {
-    this.map = map;
-    this.playOn = playOn;
-    map.onSubmit = () => this.wake?.();
-  }
-
-  drain(take: (view: RecordView, offset: number, length: number) => void, max: number): number {
-    return this.map.drain(take, max);
-  }
-
-  async *batches<T>(options: BatchOptions<T>): AsyncGenerator<T[], void, undefined> {
-    const { decode, signal, max = 1024 } = options;
-    const stop = () => this.wake?.();
-    signal?.addEventListener('abort', stop);
-    // As a descriptor of the kernel would: AbortSignal.timeout alone does not keep a process waiting.
-    const alive = signal && setInterval(() => {}, 1 << 30);
-    try {
-      while (!this.closed && !signal?.aborted) {
-        const batch: T[] = [];
-        this.map.drain((view, offset, length) => batch.push(decode(view, offset, length)), max);
-        if (batch.length > 0) {
-          yield batch;
-          continue;
-        }
-        const played = this.playOn();
-        if (played === undefined) await new Promise<void>((resolve) => (this.wake = resolve));
-        else if (!(await played)) return;
-      }
-    } finally {
-      clearInterval(alive);
-      signal?.removeEventListener('abort', stop);
-    }
-  }
-
-  close(): void {
-    this.closed = true;
-    this.map.onSubmit = undefined;
-    this.wake?.();
-  }
-}
-
-/** Packets that lie in the machine's memory at once. */
-const BATCH = 64;
-const PERF_EVENT_ARRAY = dated(MAP_TYPES, 'BPF_MAP_TYPE_PERF_EVENT_ARRAY').value;
-const ENOENT = -2;
-const EEXIST = -17;
-const ENOTSUPP = -524;
