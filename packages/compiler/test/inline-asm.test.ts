@@ -47,6 +47,17 @@ describe('inline assembly', () => {
     ).toEqual(['r1 = *(u64 *)(r1 +0)', 'if r1 > 0x11170 goto pc+2']);
   });
 
+  it('writes a negative int into the text with its sign, and into a register without', () => {
+    const below = (limit: string) =>
+      code(`static inline __attribute__((always_inline)) long below(long n, int limit) {
+        long is = 0;
+        asm volatile("if %[n] s>= %[limit] goto +1; %[is] = 1" : [is]"+r"(is) : [n]"r"(n), [limit]"ri"(limit));
+        return is; }
+        SEC("tc") long f(long *ctx) { return below(ctx[0], ${limit}); }`).join('\n');
+    expect(below('-1')).toContain('s>= 0xffffffff goto');
+    expect(below('ctx[1]')).toMatch(/if r\d s>= r\d goto/);
+  });
+
   it('moves operands in and results out', () => {
     const lines = code(`SEC("socket") int f(__u32 *ctx) {
       __u64 x = ctx[0], y;

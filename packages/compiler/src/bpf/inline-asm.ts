@@ -30,7 +30,7 @@ export function selectAsm(s: Selector, inst: AsmInst, func: Func, diagnostics: D
   for (const [i, operand] of inst.operands.entries()) {
     const reg = registers[i];
     if (reg === undefined) {
-      const text = immediateText(inst.inputs[operand.input!]!, symbols);
+      const text = immediateText(asNumber(inst.inputs[operand.input!]!, operand), symbols);
       if (text === undefined) return report(asmNeedsConstant(operand.name ?? String(i), inst.span));
       texts.push(text);
       continue;
@@ -95,12 +95,18 @@ function chooseRegisters(inst: AsmInst): (number | undefined)[] | undefined {
   return chosen;
 }
 
-function wantsRegister(inst: AsmInst, { place, input }: AsmOperand): boolean {
+function wantsRegister(inst: AsmInst, operand: AsmOperand): boolean {
+  const { place, input } = operand;
   if (place === 'immediate') return false;
-  const value = input === undefined ? undefined : inst.inputs[input];
+  const value = input === undefined ? undefined : asNumber(inst.inputs[input]!, operand);
   return (
     place !== 'any' || value === undefined || value.kind !== 'const' || value.value !== BigInt.asIntN(32, value.value)
   );
+}
+
+/** `"ri"(-1)`: in a register its upper half is zero, as a number it is -1. */
+function asNumber(value: Value, { narrow }: AsmOperand): Value {
+  return narrow && value.kind === 'const' ? { ...value, value: BigInt.asIntN(32, value.value) } : value;
 }
 
 /** A number, or the name of a symbol, which it is entered under. */

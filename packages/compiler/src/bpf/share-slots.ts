@@ -1,11 +1,13 @@
-import type { AllocaInst, Block, Inst, Param, Terminator, Value } from '../ir/ir.ts';
+import { bytesOf, typeOf } from '../ir/constant.ts';
+import type { AllocaInst, Block, Inst, Param, ScalarType, Terminator, Value } from '../ir/ir.ts';
 import { forEachOperand, targetsOf } from '../ir/uses.ts';
 import type { FrameSlot } from './machine.ts';
 
 /**
  * Stack variables that are never in use at the same time get one slot: a variable is in use from where its address is
- * first mentioned to where it is last mentioned, on every way between; so is what its memory holds addresses of. Those
- * whose address is stored anywhere else are in use all the time. `order` are the blocks that can be reached.
+ * first mentioned to where it is last mentioned, on every way between; so is what its memory holds addresses of. What is
+ * written as a whole was not in use just before: of a loop's variables, from one turn to the next. Those whose address is
+ * stored anywhere else are in use all the time. `order` are the blocks that can be reached.
  */
 export function shareSlots(
   order: readonly Block[],
@@ -41,18 +43,21 @@ export function shareSlots(
   return shared;
 }
 
-type Mentions = Map<number, { first: number; last: number }>;
+/** `fresh`: it is written as a whole before anything else is done to it. */
+type Mentions = Map<number, { readonly first: number; last: number; fresh: boolean }>;
 
 /** Where each variable is mentioned, through whatever its address was made into. */
 class Uses {
   readonly escaped = new Set<number>();
   readonly mentions: Mentions[];
+  private readonly indexOf: ReadonlyMap<Value, number>;
   private readonly pointers = new Map<Value, ReadonlySet<number>>();
   /** The variables whose addresses may lie in each variable. */
   private readonly contents = new Map<number, Set<number>>();
   private readonly held = new Map<number, ReadonlySet<number>>();
 
   constructor(order: readonly Block[], allocas: readonly AllocaInst[]) {
+    this.indexOf = new Map(allocas.map((alloca, index) => [alloca, index]));
     for (const [index, alloca] of allocas.entries()) this.pointers.set(alloca, new Set([index]));
     while (this.spread(order)) {
       // Until nothing new is known: addresses go around loops through the parameters of blocks.
@@ -150,25 +155,84 @@ class Uses {
 
   private mentionsOf(block: Block): Mentions {
     const found: Mentions = new Map();
-    const mention = (index: number, at: number) => {
-      const known = found.get(index);
-      if (known === undefined) found.set(index, { first: at, last: at });
-      else known.last = at;
+    /** Of those that have only been written so far, the bytes that are; `USED` for the others. */
+    const written = new Map<number, Set<number>>();
+    const mention = (index: number, at: number, write: Write | undefined) => {
+      let known = found.get(index);
+      if (known === undefined) {
+        known = { first: at, last: at, fresh: false };
+        found.set(index, known);
+      } else known.last = at;
+      if (write?.index !== index) {
+        written.set(index, USED);
+        return;
+      }
+      let bytes = written.get(index);
+      if (bytes === USED) return;
+      if (bytes === undefined) {
+        bytes = new Set();
+        written.set(index, bytes);
+      }
+      for (let byte = write.start; byte < write.end; byte++) bytes.add(byte);
+      if (bytes.size === write.alloca.size) known.fresh = true;
     };
-    const visit = (user: Inst | Terminator, at: number) =>
+    const visit = (user: Inst | Terminator, at: number) => {
+      const write = this.writeOf(user);
       forEachOperand(user, (value) => {
         for (const index of this.pointers.get(value) ?? []) {
-          mention(index, at);
-          for (const held of this.heldIn(index)) mention(held, at);
+          mention(index, at, write);
+          for (const held of this.heldIn(index)) mention(held, at, undefined);
         }
       });
+    };
     for (const [at, inst] of block.insts.entries()) visit(inst, at);
     visit(block.term, block.insts.length);
     return found;
   }
+
+  /** What an instruction does to a variable if all it does is to write a part of it that is known. */
+  private writeOf(user: Inst | Terminator): Write | undefined {
+    switch (user.kind) {
+      case 'store':
+        return user.volatile
+          ? undefined
+          : this.writeTo(user.address, user.offset, bytesOf(typeOf(user.value) as ScalarType), user.value);
+      case 'memset':
+        return this.writeTo(user.target, 0, user.size, user.value);
+      case 'memcpy':
+        return user.volatile ? undefined : this.writeTo(user.target, 0, user.size, user.source);
+      case 'call': {
+        if (user.callee.kind !== 'helper' || !PROBE_READS.has(user.callee.name)) return undefined;
+        const [target, size, source] = user.args;
+        return size?.kind === 'const' ? this.writeTo(target!, 0, Number(size.value), source!) : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  private writeTo(address: Value, offset: number, size: number, other: Value): Write | undefined {
+    let start = offset;
+    let at = address;
+    for (; at.kind === 'ptradd' && at.offset.kind === 'const'; at = at.base) start += Number(at.offset.value);
+    const index = this.indexOf.get(at);
+    if (at.kind !== 'alloca' || index === undefined || this.pointers.get(other)?.has(index)) return undefined;
+    return start >= 0 && start + size <= at.size ? { index, alloca: at, start, end: start + size } : undefined;
+  }
 }
 
+interface Write {
+  readonly index: number;
+  readonly alloca: AllocaInst;
+  readonly start: number;
+  readonly end: number;
+}
+
+const USED = new Set<number>();
 const NONE: ReadonlySet<number> = new Set();
+
+/** They fill what they are given, with zeros where they fail. */
+const PROBE_READS: ReadonlySet<string> = new Set(['bpf_probe_read', 'bpf_probe_read_kernel', 'bpf_probe_read_user']);
 
 /** Whether the result may lead to what the operands lead to. Helpers never give back the addresses they were given. */
 function makesPointer(inst: Inst): boolean {
@@ -198,8 +262,8 @@ function conflictsOf(order: readonly Block[], { mentions }: Uses, count: number)
   for (let i = 0; i < count; i++) conflicts.push(new Set());
   for (let b = 0; b < order.length; b++) {
     const alive: { index: number; start: number; end: number }[] = [];
-    for (const [index, { first, last }] of mentions[b]!) {
-      const start = has(reached[b]!, index) ? -1 : first;
+    for (const [index, { first, last, fresh }] of mentions[b]!) {
+      const start = has(reached[b]!, index) && !fresh ? -1 : first;
       alive.push({ index, start, end: has(wanted[b]!, index) ? Number.POSITIVE_INFINITY : last });
     }
     for (let index = 0; index < count; index++) {
@@ -229,7 +293,13 @@ function flow(
   const sets = mentions.map(() => new Uint32Array(words));
   const own = mentions.map((one) => {
     const set = new Uint32Array(words);
-    for (const index of one.keys()) set[index >> 5]! |= 1 << (index & 31);
+    for (const [index, { fresh }] of one) if (!backward || !fresh) set[index >> 5]! |= 1 << (index & 31);
+    return set;
+  });
+  /** What comes from behind a block ends where the block writes it anew. */
+  const kept = mentions.map((one) => {
+    const set = new Uint32Array(words).fill(0xffff_ffff);
+    if (backward) for (const [index, { fresh }] of one) if (fresh) set[index >> 5]! &= ~(1 << (index & 31));
     return set;
   });
   for (let changed = true; changed; ) {
@@ -239,7 +309,7 @@ function flow(
       const set = sets[b]!;
       for (const other of edges[b]!) {
         for (let w = 0; w < words; w++) {
-          const bits = set[w]! | sets[other]![w]! | own[other]![w]!;
+          const bits = set[w]! | (sets[other]![w]! & kept[other]![w]!) | own[other]![w]!;
           if (bits >>> 0 === set[w]) continue;
           set[w] = bits;
           changed = true;

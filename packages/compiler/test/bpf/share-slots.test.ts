@@ -28,6 +28,26 @@ describe('stack variables', () => {
     ).toBeGreaterThanOrEqual(200);
   });
 
+  it('of a loop share one when each is written anew in every turn', () => {
+    expect(
+      stackOf(`for (int i = 0; i < *c; i++) {
+        char a[96] = {}; use(a);
+        char b[96]; __builtin_memset(b, 1, sizeof(b)); use(b); }`),
+    ).toBe(96);
+    const read = 'static long (*bpf_probe_read_kernel)(void *, unsigned, const void *) = (void *)113;';
+    expect(
+      stackOf(`${read} for (int i = 0; i < *c; i++) {
+        char a[96]; bpf_probe_read_kernel(a, 96, c); use(a);
+        char b[96]; bpf_probe_read_kernel(b, 96, c); use(b); }`),
+    ).toBe(96);
+    // Only a part is written: the rest is what it was.
+    expect(
+      stackOf(`${read} char a[96], b[96]; for (int i = 0; i < *c; i++) {
+        bpf_probe_read_kernel(a, 95, c); use(a);
+        bpf_probe_read_kernel(b, 95, c); use(b); }`),
+    ).toBe(192);
+  });
+
   it('keep their slot when their address is stored, or comes back from a call', () => {
     expect(
       stackOf('char a[100]; struct { void *p; } s; s.p = a; use(&s); { char b[100]; use(b); } use(&s);'),

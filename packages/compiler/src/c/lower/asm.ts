@@ -39,7 +39,8 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
       const input = take(
         place === 'immediate' ? immediate(fn, expr) : whole(fn, unnarrowed(lowerValue(fn, expr), expr)),
       );
-      if (tied === undefined) operands.push({ name, place, input, result: undefined, early: false });
+      const narrow = place === 'any' && (sizeOf(expr.type) ?? 8) <= 4;
+      if (tied === undefined) operands.push({ name, place, input, result: undefined, early: false, narrow });
       else {
         operands[Number(constraint)] = { ...tied, input };
         operands.push({ name, place: 'register', input, result: undefined, early: false });
