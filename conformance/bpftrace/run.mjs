@@ -207,26 +207,27 @@ async function inShell(test, after) {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  let timedOut = false;
+  const expire = () => {
+    timedOut = true;
+    end(child, 'SIGTERM');
+    setTimeout(() => end(child, 'SIGKILL'), 1000);
+  };
+  // Starting takes its time in a guest; what the test allows counts from when the probes are attached.
+  let timer = setTimeout(expire, (test.timeout + 20) * patience * 1000);
   let output = '';
   let started = false;
   const take = (/** @type {Buffer} */ data) => {
     output += data.toString();
     if (!started && output.includes('__BPFTRACE_NOTIFY_PROBES_ATTACHED')) {
       started = true;
+      clearTimeout(timer);
+      timer = setTimeout(expire, (test.timeout + 5) * patience * 1000);
       after();
     }
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
-  let timedOut = false;
-  const timer = setTimeout(
-    () => {
-      timedOut = true;
-      end(child, 'SIGTERM');
-      setTimeout(() => end(child, 'SIGKILL'), 1000);
-    },
-    (test.timeout + 5) * patience * 1000,
-  );
   const code = await new Promise((resolve) => child.on('close', (status) => resolve(status ?? 1)));
   clearTimeout(timer);
   output = output.replaceAll('__BPFTRACE_NOTIFY_PROBES_ATTACHED\n', '');

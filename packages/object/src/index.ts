@@ -11,6 +11,7 @@ export * from './btf/sanitize.ts';
 export { typesCompatible } from './core/compatible.ts';
 export { POISON_HELPER } from './core/patch.ts';
 export * from './core/relocate.ts';
+export * from './demangle.ts';
 export { aboutFile } from './diagnostics.ts';
 export * from './dwarf/debug-info.ts';
 export {

@@ -12,6 +12,7 @@ import {
   keyMismatch,
   mapScalar,
   mismatch,
+  switchedOff,
   undefinedMap,
   unresolved,
   warning,
@@ -75,6 +76,7 @@ export class Checker {
   constructor(options: CheckOptions, declarations: readonly MapDeclaration[]) {
     this.options = options;
     for (const declaration of declarations) {
+      this.unstable('unstable_map_decl', 'the declaration of a map', declaration.span);
       if (!MAP_TYPES.includes(declaration.mapType))
         throw new SkepError(
           badCall(
@@ -121,6 +123,11 @@ export class Checker {
     }
     if (this.diagnostics.errors === 0) for (const one of this.consequences) this.diagnostics.add(one);
     this.diagnostics.check();
+  }
+
+  /** Refuses what the config block switches off. Throws E1550. */
+  unstable(setting: 'unstable_map_decl' | 'unstable_tseries' | 'unstable_typeinfo', what: string, span: Span): void {
+    if (this.options.config[setting] === 'error') throw new SkepError(switchedOff(what, setting, span));
   }
 
   /** A map whose values nobody knows. */

@@ -4,7 +4,15 @@ import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
 import { contextOf } from './context.ts';
-import { badProbe, importFailed, noAttachPoints, noProbes, nothingToAttach, warning } from './diagnostics.ts';
+import {
+  badProbe,
+  importFailed,
+  noAttachPoints,
+  noProbes,
+  nothingToAttach,
+  switchedOff,
+  warning,
+} from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import type { Expansion } from './expand/attach-point.ts';
 import { expandProbe } from './expand/expand-probe.ts';
@@ -55,9 +63,11 @@ export interface TraceOptions {
  */
 export function compileTrace(source: SourceFile, options: TraceOptions): CompiledTrace {
   const positional = options.positional ?? [];
-  const scripts = withImports(parseScript(source, { positional }), options);
-  const [root] = scripts as [Script];
+  const root = parseScript(source, { positional });
   const config = configOf(root.config, options.environment ?? {});
+  if (config.unstable_import === 'error')
+    for (const one of root.imports) throw new SkepError(switchedOff('import', 'unstable_import', one.span));
+  const scripts = withImports(root, options);
   const types = new CTypes(
     scripts.flatMap((one) => one.definitions),
     options.includes ?? [],

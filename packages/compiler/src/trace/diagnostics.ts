@@ -288,6 +288,11 @@ export function notSupported(what: string, span: Span, help: string): Diagnostic
   return error('E1550', `${what} is not supported`, span, help);
 }
 
+/** The script switched it off: `config = { unstable_tseries = error }`. */
+export function switchedOff(what: string, setting: string, span: Span): Diagnostic {
+  return error('E1550', `${what} is switched off by ${setting}=error`, span, `remove ${setting} from the config block`);
+}
+
 export function notFound(message: string, span: Span, help: string): Diagnostic {
   return error('E1551', message, span, help);
 }

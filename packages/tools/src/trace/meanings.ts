@@ -10,7 +10,7 @@ import {
   SymbolTable,
   type UserPlace,
 } from '@skep/kernel';
-import type { DebugFrame, DebugInfo } from '@skep/object';
+import { type DebugFrame, type DebugInfo, demangle } from '@skep/object';
 import type { TypedMap } from 'skep';
 import type { Meanings } from './values.ts';
 import type { Clock } from './world.ts';
@@ -48,6 +48,7 @@ export function machineMeanings(options: {
     const bytes = map?.get(key as never) as Uint8Array | undefined;
     return bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
+  const nameOf = (symbol: string): string => (config.cpp_demangle ? (demangle(symbol) ?? symbol) : symbol);
   // Once, so that times which were taken together stay together.
   const offset = clock.wall() - clock.now();
   return {
@@ -62,13 +63,14 @@ export function machineMeanings(options: {
     userSymbol(address, pid, offset) {
       const found = symbolsOf(pid).find(address) ?? fixedSymbol(binaries, address);
       if (!found) return `0x${address.toString(16)}`;
-      return offset ? `${found.name}+${found.offset}` : found.name;
+      const name = nameOf(found.name);
+      return offset ? `${name}+${found.offset}` : name;
     },
     userFrames(address, pid, called) {
       const symbols = symbolsOf(pid);
       const place = symbols.place(address) ?? fixedPlace(binaries, address);
       const found = symbols.find(address) ?? fixedSymbol(binaries, address);
-      const name = found ? `${found.name}+${found.offset}` : `0x${address.toString(16)}`;
+      const name = found ? `${nameOf(found.name)}+${found.offset}` : `0x${address.toString(16)}`;
       const plain = { name, inlined: false, source: undefined, module: place?.module };
       if (!place || !config.show_debug_info) return [plain];
       // Behind a call: the line of the call itself is meant.

@@ -91,6 +91,28 @@ describe.skipIf(noCompiler)('scripts know the programs that they trace', () => {
         expect(await trace(`uprobe:${binary}:${body}`, { command: binary })).toMatch(wanted);
     });
 
+    test.skipIf(spawnSync('g++', ['--version']).status !== 0)(
+      'functions of C++ by the names that it has for them',
+      async () => {
+        const cpp = join(directory, 'cpp');
+        const text = `#include <unistd.h>
+namespace app { struct Server { __attribute__((noinline)) int handle(int n) { __asm__ volatile(""); return n; } }; }
+int main() { app::Server one; for (;;) { one.handle(5); usleep(20000); } }
+`;
+        writeFileSync(`${cpp}.cc`, text);
+        execFileSync('g++', ['-g', '-O1', '-o', cpp, `${cpp}.cc`]);
+        for (const name of ['app::Server::handle', 'app::*', 'app::Server::handle(int)'])
+          expect(
+            await trace(`uprobe:${cpp}:cpp:"${name}" { printf("%d %s\\n", arg1, func); exit(); }`, { command: cpp }),
+          ).toMatch(/^5 app::Server::handle\(int\)\n/);
+        expect(
+          await trace(`config = { cpp_demangle = false } uprobe:${cpp}:cpp:"app::*" { print(func); exit(); }`, {
+            command: cpp,
+          }),
+        ).toMatch(/^_ZN3app6Server6handleEi\n/);
+      },
+    );
+
     test('probes at lines of the source', async () => {
       const script = `uprobe:${program}@program.c:5 { print(arg1); exit(); }`;
       expect(await trace(script, over)).toMatch(/^113\n/);

@@ -143,6 +143,7 @@ export function typeOf(checker: Checker, node: Expression, statement: boolean): 
       return value === undefined ? undefined : literalType(BigInt(value));
     }
     case 'typeinfo': {
+      checker.unstable('unstable_typeinfo', 'typeinfo()', node.span);
       const type = typeOrExpression(checker, node.of);
       return (
         type && {

@@ -1,9 +1,10 @@
 import { SkepError, type Span, suggest } from '@skep/base';
+import { demangle, demangledName } from '@skep/object';
 import { badBoundary, badProbe, noBinary, noMatch } from '../diagnostics.ts';
 import type { Probe } from '../probe.ts';
 import type { TraceExecutable } from '../target.ts';
 import type { AttachPoint, Expansion } from './attach-point.ts';
-import { filter, isPattern, readable } from './match.ts';
+import { filter, globTest, isPattern, readable } from './match.ts';
 
 export function userProbes(kind: 'uprobe' | 'uretprobe', point: AttachPoint): Probe[] {
   const { rest, text, span, target, how } = point;
@@ -19,9 +20,8 @@ export function userProbes(kind: 'uprobe' | 'uretprobe', point: AttachPoint): Pr
   if (line && rest.length === 2 && /^\d+$/.test(rest[1]!))
     return sourceProbes(kind, line[1]!, line[2]!, Number(rest[1]), point);
   const [binary = '', ...more] = rest;
-  const [, name = '', offset] = /^(.+?)(?:\+(\w+))?$/.exec(
-    more[0] === 'cpp' ? more.slice(1).join(':') : more.join(':'),
-  )!;
+  const cpp = more[0] === 'cpp';
+  const [, name = '', offset] = /^(.+?)(?:\+(\w+))?$/.exec(cpp ? more.slice(1).join(':') : more.join(':'))!;
   const found: Probe[] = [];
   for (const path of binaries(binary, point)) {
     const executable = target.executable?.(path);
@@ -36,8 +36,9 @@ export function userProbes(kind: 'uprobe' | 'uretprobe', point: AttachPoint): Pr
     });
     if (/^(0x[0-9a-fA-F]+|\d+)$/.test(name))
       found.push({ ...made(name), place: fileOffset(executable, BigInt(name), shown, span) } as Probe);
-    else if (isPattern(name)) {
-      const functions = filter(name, executable.functions());
+    else if (cpp || isPattern(name)) {
+      const all = executable.functions();
+      const functions = cpp ? named(name, all) : filter(name, all);
       if (functions.length > 1 && how.multi?.uprobe && offset === undefined)
         found.push({ ...made(name), functions } as Probe);
       else found.push(...functions.map(made));
@@ -53,6 +54,16 @@ export function userProbes(kind: 'uprobe' | 'uretprobe', point: AttachPoint): Pr
     throw new SkepError(noMatch(readable(text), span, first && suggest(name, first.functions())));
   }
   return found;
+}
+
+/** Functions that C++ calls so: without what they take, all that differ in that; with it, one. */
+function named(name: string, symbols: readonly string[]): readonly string[] {
+  const test = globTest(name);
+  const whole = name.includes('(') ? demangle : demangledName;
+  return symbols.filter((one) => {
+    const own = one.startsWith('_Z') ? whole(one) : undefined;
+    return own !== undefined && test.test(own);
+  });
 }
 
 /** A probe in the middle of an instruction would break the program. */

@@ -88,6 +88,7 @@ function checkAggregate(checker: Checker, call: Call, name: AggregateName): Trac
       );
   }
   if (name === 'tseries') {
+    checker.unstable('unstable_tseries', 'tseries()', call.span);
     const [interval, count, how = 'none'] = args;
     if (typeof interval !== 'bigint' || interval <= 0n)
       return bad('tseries() interval_ns must be >= 1 (0 provided)', 'write 100ms or 1s');
