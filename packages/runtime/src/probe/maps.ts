@@ -126,7 +126,12 @@ class Store<K, V> implements Declared {
   private decode(value: unknown): V {
     if (!Array.isArray(value)) return fromKernel(this.valueShape, value) as V;
     const each = value.map((one) => fromKernel(this.valueShape, one));
-    if (typeof each[0] === 'bigint') return each.reduce((sum, one) => (sum as bigint) + (one as bigint)) as V;
+    // As if one CPU had counted all: at 64 bits it begins anew.
+    if (typeof each[0] === 'bigint')
+      return stored(
+        this.valueShape,
+        each.reduce((sum, one) => (sum as bigint) + (one as bigint)),
+      ) as V;
     if (typeof each[0] === 'number') return each.reduce((sum, one) => (sum as number) + (one as number)) as V;
     return each[0] as V;
   }

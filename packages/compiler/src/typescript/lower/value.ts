@@ -37,7 +37,11 @@ export function constantValue(value: Constant): Value {
     case 'boolean':
       return { type: BOOLEAN, c: value ? '1' : '0', constant: value };
     default:
-      return { type: { kind: 'string', size: value.length + 1 }, c: '@text', constant: value };
+      return {
+        type: { kind: 'string', size: new TextEncoder().encode(value).length + 1 },
+        c: '@text',
+        constant: value,
+      };
   }
 }
 

@@ -155,6 +155,8 @@ const NUMBERS = [
   2 ** 32 - 1,
   2 ** 40,
 ];
+/** Bigints that not all types have. */
+const EDGES = ['0n', '1n', '-1n', '-5n', '9223372036854775807n', '9223372036854775808n', '18446744073709551615n'];
 const FIELDS: { readonly [name: string]: readonly [number, number] } = {
   u8: [0, 255],
   i8: [-128, 127],
@@ -230,10 +232,17 @@ class Writer {
     this.scopes = [params];
     this.inFunction = result;
     this.statements(this.c.below(4));
-    this.line(`return ${this.valueOf(result, 2)};`);
+    this.line(`return ${this.result(result, 2)};`);
     this.inFunction = undefined;
     this.lines.push('};');
     this.functions.push({ name, params: params.map((one) => one.type), result });
+  }
+
+  /** Of a function: constants are what its other results are. */
+  private result(type: 'number' | 'u64' | 'i64' | 'boolean', depth: number): string {
+    if (type === 'u64' && this.c.chance(20)) return this.c.pick(['0n', '7n']);
+    if (type === 'i64' && this.c.chance(20)) return this.c.pick(['0n', '-1n', '9n']);
+    return this.valueOf(type, depth);
   }
 
   /** What can be given to functions and stay in variables. */
@@ -317,7 +326,7 @@ class Writer {
         break;
       case 16:
         if (this.depth === 0 || this.c.chance(60)) this.change();
-        else if (this.inFunction) this.line(`return ${this.valueOf(this.inFunction, 1)};`);
+        else if (this.inFunction) this.line(`return ${this.result(this.inFunction, 1)};`);
         else this.line(`if (${this.boolean(2)}) return ${this.verdict()};`);
         break;
       default:
@@ -553,6 +562,9 @@ class Writer {
           ['Kind.A', 1],
           ['Kind.C', -9],
           ['Xdp.Pass', 2],
+          ['FEW.length', 4],
+          ['FEW[3]', -4],
+          ['slots.length', SLOTS],
         ] as const);
         if (value !== undefined) return { text, known: [value, value], real: [value, value], constant: true };
         return { text, known: ANY, real: [-77, 3] };
@@ -567,7 +579,13 @@ class Writer {
       return { text: `v.${field}`, known: FIELDS[field]!, real: FIELDS[field]! };
     }
     const a = this.number(depth - 1);
-    switch (this.c.below(17)) {
+    switch (this.c.below(18)) {
+      case 17: {
+        const b = this.number(depth - 1);
+        const both = (x: readonly [number, number], y: readonly [number, number]) =>
+          [Math.min(0, x[0], y[0]), Math.max(0, x[1], y[1])] as const;
+        return { text: `(${a.text} || ${b.text})`, known: both(a.known, b.known), real: both(a.real, b.real) };
+      }
       case 0:
       case 1: {
         const b = this.number(depth - 1);
@@ -745,7 +763,9 @@ class Writer {
       if (type === 'u64' && this.c.chance(20)) return 'opt.wide';
       return `v.${type}`;
     }
-    switch (this.c.below(11)) {
+    switch (this.c.below(12)) {
+      case 11:
+        return `(${this.big(type, depth - 1)} || ${this.big(type, depth - 1)})`;
       case 0:
       case 1:
       case 2:
@@ -781,7 +801,14 @@ class Writer {
       return this.c.pick(['v.on', 'opt.on', 'v.on', 'numbers.has(v.u8)', '!v.on']);
     }
     const compare = () => this.c.pick(['<', '<=', '>', '>=', '===', '!==']);
-    switch (this.c.below(12)) {
+    switch (this.c.below(14)) {
+      case 12: {
+        const sides = [this.big(this.c.pick(['u64', 'i64'] as const), depth - 1), this.c.pick(EDGES)];
+        if (this.c.chance(30)) sides.reverse();
+        return `(${sides.join(` ${compare()} `)})`;
+      }
+      case 13:
+        return `${this.c.pick(['!', '!!'])}${this.text(true)}`;
       case 0:
       case 1:
       case 2:
