@@ -1,4 +1,4 @@
-import { decode, disassemble, openObject } from '@skep/object';
+import { decode, disassemble, openObject, readElf } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.ts';
 
@@ -56,6 +56,16 @@ describe('inline assembly', () => {
         SEC("tc") long f(long *ctx) { return below(ctx[0], ${limit}); }`).join('\n');
     expect(below('-1')).toContain('s>= 0xffffffff goto');
     expect(below('ctx[1]')).toMatch(/if r\d s>= r\d goto/);
+  });
+
+  it('loads what is declared nowhere as a name that the loader fills in', () => {
+    const result = built(
+      'SEC("tc") long f(void *c) { unsigned long limit; asm("%0 = limit ll" : "=r"(limit)); return limit; }',
+    );
+    if (!result.ok) throw new Error(result.diagnostics[0]?.message);
+    const { symbols, sections } = readElf(result.object, 'asm');
+    expect(symbols.find((one) => one.name === 'limit')).toMatchObject({ section: 'undefined', binding: 'global' });
+    expect(sections.find((one) => one.name === 'tc')?.relocations).toHaveLength(1);
   });
 
   it('moves operands in and results out', () => {

@@ -59,6 +59,11 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
     names.push(name);
     inputs.push(entity.kind === 'function' ? unit.funcOf(entity) : unit.globalOf(entity));
   }
+  for (const [, name] of s.template.matchAll(LOADED)) {
+    if (name === undefined || names.includes(name)) continue;
+    names.push(name);
+    inputs.push(unit.undefinedSymbol(name));
+  }
   // Nothing stands behind a jump that could take results along: a goto with results says by one more where it ends.
   const arrives = s.isGoto && results.length > 0;
   if (arrives)
@@ -101,6 +106,9 @@ export function lowerAsm(fn: FunctionState, s: AsmStmt, labelled: (label: string
   b.switch(arrived, cases, next);
   b.enter(next);
 }
+
+/** `r1 = limit ll`: the address of what may be declared nowhere; loaders put numbers there. */
+const LOADED = /=\s*([A-Za-z_]\w*)\s+ll\b/g;
 
 /** The template, with a number written to operand `to`: 0 at its end, else 1 and up for the labels that it jumps to. */
 function arriving(s: AsmStmt, to: number): string {

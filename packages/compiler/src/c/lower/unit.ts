@@ -25,6 +25,8 @@ export interface Unit {
   stringOf(bytes: Uint8Array): Global;
   /** A constant without a name in C, in `.rodata`. */
   constantOf(name: string, bytes: Uint8Array, align: number): Global;
+  /** What is declared nowhere: a name in the object, for its loader to fill in. */
+  undefinedSymbol(name: string): Global;
 }
 
 /**
@@ -50,6 +52,7 @@ class UnitLowering implements Unit {
   private readonly funcs = new Map<FunctionDecl, Func>();
   private readonly variables = new Map<VariableDecl, Global>();
   private readonly externs = new Map<string, VariableDecl>();
+  private readonly undefinedSymbols = new Map<string, Global>();
   private readonly strings = new Map<string, Global>();
   private readonly names = new Set<string>();
   private readonly pending: FunctionDecl[] = [];
@@ -162,6 +165,30 @@ class UnitLowering implements Unit {
       span: undefined,
     };
     this.module.globals.push(global);
+    return global;
+  }
+
+  undefinedSymbol(name: string): Global {
+    let global = this.undefinedSymbols.get(name);
+    if (global === undefined) {
+      global = {
+        kind: 'global',
+        name,
+        linkage: 'extern',
+        hidden: false,
+        section: '.data',
+        size: 0,
+        align: 1,
+        init: undefined,
+        relocations: [],
+        type: 0,
+        declTags: [],
+        constant: false,
+        span: undefined,
+      };
+      this.undefinedSymbols.set(name, global);
+      this.module.globals.push(global);
+    }
     return global;
   }
 
