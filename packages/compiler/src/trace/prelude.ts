@@ -28,6 +28,8 @@ const TYPES = [
     `typedef unsigned ${type} __u${bits}, u${bits};`,
     `typedef signed ${type} __s${bits}, s${bits};`,
   ])
+  // For those who compile it with libbpf's headers.
+  .concat('typedef u16 __be16; typedef u32 __be32, __wsum;')
   .join(' ');
 
 const MACROS = `#define SEC(name) __attribute__((section(name), used))

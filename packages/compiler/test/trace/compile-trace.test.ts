@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { bundledBtfUrl } from '@skep/abi';
 import { SkepError } from '@skep/base';
@@ -101,6 +102,21 @@ describe('scripts become C that compiles', () => {
     expect(compiled('kprobe:vfs_read { print(((struct file *)arg0).f_flags); }', { target: typed }).c).toContain(
       'vmlinux.h',
     );
+  });
+
+  const noClang =
+    spawnSync('clang-19', ['--version']).status !== 0 || !existsSync('/usr/include/bpf/bpf_helper_defs.h');
+  test.skipIf(noClang)('clang takes it too, with the headers of libbpf (needs clang-19 and libbpf-dev)', () => {
+    const { c } = compiled('begin { @h = hist(nsecs); @[comm, 1] = count(); print(@h); printf("%s\\n", comm); }');
+    const { status, stderr } = spawnSync(
+      'clang-19',
+      ['-target', 'bpf', '-O2', '-x', 'c', '-c', '-o', '/dev/null', '-'],
+      {
+        input: c,
+        encoding: 'utf8',
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   test('stacks of the kernel are the same in all processes, and those of one depth are in one map', () => {
