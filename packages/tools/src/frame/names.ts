@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { syscallName } from '@skep/abi';
 import { KernelSymbols, ProcessSymbols } from '@skep/kernel';
+import { demangle } from '@skep/object';
 import { type Container, Containers } from './containers.ts';
 import { deviceName, deviceNumber } from './disks.ts';
 
@@ -71,7 +72,7 @@ export class LiveNames implements Names {
   userFunction(pid: number, address: bigint, offset = false): string {
     const symbols = this.process(pid);
     const found = symbols.find(address);
-    if (found) return named(address, found, offset);
+    if (found) return named(address, { ...found, name: demangle(found.name) ?? found.name }, offset);
     const module = symbols.moduleOf(address);
     return module === undefined ? '[unknown]' : `[${module}]`;
   }
