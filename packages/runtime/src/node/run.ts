@@ -197,7 +197,8 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
         if (observer.tick?.(loaded) === false) progress.enough.abort();
       };
       replayed = await replayAll(host.replay(shown), drain, options.signal, progress);
-    } else exitCode = await live(loaded, command, options, progress, drain, recorder, take, observer);
+    } else exitCode = await live(loaded, command, options, progress, recorder, take, observer);
+    // First: what comes while a ring is emptied might keep it from ever being empty.
     attached.close();
     drain();
     const recorded = recorder?.finish();
@@ -261,7 +262,6 @@ async function live(
   command: HeldCommand | undefined,
   options: RunOptions,
   progress: Progress,
-  drain: () => void,
   recorder: Recorder | undefined,
   take: (ring: string, batch: readonly Value[]) => void,
   observer: RunObserver,
@@ -298,7 +298,6 @@ async function live(
       over.abort();
     } else await stopped;
     await Promise.all(readers);
-    drain();
     return exitCode;
   } finally {
     clearTimeout(timer);
