@@ -1,5 +1,5 @@
 import type { Command, Option } from '../command.ts';
-import type { LoadedKind } from './loaded.ts';
+import type { LoadedKind } from './loaded-kind.ts';
 
 const output: Option = {
   flags: '-o, --output',

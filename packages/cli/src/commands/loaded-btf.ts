@@ -1,7 +1,7 @@
 import { btfBytesOf, holders, kernelBtf, listBtfs } from '@skep/kernel';
 import { Btf, btfToC } from '@skep/object';
 import { heldBy } from './held.ts';
-import { type Kind, members } from './loaded.ts';
+import { type Kind, members } from './loaded-kind.ts';
 
 export const btfKind: Kind = {
   key: 'btf',

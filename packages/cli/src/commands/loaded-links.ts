@@ -1,7 +1,7 @@
 import { ATTACH_TYPES, LINK_TYPES, nameOfValue } from '@skep/abi';
 import { holders, kernelBtf, type LinkInfo, linkInfo, listLinks, openLink, openLinkHandle } from '@skep/kernel';
 import { heldBy } from './held.ts';
-import { type Kind, members, short } from './loaded.ts';
+import { type Kind, members, short } from './loaded-kind.ts';
 
 export const linkKind: Kind = {
   key: 'links',

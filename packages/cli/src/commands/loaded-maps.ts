@@ -5,7 +5,7 @@ import { toJson } from '@skep/view';
 import { type Encodable, openKernelMap, type TypedMap, type Value } from 'skep';
 import { badKeyOrValue, noSuchEntry } from '../diagnostics.ts';
 import { heldBy } from './held.ts';
-import { type Kind, members, type Shown, short } from './loaded.ts';
+import { type Kind, members, type Shown, short } from './loaded-kind.ts';
 
 export const mapKind: Kind = {
   key: 'maps',

@@ -14,7 +14,7 @@ import {
 } from '@skep/kernel';
 import { Btf, decode, disassemble, type LineInfo } from '@skep/object';
 import { heldBy, since } from './held.ts';
-import { type Kind, members, short } from './loaded.ts';
+import { type Kind, members, short } from './loaded-kind.ts';
 
 export const programKind: Kind = {
   key: 'programs',

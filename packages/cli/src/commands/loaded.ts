@@ -3,6 +3,7 @@ import { parseFormat, SCHEMA, table, toJson } from '@skep/view';
 import type { Call } from '../command.ts';
 import { noSuchAction, notLoaded } from '../diagnostics.ts';
 import { btfKind } from './loaded-btf.ts';
+import { cell, type Kind, type LoadedKind, type Shown } from './loaded-kind.ts';
 import { linkKind } from './loaded-links.ts';
 import { mapKind } from './loaded-maps.ts';
 import { programKind } from './loaded-programs.ts';
@@ -10,32 +11,6 @@ import { programKind } from './loaded-programs.ts';
 /** What is loaded in this kernel, by whomever: `skep prog`, `skep map`, `skep links`, `skep btf`. */
 export function commandOf(name: LoadedKind): { readonly execute: (call: Call) => Promise<number> } {
   return { execute: async (call) => perform(name, call) };
-}
-
-export type LoadedKind = 'prog' | 'map' | 'links' | 'btf';
-
-export type Row = { readonly id: number; readonly name?: string; readonly [name: string]: unknown };
-
-/** What an action shows; nothing where it only does something. */
-export interface Shown {
-  readonly text: string;
-  readonly data: object;
-}
-
-export interface Kind {
-  /** What the list is called in JSON. */
-  readonly key: string;
-  /** Of the members of each row, in their order. */
-  readonly titles: readonly string[];
-  list(): readonly Row[];
-  /** By name; `which` is a number, or the path of a pin. */
-  readonly actions: Readonly<Record<string, Action>>;
-}
-
-export interface Action {
-  /** What it takes behind the one that is meant: `KEY VALUE`, `[KEY]`. */
-  readonly takes?: string;
-  run(which: number | string, args: readonly string[], call: Call): Shown | undefined;
 }
 
 const KINDS: Readonly<Record<LoadedKind, Kind>> = {
@@ -92,20 +67,4 @@ function usagesOf(name: LoadedKind, kind: Kind): string[] {
 function countOf(takes = ''): [least: number, most: number] {
   const words = takes.split(' ').filter(Boolean);
   return [words.filter((one) => !one.startsWith('[')).length, words.length];
-}
-
-function cell(value: unknown): string {
-  return Array.isArray(value) ? value.join(',') : String(value);
-}
-
-/** `kprobe` of `BPF_PROG_TYPE_KPROBE`. */
-export function short(name: string): string {
-  return name.replace(/^BPF_(PROG|MAP|LINK)_TYPE_/, '').toLowerCase();
-}
-
-/** A line for each member, for `show`. */
-export function members(data: { readonly [name: string]: unknown }): string {
-  const rows = Object.entries(data).filter(([, value]) => value !== undefined);
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}`).join('\n');
 }
