@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type AttachOptions, openProbe, type ProbeFile, run, type Value } from '../../src/index.ts';
 import { Events } from '../../src/probe/events.ts';
+import { Histogram } from '../../src/probe/maps.ts';
 import { told } from './told.ts';
 
 /** What a file of probes showed in the guest: once attached as a library does it, and once recorded as the command does it. */
@@ -63,6 +64,10 @@ export const WORK: { readonly [name: string]: Work } = {
       }),
   },
   iterators: { during: () => {} },
+  // Of examples/typescript, those that need more than the kernel that tests run on may have.
+  execsnoop: shell('/bin/true'),
+  readsize: shell('cat /etc/hostname'),
+  runqlat: { during: () => void execFileSync('/bin/sh', ['-c', 'for i in 1 2 3 4; do sleep 0.02 & done; wait']) },
 };
 
 /** In the guest: `node probes.mjs FILE…` */
@@ -118,8 +123,7 @@ async function attached(
     await Promise.all(readers);
     for (const [name, one] of Object.entries(probe.exports)) {
       if (one instanceof Events || typeof one !== 'object' || one === null) continue;
-      const entries = 'entries' in one ? [...(one as Map<Value, Value>).entries()] : Object.entries(one);
-      seen[name] = entries.map((entry) => told([entry as never])).sort();
+      seen[name] = entriesOf(one);
     }
     return seen;
   } finally {
@@ -136,6 +140,17 @@ async function recorded(probe: ProbeFile, command: readonly string[]): Promise<{
     { records: (batch, ring) => void rows.push(...named(batch, ring)) },
   );
   return { rows: ordered(rows), recording: readFileSync(record).toString('base64') };
+}
+
+/** What a map, counter or histogram holds, or an object of the user side. */
+export function entriesOf(one: object): string[] {
+  const entries =
+    one instanceof Histogram
+      ? [...one.slots()]
+      : 'entries' in one
+        ? [...(one as Map<unknown, unknown>).entries()]
+        : Object.entries(one);
+  return entries.map((entry) => told([entry as never])).sort();
 }
 
 /** Rows with the events that they are of; between those there is no order. */
