@@ -463,6 +463,8 @@ export const REFUSED: { readonly [code: string]: readonly string[] } = {
   ],
   E1637: ['recs.get({ a: 1 });'],
   E1638: [
+    'total.add(now() << 64n);',
+    'total.add(now() >> -1n);',
     "sent.emit({ pid: -1, when: now(), comm: 'x', on: true });",
     'hits.add(-1);',
     'seen.set(1, -2n);',

@@ -58,6 +58,8 @@ export function onBigints(
       if (one.constant !== undefined && beyond(one, other) !== 0)
         l.fail(say.outOfRange(String(one.constant), isSigned(other) ? 'i64' : 'u64', l.span(at)));
   const shift = operator === '<<' || operator === '>>';
+  if (shift && typeof b.constant === 'bigint' && (b.constant < 0n || b.constant > 63n))
+    l.fail(say.outOfRange(String(b.constant), 'a shift (0 to 63)', l.span(rightNode)));
   const signed = shift ? (a.type as { signed: boolean }).signed : sameSign(l, a, b, node);
   const type: Type = { kind: 'bigint', signed };
   const [x, y] = [signed ? `(s64)(${a.c})` : `(u64)(${a.c})`, signed ? `(s64)(${b.c})` : `(u64)(${b.c})`];
