@@ -97,12 +97,14 @@ export const OPTION_TRUTHS: readonly Truth[] = [
   },
   {
     tool: 'stackcount',
-    args: ['t:syscalls:sys_enter_sync', '-s', '-v', '-K'],
-    command: 'sync; sync',
+    args: ['t:sched:sched_process_exec', '-s', '-v', '-K'],
+    command: '/bin/true; /bin/true; true',
     wrong: (document) => {
-      const [found] = stacks(document);
-      const seen = found?.frames.filter((one) => /^0x[0-9a-f]+ \w+\+0x[0-9a-f]+$/.test(one)) ?? [];
-      return unless(found?.value === 2 && seen.length > 0, `${found?.value}: ${found?.frames.join(' ')}`);
+      const all = stacks(document);
+      const count = all.reduce((sum, one) => sum + one.value, 0);
+      const located = all.every((one) => one.frames.some((frame) => /^0x[0-9a-f]+ \w+\+0x[0-9a-f]+$/.test(frame)));
+      // The shell is one, too.
+      return unless(count === 3 && located, `${count}: ${all.map((one) => one.frames.join(' ')).join('; ')}`);
     },
   },
   {

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,21 @@ describe.skipIf(closed !== undefined)(
       expect(again.out).toBe(live.out);
       const tables = live.out.match(/^(SYSCALL|TID|FUNC|\[[\d:]+\]|[\d:]+ loadavg.*| +usecs .*)/gm)!;
       if (name !== 'trace') expect(tables.length).toBeGreaterThan(1);
+    });
+
+    it('leaves out functions of processes that are not meant', async () => {
+      const file = join(scratch, 'functions.skep');
+      const asking = setInterval(() => lookup('localhost', () => {}), 20);
+      const { out } = await outputOf(tool('gethostlatency'), {
+        record: file,
+        command: 'getent ahosts localhost; sleep 0.3',
+      });
+      clearInterval(asking);
+      expect(out).toMatch(/getent .*localhost/);
+      const { blocks } = await readRecording(file);
+      const pids = blocks.flatMap((one) => (one.kind === 'run' ? [Number(one.run.pidTgid >> 32n)] : []));
+      expect(pids.length).toBeGreaterThan(0);
+      expect(pids).not.toContain(process.pid);
     });
 
     it('keeps names, the command and the clock', async () => {
