@@ -74,14 +74,19 @@ function formatHere(category: string, name: string): string | undefined {
   }
 }
 
+/** What a module exports of which nothing more is known. */
+interface Exports {
+  readonly [name: string]: unknown;
+}
+
 /** A file of probes: compiled for the kernel, and run as the module that it is. */
-export class ProbeFile {
+export class ProbeFile<M extends object = Exports> {
   readonly file: CompiledProbeFile;
   /** What the module exports. */
-  readonly exports: { readonly [name: string]: unknown };
+  readonly exports: M;
   private readonly unit: Unit;
 
-  constructor(file: CompiledProbeFile, unit: Unit, exports: { readonly [name: string]: unknown }) {
+  constructor(file: CompiledProbeFile, unit: Unit, exports: M) {
     this.file = file;
     this.unit = unit;
     this.exports = exports;
@@ -89,7 +94,7 @@ export class ProbeFile {
 
   /** `export default`: the user side. */
   get main(): (() => unknown) | undefined {
-    const { default: main } = this.exports;
+    const { default: main } = this.exports as Exports;
     return typeof main === 'function' ? (main as () => unknown) : undefined;
   }
 
@@ -185,7 +190,7 @@ export class ProbeFile {
 /** Probes of a TypeScript file that are attached, with their user side. */
 export class ProbeSession {
   readonly loaded: Loaded;
-  private readonly file: ProbeFile;
+  private readonly file: ProbeFile<object>;
   private readonly host: Host;
   /** What is of the user side, and ends with the session. */
   private readonly links: { close(): void }[] = [];
@@ -193,7 +198,7 @@ export class ProbeSession {
   private options: AttachOptions = {};
   private readonly over = new AbortController();
 
-  constructor(file: ProbeFile, host: Host) {
+  constructor(file: ProbeFile<object>, host: Host) {
     this.file = file;
     this.host = host;
     this.loaded = file.spec.countingLost().load(host);
@@ -242,21 +247,24 @@ export class ProbeSession {
   }
 }
 
-/** Opens a file of probes by its path or file URL: compiles its probes, and runs the module. */
-export async function openProbe(path: string | URL, options: FileOptions = {}): Promise<ProbeFile> {
+/**
+ * Opens a file of probes by its path or file URL: compiles its probes, and runs the module. What it exports has types by
+ * `openProbe<typeof import('./file.ts')>('file.ts')`.
+ */
+export async function openProbe<M extends object = Exports>(
+  path: string | URL,
+  options: FileOptions = {},
+): Promise<ProbeFile<M>> {
   const name = path instanceof URL || path.startsWith('file:') ? fileURLToPath(path) : path;
   const compiled = await compileProbeFile(name, options);
   const exports: { [name: string]: unknown } = {};
   const script = scriptOf(compiled.probes.program, { name, text: utf8Text(readBytes(name)) });
   const unit = await evaluate(name, () => runScript(script, resolve(name), exports));
-  return new ProbeFile(compiled, unit, exports);
+  return new ProbeFile(compiled, unit, exports as M);
 }
 
 /** The file behind a module that Node itself has imported (see `skep/probe/register`), with the same maps and events. */
-export async function probeOf(
-  module: { readonly [name: string]: unknown },
-  options: FileOptions = {},
-): Promise<ProbeFile> {
+export async function probeOf<M extends Exports>(module: M, options: FileOptions = {}): Promise<ProbeFile<M>> {
   const unit = unitOfModule(module);
   if (unit === undefined)
     throw new TypeError(
