@@ -1,7 +1,7 @@
 import { histogramText, linearBuckets, log2Buckets } from '@skep/view';
 import { describe, expect, it } from 'vitest';
 import { describe as describeCgroup } from '../src/frame/containers.ts';
-import { addressBytes, addressText, flowFilter } from '../src/frame/flows.ts';
+import { addressBytes, addressText, endText, flowFilter } from '../src/frame/flows.ts';
 import { intervalsOf, timingOf } from '../src/frame/intervals.ts';
 import { checkRefused, optionName, optionsOf, refusedOptions } from '../src/frame/options.ts';
 import { matching } from '../src/frame/pattern.ts';
@@ -164,6 +164,11 @@ it.each(['192.0.2.1', '2001:db8::1', '::', '::1', '1:2:3:4:5:6:7:8', '::ffff:192
 
 it.each(['', 'localhost', '1.2.3', '1:2', 'fe80::1%eth0x y'])('%j is no address', (text) => {
   expect(() => addressBytes(text)).toThrow(/E9034/);
+});
+
+it('ends of connections tell address and port apart', () => {
+  expect(endText('192.0.2.1', 80)).toBe('192.0.2.1:80');
+  expect(endText('::1', 80)).toBe('[::1]:80');
 });
 
 it('requests to disks have names', () => {

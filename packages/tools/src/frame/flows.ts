@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { EXIT, SkepError } from '@skep/base';
-import type { Row } from '@skep/view';
+import type { Cell, Row } from '@skep/view';
 import type { Loaded } from 'skep';
 import { badAddress, badPorts } from '../diagnostics.ts';
 import type { Given, ToolOption } from './tool.ts';
@@ -95,6 +95,11 @@ export function flowCells(flow: Flow): Row {
     raddr: addressText(flow.remote, ip),
     rport: flow.remote_port,
   };
+}
+
+/** `192.0.2.1:80`, `[2001:db8::1]:80`. */
+export function endText(address: Cell | undefined, port: Cell | undefined): string {
+  return `${String(address).includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** As RFC 5952 writes it: small letters, the longest run of zeros shortened. */

@@ -1,6 +1,6 @@
 import { compileTypes } from 'skep';
 import { clock, left, right } from '../frame/columns.ts';
-import { FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
+import { endText, FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
 import { kernelFrames } from '../frame/stacks.ts';
 import type { Tool } from '../frame/tool.ts';
 
@@ -49,9 +49,9 @@ export const tcpdrop: Tool = {
           time: given.realtime(time),
           pid,
           ip: cells['ip']!,
-          source: `${cells['laddr']}:${cells['lport']}`,
+          source: endText(cells['laddr'], cells['lport']),
           arrow: '>',
-          destination: `${cells['raddr']}:${cells['rport']}`,
+          destination: endText(cells['raddr'], cells['rport']),
           saddr: cells['laddr']!,
           sport: cells['lport']!,
           daddr: cells['raddr']!,

@@ -1,5 +1,5 @@
 import { left, right } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
+import { endText, FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
 import { BY_MAP } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 import { loadLine, TOP } from '../frame/top.ts';
@@ -73,8 +73,8 @@ export const tcptop: Tool = {
             pid,
             comm,
             ...cells,
-            local: `${cells['laddr']}:${cells['lport']}`,
-            remote: `${cells['raddr']}:${cells['rport']}`,
+            local: endText(cells['laddr'], cells['lport']),
+            remote: endText(cells['raddr'], cells['rport']),
             rx_kb: Number(received) / 1024,
             tx_kb: Number(sent) / 1024,
           };
