@@ -59,13 +59,14 @@ export function forStatement(l: Lowering, node: Statement & { type: 'ForStatemen
   l.known = known;
 }
 
-/** Whether an expression may give something else when it is asked again: it reads variables, or calls more than `Math`. */
+/** Whether an expression may give something else when it is asked again: it reads variables, or calls what does. */
 function changes(l: Lowering, node: Node): boolean {
   if (node.type === 'Identifier') return l.local((node as { name: string } & Node).name)?.kind === 'let';
   if (node.type === 'CallExpression' || node.type === 'OptionalCallExpression') {
     const { callee } = node as Call;
-    if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier' || callee.object.name !== 'Math')
-      return true;
+    const name = callee.type === 'MemberExpression' ? callee.object : callee;
+    const steady = name.type === 'Identifier' && !l.local(name.name) && STEADY.has(libraryName(l, name.name));
+    if (!steady) return true;
   }
   for (const one of childrenOf(node)) if (changes(l, one)) return true;
   return false;
@@ -86,6 +87,14 @@ export function stepOf(l: Lowering, node: Expression, name: string): number | un
   if (typeof amount !== 'number' || !Number.isInteger(amount) || amount === 0) return undefined;
   return operator === '+=' ? amount : operator === '-=' ? -amount : undefined;
 }
+
+function libraryName(l: Lowering, name: string): string {
+  const binding = l.shared.module.bindings.get(name);
+  return binding === undefined ? name : binding.kind === 'library' ? binding.name : '';
+}
+
+/** Calls that give the same throughout a run. */
+const STEADY: ReadonlySet<string> = new Set(['Math', 'BigInt', 'Number', 'pid', 'tid', 'uid', 'gid', 'cgroupId']);
 
 function mentions(node: Node, name: string): boolean {
   if (node.type === 'Identifier') return (node as { name: string } & Node).name === name;
