@@ -2,7 +2,7 @@
 /**
  * node conformance/bpftrace/messages.mjs [PATTERN]
  *
- * What Debian's bpftrace and skep say of the same wrong scripts (mistakes.txt), one below the other. Nothing is run: bpftrace is asked for its
+ * What Debian's bpftrace and skep say of the same wrong scripts (mistakes.txt), one below the other; as root, with tracefs mounted. Nothing is run: bpftrace is asked for its
  * program only, and skep compiles.
  */
 import { spawnSync } from 'node:child_process';
