@@ -187,10 +187,6 @@ export function badRoute(text: string): KernelError {
   );
 }
 
-export function notAttachable(program: string, why: string, help: string): KernelError {
-  return new KernelError(error('E5022', `program ${program} cannot be attached: ${why}`, help), EXIT.error);
-}
-
 /** A call that failed for no reason that has a message of its own. */
 export function systemCallFailed(call: string, errno: number, what: string, help?: string): KernelError {
   if (errno === ERRNO.EPERM || errno === ERRNO.EACCES) return notPermitted(call, errno, what);

@@ -726,7 +726,6 @@ export const REMARKS: readonly Remark[] = [
     title: '… is not a cgroup: …',
     help: 'name a directory of cgroup version 2; `skep doctor` says where it is mounted',
   },
-  { code: 'E5022', title: 'program … cannot be attached: …' },
   {
     code: 'E5023',
     title: 'there is no function of program … `…`',

@@ -8,10 +8,6 @@ export function nameText(id: number): string {
   return TEXTS[id]!;
 }
 
-export function nameCount(): number {
-  return TEXTS.length;
-}
-
 /** The number of a name given as a string. */
 export function nameId(text: string): number {
   let hash = 0;

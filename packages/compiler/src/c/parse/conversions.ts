@@ -7,7 +7,6 @@ import {
   compatibleUnqualified,
   ERROR_TYPE,
   fits,
-  INT,
   integerOf,
   isVoid,
   LONG,
@@ -260,5 +259,3 @@ export function isCondition(expr: Expr): boolean {
   const { kind } = strip(expr.type);
   return kind === 'int' || kind === 'enum' || kind === 'pointer';
 }
-
-export const INT_ZERO = (span: Span): IntExpr => intExpr(0n, INT, span);

@@ -197,11 +197,6 @@ export function escapeUnknown(spelling: string, span: Span): Diagnostic {
   );
 }
 
-/** For the parser: a number, character or string that means nothing. */
-export function literalInvalid(message: string, span: Span, notes: readonly DiagnosticNote[] = []): Diagnostic {
-  return make('E1024', 'error', message, span, undefined, notes);
-}
-
 export function expansionTooLarge(macro: string, span: Span, limit: number): Diagnostic {
   return make(
     'E1025',
