@@ -53,6 +53,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'asm-generic/types.h': 'asm/types.h',
   'asm-generic/int-ll64.h': 'asm/types.h',
   'inttypes.h': 'stdint.h',
+  'sys/uio.h': 'linux/uio.h',
   'fcntl.h': 'linux/fcntl.h',
   'sys/stat.h': 'linux/stat.h',
   'asm/ptrace.h': 'linux/ptrace.h',

@@ -158,8 +158,18 @@ struct pt_regs {
 #define __swahw32(x) ((__u32)(x) << 16 | (__u32)(x) >> 16)
 #define __swahb32(x) (((__u32)(x) & 0x00ff00ff) << 8 | ((__u32)(x) & 0xff00ff00) >> 8)
 `,
+  'linux/uio.h': `#include <linux/types.h>
+#define UIO_MAXIOV 1024
+#ifndef __VMLINUX_H__
+struct iovec {
+	void *iov_base;
+	__kernel_size_t iov_len;
+};
+#endif
+`,
   'sys/socket.h': `#include <linux/types.h>
 #include <linux/socket.h>
+#include <linux/uio.h>
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_RAW 3
@@ -172,6 +182,14 @@ struct pt_regs {
 #define AF_NETLINK 16
 #define AF_PACKET 17
 #define AF_VSOCK 40
+#define PF_UNSPEC AF_UNSPEC
+#define PF_UNIX AF_UNIX
+#define PF_LOCAL AF_LOCAL
+#define PF_INET AF_INET
+#define PF_INET6 AF_INET6
+#define PF_NETLINK AF_NETLINK
+#define PF_PACKET AF_PACKET
+#define PF_VSOCK AF_VSOCK
 #define SOL_IP 0
 #define SOL_SOCKET 1
 #define SOL_TCP 6

@@ -85,8 +85,14 @@ struct timeval {
 #define EXIT_FAILURE 1
 `,
   'stdio.h': '#include <stddef.h>\n',
+  'math.h': `#define M_E 2.7182818284590452354
+#define M_LN2 0.69314718055994530942
+#define M_PI 3.14159265358979323846
+#define M_SQRT2 1.41421356237309504880
+`,
   'features.h': `#define __GNUC_PREREQ(major, minor) ((__GNUC__ << 16) + __GNUC_MINOR__ >= ((major) << 16) + (minor))
 #define __GLIBC_PREREQ(major, minor) 0
+#define __GLIBC_USE(feature) 0
 `,
   'stdatomic.h': `#define memory_order_relaxed __ATOMIC_RELAXED
 #define memory_order_consume __ATOMIC_CONSUME

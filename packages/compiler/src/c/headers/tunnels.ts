@@ -114,7 +114,8 @@ enum netdev_xdp_act {
 	NETDEV_XDP_ACT_MASK = 127,
 };
 `,
-  'netinet/in.h': `#include <sys/types.h>
+  'netinet/in.h': `#include <stdint.h>
+#include <sys/types.h>
 #include <sys/socket.h>
 #include <linux/in.h>
 #include <linux/in6.h>
