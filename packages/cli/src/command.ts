@@ -14,6 +14,8 @@ export interface Command {
     readonly summary: string;
     readonly required: boolean;
     readonly many?: boolean;
+    /** The option with which it is not required: `replay`. */
+    readonly unless?: string;
   };
   /** What stands behind ` -- `. */
   readonly trailing?: { readonly name: string; readonly summary: string };

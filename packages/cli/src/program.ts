@@ -48,7 +48,7 @@ function addCommand(
   const { argument } = command;
   if (argument) {
     const name = `${argument.name}${argument.many ? '...' : ''}`;
-    sub.argument(argument.required ? `<${name}>` : `[${name}]`, argument.summary);
+    sub.argument(argument.required && !argument.unless ? `<${name}>` : `[${name}]`, argument.summary);
   }
   if (command.trailing) {
     const words = argument && `${argument.name}${argument.many ? '...' : ''}`;
@@ -63,6 +63,9 @@ function addCommand(
     const values = given.at(-2) as { readonly [name: string]: unknown };
     const first = argument ? given[0] : undefined;
     const args = Array.isArray(first) ? first : first === undefined ? [] : [String(first)];
+    if (argument?.required && argument.unless && args.length === 0 && values[argument.unless] === undefined) {
+      sub.error(`error: missing required argument '${argument.name}'`, { exitCode: EXIT.usage });
+    }
     if (trailing.length > 0 && !command.trailing) {
       sub.error(`error: \`skep ${command.name}\` takes nothing behind \`--\``, { exitCode: EXIT.usage });
     }

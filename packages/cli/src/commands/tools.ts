@@ -8,7 +8,8 @@ function commandOf(tool: Tool): Command {
   const { name, summary, description, examples } = tool;
   const argument = tool.intervals
     ? { name: 'interval', summary: 'seconds between outputs, and how many of them', required: false, many: true }
-    : tool.argument;
+    : // A recording has the argument that it was made with.
+      tool.argument && { ...tool.argument, unless: 'replay' };
   return {
     name,
     summary,
