@@ -205,5 +205,5 @@ function report(found) {
 }
 
 function pause(/** @type {number} */ milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }
