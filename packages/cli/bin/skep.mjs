@@ -8,15 +8,16 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
+const argv = process.argv.slice(2);
+const compiles = argv[0] === 'build' || argv[0] === 'link';
 // Optimised code is worth its making in long runs; in short ones it takes a third of the processor's time. Node 22 waits by
 // itself, and has no such option.
 if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=1000000');
-// What is alive after the first collections stays so until the end: room for more at once saves copying it.
-setFlagsFromString('--semi-space-growth-factor=8');
 // What a long run needed at its start is kept with the rest.
 setFlagsFromString('--no-flush-bytecode');
-const argv = process.argv.slice(2);
-const bundle = bundleFor(argv[0]);
+// What is alive after a compiler's first collections stays so until the end: room for more at once saves copying it.
+if (compiles) setFlagsFromString('--semi-space-growth-factor=8');
+const bundle = bundled();
 const { main, keep } = bundle !== undefined ? loadCached(bundle) : await import('../dist/main.js');
 const code = await main(argv);
 // A mistyped name is nothing to remember.
@@ -25,8 +26,8 @@ if (code !== 2) keep?.();
 process.exit(code);
 
 /** Compiling has one of its own, with nothing else in it (scripts/bundle.mjs); undefined where nothing is bundled. */
-function bundleFor(command) {
-  const names = command === 'build' || command === 'link' ? ['skep-build.cjs', 'skep.cjs'] : ['skep.cjs'];
+function bundled() {
+  const names = compiles ? ['skep-build.cjs', 'skep.cjs'] : ['skep.cjs'];
   return names
     .map((name) => fileURLToPath(new URL(`../dist/${name}`, import.meta.url)))
     .find((path) => existsSync(path));

@@ -22,7 +22,12 @@ struct event {
 	int flags;
 	char comm[16];
 	char path[PATH_SIZE];
-	struct folder base; /* only with full_path */
+};
+
+/* With full_path. */
+struct placed {
+	struct event event;
+	struct folder base;
 };
 
 struct args {
@@ -53,13 +58,19 @@ static __always_inline int leave(long result)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tid = id;
 	struct args *args = bpf_map_lookup_elem(&pending, &tid);
+	struct placed *placed = NULL;
 	struct event *event;
 
 	if (!args)
 		return 0;
 	if (only_failed && result >= 0)
 		goto out;
-	event = bpf_ringbuf_reserve(&events, full_path ? sizeof(*event) : __builtin_offsetof(struct event, base), 0);
+	if (full_path) {
+		placed = bpf_ringbuf_reserve(&events, sizeof(*placed), 0);
+		event = &placed->event;
+	} else {
+		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	}
 	if (!event) {
 		__sync_fetch_and_add(&lost, 1);
 		goto out;
@@ -75,8 +86,8 @@ static __always_inline int leave(long result)
 	/* The path is read now: at the entry its page may not have been in memory yet. */
 	if (bpf_probe_read_user_str(event->path, sizeof(event->path), args->path) < 0)
 		event->path[0] = 0;
-	if (full_path)
-		read_folder(args->base, &event->base);
+	if (placed)
+		read_folder(args->base, &placed->base);
 	bpf_ringbuf_submit(event, 0);
 out:
 	bpf_map_delete_elem(&pending, &tid);

@@ -10,6 +10,11 @@ interface Event extends Row {
   readonly uid: number;
   readonly result: number;
   readonly path: string;
+}
+
+/** What comes with `--full-path`. */
+interface Placed extends Row {
+  readonly event: Event;
   /** `struct folder` of programs/include/folder.h. */
   readonly base: { readonly size: number; readonly names: Uint8Array };
 }
@@ -70,11 +75,12 @@ export const opensnoop: Tool = {
         left('PATH', 'path', 40),
       ],
       row(record) {
-        const { time, result, base, ...event } = record as Event;
+        const placed = given.flag('fullPath') ? (record as Placed) : undefined;
+        const { time, result, ...event } = placed?.event ?? (record as Event);
         if (wanted !== undefined && !(Number(event['flags']) & wanted)) return undefined;
         if (name !== undefined && !String(event['comm']).includes(name)) return undefined;
         first ??= time;
-        const path = given.flag('fullPath') ? fromRoot(base, event.path) : event.path;
+        const path = placed ? fromRoot(placed.base, event.path) : event.path;
         return { since: time - first, ...event, path, fd: Math.max(-1, result), err: Math.max(0, -result) };
       },
     };
@@ -82,7 +88,7 @@ export const opensnoop: Tool = {
 };
 
 /** A path that may be relative, from the folder where it starts. */
-function fromRoot({ size, names }: Event['base'], path: string): string {
+function fromRoot({ size, names }: Placed['base'], path: string): string {
   if (path.startsWith('/')) return path;
   const text = new TextDecoder().decode(names.subarray(0, Math.max(0, size - 1)));
   return posix.join('/', ...text.split('\0').reverse(), path);
