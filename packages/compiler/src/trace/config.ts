@@ -23,7 +23,8 @@ export const DEFAULTS = {
   max_strlen: 1024,
   missing_probes: 'error',
   on_stack_limit: 32,
-  perf_rb_pages: 64,
+  // Of the one ring for all processors; bpftrace has 64 for each.
+  perf_rb_pages: 256,
   print_maps_on_exit: true,
   show_debug_info: true,
   stack_mode: 'bpftrace',
