@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmdirSync } from 'node:fs';
+import { rmdirSync } from 'node:fs';
 import { listLinks, listPrograms, openHandles } from '../../src/index.ts';
 import { expected, holdLink, LINKS, type LinkCase, OwnCgroup, Scope, tryLink } from './links.ts';
 import type { Outcome } from './main.ts';
@@ -77,8 +77,7 @@ async function heldRound(series: string, round: number): Promise<Result> {
   const cgroup = OwnCgroup.pathOf(child.pid!);
   const left = () => {
     // Its guardian was in that cgroup too, until all is removed.
-    if (existsSync(cgroup) && readFileSync(`${cgroup}/cgroup.procs`, 'utf8') === '') rmdirSync(cgroup);
-    if (existsSync(cgroup)) return [cgroup];
+    if (!removedCgroup(cgroup)) return [cgroup];
     const programs = new Set(listPrograms().map((one) => one.id));
     const links = new Set(listLinks().map((one) => one.id));
     return held.filter((one) => programs.has(one.program) || (one.link !== undefined && links.has(one.link)));
@@ -90,4 +89,17 @@ async function heldRound(series: string, round: number): Promise<Result> {
   const rest = left();
   if (rest.length > 0) return { result: 'failed', message: `left of ${held.length}: ${JSON.stringify(rest)}` };
   return { result: 'ok', message: `${held.length} links` };
+}
+
+/** False while a process is in it: one that ends is no longer listed, and keeps it busy for a moment more. */
+function removedCgroup(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EBUSY') return false;
+    if (code === 'ENOENT') return true;
+    throw error;
+  }
 }
