@@ -22,6 +22,8 @@ export interface Command {
   readonly options: readonly Option[];
   /** Whole command lines that work as they stand in a clone of the repository. */
   readonly examples: readonly { readonly line: string; readonly does: string }[];
+  /** It calls {@link Io.heed} itself, when there is something to end politely; starting may take seconds. */
+  readonly heedsLate?: boolean;
   load(): Promise<{ readonly execute: (call: Call) => Promise<number> }>;
 }
 
@@ -85,6 +87,8 @@ export interface Io {
   readonly terminal: boolean;
   /** Whether stderr takes colours. */
   readonly color: boolean;
-  /** Given on Ctrl-C and SIGTERM: end politely. */
+  /** Given on Ctrl-C and SIGTERM, once they are heeded: end politely. */
   readonly signal: AbortSignal;
+  /** From now on. Before, they end the process where it stands, and the kernel takes away what it has attached. */
+  heed(): void;
 }

@@ -4,14 +4,19 @@ import type { Io } from './command.ts';
 /** The process's own streams. A reader that went away (EPIPE) ends the command as a success. */
 export function processIo(): Io {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // The second time is meant seriously.
-      if (stop.signal.aborted) process.exit(130);
-      stop.abort(signal);
-    });
-  }
+  let heeded = false;
   return {
+    heed() {
+      if (heeded) return;
+      heeded = true;
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+          // The second time is meant seriously.
+          if (stop.signal.aborted) process.exit(130);
+          stop.abort(signal);
+        });
+      }
+    },
     out: (text) => write(1, Buffer.from(text)),
     outBytes: (bytes) => write(1, bytes),
     err: (text) => write(2, Buffer.from(text)),

@@ -35,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
     const { execute } = await call.command.load();
+    if (call.command.heedsLate !== true) io.heed();
     return await execute(call.call);
   } catch (error) {
     const usage = usageExit(error);

@@ -18,6 +18,7 @@ function commandOf(tool: Tool): Command {
     trailing: { name: 'command', summary: 'run this, show only what it does, and end with it' },
     options: [...optionsOf(tool), ...refusedOptions(tool)],
     examples,
-    load: async () => ({ execute: (call) => executeTool(tool, call) }),
+    heedsLate: true,
+    load: async () => ({ execute: (call) => executeTool(tool, { ...call, attached: () => call.io.heed() }) }),
   };
 }

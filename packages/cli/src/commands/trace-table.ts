@@ -71,5 +71,6 @@ export const TRACE_COMMAND: Command = {
     { line: `skep trace -l 'tracepoint:sched:*'`, does: 'what there is to trace' },
     { line: `skep trace 'c:open "%s", arg1' -- cat /etc/hostname`, does: 'calls of a function, with an argument' },
   ],
+  heedsLate: true,
   load: () => import('./trace.ts'),
 };

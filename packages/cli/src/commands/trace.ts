@@ -50,6 +50,7 @@ export async function execute(call: Call): Promise<number> {
       out: (text) => io.out(text),
       err: (text) => io.err(text),
       signal: io.signal,
+      attached: () => io.heed(),
       diagnose: (list) => io.err(`${renderDiagnostics(list, { color: io.color })}\n`),
     },
   );
@@ -76,6 +77,7 @@ async function probes(call: Call): Promise<number> {
         flag: (name) => options.flag(name),
         list: (name) => options.list(name),
       },
+      attached: () => io.heed(),
       io: { ...io, out: file === undefined ? (text) => io.out(text) : (text) => writeSync(file, text) },
     });
   } finally {

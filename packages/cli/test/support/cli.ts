@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 export interface Finished {
-  /** The exit code; 128 + n when a signal ended it. */
+  /** The exit code; 128 when a signal ended it. */
   readonly status: number;
   readonly out: string;
   readonly err: string;
@@ -93,12 +93,12 @@ export class Cli {
     return { status: done.status ?? 128, out: done.stdout, err: done.stderr };
   }
 
-  /** Runs on while the test does something; what it writes is collected. */
-  start(args: readonly string[], options: RunOptions = {}): Running {
+  /** Runs on while the test does something; what it writes is collected. Its input stays open when it is a pipe. */
+  start(args: readonly string[], options: RunOptions & { readonly stdin?: 'ignore' | 'pipe' } = {}): Running {
     const child = spawn(process.execPath, [this.main, ...args], {
       cwd: options.cwd ?? ROOT,
       env: { ...environment(), ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     });
     return new Running(child);
   }
@@ -125,6 +125,10 @@ export class Running {
     this.ended = new Promise((resolve) => {
       child.on('close', (code) => resolve({ status: code ?? 128, out: this.out, err: this.err }));
     });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
   }
 
   signal(name: NodeJS.Signals): void {

@@ -12,12 +12,18 @@ export class HeldCommand {
   /** The exit code when it ends: 128 + n when signal n ended it, 127 when there is no such command. */
   readonly ended: Promise<number>;
   private readonly child: ChildProcess;
+  /** Ends the shell when we end first: what is stopped would stay so for ever. */
+  private readonly watcher: ChildProcess;
   private running = true;
 
   private constructor(child: ChildProcess, command: readonly string[]) {
     this.child = child;
     this.command = command;
     this.pid = child.pid!;
+    this.watcher = spawn('/bin/sh', ['-c', WATCH, 'sh', String(this.pid)], { stdio: ['pipe', 'ignore', 'ignore'] });
+    this.watcher.unref();
+    // It may be gone before it is told to go.
+    this.watcher.on('error', () => {}).stdin!.on('error', () => {});
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         this.running = false;
@@ -41,11 +47,13 @@ export class HeldCommand {
   }
 
   go(): void {
+    this.watcher.stdin!.end('\n');
     if (this.running) this.child.kill('SIGCONT');
   }
 
   /** Ends it, whatever it does. */
   kill(): void {
+    this.watcher.stdin!.end('\n');
     if (!this.running) return;
     this.child.kill('SIGKILL');
   }
@@ -59,6 +67,9 @@ export class HeldCommand {
     }
   }
 }
+
+/** Ctrl-C reaches it too, as everything in the terminal's foreground. */
+const WATCH = 'trap "" INT TERM HUP; read _ || kill -KILL "$1"';
 
 /** The letter in /proc/PID/stat behind the name, which may itself hold parentheses. */
 function processState(pid: number): string | undefined {

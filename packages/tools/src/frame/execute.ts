@@ -163,10 +163,10 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
       },
       loaded: (loaded) => display.prepare?.(loaded),
       started: ({ loaded, control }) => {
+        call.attached?.(control);
         output.start();
         cost?.start(loaded, control);
         together?.started();
-        call.attached?.(control);
       },
       records: (batch, ring) => output.records(batch, ring),
       ...((display.poll || cost) && { poll }),

@@ -216,8 +216,8 @@ async function load(
       ended: run.command?.ended,
       mode: run.mode,
       attached: (count) => {
-        if (!run.quiet) printer.attached(count);
         run.attached?.();
+        if (!run.quiet) printer.attached(count);
         run.command?.go();
       },
     });
