@@ -12,10 +12,13 @@ export interface RecordingHeader {
   readonly startRealtime: bigint;
   readonly startMonotonic: bigint;
   /** Values of global variables that the recorded programs ran with, by name: a filter's pid above all. */
-  readonly globals: { readonly [name: string]: number };
+  readonly globals: Variables;
   /** The command whose events these are, when there was one. */
   readonly command: readonly string[];
 }
+
+/** Values of a program's global variables, by name. */
+export type Variables = { readonly [name: string]: number | readonly number[] };
 
 /** A part of a recording. */
 export type RecordingBlock =
@@ -41,7 +44,7 @@ export interface RecordedTool {
   /** As the command line gave them, by their names in camel case. */
   readonly options: { readonly [name: string]: string | number | boolean | readonly string[] };
   /** Values of global variables that its programs ran with. */
-  readonly globals: { readonly [name: string]: number };
+  readonly globals: Variables;
   /** Names of its programs, in the order of the hooks that follow. */
   readonly programs: readonly string[];
 }

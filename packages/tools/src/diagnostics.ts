@@ -247,6 +247,24 @@ export function badAddress(text: string): Diagnostic {
   };
 }
 
+export function badLevel(level: number, most: number): Diagnostic {
+  return {
+    code: 'E9039',
+    severity: 'error',
+    message: `calls cannot be timed ${level} deep`,
+    help: `give a number from 1 to ${most}`,
+  };
+}
+
+export function badPids(text: string, most: number): Diagnostic {
+  return {
+    code: 'E9038',
+    severity: 'error',
+    message: `\`${text}\` names no processes`,
+    help: `give their numbers, up to ${most}, with commas between them: \`1234,1240\``,
+  };
+}
+
 export function noCsv(tool: string): Diagnostic {
   return {
     code: 'E9035',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { describe as describeCgroup } from '../src/frame/containers.ts';
 import { addressBytes, addressText, endText, flowFilter } from '../src/frame/flows.ts';
 import { intervalsOf, timingOf } from '../src/frame/intervals.ts';
-import { checkRefused, optionName, optionsOf, refusedOptions } from '../src/frame/options.ts';
+import { checkRefused, optionName, optionsOf, pidsOf, refusedOptions } from '../src/frame/options.ts';
 import { matching } from '../src/frame/pattern.ts';
 import { compileProgram, openProgram } from '../src/frame/program.ts';
 import { requestFlags } from '../src/frame/requests.ts';
@@ -108,6 +108,17 @@ describe('options that are refused', () => {
     expect(() => checkRefused(softirqs, given({ cgroup: '/sys/fs/cgroup' }))).toThrow(/--cgroup/);
     expect(() => checkRefused(softirqs, given({ command: 'ls' }))).not.toThrow();
   });
+});
+
+it('processes are numbers, with commas between them', () => {
+  const given = (pid: string | undefined) => ({ text: (name: string) => (name === 'pid' ? pid : undefined) });
+  expect(pidsOf(given(undefined))).toEqual([]);
+  expect(pidsOf(given('1'))).toEqual([1]);
+  expect(pidsOf(given('12, 34,4194304'))).toEqual([12, 34, 4194304]);
+  expect(pidsOf(given(Array.from({ length: 32 }, (_, i) => i + 1).join()))).toHaveLength(32);
+  for (const pids of ['', '0', '-1', 'sshd', '12,', '12;34', '4194305', '1,'.repeat(32).concat('1')]) {
+    expect(() => pidsOf(given(pids)), pids).toThrow(/E9038/);
+  }
 });
 
 it('connections are chosen by family and by lists of ports', () => {

@@ -9,6 +9,7 @@ import type {
   RecordedTool,
   RecordingBlock,
   RecordingHeader,
+  Variables,
 } from '../model.ts';
 import { BLOCK, MAGIC, MAX_BLOCK, SPACE, VERSION } from './format.ts';
 
@@ -105,7 +106,7 @@ function header(json: unknown): RecordingHeader {
     cpus: Math.min(4096, Math.max(1, Number(from?.['cpus']) || 1)),
     startRealtime: clock('startRealtime'),
     startMonotonic: clock('startMonotonic'),
-    globals: numbers(from['globals'] ?? {}, 'the header'),
+    globals: variables(from['globals'] ?? {}, 'the header'),
     command: Array.isArray(command) ? command.map(String) : [],
   };
 }
@@ -123,7 +124,7 @@ function tool(json: unknown): RecordedTool {
     route,
     args: texts(args),
     options: Object.fromEntries(options) as RecordedTool['options'],
-    globals: numbers(from['globals'] ?? {}, 'the tool'),
+    globals: variables(from['globals'] ?? {}, 'the tool'),
     programs: texts(programs),
   };
 }
@@ -133,11 +134,12 @@ function record(json: unknown, what: string): { readonly [name: string]: unknown
   return json as { [name: string]: unknown };
 }
 
-function numbers(json: unknown, whose: string): { [name: string]: number } {
-  const found: { [name: string]: number } = {};
+function variables(json: unknown, whose: string): Variables {
+  const found: { [name: string]: number | readonly number[] } = {};
+  const isNumber = (one: unknown) => typeof one === 'number';
   for (const [key, value] of Object.entries(record(json, `${whose}'s variables`))) {
-    if (typeof value !== 'number') throw new TypeError(`${whose}'s value of ${key} is no number`);
-    found[key] = value;
+    if (isNumber(value) || (Array.isArray(value) && value.every(isNumber))) found[key] = value as number | number[];
+    else throw new TypeError(`${whose}'s value of ${key} is no number`);
   }
   return found;
 }

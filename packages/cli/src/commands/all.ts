@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { COMPLETION_COMMAND } from './completion.ts';
+import { completionCommand } from './completion.ts';
 import { COST_COMMAND } from './cost.ts';
 import { CORE_COMMANDS } from './index.ts';
 import { RECORD_COMMAND } from './record.ts';
@@ -17,5 +17,5 @@ export const COMMANDS: readonly Command[] = [
   REPLAY_COMMAND,
   TOP_COMMAND,
   COST_COMMAND,
-  COMPLETION_COMMAND,
+  completionCommand(() => COMMANDS),
 ];

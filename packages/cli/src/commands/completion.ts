@@ -1,8 +1,8 @@
 import { EXIT } from '@skep/base';
 import type { Call, Command, Option } from '../command.ts';
 
-/** `skep completion SHELL` */
-export const COMPLETION_COMMAND: Command = {
+/** `skep completion SHELL`; `commands` are those that it tells of. */
+export const completionCommand = (commands: () => readonly Command[]): Command => ({
   name: 'completion',
   summary: 'Print what a shell needs to complete commands and options',
   argument: { name: 'shell', summary: 'bash, zsh or fish (default: that of $SHELL)', required: false },
@@ -11,11 +11,8 @@ export const COMPLETION_COMMAND: Command = {
     { line: 'source <(skep completion bash)', does: 'in ~/.bashrc; for zsh the same with zsh, in ~/.zshrc' },
     { line: 'skep completion fish > ~/.config/fish/completions/skep.fish', does: 'for fish' },
   ],
-  load: async () => {
-    const { COMMANDS } = await import('./all.ts');
-    return { execute: async (call) => print(call, COMMANDS) };
-  },
-};
+  load: async () => ({ execute: async (call) => print(call, commands()) }),
+});
 
 function print({ args, io }: Call, commands: readonly Command[]): number {
   const shell = args[0] ?? (process.env['SHELL'] ?? '').replace(/^.*\//, '');

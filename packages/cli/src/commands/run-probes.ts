@@ -4,7 +4,7 @@ import { histogramText, log2Buckets, toJson } from '@skep/view';
 import { HeldCommand, kernel, openProbe, type ProbeFile, type Value } from 'skep';
 import type { Call } from '../command.ts';
 import { unknownParameter } from '../diagnostics.ts';
-import { attachOptions, runProgram } from './run.ts';
+import { attachOptions, runProgram } from './run-program.ts';
 import { compileOptions, globalsOf } from './shared.ts';
 
 /**

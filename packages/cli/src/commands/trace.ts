@@ -70,10 +70,7 @@ async function probes(call: Call): Promise<number> {
           if (name === 'output') return options.text('format') === 'json' ? 'jsonl' : 'table';
           return options.text(name === 'command' ? 'cmd' : name);
         },
-        number(name) {
-          if (name === 'pid') return options.text('pid') === undefined ? undefined : Number(options.text('pid'));
-          return options.number(name === 'count' ? 'maxEvents' : name);
-        },
+        number: (name) => options.number(name === 'count' ? 'maxEvents' : name),
         flag: (name) => options.flag(name),
         list: (name) => options.list(name),
       },

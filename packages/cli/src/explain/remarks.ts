@@ -986,6 +986,12 @@ export const REMARKS: readonly Remark[] = [
     help: 'they are of openssl, gnutls, nss: `--library gnutls:FILE`',
   },
   {
+    code: 'E9038',
+    title: '`…` names no processes',
+    help: 'give their numbers, up to 32, with commas between them: `1234,1240`',
+  },
+  { code: 'E9039', title: 'calls cannot be timed … deep', help: 'give a number from 1 to 32' },
+  {
     code: 'E9020',
     title: '`…` is no share of a processor',
     help: 'write it in per cent of one processor: `1%`, `0.5%`',

@@ -1,5 +1,5 @@
 import { SkepError } from '@skep/base';
-import type { CapturedPacket, PacketCapture, RecordedTool } from '@skep/capture';
+import type { CapturedPacket, PacketCapture, RecordedTool, Variables } from '@skep/capture';
 import type { Btf } from '@skep/object';
 import { noPrograms } from '../diagnostics.ts';
 import type { AttachOptions, Host } from '../host.ts';
@@ -40,8 +40,8 @@ export interface RunOptions extends AttachOptions {
   /** Milliseconds between calls of {@link RunObserver.tick}. */
   readonly interval?: number | undefined;
   /** First values of global variables, by name. */
-  readonly globals?: { readonly [name: string]: number };
-  /** The variable by which the program watches one process, set to that of the command; `target_tgid` when not given. */
+  readonly globals?: Variables;
+  /** The variable by which the program watches one process, set to that of the command; `target_tgid` when not given; `''` for none. */
   readonly subject?: string | undefined;
   /** Ends it politely. */
   readonly signal?: AbortSignal | undefined;
@@ -132,7 +132,8 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     const into = host.kind === 'kernel' ? intoOf(options.record) : undefined;
     if (into && typeof options.record === 'string') cleanup.push(() => into.file.close());
     const wanted = options.programs ?? spec.programs.filter((one) => one.autoload).map((one) => one.name);
-    const subject = into && subjectOf(configured.globals[options.subject ?? SUBJECT], host.targetBtf());
+    const watched = configured.globals[options.subject ?? SUBJECT];
+    const subject = into && typeof watched === 'number' ? subjectOf(watched, host.targetBtf()) : undefined;
     const recorder = into && new Recorder(configured.spec, into.file, wanted, subject);
 
     const beforeLoad = performance.now();
@@ -313,11 +314,11 @@ function configure(
   options: RunOptions,
   host: Host,
   command: HeldCommand | undefined,
-): { spec: Spec; globals: { [name: string]: number } } {
+): { spec: Spec; globals: Variables } {
   const recorded = host.recording?.header.globals ?? {};
-  const known = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
+  const known: Variables = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
   const variable = options.subject ?? SUBJECT;
-  const subject = command && spec.globals.includes(variable) ? { [variable]: command.pid } : {};
+  const subject: Variables = command && spec.globals.includes(variable) ? { [variable]: command.pid } : {};
   const globals = { ...known, ...subject, ...options.globals };
   return { spec: Object.keys(globals).length > 0 ? spec.with(globals) : spec, globals };
 }

@@ -80,7 +80,7 @@ export class Recorder {
 }
 
 /** A process for {@link Recorder}, on a kernel with these types; undefined when they do not say where tasks have what. */
-export function subjectOf(tgid: number | undefined, kernel: Btf | undefined): Subject | undefined {
+export function subjectOf(tgid: number, kernel: Btf | undefined): Subject | undefined {
   const id = kernel?.find('task_struct', 'struct');
   const type = id === undefined ? undefined : kernel!.type(id);
   if (!tgid || type?.kind !== 'struct') return undefined;

@@ -4,6 +4,9 @@
 
 /* Only this process and what descends from it; 0 means every process. */
 const volatile __u32 target_tgid = 0;
+/* And these; a 0 ends them. */
+#define MORE_TGIDS 31
+const volatile __u32 more_tgids[MORE_TGIDS] = {};
 /* Only processes of this cgroup; 0 means of every one. */
 const volatile __u64 target_cgroup = 0;
 
@@ -18,12 +21,22 @@ static __always_inline bool wanted_cpu(void)
 /* How far up a process's ancestors are looked for: more generations than people start. */
 #define GENERATIONS 12
 
-static __always_inline bool descends(struct task_struct *task, __u32 tgid)
+static __always_inline bool is_target(__u32 tgid)
+{
+	if (tgid == target_tgid)
+		return true;
+	for (int i = 0; i < MORE_TGIDS && more_tgids[i]; i++)
+		if (tgid == more_tgids[i])
+			return true;
+	return false;
+}
+
+static __always_inline bool descends(struct task_struct *task)
 {
 	for (int i = 0; i < GENERATIONS; i++) {
 		__u32 own = BPF_CORE_READ(task, tgid);
 
-		if (own == tgid)
+		if (is_target(own))
 			return true;
 		if (own <= 1)
 			return false;
@@ -39,7 +52,7 @@ static __always_inline bool wanted(void)
 		return false;
 	if (target_tgid == 0 || bpf_get_current_pid_tgid() >> 32 == target_tgid)
 		return true;
-	return descends((struct task_struct *)bpf_get_current_task(), target_tgid);
+	return descends((struct task_struct *)bpf_get_current_task());
 }
 
 /* The same of another task than the current one. */
@@ -47,5 +60,5 @@ static __always_inline bool wanted_task(struct task_struct *task)
 {
 	if (target_cgroup != 0 && BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) != target_cgroup)
 		return false;
-	return target_tgid == 0 || descends(task, target_tgid);
+	return target_tgid == 0 || descends(task);
 }

@@ -29,6 +29,7 @@ export class Budget {
   private readonly allowed: number;
   private readonly say: (text: string) => void;
   private readonly window: number;
+  private readonly now: () => number;
   private readonly begun: number;
   private windowStart: number;
   private nsBefore: number;
@@ -43,21 +44,27 @@ export class Budget {
   constructor(
     loaded: Loaded,
     control: { pause(): void; resume(): void },
-    options: { readonly allowed: number; readonly window?: number; readonly say: (text: string) => void },
+    options: {
+      readonly allowed: number;
+      readonly window?: number;
+      readonly say: (text: string) => void;
+      readonly now?: () => number;
+    },
   ) {
     this.loaded = loaded;
     this.control = control;
     this.allowed = options.allowed;
     this.say = options.say;
     this.window = options.window ?? 1000;
-    this.begun = this.windowStart = this.onSince = performance.now();
+    this.now = options.now ?? (() => performance.now());
+    this.begun = this.windowStart = this.onSince = this.now();
     this.nsBefore = nanoseconds(loaded);
   }
 
   /** To be called several times a window. */
   look(): void {
     if (this.over) return;
-    const now = performance.now();
+    const now = this.now();
     const passed = now - this.windowStart;
     if (this.on && this.duty < 1 && passed >= this.duty * this.window) this.turnOff(now);
     if (passed < this.window) return;
@@ -73,7 +80,7 @@ export class Budget {
   }
 
   state(): BudgetState {
-    const now = performance.now();
+    const now = this.now();
     return {
       ...{ allowed: this.allowed, most: this.most },
       attached: Math.min(1, this.attachedTime(now) / Math.max(1e-3, now - this.begun)),

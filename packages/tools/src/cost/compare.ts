@@ -93,9 +93,16 @@ async function watch(call: CompareCall, signal: AbortSignal, attached: (control:
     return executeTool(tool, {
       ...{ args: [], trailing: [] },
       options: {
-        text: (name) => (name === 'output' ? 'none' : name === 'home' ? 'kernel' : fallbacks.get(name)),
         // The command is a child of this process: what a tool would see of it with -c.
-        number: (name) => (name === 'pid' ? process.pid : undefined),
+        text: (name) =>
+          name === 'output'
+            ? 'none'
+            : name === 'home'
+              ? 'kernel'
+              : name === 'pid'
+                ? String(process.pid)
+                : fallbacks.get(name),
+        number: () => undefined,
         flag: () => false,
         list: () => [],
       },

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
-import type { Recording } from '@skep/capture';
+import type { Recording, Variables } from '@skep/capture';
 import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
@@ -13,7 +13,7 @@ import { RecordSession } from '../record/session.ts';
 import { cgroupId } from './containers.ts';
 import { timingOf } from './intervals.ts';
 import { LiveNames, type Names } from './names.ts';
-import { COMMON, checkRefused, optionName, TIMESTAMP } from './options.ts';
+import { COMMON, checkRefused, optionName, pidsOf, TIMESTAMP } from './options.ts';
 import { openProgram, openText } from './program.ts';
 import { chooseRoute, lack, namedRoute, recordedRoute } from './route.ts';
 import { outputOf } from './show.ts';
@@ -129,7 +129,8 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
   };
   // Recorded programs go where their sections say: the part of the recording was made for that.
   const spec = specOf(tool, route, given, part ? undefined : display.targets);
-  const subject: { [name: string]: number } =
+  const pids = pidsOf(options);
+  const subject: Variables =
     together?.pid !== undefined && spec.globals.includes('target_tgid') ? { target_tgid: together.pid } : {};
   const globals = part
     ? { ...display.globals, ...part.tool.globals, ...globalsOf(tool, call.options) }
@@ -152,7 +153,9 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
       programs: part?.tool.programs ?? programsOf(spec, route, given, recording),
       globals,
       ...(display.frequency !== undefined && { frequency: display.frequency }),
-      ...(options.number('pid') !== undefined && { pid: options.number('pid')! }),
+      // Of several, the programs look at those that run them, and all runs are recorded.
+      ...(pids.length === 1 && { pid: pids[0]! }),
+      ...(pids.length > 1 && { subject: '' }),
       countRuns: cost !== undefined,
       signal: io.signal,
     },
@@ -254,8 +257,8 @@ function commandOf(call: ToolCall): readonly string[] {
 }
 
 /** What options set, `-p` and `--cgroup` among them. */
-function globalsOf(tool: Tool, given: Pick<Given, 'text' | 'number' | 'flag'>): { [name: string]: number } {
-  const globals: { [name: string]: number } = {};
+function globalsOf(tool: Tool, given: Pick<Given, 'text' | 'number' | 'flag'>): Variables {
+  const globals: { [name: string]: number | readonly number[] } = {};
   for (const option of [...tool.options, ...COMMON]) {
     if (option.global === undefined) continue;
     const name = optionName(option.flags);
@@ -266,6 +269,8 @@ function globalsOf(tool: Tool, given: Pick<Given, 'text' | 'number' | 'flag'>): 
       if (value !== undefined) globals[option.global] = value;
     }
   }
+  const [pid, ...more] = pidsOf(given);
+  if (pid !== undefined) Object.assign(globals, { target_tgid: pid, more_tgids: more });
   const cgroup = given.text('cgroup');
   if (cgroup !== undefined) globals['target_cgroup'] = cgroupId(cgroup);
   return globals;

@@ -1,10 +1,10 @@
 import { EXIT, SkepError } from '@skep/base';
-import { notByProcess, refusedOption } from '../diagnostics.ts';
+import { badPids, notByProcess, refusedOption } from '../diagnostics.ts';
 import type { Given, RefusedOption, Tool, ToolOption } from './tool.ts';
 
 /** What every tool takes. */
 export const COMMON: readonly ToolOption[] = [
-  { flags: '-p, --pid', value: 'pid', kind: 'integer', summary: 'only this process', global: 'target_tgid' },
+  { flags: '-p, --pid', value: 'pids', summary: 'only this process, or these: 12,34' },
   { flags: '--cgroup', value: 'dir', summary: 'only processes of this cgroup (version 2)' },
   { flags: '-c, --command', value: 'text', summary: 'run this by a shell, show only what it does, and end with it' },
   { flags: '--filter', value: 'expression', summary: 'only rows for which this is so: `comm = sshd and uid != 0`' },
@@ -80,7 +80,7 @@ export function checkRefused(tool: Tool, options: Pick<Given, 'text' | 'number' 
   }
   if (tool.everybody === undefined) return;
   const given =
-    options.number('pid') !== undefined ? '-p' : options.text('cgroup') !== undefined ? '--cgroup' : undefined;
+    options.text('pid') !== undefined ? '-p' : options.text('cgroup') !== undefined ? '--cgroup' : undefined;
   if (given !== undefined) throw new SkepError(notByProcess(tool.name, given, tool.everybody), EXIT.usage);
 }
 
@@ -103,6 +103,19 @@ export const ON_CPU: ToolOption = {
   summary: 'only on this processor',
   global: 'target_cpu',
 };
+
+/** As many as programs/include/wanted.h has room for. */
+const MOST_PIDS = 32;
+
+/** What `-p` names, with commas between them. Throws E9038. */
+export function pidsOf(options: Pick<Given, 'text'>): readonly number[] {
+  const text = options.text('pid');
+  if (text === undefined) return [];
+  const pids = text.split(',').map((one) => (/^\s*\d+\s*$/.test(one) ? Number(one) : 0));
+  if (pids.length > MOST_PIDS || pids.some((one) => one < 1 || one > 2 ** 22))
+    throw new SkepError(badPids(text, MOST_PIDS), EXIT.usage);
+  return pids;
+}
 
 /** `-x, --max-args` is `maxArgs`, as parsers of command lines have it; of a letter alone, the letter. */
 export function optionName(flags: string): string {

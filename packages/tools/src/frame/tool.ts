@@ -1,3 +1,4 @@
+import type { Variables } from '@skep/capture';
 import type { Bucket, Column, Row, StackCount } from '@skep/view';
 import type { Loaded, Value } from 'skep';
 import type { Names } from './names.ts';
@@ -101,7 +102,7 @@ export interface Given {
 /** What a display may do before programs are loaded, or attached. */
 interface Prepared {
   /** First values of variables of the program, beside those that options set. */
-  readonly globals?: { readonly [name: string]: number };
+  readonly globals?: Variables;
   /** Loaded, not attached yet: for maps that programs find filled. */
   readonly prepare?: (loaded: Loaded) => void;
   /** Ten times a second: to ask of processes what nobody knows any more when they have ended. */

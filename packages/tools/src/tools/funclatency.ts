@@ -1,6 +1,6 @@
 import { EXIT, SkepError } from '@skep/base';
 import { log2Buckets } from '@skep/view';
-import { badPlace } from '../diagnostics.ts';
+import { badLevel, badPlace } from '../diagnostics.ts';
 import { averageText } from '../frame/averages.ts';
 import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
 import { placesFor } from '../frame/places.ts';
@@ -23,12 +23,15 @@ export const funclatency: Tool = {
     { flags: '-m, --milliseconds', summary: 'in milliseconds' },
     { flags: '-F, --function', summary: 'a histogram for each function', global: 'each' },
     { flags: '-r, --regexp', summary: 'the function is a regular expression' },
+    {
+      flags: '-l, --level',
+      value: 'n',
+      kind: 'integer',
+      summary: 'of a function that calls itself, time so many calls within each other (default: 1, the outermost)',
+    },
     TIMESTAMP,
   ],
-  refused: [
-    { flags: '-l, --level', value: 'n', instead: 'of a function that calls itself, the outermost call counts' },
-    { flags: '-k, --kprobes', instead: 'kprobes are what it uses' },
-  ],
+  refused: [{ flags: '-k, --kprobes', instead: 'kprobes are what it uses' }],
   routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
   examples: [
     {
@@ -64,6 +67,9 @@ export const funclatency: Tool = {
   },
 };
 
+/** More calls within each other than anybody tells apart in a histogram. */
+const MOST_LEVELS = 32;
+
 function programOf(given: Given): string {
   const { single, multi } = placesFor(given);
   const each = single.map((one, i) => {
@@ -71,5 +77,7 @@ function programOf(given: Given): string {
     return `PLACE(${i}, ${JSON.stringify(one.entry)}, ${JSON.stringify(one.exit)})\n`;
   });
   const all = multi ? `PLACES(${JSON.stringify(multi.entry)}, ${JSON.stringify(multi.exit)})\n` : '';
-  return `#include "tool.h"\n#include "funclatency.h"\n${each.join('')}${all}`;
+  const levels = given.number('level') ?? 1;
+  if (levels < 1 || levels > MOST_LEVELS) throw new SkepError(badLevel(levels, MOST_LEVELS), EXIT.usage);
+  return `#define LEVELS ${levels}\n#include "tool.h"\n#include "funclatency.h"\n${each.join('')}${all}`;
 }

@@ -5,6 +5,8 @@ import { READ_SLOWLY, TCP } from './workloads.ts';
 const events = (document: Document): readonly Row[] => document.events ?? [];
 const tables = (document: Document): readonly Row[] => (document.intervals ?? []).flatMap((one) => one.rows ?? []);
 const histograms = (document: Document) => (document.intervals ?? []).flatMap((one) => one.histograms ?? []);
+const samples = (document: Document) =>
+  histograms(document).reduce((sum, one) => sum + one.buckets.reduce((all, it) => all + it.count, 0), 0);
 const stacks = (document: Document) => (document.intervals ?? []).flatMap((one) => one.stacks ?? []);
 const frames = (row: Row | undefined) => (row?.['stack'] ?? []) as readonly string[];
 
@@ -178,5 +180,19 @@ export const OPTION_TRUTHS: readonly Truth[] = [
     args: ['-p', '9', '-a', '::1'],
     command: TCP,
     wrong: (document) => unless(histograms(document).length === 0, 'round trips of others'),
+  },
+  {
+    tool: 'funclatency',
+    args: ['-l', '2', 'c:glob'],
+    needs: ['/usr/bin/python3'],
+    // A pattern of three folders: glob calls itself for the two in front, and these for the first.
+    command: `exec /usr/bin/python3 -c 'import ctypes; ctypes.CDLL(None).glob(b"/e*/host*/x*", 0, None, ctypes.create_string_buffer(200))'`,
+    wrong: (document) => unless(samples(document) === 2, `${samples(document)} calls, not the outer two of three`),
+  },
+  {
+    tool: 'funclatency',
+    args: ['-m', 'do_nanos?eep'],
+    command: 'exec sleep 0.3',
+    wrong: (document) => unless(samples(document) === 1, `${samples(document)} calls of the kernel, not 1`),
   },
 ];

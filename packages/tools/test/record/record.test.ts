@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { lookup } from 'node:dns';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -103,6 +104,27 @@ describe.skipIf(closed !== undefined)(
       const pids = blocks.flatMap((one) => (one.kind === 'run' ? [Number(one.run.pidTgid >> 32n)] : []));
       expect(pids.length).toBeGreaterThan(0);
       expect(pids).not.toContain(process.pid);
+    });
+
+    it('shows several processes, and of a recording some of them', async () => {
+      const file = join(scratch, 'several.skep');
+      const paths = ['/etc/hostname', '/etc/hosts', '/etc/passwd'];
+      const children = paths.map((path) => spawn('/bin/sh', ['-c', `while :; do cat ${path}; sleep 0.05; done`]));
+      const pids = children.map((one) => one.pid!);
+      const opened = (out: string) => paths.filter((path) => out.includes(`"path":"${path}"`));
+      try {
+        const two = { pid: `${pids[0]},${pids[1]}`, output: 'jsonl' };
+        const live = await outputOf(tool('opensnoop'), { ...two, record: file, duration: 500 });
+        expect(opened(live.out)).toEqual(paths.slice(0, 2));
+        const again = await outputOf(tool('opensnoop'), { replay: file, output: 'jsonl' });
+        // Two processors at once have no order.
+        const sorted = (out: string) => out.split('\n').sort();
+        if (/, 0 lost/.test(live.err)) expect(sorted(again.out)).toEqual(sorted(live.out));
+        const one = await outputOf(tool('opensnoop'), { replay: file, output: 'jsonl', pid: String(pids[1]) });
+        expect(opened(one.out)).toEqual(paths.slice(1, 2));
+      } finally {
+        for (const one of children) one.kill('SIGKILL');
+      }
     });
 
     it('keeps names, the command and the clock', async () => {
