@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Which privileges (capabilities) the kernel asks about, and whether processes have them. */
 #include "tool.h"
+#include "stacks.h"
 
 const volatile bool all = false; /* also where the answer leaves no trace in the audit log */
 const volatile bool only_denied = false;
@@ -11,8 +12,6 @@ const volatile bool user_stack = false;
 /* CAP_OPT_NOAUDIT, CAP_OPT_INSETID */
 #define NO_AUDIT 2
 #define IN_SETID 4
-
-#define DEEPEST 127
 
 struct event {
 	__u64 time; /* nanoseconds since boot */
@@ -43,13 +42,6 @@ struct question {
 RING(events, 1 << 20);
 HASH(seen, 10240, struct seen, __u8);
 HASH(pending, 10240, __u32, struct question);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, DEEPEST * sizeof(__u64));
-} stacks SEC(".maps");
 
 static __always_inline int send(void *ctx, int capability, __u32 options, int result)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Memory that was asked for and not given back, by the stack that asked. */
 #include "tool.h"
-
-#define DEEPEST 127
+#include "stacks.h"
 
 /* Bytes. */
 const volatile __u64 least_size = 0;
@@ -28,13 +27,6 @@ struct place {
 HASH(sizes, 10240, __u32, __u64);
 HASH(aligned, 10240, __u32, __u64);
 HASH(allocations, 1000000, struct place, struct allocation);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, DEEPEST * sizeof(__u64));
-} stacks SEC(".maps");
 
 static __always_inline bool chosen(__u64 size)
 {

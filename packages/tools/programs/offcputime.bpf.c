@@ -2,6 +2,7 @@
 /* Where tasks wait: the stacks with which they leave the processor, and for how long. */
 #include "tool.h"
 #include "sched.h"
+#include "stacks.h"
 
 const volatile bool only_user = false;
 const volatile bool only_kernel = false;
@@ -13,7 +14,6 @@ const volatile __u32 target_state = -1;
 const volatile __u64 least = 1;
 const volatile __u64 most = ~0ULL;
 
-#define DEEPEST 127
 #define PF_KTHREAD 0x00200000
 
 struct key {
@@ -31,13 +31,6 @@ struct start {
 
 HASH(started, 16384, __u32, struct start);
 HASH(times, 40960, struct key, __u64); /* microseconds */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, DEEPEST * sizeof(__u64));
-} stacks SEC(".maps");
 
 static const __u64 none;
 

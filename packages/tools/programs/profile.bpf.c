@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* What processors do: the stacks they are found in, so many times a second. */
 #include "tool.h"
+#include "stacks.h"
 
 const volatile bool only_user = false;
 const volatile bool only_kernel = false;
 const volatile bool with_idle = false;
 const volatile __u32 target_tid = 0;
-
-#define DEEPEST 127
 
 struct key {
 	__u32 pid;
@@ -18,13 +17,6 @@ struct key {
 };
 
 HASH(counts, 40960, struct key, __u64);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, DEEPEST * sizeof(__u64));
-} stacks SEC(".maps");
 
 static const __u64 none;
 

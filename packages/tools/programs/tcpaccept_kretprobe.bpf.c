@@ -1,36 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Connections that processes accept, by whatever call: the kernel's function for it returns the socket. */
 #include "tool.h"
-#include "tcp.h"
-
-struct event {
-	__u64 time; /* nanoseconds since boot */
-	__u64 cgroup;
-	struct flow flow;
-	__u32 pid;
-	char comm[16];
-};
-
-RING(events, 1 << 20);
+#include "accepted.h"
 
 SEC("kretprobe/inet_csk_accept")
-int BPF_KRETPROBE(accepted, struct sock *sk)
+int BPF_KRETPROBE(leave, struct sock *sk)
 {
-	struct event *event;
-	struct flow flow;
-
-	if (!sk || !wanted() || !read_flow(sk, &flow))
-		return 0;
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	event = reserve(&events, struct event);
-	if (!event)
-		return 0;
-	event->time = bpf_ktime_get_ns();
-	event->cgroup = bpf_get_current_cgroup_id();
-	event->flow = flow;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	bpf_ringbuf_submit(event, 0);
-	return 0;
+	return sk && wanted() ? accepted(sk) : 0;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* With which stacks places are come by. The places themselves stand in what is generated for a command line. */
 #pragma once
-
-#define DEEPEST 127
+#include "stacks.h"
 
 const volatile bool only_user = false;
 const volatile bool only_kernel = false;
@@ -17,13 +16,6 @@ struct key {
 };
 
 HASH(counts, 40960, struct key, __u64);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, DEEPEST * sizeof(__u64));
-} stacks SEC(".maps");
 
 static const __u64 none;
 

@@ -1,4 +1,5 @@
 import { type Cell, type Column, cellText } from '@skep/view';
+import type { Given } from './tool.ts';
 
 /** Text, to the left. */
 export function left(title: string, name: string, width: number, text: (value: Cell) => string = cellText): Column {
@@ -23,6 +24,11 @@ export function elapsed(title = 'TIME(s)', name = 'since'): Column {
   return right(title, name, 9, (value) => (Number(value) / 1e9).toFixed(3));
 }
 
+/** Columns of the time that {@link WHEN} asks for. */
+export function when(given: Pick<Given, 'flag'>): Column[] {
+  return [...(given.flag('time') ? [clock()] : []), ...(given.flag('timestamp') ? [elapsed()] : [])];
+}
+
 /** Nanoseconds since the first time that it is asked, for {@link elapsed}. */
 export function stopwatch(): (time: bigint) => bigint {
   let first: bigint | undefined;
@@ -35,4 +41,9 @@ export function stopwatch(): (time: bigint) => bigint {
 /** Nanoseconds as milliseconds with three decimals. */
 export function milliseconds(title: string, name: string, width = 8): Column {
   return right(title, name, width, (value) => (Number(value) / 1e6).toFixed(3));
+}
+
+/** Whole ones, to the right. */
+export function kilobytes(title: string, name: string, width: number): Column {
+  return right(title, name, width, (value) => String(Math.floor(Number(value))));
 }

@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 import { EXIT, SkepError } from '@skep/base';
-import type { Cell, Row } from '@skep/view';
+import type { Cell, Column, Row } from '@skep/view';
 import type { Loaded } from 'skep';
 import { badAddress, badPorts } from '../diagnostics.ts';
+import { left } from './columns.ts';
+import { WHEN } from './options.ts';
+import { taken } from './taken.ts';
 import type { Given, ToolOption } from './tool.ts';
 
 /** As the programs have it: `struct flow` of programs/include/tcp.h. */
@@ -27,6 +30,14 @@ export const FLOWS: readonly ToolOption[] = [
   ...FAMILIES,
   { flags: '-L, --localport', value: 'ports', summary: 'only these ports here: 80,443' },
   { flags: '-D, --remoteport', value: 'ports', summary: 'only these ports there' },
+];
+
+/** What tools take that show a line for each connection, or change of one. */
+export const FLOW_LINES: readonly ToolOption[] = [
+  ...WHEN,
+  { flags: '-w, --wide', summary: 'room for IPv6' },
+  { flags: '-s, --csv', summary: 'comma-separated, as -o csv' },
+  ...FLOWS,
 ];
 
 /** What connections are meant, for a program with programs/include/tcp.h. */
@@ -95,6 +106,24 @@ export function flowCells(flow: Flow): Row {
     raddr: addressText(flow.remote, ip),
     rport: flow.remote_port,
   };
+}
+
+/** The columns of both ends, with `-w` wider. */
+export function flowColumns(given: Pick<Given, 'flag'>): Column[] {
+  const width = given.flag('wide') ? 26 : 15;
+  return [
+    left('LADDR', 'laddr', width),
+    left('LPORT', 'lport', 5),
+    left('RADDR', 'raddr', width),
+    left('RPORT', 'rport', 5),
+  ];
+}
+
+/** The rows of a map that counts by connection, taken out of it; the most first. */
+export function countedFlows(loaded: Loaded): Row[] {
+  return taken<Flow, bigint>(loaded, 'counts')
+    .map(([flow, count]) => ({ ...flowCells(flow), count: Number(count) }))
+    .sort((a, b) => b.count - a.count);
 }
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */

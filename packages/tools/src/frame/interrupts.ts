@@ -2,6 +2,7 @@ import { log2Buckets, type Row } from '@skep/view';
 import type { Value } from 'skep';
 import { left, right } from './columns.ts';
 import { ON_CPU, TIMESTAMP } from './options.ts';
+import { taken } from './taken.ts';
 import type { Display, Given, ToolOption } from './tool.ts';
 
 export const interruptOptions: readonly ToolOption[] = [
@@ -26,12 +27,10 @@ export function interruptDisplay(given: Given, title: string, name: string, name
       kind: 'histograms',
       unit: nanoseconds ? 'nsecs' : 'usecs',
       histograms(loaded) {
-        const map = loaded.maps.get('entries')!;
-        return map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { slots } = (value as unknown as Entry).histogram;
-          return { label: `${name} = ${nameOf(key)}`, buckets: log2Buckets(slots) };
-        });
+        return taken<Value, Entry>(loaded, 'entries').map(([key, { histogram }]) => ({
+          label: `${name} = ${nameOf(key)}`,
+          buckets: log2Buckets(histogram.slots),
+        }));
       },
     };
   }
@@ -45,12 +44,9 @@ export function interruptDisplay(given: Given, title: string, name: string, name
     kind: 'table',
     columns: [left(title, name, 26), column],
     rows(loaded) {
-      const map = loaded.maps.get('entries')!;
-      const rows = map.entries().map(([key, value]): Row => {
-        map.delete(key as never);
-        const { count, time } = value as unknown as Entry;
-        return { [name]: nameOf(key), count: Number(count), time };
-      });
+      const rows = taken<Value, Entry>(loaded, 'entries').map(
+        ([key, { count, time }]): Row => ({ [name]: nameOf(key), count: Number(count), time }),
+      );
       const by = counting ? 'count' : 'time';
       return rows.sort((a, b) => Number(a[by]) - Number(b[by]));
     },

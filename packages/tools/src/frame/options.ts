@@ -47,6 +47,11 @@ export const INTERVAL: ToolOption = {
   kind: 'integer',
   summary: 'how often to print',
 };
+/** What tools take that show a line for each event. */
+export const WHEN: readonly ToolOption[] = [
+  { flags: '-T, --time', summary: 'the time of day' },
+  { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
+];
 export const TIMESTAMP: ToolOption = { flags: '-T, --timestamp', summary: 'the time of day above each output' };
 
 /** A tool's own options, then those of the frame whose letters and names it does not use for something else. */

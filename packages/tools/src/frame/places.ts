@@ -33,6 +33,19 @@ export function placesFor(given: Given): Places {
   return places;
 }
 
+/** What is shown of a place, by what its program sends: a number, or the address of one of many functions. */
+export function placeName({ single, multi }: Places, place: bigint, given: Pick<Given, 'names'>): string {
+  return multi ? given.names.kernelFunction(place) : single[Number(place)]!.label;
+}
+
+/** A program that does at each place what the header says. */
+export function countingProgram(header: string, given: Given): string {
+  const { single, multi } = placesFor(given);
+  const each = single.map((one, i) => `PLACE(${i}, ${JSON.stringify(one.entry)})\n`);
+  const all = multi ? `PLACES(${JSON.stringify(multi.entry)})\n` : '';
+  return `#include "tool.h"\n#include "${header}"\n${each.join('')}${all}`;
+}
+
 /** More programs than these load only slowly, and nobody reads as many rows. */
 const MOST = 100;
 

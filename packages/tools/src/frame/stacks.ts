@@ -2,6 +2,7 @@ import type { StackCount } from '@skep/view';
 import type { Loaded } from 'skep';
 import type { Names } from './names.ts';
 import { STACKS } from './options.ts';
+import { taken } from './taken.ts';
 import type { Given, ToolOption } from './tool.ts';
 
 /** What tools with stacks of processes and kernel take besides {@link STACKS}. */
@@ -37,21 +38,19 @@ export function takeStacks<Key extends StackKey>(
   given: Given,
   place?: (key: Key) => string,
 ): (StackCount & { label: string | undefined })[] {
-  const counts = loaded.maps.get(map)!;
   const read = stackReader(loaded, 'stacks', given.names, {
     mark: given.flag('annotations'),
     offset: given.flag('offset'),
     address: given.flag('verbose') || given.flag('address'),
   });
   const asLine = given.flag('folded') || given.text('flameGraph') !== undefined;
-  return counts.entries().map(([key, value]) => {
-    const { pid, user, kernel, comm } = key as unknown as Key;
-    counts.delete(key as never);
+  return taken<Key, bigint>(loaded, map).map(([key, value]) => {
+    const { pid, user, kernel, comm } = key;
     const inProcess = given.flag('kernelStacksOnly') ? [] : read.user(pid, user);
     const inKernel = given.flag('userStacksOnly') ? [] : read.kernel(kernel);
     const between = given.flag('delimited') && inProcess.length > 0 && inKernel.length > 0 ? ['--'] : [];
     const frames = [...inProcess, ...between, ...inKernel];
-    const name = place?.(key as unknown as Key);
+    const name = place?.(key);
     if (name !== undefined && frames.at(-1) !== name) frames.push(name);
     const who = comm === '' ? [] : [comm];
     const label = comm === '' ? undefined : `-                ${comm} (${pid})`;

@@ -2,7 +2,13 @@ import { log2Buckets } from '@skep/view';
 import { averageText } from '../frame/averages.ts';
 import { TIMESTAMP } from '../frame/options.ts';
 import { requestFlags } from '../frame/requests.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
+
+interface Key {
+  readonly device: number;
+  readonly flags: number;
+}
 
 interface Entry {
   readonly histogram: { readonly slots: readonly number[] };
@@ -45,15 +51,11 @@ export const biolatency: Tool = {
       unit,
       globals: disk === undefined ? {} : { target_device: given.names.diskNumber(disk) },
       histograms(loaded) {
-        const map = loaded.maps.get('histograms')!;
-        return [...map.entries()].map(([key, value]) => {
-          const { device, flags } = key as unknown as { device: number; flags: number };
-          map.delete(key as never);
+        return taken<Key, Entry>(loaded, 'histograms').map(([{ device, flags }, { histogram, sum, count }]) => {
           const labels = [
             ...(given.flag('disks') ? [`disk = ${given.names.disk(device)}`] : []),
             ...(given.flag('flags') ? [`flags = ${requestFlags(flags)}`] : []),
           ];
-          const { histogram, sum, count } = value as unknown as Entry;
           if (given.flag('extension')) labels.push(averageText(sum, count, unit));
           return { label: labels.length === 0 ? undefined : labels.join(' '), buckets: log2Buckets(histogram.slots) };
         });

@@ -1,6 +1,7 @@
-import { left, right } from '../frame/columns.ts';
+import { kilobytes, left, right } from '../frame/columns.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
-import { loadLine, TOP } from '../frame/top.ts';
+import { heaviest, loadLine, sortedBy, TOP } from '../frame/top.ts';
 
 interface Who {
   readonly pid: number;
@@ -9,21 +10,18 @@ interface Who {
   readonly comm: string;
 }
 
+interface Entry {
+  readonly count: bigint;
+  readonly bytes: bigint;
+  readonly time: bigint;
+}
+
 export const biotop: Tool = {
   name: 'biotop',
   summary: 'Processes by what they read from disks and write to them, as a top view',
   intervals: true,
   every: 1,
-  options: [
-    ...TOP,
-    {
-      flags: '-s, --sort',
-      value: 'column',
-      summary: 'what counts',
-      choices: ['all', 'io', 'bytes', 'time'],
-      fallback: 'all',
-    },
-  ],
+  options: [...TOP, sortedBy('io', 'bytes', 'time')],
   routes: [
     { name: 'block', kind: 'exact', program: 'biotop', needs: [{ kind: 'tracepoint', name: 'block:block_rq_issue' }] },
   ],
@@ -42,16 +40,13 @@ export const biotop: Tool = {
         left('D', 'type', 1),
         left('DISK', 'disk', 8),
         right('I/O', 'count', 6),
-        right('Kbytes', 'kb', 8, (kb) => String(Math.floor(Number(kb)))),
+        kilobytes('Kbytes', 'kb', 8),
         right('AVGms', 'average', 7, (ms) => Number(ms).toFixed(2)),
       ],
       title: () => loadLine(given),
       rows(loaded) {
-        const map = loaded.maps.get('entries')!;
-        const rows = map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { pid, device, write, comm } = key as unknown as Who;
-          const { count, bytes, time } = value as unknown as { count: bigint; bytes: bigint; time: bigint };
+        const rows = taken<Who, Entry>(loaded, 'entries').map(([who, { count, bytes, time }]) => {
+          const { pid, device, write, comm } = who;
           const average = count === 0n ? 0 : Number(time) / Number(count) / 1e6;
           const type = write ? 'W' : 'R';
           return {
@@ -64,10 +59,12 @@ export const biotop: Tool = {
             average,
           };
         });
-        const sort = given.text('sort') ?? 'all';
-        const weight = (one: (typeof rows)[number]) =>
-          sort === 'io' ? one.count : sort === 'time' ? one.average * one.count : one.kb;
-        return rows.sort((a, b) => weight(b) - weight(a)).slice(0, given.number('maxrows') ?? 20);
+        return heaviest(given, rows, {
+          all: (one) => one.kb,
+          bytes: (one) => one.kb,
+          io: (one) => one.count,
+          time: (one) => one.average * one.count,
+        });
       },
     };
   },

@@ -1,6 +1,7 @@
 import { log2Buckets } from '@skep/view';
 import { averageText } from '../frame/averages.ts';
 import { TIMESTAMP } from '../frame/options.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Entry {
@@ -44,10 +45,7 @@ export const cpudist: Tool = {
       unit,
       globals: { by: name === 'tid' ? 2 : name === 'pid' ? 1 : 0 },
       histograms(loaded) {
-        const map = loaded.maps.get('histograms')!;
-        return [...map.entries()].map(([key, value]) => {
-          map.delete(key as number);
-          const { histogram, comm, sum, count } = value as unknown as Entry;
+        return taken<number, Entry>(loaded, 'histograms').map(([key, { histogram, comm, sum, count }]) => {
           const labels = [
             ...(name ? [`${name} = ${key} ${comm}`] : []),
             ...(given.flag('extension') ? [averageText(sum, count, unit)] : []),

@@ -1,6 +1,7 @@
-import { left, right } from '../frame/columns.ts';
+import { kilobytes, left, right } from '../frame/columns.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
-import { loadLine, TOP } from '../frame/top.ts';
+import { heaviest, loadLine, sortedBy, TOP } from '../frame/top.ts';
 
 interface Who {
   readonly pid: number;
@@ -17,8 +18,6 @@ interface Entry {
   readonly written_bytes: bigint;
 }
 
-const SORT = ['all', 'reads', 'writes', 'rbytes', 'wbytes'];
-
 export const filetop: Tool = {
   name: 'filetop',
   summary: 'Files by how much is read and written, as a top view',
@@ -26,7 +25,7 @@ export const filetop: Tool = {
   every: 1,
   options: [
     { flags: '-a, --all-files', summary: 'pipes, sockets and devices too', global: 'all_files' },
-    { flags: '-s, --sort', value: 'column', summary: 'what counts', choices: SORT, fallback: 'all' },
+    sortedBy('reads', 'writes', 'rbytes', 'wbytes'),
     { flags: '--read-only', summary: 'only what is read', global: 'only_reads' },
     { flags: '--write-only', summary: 'only what is written', global: 'only_writes' },
     ...TOP,
@@ -53,7 +52,6 @@ export const filetop: Tool = {
     { line: "skep filetop -c 'cat /etc/passwd > /tmp/copy'", does: 'what one command reads and writes' },
   ],
   display(given) {
-    const sort = given.text('sort') ?? 'all';
     return {
       kind: 'table',
       top: !given.flag('noclear'),
@@ -62,18 +60,16 @@ export const filetop: Tool = {
         left('COMM', 'comm', 16),
         right('READS', 'reads', 6),
         right('WRITES', 'writes', 6),
-        right('R_Kb', 'r_kb', 7, (kb) => String(Math.floor(Number(kb)))),
-        right('W_Kb', 'w_kb', 7, (kb) => String(Math.floor(Number(kb)))),
+        kilobytes('R_Kb', 'r_kb', 7),
+        kilobytes('W_Kb', 'w_kb', 7),
         left('T', 'type', 1),
         left('FILE', 'file', 24),
       ],
       title: () => loadLine(given),
       rows(loaded) {
-        const map = loaded.maps.get('entries')!;
-        const rows = map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { pid, tid, regular, comm, name } = key as unknown as Who;
-          const { reads, writes, read_bytes, written_bytes } = value as unknown as Entry;
+        const rows = taken<Who, Entry>(loaded, 'entries').map(([who, entry]) => {
+          const { pid, tid, regular, comm, name } = who;
+          const { reads, writes, read_bytes, written_bytes } = entry;
           return {
             pid,
             tid,
@@ -88,14 +84,13 @@ export const filetop: Tool = {
             file: name,
           };
         });
-        type Line = (typeof rows)[number];
-        const weight = (one: Line): number => {
-          if (sort === 'reads') return one.reads;
-          if (sort === 'writes') return one.writes;
-          if (sort === 'rbytes') return one.r_bytes;
-          return sort === 'wbytes' ? one.w_bytes : one.r_bytes + one.w_bytes;
-        };
-        return rows.sort((a, b) => weight(b) - weight(a)).slice(0, given.number('maxrows') ?? 20);
+        return heaviest(given, rows, {
+          all: (one) => one.r_bytes + one.w_bytes,
+          reads: (one) => one.reads,
+          writes: (one) => one.writes,
+          rbytes: (one) => one.r_bytes,
+          wbytes: (one) => one.w_bytes,
+        });
       },
     };
   },

@@ -1,7 +1,8 @@
 import { left, right } from '../frame/columns.ts';
 import { INTERVAL, ON_CPU, TIMESTAMP } from '../frame/options.ts';
-import { placesFor } from '../frame/places.ts';
-import type { Given, Tool } from '../frame/tool.ts';
+import { countingProgram, placeName, placesFor } from '../frame/places.ts';
+import { taken } from '../frame/taken.ts';
+import type { Tool } from '../frame/tool.ts';
 
 export const funccount: Tool = {
   name: 'funccount',
@@ -11,7 +12,7 @@ export const funccount: Tool = {
     '(tracepoints), u:FILE:PROBE (static probes).',
   argument: { name: 'place', summary: 'what to count; * and ? as in file names', required: true },
   options: [INTERVAL, ON_CPU, { flags: '-r, --regexp', summary: 'the place is a regular expression' }, TIMESTAMP],
-  routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
+  routes: [{ name: 'probes', kind: 'exact', program: (given) => countingProgram('funccount.h', given), needs: [] }],
   examples: [
     { line: 'skep funccount t:sched:sched_process_* -- sh -c "ls | wc"', does: 'what one command makes of processes' },
     { line: 'skep funccount c:malloc -p 1234', does: 'how often a process asks for memory' },
@@ -23,21 +24,12 @@ export const funccount: Tool = {
       kind: 'table',
       columns: [left('FUNC', 'func', 36), right('COUNT', 'count', 10)],
       rows(loaded) {
-        const map = loaded.maps.get('counts')!;
-        const rows = map.entries().map(([key, value]) => {
-          map.delete(key as bigint);
-          const func = places.multi ? given.names.kernelFunction(key as bigint) : places.single[Number(key)]!.label;
-          return { func, count: Number(value) };
-        });
+        const rows = taken<bigint, bigint>(loaded, 'counts').map(([place, count]) => ({
+          func: placeName(places, place, given),
+          count: Number(count),
+        }));
         return rows.sort((a, b) => a.count - b.count);
       },
     };
   },
 };
-
-function programOf(given: Given): string {
-  const { single, multi } = placesFor(given);
-  const each = single.map((one, i) => `PLACE(${i}, ${JSON.stringify(one.entry)})\n`);
-  const all = multi ? `PLACES(${JSON.stringify(multi.entry)})\n` : '';
-  return `#include "tool.h"\n#include "funccount.h"\n${each.join('')}${all}`;
-}

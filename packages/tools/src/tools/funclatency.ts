@@ -3,7 +3,8 @@ import { log2Buckets } from '@skep/view';
 import { badLevel, badPlace } from '../diagnostics.ts';
 import { averageText } from '../frame/averages.ts';
 import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
-import { placesFor } from '../frame/places.ts';
+import { placeName, placesFor } from '../frame/places.ts';
+import { taken } from '../frame/taken.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
 interface Entry {
@@ -53,11 +54,8 @@ export const funclatency: Tool = {
       unit: unit as string,
       globals: { unit: size as number },
       histograms(loaded) {
-        const map = loaded.maps.get('histograms')!;
-        return map.entries().map(([key, value]) => {
-          map.delete(key as bigint);
-          const { sum, count, histogram } = value as unknown as Entry;
-          const name = places.multi ? given.names.kernelFunction(key as bigint) : places.single[Number(key)]!.label;
+        return taken<bigint, Entry>(loaded, 'histograms').map(([place, { sum, count, histogram }]) => {
+          const name = placeName(places, place, given);
           const average = averageText(sum, count, unit as string);
           const label = given.flag('function') ? `Function = ${name}, ${average}` : average;
           return { label, buckets: log2Buckets(histogram.slots) };

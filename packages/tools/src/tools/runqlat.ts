@@ -1,6 +1,12 @@
 import { log2Buckets } from '@skep/view';
 import { TIMESTAMP } from '../frame/options.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
+
+interface Entry {
+  readonly histogram: { readonly slots: readonly number[] };
+  readonly comm: string;
+}
 
 export const runqlat: Tool = {
   name: 'runqlat',
@@ -34,10 +40,7 @@ export const runqlat: Tool = {
       unit: given.flag('milliseconds') ? 'msecs' : 'usecs',
       globals: { by: by + 1 },
       histograms(loaded) {
-        const map = loaded.maps.get('histograms')!;
-        return [...map.entries()].map(([key, value]) => {
-          map.delete(key as number);
-          const { histogram, comm } = value as unknown as { histogram: { slots: number[] }; comm: string };
+        return taken<number, Entry>(loaded, 'histograms').map(([key, { histogram, comm }]) => {
           const label = name && `${name} = ${key}${name === 'pidns' ? '' : ` ${comm}`}`;
           return { label, buckets: log2Buckets(histogram.slots) };
         });

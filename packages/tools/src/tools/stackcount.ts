@@ -1,7 +1,7 @@
 import { INTERVAL, ON_CPU, TIMESTAMP } from '../frame/options.ts';
-import { placesFor } from '../frame/places.ts';
+import { countingProgram, placeName, placesFor } from '../frame/places.ts';
 import { STACK_PLACES, STACK_SIDES, type StackKey, takeStacks } from '../frame/stacks.ts';
-import type { Given, Tool } from '../frame/tool.ts';
+import type { Tool } from '../frame/tool.ts';
 
 interface Key extends StackKey {
   readonly place: bigint;
@@ -23,7 +23,7 @@ export const stackcount: Tool = {
     ...STACK_PLACES,
     TIMESTAMP,
   ],
-  routes: [{ name: 'probes', kind: 'exact', program: programOf, needs: [] }],
+  routes: [{ name: 'probes', kind: 'exact', program: (given) => countingProgram('stackcount.h', given), needs: [] }],
   examples: [
     { line: 'skep stackcount c:malloc -U -- ls /etc', does: 'who asks for memory in one command' },
     { line: 'skep stackcount t:block:block_rq_issue -K', does: 'why disks are asked' },
@@ -42,17 +42,7 @@ export const stackcount: Tool = {
           if (pid !== 0) given.names.meet(pid);
         }
       },
-      stacks: (loaded) =>
-        takeStacks<Key>(loaded, 'counts', given, ({ place }) =>
-          places.multi ? given.names.kernelFunction(place) : places.single[Number(place)]!.label,
-        ),
+      stacks: (loaded) => takeStacks<Key>(loaded, 'counts', given, ({ place }) => placeName(places, place, given)),
     };
   },
 };
-
-function programOf(given: Given): string {
-  const { single, multi } = placesFor(given);
-  const each = single.map((one, i) => `PLACE(${i}, ${JSON.stringify(one.entry)})\n`);
-  const all = multi ? `PLACES(${JSON.stringify(multi.entry)})\n` : '';
-  return `#include "tool.h"\n#include "stackcount.h"\n${each.join('')}${all}`;
-}

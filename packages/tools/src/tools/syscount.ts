@@ -4,6 +4,7 @@ import { badErrno, noSystemCall } from '../diagnostics.ts';
 import { left, right } from '../frame/columns.ts';
 import { errnoNumber } from '../frame/errno.ts';
 import { INTERVAL } from '../frame/options.ts';
+import { taken } from '../frame/taken.ts';
 import type { Given, Tool } from '../frame/tool.ts';
 
 interface Entry {
@@ -65,11 +66,8 @@ export const syscount: Tool = {
         ...(latency ? [right(`TIME (${unit})`, 'time', 16, (ns) => (Number(ns) / scale).toFixed(3))] : []),
       ],
       rows(loaded) {
-        const map = loaded.maps.get('counts')!;
-        const rows = [...map.entries()].map(([key, value]): Row => {
-          const { count, time, comm } = value as unknown as Entry;
-          map.delete(key as number);
-          const who: Row = process ? { pid: key as number, comm } : { syscall: given.names.syscall(key as number) };
+        const rows = taken<number, Entry>(loaded, 'counts').map(([key, { count, time, comm }]): Row => {
+          const who: Row = process ? { pid: key, comm } : { syscall: given.names.syscall(key) };
           return { ...who, count: Number(count), ...(latency && { time }) };
         });
         const by = latency ? 'time' : 'count';

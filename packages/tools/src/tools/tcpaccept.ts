@@ -1,6 +1,6 @@
-import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
+import { left, right, stopwatch, when } from '../frame/columns.ts';
 import { FAMILIES, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
-import { BY_MAP } from '../frame/options.ts';
+import { BY_MAP, WHEN } from '../frame/options.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -14,12 +14,7 @@ interface Event {
 export const tcpaccept: Tool = {
   name: 'tcpaccept',
   summary: 'Show the TCP connections that processes accept',
-  options: [
-    { flags: '-T, --time', summary: 'the time of day' },
-    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
-    { flags: '-P, --port', value: 'ports', summary: 'only on these ports: 80,443' },
-    ...FAMILIES,
-  ],
+  options: [...WHEN, { flags: '-P, --port', value: 'ports', summary: 'only on these ports: 80,443' }, ...FAMILIES],
   refused: BY_MAP,
   routes: [
     {
@@ -47,8 +42,7 @@ export const tcpaccept: Tool = {
       kind: 'rows',
       ...flowFilter(given, { local: 'port' }),
       columns: [
-        ...(given.flag('time') ? [clock()] : []),
-        ...(given.flag('timestamp') ? [elapsed()] : []),
+        ...when(given),
         left('PID', 'pid', 7),
         left('COMM', 'comm', 16),
         right('IP', 'ip', 2),

@@ -1,5 +1,5 @@
-import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
+import { kilobytes, left, right, stopwatch, when } from '../frame/columns.ts';
+import { FLOW_LINES, type Flow, flowCells, flowColumns, flowFilter } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -16,13 +16,7 @@ interface Event {
 export const tcplife: Tool = {
   name: 'tcplife',
   summary: 'Show TCP connections when they end: whose, how long, how much',
-  options: [
-    { flags: '-T, --time', summary: 'the time of day' },
-    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
-    { flags: '-w, --wide', summary: 'room for IPv6' },
-    { flags: '-s, --csv', summary: 'comma-separated, as -o csv' },
-    ...FLOWS,
-  ],
+  options: FLOW_LINES,
   routes: [
     {
       name: 'sock',
@@ -38,21 +32,16 @@ export const tcplife: Tool = {
   ],
   display(given) {
     const since = stopwatch();
-    const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
       ...flowFilter(given),
       columns: [
-        ...(given.flag('time') ? [clock()] : []),
-        ...(given.flag('timestamp') ? [elapsed()] : []),
+        ...when(given),
         left('PID', 'pid', 7),
         left('COMM', 'comm', 16),
-        left('LADDR', 'laddr', width),
-        left('LPORT', 'lport', 5),
-        left('RADDR', 'raddr', width),
-        left('RPORT', 'rport', 5),
-        right('TX_KB', 'tx_kb', 5, (kb) => String(Math.floor(Number(kb)))),
-        right('RX_KB', 'rx_kb', 5, (kb) => String(Math.floor(Number(kb)))),
+        ...flowColumns(given),
+        kilobytes('TX_KB', 'tx_kb', 5),
+        kilobytes('RX_KB', 'rx_kb', 5),
         right('MS', 'ms', 10, (ms) => Number(ms).toFixed(2)),
       ],
       row(record) {

@@ -1,5 +1,5 @@
 import { clock, left, right } from '../frame/columns.ts';
-import { FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
+import { countedFlows, FAMILIES, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -48,14 +48,7 @@ export const tcpretrans: Tool = {
           left('RPORT', 'rport', 6),
           right('RETRANSMITS', 'count', 11),
         ],
-        rows(loaded) {
-          const map = loaded.maps.get('counts')!;
-          const rows = map.entries().map(([key, value]) => {
-            map.delete(key as never);
-            return { ...flowCells(key as unknown as Flow), count: Number(value) };
-          });
-          return rows.sort((a, b) => b.count - a.count);
-        },
+        rows: countedFlows,
       };
     }
     return {

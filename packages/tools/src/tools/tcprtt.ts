@@ -1,7 +1,13 @@
 import { log2Buckets } from '@skep/view';
 import { addressBytes, addressText, FAMILIES, flowFilter } from '../frame/flows.ts';
 import { INTERVAL, TIMESTAMP } from '../frame/options.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
+
+interface Key {
+  readonly address: Uint8Array;
+  readonly family: number;
+}
 
 interface Entry {
   readonly histogram: { readonly slots: readonly number[] };
@@ -54,11 +60,7 @@ export const tcprtt: Tool = {
         for (const [side, address] of addresses.entries()) if (address) map.set({ address, side } as never, 1);
       },
       histograms(loaded) {
-        const map = loaded.maps.get('histograms')!;
-        return map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { address, family } = key as unknown as { address: Uint8Array; family: number };
-          const { histogram, sum, count } = value as unknown as Entry;
+        return taken<Key, Entry>(loaded, 'histograms').map(([{ address, family }, { histogram, sum, count }]) => {
           const who =
             by === 0
               ? 'All Addresses'

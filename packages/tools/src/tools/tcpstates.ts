@@ -1,5 +1,5 @@
-import { clock, elapsed, left, right, stopwatch } from '../frame/columns.ts';
-import { FLOWS, type Flow, flowCells, flowFilter, tcpState } from '../frame/flows.ts';
+import { left, right, stopwatch, when } from '../frame/columns.ts';
+import { FLOW_LINES, type Flow, flowCells, flowColumns, flowFilter, tcpState } from '../frame/flows.ts';
 import type { Tool } from '../frame/tool.ts';
 
 interface Event {
@@ -17,13 +17,7 @@ interface Event {
 export const tcpstates: Tool = {
   name: 'tcpstates',
   summary: 'Show every change of state of TCP connections, with the time in the state before',
-  options: [
-    { flags: '-T, --time', summary: 'the time of day' },
-    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
-    { flags: '-w, --wide', summary: 'room for IPv6' },
-    { flags: '-s, --csv', summary: 'comma-separated, as -o csv' },
-    ...FLOWS,
-  ],
+  options: FLOW_LINES,
   refused: [{ flags: '-Y, --journal', instead: 'use `-o jsonl | systemd-cat -t tcpstates`' }],
   routes: [
     {
@@ -40,20 +34,15 @@ export const tcpstates: Tool = {
   ],
   display(given) {
     const since = stopwatch();
-    const width = given.flag('wide') ? 26 : 15;
     return {
       kind: 'rows',
       ...flowFilter(given),
       columns: [
-        ...(given.flag('time') ? [clock()] : []),
-        ...(given.flag('timestamp') ? [elapsed()] : []),
+        ...when(given),
         left('SKADDR', 'socket', 16),
         left('C-PID', 'pid', 7),
         left('C-COMM', 'comm', 10),
-        left('LADDR', 'laddr', width),
-        left('LPORT', 'lport', 5),
-        left('RADDR', 'raddr', width),
-        left('RPORT', 'rport', 5),
+        ...flowColumns(given),
         left('OLDSTATE', 'oldstate', 11),
         left('->', 'arrow', 2),
         left('NEWSTATE', 'newstate', 11),

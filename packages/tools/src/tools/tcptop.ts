@@ -1,8 +1,9 @@
-import { left, right } from '../frame/columns.ts';
+import { kilobytes, left } from '../frame/columns.ts';
 import { endText, FLOWS, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
 import { BY_MAP } from '../frame/options.ts';
+import { taken } from '../frame/taken.ts';
 import type { Tool } from '../frame/tool.ts';
-import { loadLine, TOP } from '../frame/top.ts';
+import { heaviest, loadLine, sortedBy, TOP } from '../frame/top.ts';
 
 interface Key {
   readonly flow: Flow;
@@ -10,22 +11,17 @@ interface Key {
   readonly comm: string;
 }
 
+interface Entry {
+  readonly sent: bigint;
+  readonly received: bigint;
+}
+
 export const tcptop: Tool = {
   name: 'tcptop',
   summary: 'TCP connections by how much they carry, as a top view',
   intervals: true,
   every: 1,
-  options: [
-    ...TOP,
-    {
-      flags: '-s, --sort',
-      value: 'column',
-      summary: 'what counts',
-      choices: ['all', 'sent', 'received'],
-      fallback: 'all',
-    },
-    ...FLOWS,
-  ],
+  options: [...TOP, sortedBy('sent', 'received'), ...FLOWS],
   refused: BY_MAP,
   routes: [
     {
@@ -58,16 +54,12 @@ export const tcptop: Tool = {
         left('COMM', 'comm', 12),
         left('LADDR', 'local', 21),
         left('RADDR', 'remote', 21),
-        right('RX_KB', 'rx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
-        right('TX_KB', 'tx_kb', 6, (kb) => String(Math.floor(Number(kb)))),
+        kilobytes('RX_KB', 'rx_kb', 6),
+        kilobytes('TX_KB', 'tx_kb', 6),
       ],
       title: () => loadLine(given),
       rows(loaded) {
-        const map = loaded.maps.get('entries')!;
-        const rows = map.entries().map(([key, value]) => {
-          map.delete(key as never);
-          const { flow, pid, comm } = key as unknown as Key;
-          const { sent, received } = value as unknown as { sent: bigint; received: bigint };
+        const rows = taken<Key, Entry>(loaded, 'entries').map(([{ flow, pid, comm }, { sent, received }]) => {
           const cells = flowCells(flow);
           return {
             pid,
@@ -79,11 +71,11 @@ export const tcptop: Tool = {
             tx_kb: Number(sent) / 1024,
           };
         });
-        const sort = given.text('sort') ?? 'all';
-        const weight = (one: (typeof rows)[number]) =>
-          (sort === 'sent' ? 0 : one.rx_kb) + (sort === 'received' ? 0 : one.tx_kb);
-        rows.sort((a, b) => weight(b) - weight(a));
-        return rows.slice(0, given.number('maxrows') ?? 20);
+        return heaviest(given, rows, {
+          all: (one) => one.rx_kb + one.tx_kb,
+          sent: (one) => one.tx_kb,
+          received: (one) => one.rx_kb,
+        });
       },
     };
   },

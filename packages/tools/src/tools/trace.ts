@@ -3,8 +3,8 @@ import type { Cell } from '@skep/view';
 import type { Loaded } from 'skep';
 import { type CompiledProbes, compileProbes, meaningsOf } from '../bcc/compile.ts';
 import { EVENT, messageFormat, parseTraceSpec, type TraceSpec, traceScript } from '../bcc/trace-spec.ts';
-import { clock, elapsed, left, right } from '../frame/columns.ts';
-import { COMMON } from '../frame/options.ts';
+import { left, right, when } from '../frame/columns.ts';
+import { COMMON, WHEN } from '../frame/options.ts';
 import { stackReader } from '../frame/stacks.ts';
 import type { Given, Tool, ToolOption } from '../frame/tool.ts';
 import { formatText } from '../trace/printf.ts';
@@ -31,8 +31,7 @@ export const traceTool: Tool = {
     { flags: '--uid', value: 'uid', kind: 'integer', summary: 'only this user' },
     { flags: '-n, --name', value: 'text', summary: 'only commands whose name has this in it' },
     { flags: '--msg-filter', value: 'text', summary: 'only lines whose message has this in it' },
-    { flags: '-T, --time', summary: 'the time of day' },
-    { flags: '-t, --timestamp', summary: 'when, in seconds since the first one' },
+    ...WHEN,
     { flags: '-u, --print-uid', summary: 'the user' },
     { flags: '-C, --print-cpu', summary: 'the processor' },
     { flags: '-K, --kernel-stack', summary: 'the stack of the kernel below each line' },
@@ -71,8 +70,7 @@ export const traceTool: Tool = {
     return {
       kind: 'rows',
       columns: [
-        ...(given.flag('time') ? [clock()] : []),
-        ...(given.flag('timestamp') ? [elapsed()] : []),
+        ...when(given),
         ...(given.flag('printUid') ? [left('UID', 'uid', 7)] : []),
         left('PID', 'pid', 7),
         left('TID', 'tid', 7),
