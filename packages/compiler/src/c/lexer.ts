@@ -26,6 +26,8 @@ export interface LexedFile {
   readonly openComment: number;
   /** Offsets of escapes in strings and characters that C does not know. */
   readonly unknownEscapes: readonly number[];
+  /** Offsets of characters beyond ASCII that are read as spaces, as clang reads them. */
+  readonly wideSpaces: readonly number[];
 }
 
 /** Lexes a file; remembered for as long as the file itself is. */
@@ -43,6 +45,12 @@ const known = new WeakMap<SourceFile, LexedFile>();
 export function lexText(text: string): LexedFile {
   return new Lexer({ name: '<scratch>', text }).run();
 }
+
+function isWideSpace(unit: number): boolean {
+  return WIDE_SPACES.includes(String.fromCharCode(unit));
+}
+const WIDE_SPACES =
+  '\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
 
 // Classes of the first character of a token.
 const OTHER = 0;
@@ -83,6 +91,7 @@ class Lexer {
   private readonly texts: string[] = [];
   private readonly directives: number[] = [];
   private readonly unknownEscapes: number[] = [];
+  private readonly wideSpaces: number[] = [];
   private count = 0;
   private openComment = -1;
   /** Where the next token ends; set by the scanning methods. */
@@ -147,7 +156,11 @@ class Lexer {
       else if (kindOfUnit === QUOTES) kind = this.quoted(at, at);
       else if (kindOfUnit === PUNCTUATOR) kind = this.punctuator(at, unit);
       else if (isNameUnit(text, at)) kind = this.name(at);
-      else {
+      else if (isWideSpace(unit)) {
+        this.wideSpaces.push(at++);
+        flags |= SPACE_BEFORE;
+        continue;
+      } else {
         const point = text.codePointAt(at)!;
         this.at = at + (point > 0xffff ? 2 : 1);
         kind = T.Stray;
@@ -172,6 +185,7 @@ class Lexer {
       guard: this.guard(),
       openComment: this.openComment,
       unknownEscapes: this.unknownEscapes,
+      wideSpaces: this.wideSpaces,
     };
   }
 

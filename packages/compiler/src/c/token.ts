@@ -160,6 +160,8 @@ export interface Expansion {
   readonly definition: Span | undefined;
   /** The use of the macro in whose body this use stands. */
   readonly parent: Expansion | undefined;
+  /** Where the use ends in the file, with its arguments; -1 where it ends in the body of another macro. */
+  readonly end: number;
 }
 
 /** The token is the first of its line. */

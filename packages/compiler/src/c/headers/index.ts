@@ -52,6 +52,14 @@ const ALIASES: Readonly<Record<string, string>> = {
   'asm-generic/errno-base.h': 'errno.h',
   'asm-generic/types.h': 'asm/types.h',
   'asm-generic/int-ll64.h': 'asm/types.h',
+  'asm/posix_types.h': 'linux/types.h',
+  'linux/posix_types.h': 'linux/types.h',
+  'linux/byteorder/little_endian.h': 'asm/byteorder.h',
+  'asm/fcntl.h': 'linux/fcntl.h',
+  'asm-generic/fcntl.h': 'linux/fcntl.h',
+  'asm/ioctl.h': 'linux/ioctl.h',
+  'asm-generic/ioctl.h': 'linux/ioctl.h',
+  'sys/ioctl.h': 'linux/ioctl.h',
   'inttypes.h': 'stdint.h',
   'sys/uio.h': 'linux/uio.h',
   'fcntl.h': 'linux/fcntl.h',
@@ -65,10 +73,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   'netinet/if_ether.h': 'linux/if_ether.h',
   'net/ethernet.h': 'linux/if_ether.h',
   'linux/unistd.h': 'asm/unistd.h',
+  'asm/unistd_64.h': 'asm/unistd.h',
   'sys/syscall.h': 'asm/unistd.h',
   'syscall.h': 'asm/unistd.h',
   'sys/time.h': 'time.h',
   'usdt.bpf.h': 'bpf/usdt.bpf.h',
+  'bpf_elf.h': 'iproute2/bpf_elf.h',
 };
 
 const LICENSE = '/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */\n';

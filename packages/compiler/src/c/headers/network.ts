@@ -396,7 +396,29 @@ struct icmp6hdr {
 #define icmp6_pointer icmp6_dataun.un_data32[0]
 };
 `,
+  'linux/pkt_sched.h': `#include <linux/types.h>
+#define TC_PRIO_BESTEFFORT 0
+#define TC_PRIO_FILLER 1
+#define TC_PRIO_BULK 2
+#define TC_PRIO_INTERACTIVE_BULK 4
+#define TC_PRIO_INTERACTIVE 6
+#define TC_PRIO_CONTROL 7
+#define TC_PRIO_MAX 15
+#define TC_H_MAJ_MASK 0xFFFF0000U
+#define TC_H_MIN_MASK 0x0000FFFFU
+#define TC_H_MAJ(handle) ((handle) & TC_H_MAJ_MASK)
+#define TC_H_MIN(handle) ((handle) & TC_H_MIN_MASK)
+#define TC_H_MAKE(major, minor) (((major) & TC_H_MAJ_MASK) | ((minor) & TC_H_MIN_MASK))
+#define TC_H_UNSPEC 0U
+#define TC_H_ROOT 0xFFFFFFFFU
+#define TC_H_INGRESS 0xFFFFFFF1U
+#define TC_H_CLSACT TC_H_INGRESS
+#define TC_H_MIN_PRIORITY 0xFFE0U
+#define TC_H_MIN_INGRESS 0xFFF2U
+#define TC_H_MIN_EGRESS 0xFFF3U
+`,
   'linux/pkt_cls.h': `#include <linux/types.h>
+#include <linux/pkt_sched.h>
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_OK 0
 #define TC_ACT_RECLASSIFY 1
@@ -407,5 +429,8 @@ struct icmp6hdr {
 #define TC_ACT_REPEAT 6
 #define TC_ACT_REDIRECT 7
 #define TC_ACT_TRAP 8
+#define TC_ACT_VALUE_MAX TC_ACT_TRAP
+#define TC_ACT_JUMP (1 << 28)
+#define TC_ACT_GOTO_CHAIN (2 << 28)
 `,
 };

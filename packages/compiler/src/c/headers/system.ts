@@ -160,6 +160,69 @@ ${[
 #define MAX_ERRNO 4095
 #define IS_ERR_VALUE(x) ((unsigned long)(void *)(x) >= (unsigned long)-MAX_ERRNO)
 `,
+  // Of the kernel's own header nothing is for programs outside of it.
+  'linux/string.h': '',
+  'linux/const.h': `#define _AC(number, suffix) number##suffix
+#define _UL(number) _AC(number, UL)
+#define _ULL(number) _AC(number, ULL)
+#define _BITUL(bit) (_UL(1) << (bit))
+#define _BITULL(bit) (_ULL(1) << (bit))
+#define __ALIGN_KERNEL_MASK(x, mask) (((x) + (mask)) & ~(mask))
+#define __ALIGN_KERNEL(x, size) __ALIGN_KERNEL_MASK(x, (typeof(x))(size) - 1)
+#define __KERNEL_DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+`,
+  'linux/kernel.h': '#include <linux/const.h>\n',
+  'linux/ioctl.h': `#define _IOC_NRBITS 8
+#define _IOC_TYPEBITS 8
+#define _IOC_SIZEBITS 14
+#define _IOC_DIRBITS 2
+#define _IOC_NRSHIFT 0
+#define _IOC_TYPESHIFT 8
+#define _IOC_SIZESHIFT 16
+#define _IOC_DIRSHIFT 30
+#define _IOC_NONE 0U
+#define _IOC_WRITE 1U
+#define _IOC_READ 2U
+#define _IOC(direction, type, number, size) \\
+	(((direction) << _IOC_DIRSHIFT) | ((type) << _IOC_TYPESHIFT) | ((number) << _IOC_NRSHIFT) | \\
+	 ((size) << _IOC_SIZESHIFT))
+#define _IO(type, number) _IOC(_IOC_NONE, (type), (number), 0)
+#define _IOR(type, number, argument) _IOC(_IOC_READ, (type), (number), sizeof(argument))
+#define _IOW(type, number, argument) _IOC(_IOC_WRITE, (type), (number), sizeof(argument))
+#define _IOWR(type, number, argument) _IOC(_IOC_READ | _IOC_WRITE, (type), (number), sizeof(argument))
+#define _IOC_DIR(code) (((code) >> _IOC_DIRSHIFT) & 3)
+#define _IOC_TYPE(code) (((code) >> _IOC_TYPESHIFT) & 0xff)
+#define _IOC_NR(code) (((code) >> _IOC_NRSHIFT) & 0xff)
+#define _IOC_SIZE(code) (((code) >> _IOC_SIZESHIFT) & 0x3fff)
+`,
+  'endian.h': `#define __LITTLE_ENDIAN 1234
+#define __BIG_ENDIAN 4321
+#define __BYTE_ORDER __LITTLE_ENDIAN
+#define LITTLE_ENDIAN __LITTLE_ENDIAN
+#define BIG_ENDIAN __BIG_ENDIAN
+#define BYTE_ORDER __BYTE_ORDER
+#define htobe16(x) __builtin_bswap16(x)
+#define htobe32(x) __builtin_bswap32(x)
+#define htobe64(x) __builtin_bswap64(x)
+#define be16toh(x) __builtin_bswap16(x)
+#define be32toh(x) __builtin_bswap32(x)
+#define be64toh(x) __builtin_bswap64(x)
+#define htole16(x) ((unsigned short)(x))
+#define htole32(x) ((unsigned int)(x))
+#define htole64(x) ((unsigned long)(x))
+#define le16toh(x) ((unsigned short)(x))
+#define le32toh(x) ((unsigned int)(x))
+#define le64toh(x) ((unsigned long)(x))
+`,
+  'sys/param.h': `#include <limits.h>
+#include <endian.h>
+#define MAXPATHLEN PATH_MAX
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define howmany(x, y) (((x) + ((y) - 1)) / (y))
+#define roundup(x, y) ((((x) + ((y) - 1)) / (y)) * (y))
+#define powerof2(x) ((((x) - 1) & (x)) == 0)
+`,
   'linux/stringify.h': `#define __stringify_1(x...) #x
 #define __stringify(x...) __stringify_1(x)
 `,
@@ -229,6 +292,50 @@ ${[
 #ifndef BPF_MAXINSNS
 #define BPF_MAXINSNS 4096
 #endif
+`,
+  'linux/filter.h': `#include <linux/types.h>
+#include <linux/bpf_common.h>
+#ifndef __VMLINUX_H__
+struct sock_filter {
+	__u16 code;
+	__u8 jt;
+	__u8 jf;
+	__u32 k;
+};
+#endif
+struct sock_fprog {
+	unsigned short len;
+	struct sock_filter *filter;
+};
+#define BPF_RVAL(code) ((code) & 0x18)
+#define BPF_A 0x10
+#define BPF_MISCOP(code) ((code) & 0xf8)
+#define BPF_TAX 0x00
+#define BPF_TXA 0x80
+#define BPF_STMT(code, k) { (unsigned short)(code), 0, 0, k }
+#define BPF_JUMP(code, k, jt, jf) { (unsigned short)(code), jt, jf, k }
+#define BPF_MEMWORDS 16
+#define SKF_AD_OFF (-0x1000)
+#define SKF_AD_PROTOCOL 0
+#define SKF_AD_PKTTYPE 4
+#define SKF_AD_IFINDEX 8
+#define SKF_AD_NLATTR 12
+#define SKF_AD_NLATTR_NEST 16
+#define SKF_AD_MARK 20
+#define SKF_AD_QUEUE 24
+#define SKF_AD_HATYPE 28
+#define SKF_AD_RXHASH 32
+#define SKF_AD_CPU 36
+#define SKF_AD_ALU_XOR_X 40
+#define SKF_AD_VLAN_TAG 44
+#define SKF_AD_VLAN_TAG_PRESENT 48
+#define SKF_AD_PAY_OFFSET 52
+#define SKF_AD_RANDOM 56
+#define SKF_AD_VLAN_TPID 60
+#define SKF_NET_OFF (-0x100000)
+#define SKF_LL_OFF (-0x200000)
+#define BPF_NET_OFF SKF_NET_OFF
+#define BPF_LL_OFF SKF_LL_OFF
 `,
   'linux/bpf_perf_event.h': `#include <linux/types.h>
 #include <linux/ptrace.h>

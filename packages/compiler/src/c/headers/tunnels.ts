@@ -129,4 +129,39 @@ typedef __u32 in_addr_t;
 #define htonl(x) __cpu_to_be32(x)
 #define ntohl(x) __be32_to_cpu(x)
 `,
+  // Of libxdp, by which programs say in which order they run.
+  'xdp/xdp_helpers.h': `#define _CONCAT(x, y) x##y
+#define XDP_RUN_CONFIG_SEC ".xdp_run_config"
+#define XDP_RUN_CONFIG(program) _CONCAT(_, program) SEC(XDP_RUN_CONFIG_SEC)
+`,
+  // Of iproute2, whose maps were defined by this structure.
+  'iproute2/bpf_elf.h': `#include <asm/types.h>
+#define ELF_SECTION_LICENSE "license"
+#define ELF_SECTION_MAPS "maps"
+#define ELF_SECTION_PROG "prog"
+#define ELF_SECTION_CLASSIFIER "classifier"
+#define ELF_SECTION_ACTION "action"
+#define ELF_MAX_MAPS 64
+#define ELF_MAX_LICENSE_LEN 128
+#define PIN_NONE 0
+#define PIN_OBJECT_NS 1
+#define PIN_GLOBAL_NS 2
+struct bpf_elf_map {
+	__u32 type;
+	__u32 size_key;
+	__u32 size_value;
+	__u32 max_elem;
+	__u32 flags;
+	__u32 id;
+	__u32 pinning;
+	__u32 inner_id;
+	__u32 inner_idx;
+};
+#define BPF_ANNOTATE_KV_PAIR(name, key_type, value_type) \\
+	struct ____btf_map_##name { \\
+		key_type key; \\
+		value_type value; \\
+	}; \\
+	struct ____btf_map_##name __attribute__((section(".maps." #name), used)) ____btf_map_##name = {}
+`,
 };

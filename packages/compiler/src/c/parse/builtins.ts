@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { BuiltinName, Expr, Stmt, VariableDecl } from '../ast.ts';
+import type { Expr, VariableDecl } from '../ast.ts';
 import { constantOf, integerConstant, truthOf } from '../constant.ts';
 import type { CType, EnumType, IntType } from '../ctype.ts';
 import { T } from '../token.ts';
@@ -9,15 +9,12 @@ import {
   compatibleUnqualified,
   findField,
   INT,
-  integerOf,
   isConst,
   isInteger,
   isVolatile,
   LLONG,
   LONG,
   pointee,
-  pointerTo,
-  qualify,
   SIZE,
   sizeOf,
   stepOf,
@@ -26,10 +23,11 @@ import {
   ULLONG,
   ULONG,
   USHORT,
-  unqualified,
   VOID,
 } from '../types.ts';
-import { callArguments, memoryBuiltin } from './calls.ts';
+import { atomics } from './atomics.ts';
+import { args, type Handler, make, places } from './builtin-arguments.ts';
+import { memoryBuiltin } from './calls.ts';
 import { assignTo, cast, convert, errorExpr, intExpr, isError, isPlace, promote, rvalue } from './conversions.ts';
 import { typeName } from './declarators.ts';
 import {
@@ -38,16 +36,11 @@ import {
   int128Arithmetic,
   noMember,
   notConstant,
-  tooFewArguments,
-  tooManyArguments,
   unsupportedBuiltin,
 } from './diagnostics.ts';
 import { assignment, expression } from './expressions.ts';
-import { binary, deref, temporary } from './operators.ts';
+import { binary } from './operators.ts';
 import type { Parser } from './parser.ts';
-
-/** Parses from the `(` on. */
-type Handler = (p: Parser, name: string, span: Span) => Expr;
 
 /** Names that the compiler itself answers when nothing else is declared by them. */
 export function isBuiltin(name: string): boolean {
@@ -106,28 +99,8 @@ const HANDLERS = new Map<string, Handler>([
   ['__builtin_btf_type_id', typeInfo('btf_type_id', ULONG)],
   ['__builtin_preserve_enum_value', preserveEnumValue],
   ...overflows(),
-  ...syncs(),
+  ...atomics(),
 ]);
-
-// ── arguments ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Exactly `count` arguments as written, or undefined after a report. */
-function places(p: Parser, name: string, span: Span, count: number, most = count): Expr[] | undefined {
-  const given = callArguments(p);
-  if (given.length >= count && given.length <= most) return given.some(isError) ? undefined : given;
-  const report = given.length < count ? tooFewArguments : tooManyArguments;
-  p.report(report(span, `'${name}'`, given.length < count ? count : most, given.length, undefined));
-  return undefined;
-}
-
-function args(p: Parser, name: string, span: Span, count: number, most = count): Expr[] | undefined {
-  const given = places(p, name, span, count, most)?.map((one) => rvalue(p, one));
-  return given?.some(isError) ? undefined : given;
-}
-
-function make(name: BuiltinName, list: readonly Expr[], type: CType, span: Span, ofType?: CType): Expr {
-  return { kind: 'builtin', name, args: list, ofType, type, span };
-}
 
 function discarded(p: Parser, name: string, span: Span, most = 3): Expr {
   const given = args(p, name, span, 1, most);
@@ -490,155 +463,4 @@ function preserveEnumValue(p: Parser, name: string, span: Span): Expr {
   const enumType: EnumType = type;
   const value: Expr = { ...at, type: enumType, enumerator: { name: at.enumerator.name, type: first.type } };
   return make('preserve_enum_value', [value, kind], ULONG, span, first.type);
-}
-
-// ── atomics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function syncs(): [string, Handler][] {
-  const list: [string, Handler][] = [];
-  for (const op of ['add', 'sub', 'or', 'and', 'xor'] as const) {
-    const name: BuiltinName = `atomic_fetch_${op}`;
-    list.push([`__sync_fetch_and_${op}`, atomic(name, 0)], [`__atomic_fetch_${op}`, atomic(name, 1)]);
-  }
-  for (const op of ['add', 'sub'] as const) {
-    const name: BuiltinName = `atomic_${op}_fetch`;
-    list.push([`__sync_${op}_and_fetch`, atomic(name, 0)], [`__atomic_${op}_fetch`, atomic(name, 1)]);
-  }
-  for (const [op, sign] of [
-    ['or', '|'],
-    ['and', '&'],
-    ['xor', '^'],
-  ] as const) {
-    const name: BuiltinName = `atomic_fetch_${op}`;
-    list.push(
-      [`__sync_${op}_and_fetch`, fetchAfter(name, sign, 0)],
-      [`__atomic_${op}_fetch`, fetchAfter(name, sign, 1)],
-    );
-  }
-  list.push(
-    ['__sync_lock_test_and_set', atomic('atomic_exchange', 0)],
-    ['__sync_swap', atomic('atomic_exchange', 0)],
-    ['__atomic_exchange_n', atomic('atomic_exchange', 1)],
-    ['__sync_val_compare_and_swap', compareExchange('atomic_compare_exchange_value')],
-    ['__sync_bool_compare_and_swap', compareExchange('atomic_compare_exchange_bool')],
-    ['__atomic_load_n', atomicLoad],
-    ['__atomic_store_n', atomicStore],
-    [
-      '__sync_synchronize',
-      (p, name, span) => {
-        p.report(unsupportedBuiltin(span, name));
-        places(p, name, span, 0);
-        return errorExpr(span);
-      },
-    ],
-  );
-  return list;
-}
-
-/** The address of an integer (or pointer) of 1 to 8 bytes that atomics can work on. */
-function atomicAddress(p: Parser, name: string, pointer: Expr): CType | undefined {
-  const to = pointee(pointer.type);
-  const size = to && (integerOf(to)?.size ?? (strip(to).kind === 'pointer' ? 8 : undefined));
-  if (to !== undefined && (size === 4 || size === 8)) return to;
-  p.report(
-    badBuiltin(
-      pointer.span,
-      `'${name}' needs the address of an integer of 4 or 8 bytes`,
-      size === undefined ? undefined : 'eBPF has atomic operations only for these sizes',
-    ),
-  );
-  return undefined;
-}
-
-/** `extra`: how many memory-order arguments follow. */
-function atomic(which: BuiltinName, extra: number): Handler {
-  return (p, name, span) => {
-    const given = args(p, name, span, 2 + extra);
-    if (given === undefined) return errorExpr(span);
-    const type = atomicAddress(p, name, given[0]!);
-    if (type === undefined) return errorExpr(span);
-    const value = operand(p, given[1]!, type, name);
-    return isError(value) ? value : make(which, [given[0]!, value], unqualified(type), span);
-  };
-}
-
-function operand(p: Parser, value: Expr, type: CType, name: string): Expr {
-  return isInteger(value.type) && isInteger(type)
-    ? convert(value, unqualified(type))
-    : assignTo(p, value, unqualified(type), `passing an argument of '${name}'`);
-}
-
-/** `or_and_fetch`: what was there, or-ed again. The value is evaluated once. */
-function fetchAfter(which: BuiltinName, op: '|' | '&' | '^', extra: number): Handler {
-  return (p, name, span) => {
-    const before = atomic(which, extra)(p, name, span);
-    if (isError(before) || before.kind !== 'builtin') return before;
-    const value = before.args[1]!;
-    if (constantOf(value) !== undefined || isSimple(value) || p.fn === undefined)
-      return convert(binary(p, op, before, value, span), before.type);
-    const variable = temporary(p, value.type, value.span);
-    const part = { offset: 0, type: value.type, bitField: undefined, value };
-    variable.init = { type: value.type, size: 8, parts: [part], span: value.span };
-    const declare: Stmt = { kind: 'declare', variables: [variable], span: value.span };
-    const read = (): Expr => rvalue(p, { kind: 'var', variable, type: variable.type, span: value.span });
-    const again = { ...before, args: [before.args[0]!, read(), ...before.args.slice(2)] };
-    const result = convert(binary(p, op, again, read(), span), before.type);
-    return { kind: 'statement', body: [declare], value: result, type: result.type, span };
-  };
-}
-
-/** Reading it twice gives the same and does nothing else. */
-function isSimple(value: Expr): boolean {
-  if (value.kind === 'cast' && value.op === 'int') return isSimple(value.operand);
-  return (
-    value.kind === 'cast' &&
-    value.op === 'load' &&
-    value.operand.kind === 'var' &&
-    value.operand.variable.storage === 'local'
-  );
-}
-
-function compareExchange(which: 'atomic_compare_exchange_value' | 'atomic_compare_exchange_bool'): Handler {
-  return (p, name, span) => {
-    const given = args(p, name, span, 3);
-    if (given === undefined) return errorExpr(span);
-    const type = atomicAddress(p, name, given[0]!);
-    if (type === undefined) return errorExpr(span);
-    const expected = operand(p, given[1]!, type, name);
-    const value = operand(p, given[2]!, type, name);
-    if (isError(expected) || isError(value)) return errorExpr(span);
-    const result = which === 'atomic_compare_exchange_bool' ? BOOL : unqualified(type);
-    return make(which, [given[0]!, expected, value], result, span);
-  };
-}
-
-/** Aligned loads of up to 8 bytes are atomic in eBPF; volatile keeps them as they are. */
-function atomicLoad(p: Parser, name: string, span: Span): Expr {
-  const given = args(p, name, span, 2);
-  if (given === undefined) return errorExpr(span);
-  const type = atomicAddress(p, name, given[0]!);
-  if (type === undefined) return errorExpr(span);
-  return rvalue(p, deref(p, volatilePointer(given[0]!, type), span));
-}
-
-function atomicStore(p: Parser, name: string, span: Span): Expr {
-  const given = args(p, name, span, 3);
-  if (given === undefined) return errorExpr(span);
-  const type = atomicAddress(p, name, given[0]!);
-  if (type === undefined) return errorExpr(span);
-  const place = deref(p, volatilePointer(given[0]!, type), span);
-  const value = operand(p, given[1]!, type, name);
-  if (isError(value)) return value;
-  const bare = unqualified(type);
-  return cast(
-    'void',
-    { kind: 'assign', op: undefined, place, value, computeType: bare, scale: undefined, type: bare, span },
-    VOID,
-    true,
-    span,
-  );
-}
-
-function volatilePointer(pointer: Expr, to: CType): Expr {
-  return cast('pointer', pointer, pointerTo(qualify(to, { const: false, volatile: true, restrict: false })), true);
 }

@@ -30,8 +30,9 @@ import {
 } from './attributes.ts';
 import { takesRecords } from './calls.ts';
 import { assignTo, isError, rvalue } from './conversions.ts';
-import { type Declarator, declarator, parametersOfType } from './declarators.ts';
+import { type Declarator, declarator, MAX_OBJECT, parametersOfType } from './declarators.ts';
 import {
+  badArray,
   badDeclaration,
   conflictingTypes,
   declaresNothing,
@@ -366,6 +367,8 @@ function incompleteSpan(type: CType) {
 }
 
 function checkComplete(p: Parser, decl: VariableDecl, local: boolean): void {
+  if ((sizeOf(decl.type) ?? 0) > MAX_OBJECT)
+    p.report(badArray(decl.span, `'${decl.name}' is too large: eBPF has no more than 4294967295 bytes for it`));
   if (decl.storage === 'extern' || isComplete(decl.type)) return;
   // At file scope it can be completed by what follows.
   if (!local) return;

@@ -191,20 +191,16 @@ function arraySuffix(p: Parser, base: CType): CType {
         ),
       );
   }
-  if (count !== undefined && count * (sizeOf(element) ?? 1) > MAX_OBJECT) {
-    p.report(
-      badArray(
-        p.from(opened),
-        `an array of ${count > 0xffff_ffff ? 'more than 4294967295' : count} elements is too large`,
-      ),
-    );
+  if (count !== undefined && (count > MAX_OBJECT || count * (sizeOf(element) ?? 1) > Number.MAX_SAFE_INTEGER)) {
+    const shown = count > MAX_OBJECT ? 'more than 4294967295' : count;
+    p.report(badArray(p.from(opened), `an array of ${shown} elements is too large`));
     count = 0;
   }
   return arrayOf(element, count);
 }
 
-/** What fits into 32 bits, which is all that BTF and ELF sections of eBPF can say. */
-const MAX_OBJECT = 0xffff_ffff;
+/** Elements of an array, and bytes of what is defined: what fits into 32 bits, which is all that BTF and ELF sections say. */
+export const MAX_OBJECT = 0xffff_ffff;
 
 function arrayCount(p: Parser): number {
   const expr = rvalue(p, assignment(p));

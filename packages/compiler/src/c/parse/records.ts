@@ -6,6 +6,7 @@ import { layOut, type MemberSpec } from '../layout.ts';
 import { nameText } from '../names.ts';
 import { T } from '../token.ts';
 import {
+  describeType,
   fieldNames,
   fits,
   INT,
@@ -23,9 +24,10 @@ import {
   USHORT,
 } from '../types.ts';
 import { type Attributes, attributes, mergeSpecifiers, newAttributes, stringLiteral } from './attributes.ts';
-import { declarator } from './declarators.ts';
+import { declarator, MAX_OBJECT } from './declarators.ts';
 import {
   assertionFailed,
+  badArray,
   badAttribute,
   badBitField,
   badDeclaration,
@@ -166,6 +168,13 @@ function members(p: Parser, record: RecordType, own: Attributes): void {
   }
   checkOpenArrays(p, record, list);
   record.layout = layOut(list, { union: record.union, packed: own.packed, align: own.align, pack });
+  if (record.layout.size > MAX_OBJECT)
+    p.report(
+      badArray(
+        record.span ?? p.from(opened),
+        `${describeType(record)} is too large: BTF counts no more than 4294967295 bytes`,
+      ),
+    );
 }
 
 function preserve(record: RecordType): void {

@@ -161,21 +161,30 @@ export function literalUnterminated(what: 'string' | 'character constant', quote
 }
 
 export function characterStray(character: string, span: Span): Diagnostic {
-  const code = character.codePointAt(0) ?? 0;
-  const shown = code < 0x20 || code === 0x7f ? 'a control character' : `'${character}'`;
   const plain = LOOKALIKES[character];
   return make(
     'E1022',
     'error',
-    `${shown} (U+${code.toString(16).toUpperCase().padStart(4, '0')}) cannot stand in a program`,
+    `${shown(character)} cannot stand in a program`,
     span,
     plain !== undefined ? `replace it by ${plain}` : 'remove it',
   );
 }
 
+/** `others`: how many more the file has. */
+export function spaceWide(character: string, span: Span, others: number): Diagnostic {
+  const rest = others === 0 ? '' : `, as are ${others} more like it in this file`;
+  return make('E1022', 'warning', `${shown(character)} is read as a space${rest}`, span, 'replace it by a plain space');
+}
+
+function shown(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const text = code < 0x20 || code === 0x7f ? 'a control character' : `'${character}'`;
+  return `${text} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+}
+
 /** What word processors and web pages put in the place of plain characters. */
 const LOOKALIKES: Record<string, string | undefined> = {
-  '\u00a0': 'a plain space',
   '\u2013': "'-'",
   '\u2014': "'-'",
   '\u2212': "'-'",

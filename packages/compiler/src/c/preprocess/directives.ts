@@ -65,8 +65,6 @@ export class Directives {
       this.reading.report(say.directiveUnknown(textAt(lexed, at), spanAt(lexed, at), undefined));
       return undefined;
     }
-    const savedCallEnd = this.reading.callEnd;
-    this.reading.callEnd = lexed.starts[hash]!;
     switch (values[at]) {
       case DEFINE:
         this.define(frame, at + 1, end);
@@ -107,7 +105,6 @@ export class Directives {
       case PRAGMA: {
         const toks: Tok[] = [];
         for (let i = at + 1; i < end; i++) toks.push(this.reading.tokAt(frame, i));
-        this.reading.callEnd = savedCallEnd;
         return this.pragmas.directive(toks, this.reading.tokAt(frame, at));
       }
       case IDENT:
@@ -118,7 +115,6 @@ export class Directives {
         this.reading.report(say.directiveUnknown(name, spanAt(lexed, at), suggest(name, DIRECTIVES)));
       }
     }
-    this.reading.callEnd = savedCallEnd;
     return undefined;
   }
 

@@ -29,6 +29,8 @@ export class Expander {
   /** Only the contexts are read, not the file: an argument or a line is being expanded. */
   sealed = false;
   private nesting = 0;
+  /** The parenthesis behind the arguments that were read last. */
+  private closing = EOF;
 
   constructor(reading: Reading, macros: MacroTable, hooks: ExpanderHooks) {
     this.reading = reading;
@@ -159,6 +161,7 @@ export class Expander {
       site: this.reading.spelling(tok),
       definition: definitionSpan(macro),
       parent: tok.origin > 0 ? expansions[tok.origin] : undefined,
+      end: endInFile(args === undefined ? tok : this.closing),
     };
     const origin = expansions.push(expansion) - 1;
     const toks = new Substitution(this, this.reading, this.budget, macro, args, origin).run();
@@ -199,7 +202,6 @@ export class Expander {
     const args: Tok[][] = [];
     let arg: Tok[] = [];
     let depth = 0;
-    const fromFile = this.contexts.length === 0 && !this.sealed;
     this.next(macro);
     for (;;) {
       const tok = this.next(macro);
@@ -212,7 +214,7 @@ export class Expander {
       if (tok.kind === T.LParen) depth++;
       else if (tok.kind === T.RParen) {
         if (depth === 0) {
-          if (fromFile || (this.contexts.length === 0 && !this.sealed)) this.reading.callEnd = tok.end;
+          this.closing = tok;
           break;
         }
         depth--;
@@ -267,6 +269,10 @@ interface Context {
 const MAX_NESTING = 250;
 const EOF = new Tok(T.Eof, 0, 0, 0, 0, LINE_START, 0);
 const DEFINED = nameId('defined');
+
+function endInFile(tok: Tok): number {
+  return tok.origin > 0 ? -1 : tok.end;
+}
 
 function countOf(count: number): string {
   return count === 0 ? 'no arguments' : count === 1 ? '1 argument' : `${count} arguments`;

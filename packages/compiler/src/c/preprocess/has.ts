@@ -51,7 +51,8 @@ const BUILTINS = new Set(
     '__builtin_preserve_enum_value __builtin_btf_type_id __sync_fetch_and_add __sync_fetch_and_sub ' +
     '__sync_fetch_and_or __sync_fetch_and_and __sync_fetch_and_xor __sync_add_and_fetch __sync_sub_and_fetch ' +
     '__sync_lock_test_and_set __sync_val_compare_and_swap __sync_bool_compare_and_swap __atomic_fetch_add ' +
-    '__atomic_add_fetch __atomic_exchange_n'
+    '__atomic_add_fetch __atomic_exchange_n __atomic_compare_exchange_n __atomic_compare_exchange __atomic_exchange ' +
+    '__atomic_load_n __atomic_store_n __atomic_load __atomic_store'
   ).split(' '),
 );
 

@@ -54,6 +54,9 @@ export class IncludeResolver {
       const found = this.at(join(this.later[i - builtinAt - 1]!, name), i);
       if (found !== undefined) return found;
     }
+    // Projects generate it into folders of theirs: `vmlinux/vmlinux.h`, `headers/x86/vmlinux.h`.
+    if (this.builtin && after === undefined && name.endsWith('/vmlinux.h'))
+      return { file: undefined, virtual: 'vmlinux', path: `<built-in>/${name}`, index: builtinAt };
     return undefined;
   }
 

@@ -110,7 +110,6 @@ export class Preprocessor {
       } else {
         frame.pos = i + 1;
         const tok = reading.tokAt(frame, i);
-        reading.callEnd = tok.end;
         if (isName(kind) && expander.expand(tok)) expander.drain();
         else reading.append(tok);
       }

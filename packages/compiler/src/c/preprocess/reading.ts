@@ -18,8 +18,6 @@ export class Reading {
   readonly frames: Frame[] = [];
   /** Flags that the next token gets besides its own: of what came before it and left nothing. */
   pendingFlags = 0;
-  /** End offset of the outermost macro call in the file: `__LINE__` counts from there. */
-  callEnd = 0;
   private readonly fileIndexes = new Map<LexedFile, number>();
 
   constructor(options: PreprocessOptions) {
@@ -57,6 +55,11 @@ export class Reading {
     for (const at of lexed.unknownEscapes) {
       const span = { file: lexed.file, start: at, end: at + 2 };
       this.report(say.escapeUnknown(lexed.file.text.slice(at, at + 2), span));
+    }
+    const [wide] = lexed.wideSpaces;
+    if (wide !== undefined) {
+      const span = { file: lexed.file, start: wide, end: wide + 1 };
+      this.report(say.spaceWide(lexed.file.text[wide]!, span, lexed.wideSpaces.length - 1));
     }
   }
 
@@ -170,6 +173,14 @@ export class Reading {
     if (expansion === undefined) return this.spelling(tok);
     while (expansion.parent !== undefined) expansion = expansion.parent;
     return expansion.site;
+  }
+
+  /** Offset in the file that `__LINE__` counts from: its own, or, in the body of a macro, the end of the use of that. */
+  lineOffsetOf(tok: Tok): number {
+    let expansion = tok.origin > 0 ? this.out.expansions[tok.origin] : undefined;
+    if (expansion === undefined) return tok.start;
+    while (expansion.end < 0 && expansion.parent !== undefined) expansion = expansion.parent;
+    return expansion.end < 0 ? expansion.site.end : expansion.end;
   }
 
   notesOf(tok: Tok) {

@@ -52,17 +52,17 @@ export class SpecialMacros {
       if (!this.expander.parenFollows()) return false;
       made = this.query(macro, tok);
     } else {
-      made = this.reading.madeTok(...this.textOf(name), tok);
+      made = this.reading.madeTok(...this.textOf(name, tok), tok);
     }
     this.expander.readNext([made]);
     return true;
   }
 
-  private textOf(name: string): [number, string] {
+  private textOf(name: string, tok: Tok): [number, string] {
     const frame = this.reading.frame;
     switch (name) {
       case '__LINE__':
-        return [T.Number, String(positionOf(frame.lexed.file, this.reading.callEnd).line + frame.lineDelta)];
+        return [T.Number, String(positionOf(frame.lexed.file, this.reading.lineOffsetOf(tok)).line + frame.lineDelta)];
       case '__COUNTER__':
         return [T.Number, String(this.counter++)];
       case '__INCLUDE_LEVEL__':
