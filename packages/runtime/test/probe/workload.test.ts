@@ -74,11 +74,12 @@ describe.skipIf(!permission.ok)('examples in the kernel of this machine', () => 
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    expect(out).toContain('drops:\n  81: 3\n');
+    // More on a machine that is busy: who gets no answer for a second asks again.
+    expect(Number(/^drops:\n {2}81: (\d+)$/m.exec(out)?.[1])).toBeGreaterThanOrEqual(3);
   });
 
   it.skipIf(!built)('a program of Node imports the file, with the same maps and events', () => {
-    const app = join(ROOT, '.cache/import-probe.mjs');
+    const app = join(ROOT, `.cache/import-probe-${process.pid}.mjs`);
     mkdirSync(join(ROOT, '.cache'), { recursive: true });
     writeFileSync(
       app,

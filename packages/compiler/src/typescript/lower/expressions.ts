@@ -9,7 +9,7 @@ import { condition, isUndefined } from './conditions.ts';
 import type { Lowering } from './lowering.ts';
 import { memberExpression } from './members.ts';
 import { eitherText } from './texts.ts';
-import { castC, constantValue, cTypeOf, type Value, wide } from './value.ts';
+import { castC, constantValue, cTypeOf, guarded, type Value, wide } from './value.ts';
 import { effectOf } from './variables.ts';
 
 export function expression(l: Lowering, given: Expression, isStatement = false): Value {
@@ -99,6 +99,7 @@ export function constantOf(l: Lowering, value: Constant, node: Node): Value {
 export function identifier(l: Lowering, node: Expression & { type: 'Identifier' }): Value {
   const local = l.local(node.name);
   if (local?.kind === 'broken') throw new SkepError([]);
+  if (local?.members) l.fail(say.wrongType('an object', 'one of its members', l.span(node)));
   if (local)
     return local.value.ok !== undefined && l.known.has(local) ? { ...local.value, ok: undefined } : local.value;
   if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
@@ -147,32 +148,43 @@ export function orElse(l: Lowering, node: Expression & { type: 'LogicalExpressio
   const left = expression(l, node.left);
   if (left.ok === undefined) return left;
   const { value: right, lines } = l.aside(() => expression(l, node.right));
-  if (left.type.kind !== right.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(left.type.kind))
+  if (right.type.kind === 'undefined') return left;
+  const bothTexts = left.type.kind === 'string' && right.type.kind === 'string';
+  if (bothTexts && right.ok === undefined && lines.length === 0)
+    return eitherText(l.declare('bool', 'either', left.ok), left, right);
+  if (left.type.kind !== right.type.kind || !SIMPLE.includes(left.type.kind))
     l.fail(say.wrongType(describe(right.type), describe(left.type), l.span(node.right)));
   const type = joinedType(l, left, right, node);
   const c = l.name('or');
-  l.emit(`${cTypeOf(type)} ${c};`);
+  l.emit(`${cTypeOf(type)} ${c} = 0;`);
+  const ok = right.ok === undefined ? undefined : l.declare('bool', 'ok', left.ok);
   l.emit(`if (${left.ok}) ${c} = ${left.c};`);
   l.emit('else {');
   l.lines.push(...lines);
-  l.emit(`${c} = ${l.defined(right, 'the right side', node.right).c};`);
+  if (ok !== undefined) l.emit(`${ok} = ${right.ok};`);
+  l.emit(guarded(ok, `${c} = ${right.c};`));
   l.emit('}');
-  return { type, c };
+  return { type, c, ok };
 }
 
 export function conditionalExpression(l: Lowering, node: Expression & { type: 'ConditionalExpression' }): Value {
   const test = condition(l, node.test);
   const before = new Set(l.known);
   for (const one of test.whenTrue) l.known.add(one);
-  const yes = l.aside(() => l.defined(expression(l, node.consequent), 'this', node.consequent));
+  const yes = l.aside(() => expression(l, node.consequent));
   l.known = new Set(before);
   for (const one of test.whenFalse) l.known.add(one);
-  const no = l.aside(() => l.defined(expression(l, node.alternate), 'this', node.alternate));
+  const no = l.aside(() => expression(l, node.alternate));
   l.known = before;
   const [a, b] = [yes.value, no.value];
+  const some = [a, b].find((one) => one.type.kind !== 'undefined');
+  if (some && SIMPLE.includes(some.type.kind) && [a, b].some((one) => one.ok ?? one.type.kind === 'undefined'))
+    return maybeEither(l, node, test.c, yes, no, some);
+  l.defined(a, 'this', node.consequent);
+  l.defined(b, 'this', node.alternate);
   if (a.type.kind === 'string' && b.type.kind === 'string' && yes.lines.length + no.lines.length === 0)
     return eitherText(l.declare('bool', 'either', test.c), a, b);
-  if (a.type.kind !== b.type.kind || !['number', 'bigint', 'boolean', 'pointer'].includes(a.type.kind))
+  if (a.type.kind !== b.type.kind || !SIMPLE.includes(a.type.kind))
     l.fail(say.wrongType(describe(b.type), describe(a.type), l.span(node.alternate)));
   const type = joinedType(l, a, b, node);
   if (yes.lines.length === 0 && no.lines.length === 0)
@@ -187,6 +199,39 @@ export function conditionalExpression(l: Lowering, node: Expression & { type: 'C
   l.emit(`${c} = ${b.c};`);
   l.emit('}');
   return { type, c };
+}
+
+/** What lies in one register. */
+const SIMPLE: readonly string[] = ['number', 'bigint', 'boolean', 'pointer'];
+
+/** `test ? a : b` where one side is or may be undefined; `some` is one that is not always. */
+function maybeEither(
+  l: Lowering,
+  node: Expression & { type: 'ConditionalExpression' },
+  test: string,
+  yes: { value: Value; lines: string[] },
+  no: { value: Value; lines: string[] },
+  some: Value,
+): Value {
+  const [a, b] = [yes, no].map(({ value }) =>
+    value.type.kind === 'undefined' ? { type: some.type, c: '0', ok: '0' } : value,
+  ) as [Value, Value];
+  if (a.type.kind !== b.type.kind) l.fail(say.wrongType(describe(b.type), describe(a.type), l.span(node.alternate)));
+  const type = joinedType(l, a, b, node);
+  const [c, ok] = [l.name('either'), l.name('ok')];
+  l.emit(`${cTypeOf(type)} ${c} = 0;`);
+  l.emit(`bool ${ok} = 0;`);
+  for (const [start, one, { lines }] of [
+    [`if (${test}) {`, a, yes],
+    ['} else {', b, no],
+  ] as const) {
+    l.emit(start);
+    l.lines.push(...lines);
+    l.emit(`${ok} = ${one.ok ?? '1'};`);
+    l.emit(guarded(one.ok === undefined ? undefined : ok, `${c} = ${one.c};`));
+  }
+  l.emit('}');
+  return { type, c, ok };
 }
 
 export function joinedType(l: Lowering, a: Value, b: Value, node: Node): Type {

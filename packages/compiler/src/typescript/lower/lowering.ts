@@ -162,8 +162,12 @@ export interface Made {
   readonly busy: boolean;
 }
 
+export type Members = ReadonlyMap<string, { readonly value: Value; readonly node: Node }>;
+
 export interface Local {
   /** `broken`: its declaration is wrong, and that was said. */
   readonly kind: 'const' | 'let' | 'counter' | 'broken';
   readonly value: Value;
+  /** Of a constant that is an object written out: what it has. */
+  readonly members?: Members;
 }

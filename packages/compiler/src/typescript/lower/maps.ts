@@ -1,7 +1,7 @@
 import type { MapDeclaration } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { placed } from '../origins.ts';
-import { bare, type Call, type Expression, type Node, type OptionalCall } from '../syntax.ts';
+import type { Call, Expression, Node, OptionalCall } from '../syntax.ts';
 import { BOOLEAN, declareC, describe, type Storage, UNDEFINED } from '../types.ts';
 import { cNameOf, safe } from './c-names.ts';
 import { argumentsOf, exactly } from './calls.ts';
@@ -155,14 +155,13 @@ export function emitEvent(
 ): Value {
   if (method !== 'emit') return l.fail(say.unknownMember('an event', method, ['emit'], l.span(node)));
   const [argument] = exactly(l, node, '`emit()`', 1) as [Expression];
-  const literal = bare(argument);
-  if (literal.type !== 'ObjectExpression')
+  const values = membersOf(l, storage, argument);
+  if (values === undefined)
     return l.fail(
       say.wrongType('something else', `an object with ${[...storage.fields.keys()].join(', ')}`, l.span(argument)),
     );
   const symbol = l.shared.symbols.get(event)!;
   const record = l.name('event');
-  const values = membersOf(l, storage, literal);
   l.emit(`struct ${symbol}_event *${record} = bpf_ringbuf_reserve(&${symbol}, sizeof(struct ${symbol}_event), 0);`);
   l.emit(`if (${record}) {`);
   for (const { name, field, value, node: at } of values)

@@ -14,6 +14,14 @@ import { readText, textAt } from './texts.ts';
 import { constantValue, type Value } from './value.ts';
 
 export function memberExpression(l: Lowering, node: Member | OptionalMember): Value {
+  const members = l.localOf(node.object as Expression)?.members;
+  if (members !== undefined) {
+    const name = memberName(l, node);
+    const member = members.get(name);
+    if (member === undefined)
+      return l.fail(say.unknownMember(`\`${l.text(node.object)}\``, name, members.keys(), l.span(node.property)));
+    return member.value;
+  }
   const list = bare(node.object as Expression).type === 'Identifier' ? listIn(l, node.object as Expression) : undefined;
   if (list !== undefined) return memberOfList(l, list, node);
   const name = memberName(l, node);
@@ -40,6 +48,7 @@ export function memberExpression(l: Lowering, node: Member | OptionalMember): Va
 }
 
 export function memberName(l: Lowering, node: Member | OptionalMember): string {
+  if (node.computed && node.property.type === 'StringLiteral') return node.property.value;
   if (node.computed || node.property.type !== 'Identifier')
     return l.fail(
       say.unsupported(

@@ -2,7 +2,7 @@ import type { Binding } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { placed } from '../origins.ts';
 import type { Call, OptionalCall } from '../syntax.ts';
-import { describe, NUMBER, UNDEFINED } from '../types.ts';
+import { describe, NUMBER, numberOf, type Type, UNDEFINED } from '../types.ts';
 import { lowerBody } from './body.ts';
 import { safe } from './c-names.ts';
 import { argumentsOf } from './calls.ts';
@@ -25,7 +25,7 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
     l.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, l.span(node)));
   const types = given.map(({ value, node: at }) => {
     const { kind } = value.type;
-    if (kind === 'number') return NUMBER;
+    if (kind === 'number') return classOf(value.type as Type & { kind: 'number' });
     if (kind === 'bigint' || kind === 'boolean' || kind === 'pointer') return value.type;
     if (kind === 'kernel' && !value.c.startsWith('@')) return value.type;
     return l.fail(
@@ -78,4 +78,10 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
   const kept = l.name(name);
   l.emit(`${cTypeOf(result)} ${kept} = ${call};`);
   return { type: result, c: kept };
+}
+
+/** A function is made again for numbers of another width, so that it is known that what it calculates is exact. */
+function classOf({ min, max }: Type & { kind: 'number' }): Type {
+  const widths = [numberOf(16, false), numberOf(32, false), ...[32, 40, 48].map((bits) => numberOf(bits, true))];
+  return (widths as (Type & { kind: 'number' })[]).find((one) => one.min <= min && max <= one.max) ?? NUMBER;
 }

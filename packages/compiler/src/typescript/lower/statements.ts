@@ -1,12 +1,12 @@
 import * as say from '../diagnostics.ts';
-import { bare, type Node, type Statement } from '../syntax.ts';
-import { describe, I64, NUMBER, UNDEFINED } from '../types.ts';
+import { bare, type Expression, type Statement } from '../syntax.ts';
+import { describe, I64, type Type, UNDEFINED } from '../types.ts';
 import { condition } from './conditions.ts';
 import { expression } from './expressions.ts';
 import { forOf } from './lists.ts';
 import { forStatement } from './loops.ts';
 import type { Lowering } from './lowering.ts';
-import type { Value } from './value.ts';
+import { whichText } from './texts.ts';
 import { declareVariables, effectOf } from './variables.ts';
 
 export function block(l: Lowering, statements: readonly Statement[]): boolean {
@@ -51,7 +51,7 @@ export function statement(l: Lowering, node: Statement): boolean {
       l.emit(node.type === 'BreakStatement' ? 'break;' : 'continue;');
       return true;
     case 'ReturnStatement':
-      if (node.argument) return giveBack(l, expression(l, node.argument, true), node.argument);
+      if (node.argument) return giveBack(l, node.argument);
       if (l.context !== undefined && l.context.result !== 'nothing')
         l.fail(say.noReturn(l.context.object?.what ?? 'this probe', l.context.resultText, l.span(node)));
       l.emit(l.isHelper ? 'return;' : 'return 0;');
@@ -89,7 +89,8 @@ const STATEMENTS: { readonly [type: string]: string } = {
 };
 
 /** `return` with a value: of the program, or of a static function. */
-export function giveBack(l: Lowering, value: Value, node: Node): boolean {
+export function giveBack(l: Lowering, node: Expression): boolean {
+  const value = expression(l, node, l.context?.result === 'nothing');
   if (l.isHelper) {
     if (value.ok !== undefined) l.fail(say.maybeUndefined('what the function returns', l.span(node)));
     const { kind } = value.type;
@@ -110,7 +111,7 @@ export function giveBack(l: Lowering, value: Value, node: Node): boolean {
       else if (!fixed) l.result = value.type;
     }
     if (value.constant === undefined || l.given === undefined) l.given = value;
-    l.result ??= kind === 'number' ? NUMBER : value.type;
+    l.result = joined(l.result, value.type);
     l.emit(`return ${value.c};`);
     return true;
   }
@@ -127,6 +128,13 @@ export function giveBack(l: Lowering, value: Value, node: Node): boolean {
     l.emit(`return ${whole.c} ? 1 : 0;`);
   } else l.emit(`return (int)(${l.number(whole, node).c});`);
   return true;
+}
+
+/** What a function gives by all of its `return` statements: of numbers the bounds. */
+function joined(a: Type | undefined, b: Type): Type {
+  if (a === undefined) return b;
+  if (a.kind !== 'number' || b.kind !== 'number') return a;
+  return { kind: 'number', min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) };
 }
 
 export function ifStatement(l: Lowering, node: Statement & { type: 'IfStatement' }): boolean {
@@ -151,19 +159,24 @@ export function ifStatement(l: Lowering, node: Statement & { type: 'IfStatement'
 
 export function switchStatement(l: Lowering, node: Statement & { type: 'SwitchStatement' }): boolean {
   const subject = l.defined(expression(l, node.discriminant), 'this', node.discriminant);
-  if (subject.type.kind !== 'number' && subject.type.kind !== 'bigint')
-    l.fail(say.wrongType(describe(subject.type), 'a number or bigint', l.span(node.discriminant)));
-  l.emit(`switch ((s64)(${subject.c})) {`);
+  const { kind } = subject.type;
+  if (kind !== 'number' && kind !== 'bigint' && kind !== 'string')
+    l.fail(say.wrongType(describe(subject.type), 'a number, bigint or text', l.span(node.discriminant)));
+  const tests = node.cases.map((one) => one.test && expression(l, one.test).constant);
+  const texts = tests.filter((one) => typeof one === 'string');
+  const c = kind === 'string' ? whichText(l, subject, texts, node.discriminant) : subject.c;
+  l.emit(`switch ((s64)(${c})) {`);
   let every = node.cases.some((one) => !one.test);
   const seen = new Set<unknown>();
   for (const [i, one] of node.cases.entries()) {
     if (one.test) {
-      const value = expression(l, one.test);
-      if (typeof value.constant !== subject.type.kind)
-        l.fail(say.wrongType(describe(value.type), `a constant ${subject.type.kind}`, l.span(one.test)));
+      const value = tests[i];
+      if (typeof value !== kind)
+        l.fail(say.wrongType(describe(expression(l, one.test).type), `a constant ${kind}`, l.span(one.test)));
       // Of two of one value the first is meant; the other is only fallen into.
-      l.emit(seen.has(value.constant) ? '{' : `case ${caseOf(value.constant as number | bigint)}: {`);
-      seen.add(value.constant);
+      const which = typeof value === 'string' ? texts.indexOf(value) : (value as number | bigint);
+      l.emit(seen.has(which) ? '{' : `case ${caseOf(which)}: {`);
+      seen.add(which);
     } else l.emit('default: {');
     const ends = block(l, one.consequent);
     if (one.consequent.length > 0 && (!ends || breaks(one.consequent))) every = false;

@@ -3,8 +3,9 @@ import * as say from '../diagnostics.ts';
 import { bare, type Expression, type Node, type ObjectLiteral } from '../syntax.ts';
 import { describe, type Storage, sizeOfStorage, valueType } from '../types.ts';
 import { cNameOf, safe } from './c-names.ts';
-import { expression } from './expressions.ts';
-import type { Lowering } from './lowering.ts';
+import { constantOf, expression } from './expressions.ts';
+import type { Lowering, Members } from './lowering.ts';
+import { constantsOf } from './members.ts';
 import { textAt, writeText } from './texts.ts';
 import type { Value } from './value.ts';
 
@@ -24,49 +25,55 @@ export function readStored(storage: Storage, lvalue: string): Value {
   }
 }
 
-/** The members of an object that is stored, in the order in which they are written. */
-export function membersOf(l: Lowering, storage: Storage & { kind: 'record' }, literal: ObjectLiteral) {
-  const members = plainMembers(literal);
-  const [first] = literal.properties;
+/** The members of an object that is stored, in the order in which they are written; undefined of what is no such object. */
+export function membersOf(l: Lowering, storage: Storage & { kind: 'record' }, given: Expression) {
+  const node = bare(given);
+  const known = l.localOf(node)?.members;
+  if (known === undefined && node.type !== 'ObjectExpression') return undefined;
+  const literal = known === undefined ? (node as ObjectLiteral) : undefined;
+  const members = literal ? plainMembers(literal) : [...known!].map(([name, one]) => [name, one.node] as const);
+  const first = literal?.properties[0];
   const spread = first?.type === 'SpreadElement' ? first : undefined;
-  if (members.length + (spread ? 1 : 0) !== literal.properties.length)
+  if (literal && members.length + (spread ? 1 : 0) !== literal.properties.length)
     l.fail(say.unsupported('destructuring', l.span(literal)));
-  const rest = spread ? spreadOf(l, storage, spread.argument, new Set(members.map(([name]) => name))) : [];
-  const missing = [...storage.fields.keys()].filter(
-    (name) => !members.some(([one]) => one === name) && !rest.some((one) => one.name === name),
-  );
-  if (missing.length > 0) l.fail(say.missingFields(missing, l.span(literal)));
-  const named = members.map(([name, node]) => {
+  const named = new Set(members.map(([name]) => name));
+  const rest = (spread ? [...spreadMembers(l, spread.argument)] : []).flatMap(([name, one]) => {
     const field = storage.fields.get(name);
-    if (field === undefined)
-      return l.fail(say.unknownMember('the declared object', name, storage.fields.keys(), l.span(node)));
-    return { name, field, value: expression(l, node), node };
+    return field === undefined || named.has(name) ? [] : [{ name, field, ...one }];
   });
-  return [...rest, ...named];
+  const missing = [...storage.fields.keys()].filter(
+    (name) => !named.has(name) && !rest.some((one) => one.name === name),
+  );
+  if (missing.length > 0) l.fail(say.missingFields(missing, l.span(node)));
+  const own = members.map(([name, at]) => {
+    const field = storage.fields.get(name);
+    // Of a constant that says too much, the place is where it is used.
+    const place = known ? (node as Node) : at;
+    if (field === undefined)
+      return l.fail(say.unknownMember('the declared object', name, storage.fields.keys(), l.span(place)));
+    const value = known ? known.get(name)!.value : expression(l, at as Expression);
+    return { name, field, value, node: place };
+  });
+  return [...rest, ...own];
 }
 
-/** `{ ...old, more: 1 }`: what is not named is as in another object. */
-function spreadOf(
-  l: Lowering,
-  storage: Storage & { kind: 'record' },
-  node: Expression,
-  named: ReadonlySet<string>,
-): { name: string; field: Storage; value: Value; node: Node }[] {
+/** What `...x` brings: the members of a record, or of an object that is a constant. */
+export function spreadMembers(l: Lowering, node: Expression): Members {
+  const members = l.localOf(node)?.members;
+  if (members !== undefined) return members;
+  const constants = constantsOf(l, node);
+  if (constants) return new Map([...constants].map(([name, one]) => [name, { value: constantOf(l, one, node), node }]));
   const { type, c } = l.defined(expression(l, node), 'this', node);
   if (type.kind !== 'record') return l.fail(say.unsupported('destructuring', l.span(node)));
-  return [...storage.fields].flatMap(([name, field]) => {
-    const own = type.storage.fields.get(name);
-    return own === undefined || named.has(name)
-      ? []
-      : [{ name, field, value: readStored(own, `${c}.${safe(name)}`), node: node as Node }];
-  });
+  return new Map(
+    [...type.storage.fields].map(([name, field]) => [name, { value: readStored(field, `${c}.${safe(name)}`), node }]),
+  );
 }
 
 export function fillWhole(l: Lowering, storage: Storage, to: string, node: Expression): void {
-  const literal = bare(node);
-  if (storage.kind === 'record' && literal.type === 'ObjectExpression') {
-    for (const { name, field, value, node: at } of membersOf(l, storage, literal))
-      fillField(l, field, `${to}.${safe(name)}`, value, at);
+  const members = storage.kind === 'record' ? membersOf(l, storage, node) : undefined;
+  if (members !== undefined) {
+    for (const { name, field, value, node: at } of members) fillField(l, field, `${to}.${safe(name)}`, value, at);
     return;
   }
   fillField(l, storage, to, expression(l, node), node);

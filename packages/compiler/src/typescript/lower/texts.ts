@@ -3,6 +3,7 @@ import type { Node } from '../syntax.ts';
 import type { Lowering } from './lowering.ts';
 import { guarded, type Value } from './value.ts';
 
+/** A text that lies in a constant of the probe, or in a parameter: nobody changes it there. */
 export function textAt(lvalue: string, size: number): Value {
   return {
     type: { kind: 'string', size },
@@ -48,23 +49,42 @@ export function sameText(l: Lowering, text: Value, constant: string, node: Node)
 
 /** `[…].includes(text)` */
 export function amongTexts(l: Lowering, text: Value, constants: readonly string[], node: Node): string {
+  const tests = testsFor(l, text, constants, node).filter((one) => one !== '0');
+  return tests.length === 0 ? '0' : `(${tests.join(' || ')})`;
+}
+
+/** The index of the first of these that a text is; -1 where it is none. */
+export function whichText(l: Lowering, text: Value, constants: readonly string[], node: Node): string {
+  return testsFor(l, text, constants, node).reduceRight((rest, test, i) => `(${test} ? ${i} : ${rest})`, '-1');
+}
+
+/** For each constant, whether it is the text. */
+function testsFor(l: Lowering, text: Value, constants: readonly string[], node: Node): string[] {
+  if (typeof text.constant === 'string') return constants.map((one) => (one === text.constant ? '1' : '0'));
   const { size } = text.type as { size?: number };
   const all = constants.map((one) => [...new TextEncoder().encode(one), 0]);
   if (all.some((one) => one.length > COMPARED))
     l.fail(say.outOfRange('the text', 'a comparison (63 bytes)', l.span(node)));
   const possible = size === undefined ? all : all.filter((one) => one.length <= size);
-  if (possible.length === 0) return '0';
+  if (possible.length === 0) return all.map(() => '0');
   // With one byte more than the longest, of what is longer the end is not taken for the end.
   const longest = Math.max(...possible.map((one) => one.length)) + 1;
   const buffer = bufferOf(l, text, Math.min(size ?? longest, longest));
-  return `(${possible.map((one) => equalBytes(buffer, one)).join(' || ')})`;
+  return all.map((one) => (possible.includes(one) ? equalBytes(buffer, one) : '0'));
 }
 
+/** Where the first `room` bytes of a text are: where it lies, or in a copy that ends with NUL where it is shorter. */
 function bufferOf(l: Lowering, text: Value, room: number): string {
+  if (liesThere(text) && text.ok === undefined && (text.type as { size: number }).size >= room) return text.c;
   const buffer = l.name('text');
   l.emit(`char ${buffer}[${room}] = {};`);
   l.emit(guarded(text.ok, writeText(text, buffer, room)));
   return buffer;
+}
+
+/** Whether it is in memory, by {@link textAt}, and not yet to be made. */
+export function liesThere(text: Value): boolean {
+  return text.constant === undefined && text.c !== '@text';
 }
 
 function equalBytes(buffer: string, bytes: readonly number[]): string {

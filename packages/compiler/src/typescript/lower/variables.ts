@@ -1,12 +1,22 @@
+import { plainMembers } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
-import { bare, type Expression, type Member, type Node, type ObjectPattern, type Statement } from '../syntax.ts';
+import {
+  bare,
+  type Expression,
+  type Member,
+  type Node,
+  type ObjectLiteral,
+  type ObjectPattern,
+  type Statement,
+} from '../syntax.ts';
 import { describe, NUMBER, U64, UNDEFINED } from '../types.ts';
 import { binaryOperation, sameSign } from './arithmetic.ts';
 import { condition } from './conditions.ts';
 import { expression } from './expressions.ts';
-import type { Local, Lowering } from './lowering.ts';
+import type { Local, Lowering, Members } from './lowering.ts';
 import { constantsOf, declarationOf, memberExpression, memberName, memberOfValue } from './members.ts';
-import { textAt, writeText } from './texts.ts';
+import { spreadMembers } from './stored.ts';
+import { liesThere, textAt, writeText } from './texts.ts';
 import { constantValue, cTypeOf, guarded, type Value } from './value.ts';
 
 export function declareVariables(l: Lowering, node: Statement & { type: 'VariableDeclaration' }): void {
@@ -28,6 +38,11 @@ export function declareVariables(l: Lowering, node: Statement & { type: 'Variabl
     l.bind(name, { kind: 'broken', value: { type: UNDEFINED, c: '' } });
     if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression')
       l.fail(say.unsupported('nested', l.span(init)));
+    if (init.type === 'ObjectExpression' && node.kind === 'const') {
+      const members = keptMembers(l, init);
+      l.bind(name, { kind: 'const', value: { type: UNDEFINED, c: '' }, members });
+      continue;
+    }
     const value = expression(l, init);
     const { type } = value;
     if (type.kind === 'undefined') l.fail(say.wrongType('undefined', 'a value', l.span(init)));
@@ -41,6 +56,24 @@ export function declareVariables(l: Lowering, node: Statement & { type: 'Variabl
     }
     l.bind(name, { kind: 'const', value: keepValue(l, value, name) });
   }
+}
+
+/** `{ a: 1, ...b }` as a constant: each of its members is one. */
+function keptMembers(l: Lowering, literal: ObjectLiteral): Members {
+  const members = new Map<string, { value: Value; node: Node }>();
+  const plain = plainMembers(literal);
+  for (const one of literal.properties) {
+    if (one.type === 'SpreadElement') {
+      for (const [name, each] of spreadMembers(l, one.argument)) members.set(name, each);
+      continue;
+    }
+    const [name, node] = plain.shift() ?? l.fail(say.unsupported('destructuring', l.span(one)));
+    if (bare(node).type === 'ObjectExpression') l.fail(say.unsupported('allocation', l.span(node)));
+    const value = l.defined(expression(l, node), 'this', node);
+    // As in JavaScript, a name that is there already keeps its place.
+    members.set(name, { value: keepValue(l, value, name), node });
+  }
+  return members;
 }
 
 /** `{ a, b: c }`: constants for members of an object. */
@@ -90,6 +123,7 @@ export function keepValue(l: Lowering, value: Value, name: string): Value {
     l.emit(`${type.tag} *${c} = ${value.ok === undefined ? value.c : `${value.ok} ? ${value.c} : 0`};`);
     return { ...value, c };
   }
+  if (type.kind === 'string' && liesThere(value)) return value;
   if (type.kind === 'string' && type.size !== undefined && type.size <= 64) {
     const c = l.name(name);
     l.emit(`char ${c}[${type.size}] = {};`);
@@ -194,6 +228,8 @@ export function assign(l: Lowering, local: Local, given: Value, node: Node): voi
 export function assignMember(l: Lowering, node: Member, operator: string, right: () => Value, at: Node): void {
   const name = memberName(l, node);
   const module = declarationOf(l, node.object as Expression);
+  if (l.localOf(node.object as Expression)?.members)
+    l.fail(say.notAssigned(name, l.span(node), 'give it this value where the object is written'));
   if (module?.kind === 'params')
     l.fail(say.notAssigned(name, l.span(node), 'the user side sets parameters; what programs change is kept in a map'));
   if (module || constantsOf(l, node.object as Expression)) l.fail(say.notAssigned(name, l.span(node)));
