@@ -13,6 +13,7 @@ import {
 } from '../src/index.ts';
 import { perfWriter } from './support/code.ts';
 import { bytes32, expectNoLeaks, noKernel, number64 } from './support/host.ts';
+import { until } from './support/until.ts';
 
 const XDP = 6;
 const ARRAY = 2;
@@ -84,7 +85,7 @@ describe.skipIf(noKernel)('perf buffers', () => {
       bench.write(250);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
-    for (let i = 0; i < 500 && seen.length < 2250; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => seen.length >= 2250);
     stop.abort();
     await reading;
     expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2250 }, (_, i) => i));
@@ -102,7 +103,7 @@ describe.skipIf(noKernel)('perf buffers', () => {
       // Around the time when the reader goes to sleep.
       await new Promise((resolve) => setTimeout(resolve, 2 + (round % 6)));
       bench.write(1);
-      for (let i = 0; i < 200 && received <= round; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+      await until(() => received > round);
       expect(received, `round ${round}`).toBe(round + 1);
     }
     stop.abort();

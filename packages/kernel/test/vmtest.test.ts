@@ -29,14 +29,14 @@ describe.skipIf(why !== undefined).each(SERIES)('in a guest with Linux %s', (ser
     }
     const run = async (mode: string, tracefs: boolean): Promise<Map<string, Outcome>> => {
       const command = [process.execPath, '--enable-source-maps', bundle, mode];
-      const result = await boot(kernel, command, { cwd: REPOSITORY, tracefs, timeout: 240 });
+      const result = await boot(kernel, command, { cwd: REPOSITORY, tracefs, timeout: 480 });
       expect(result.code, `${result.how}\n${result.console}\n${result.output}`).toBe(0);
       return parseOutcomes(result.output);
     };
     outcomes = await run('guest', true);
     links = await run('links', true);
     withoutTracefs = await run('no-tracefs', false);
-  }, 9 * MINUTES);
+  }, 25 * MINUTES);
 
   for (const check of CHECKS) it(check.name, (ctx) => expectOk(outcomes, check.name, ctx.skip));
   for (const { name } of [...LINKS, { name: 'killed' }]) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleModule } from '../../../../scripts/bundle-module.mjs';
 import type { Outcome } from './main.ts';
@@ -16,10 +16,15 @@ export async function bundleChecks(name: string): Promise<string> {
   return outfile;
 }
 
-/** A program with a static probe, where there is a C compiler; without one the check is left out. */
+/**
+ * A program with a static probe, where there is a C compiler; without one the check is left out. It takes its place whole:
+ * others may be running it.
+ */
 function compileUsdt(directory: string): void {
   const source = fileURLToPath(new URL('usdt.c', import.meta.url));
-  spawnSync('cc', ['-O1', '-o', `${directory}/usdt`, source], { stdio: 'ignore' });
+  const part = `${directory}/usdt.${process.pid}`;
+  if (spawnSync('cc', ['-O1', '-o', part, source], { stdio: 'ignore' }).status === 0)
+    renameSync(part, `${directory}/usdt`);
 }
 
 export function parseOutcomes(output: string): Map<string, Outcome> {

@@ -43,6 +43,8 @@ import {
   shiftRight,
   store,
 } from '../support/code.ts';
+import { until } from '../support/until.ts';
+import { work } from './links.ts';
 import { network, sendPackets } from './network.ts';
 import { rawCall } from './traffic.ts';
 
@@ -200,8 +202,7 @@ export const CHECKS: readonly Check[] = [
     run() {
       using probe = new Probe((counter) => ({ type: PERF_EVENT, code: countFor(process.pid, counter) }));
       using link = probe.attach({ kind: 'perf_event', event: 'cpu-clock', frequency: 1000, pid: process.pid });
-      const end = Date.now() + 200;
-      while (Date.now() < end);
+      work(200);
       const count = probe.count();
       ok(count >= 5 && count < 2000, `${count} samples`);
       link.close();
@@ -276,7 +277,7 @@ export const CHECKS: readonly Check[] = [
       setTimeout(() => spawnSync('/bin/true'), 100); // long enough for the reader to sleep
       for await (const batch of ring.batches({
         decode: (data, at, length) => [data.getUint32(at, true), length],
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(30_000),
       })) {
         for (const [value, length] of batch) {
           equal(value, 4711);
@@ -322,10 +323,8 @@ export const CHECKS: readonly Check[] = [
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
       await ended;
-      for (let tries = 0; tries < 100 && listPrograms().some((one) => one.id === programId); tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 20)); // the kernel frees programs after a grace period
-      }
-      ok(!listPrograms().some((one) => one.id === programId), 'the program is still there');
+      // The kernel frees programs after a grace period.
+      ok(await until(() => !listPrograms().some((one) => one.id === programId)), 'the program is still there');
       ok(!listLinks().some((one) => one.id === linkId), 'the link is still there');
     },
   },
@@ -549,6 +548,7 @@ async function xdp(attach: (program: Program, device: string) => Link, via: Link
   const link = attach(probe.program, 'skep0');
   equal(link.via, via);
   await sendPackets(5, PAYLOAD);
+  await until(() => probe.count() >= 5);
   equal(probe.count(), 5);
   link.close();
   await sendPackets(3, PAYLOAD);

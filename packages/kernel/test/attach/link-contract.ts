@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { rmdirSync } from 'node:fs';
 import { listLinks, listPrograms, openHandles } from '../../src/index.ts';
-import { expected, holdLink, LINKS, type LinkCase, OwnCgroup, Scope, tryLink } from './links.ts';
+import { until } from '../support/until.ts';
+import { expected, holdLink, LINKS, type LinkCase, Scope, tryLink } from './links.ts';
 import type { Outcome } from './main.ts';
+import { OwnCgroup, removeCgroup } from './own-cgroup.ts';
 
 type Result = Omit<Outcome, 'name'>;
 
@@ -77,29 +78,17 @@ async function heldRound(series: string, round: number): Promise<Result> {
   const cgroup = OwnCgroup.pathOf(child.pid!);
   const left = () => {
     // Its guardian was in that cgroup too, until all is removed.
-    if (!removedCgroup(cgroup)) return [cgroup];
+    if (!removeCgroup(cgroup)) return [cgroup];
     const programs = new Set(listPrograms().map((one) => one.id));
     const links = new Set(listLinks().map((one) => one.id));
     return held.filter((one) => programs.has(one.program) || (one.link !== undefined && links.has(one.link)));
   };
   // The kernel frees after a grace period, and a guardian may have to start first.
-  for (let tries = 0; tries < 300 && left().length > 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  const rest = left();
-  if (rest.length > 0) return { result: 'failed', message: `left of ${held.length}: ${JSON.stringify(rest)}` };
+  let rest = left();
+  const gone = await until(() => {
+    rest = left();
+    return rest.length === 0;
+  }, 60);
+  if (!gone) return { result: 'failed', message: `left of ${held.length}: ${JSON.stringify(rest)}` };
   return { result: 'ok', message: `${held.length} links` };
-}
-
-/** False while a process is in it: one that ends is no longer listed, and keeps it busy for a moment more. */
-function removedCgroup(path: string): boolean {
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EBUSY') return false;
-    if (code === 'ENOENT') return true;
-    throw error;
-  }
 }

@@ -18,7 +18,7 @@ export function network(): void {
   ip('link', 'set', 'skep1', 'up');
 }
 
-/** Through `skep1` to nobody, which `skep0` receives. */
+/** Through `skep1` to nobody, which `skep0` receives: soon after, when the kernel has the time. */
 export async function sendPackets(count: number, size: number, to = '10.77.0.2'): Promise<void> {
   const socket = createSocket('udp4');
   try {
@@ -30,7 +30,7 @@ export async function sendPackets(count: number, size: number, to = '10.77.0.2')
   } finally {
     socket.close();
   }
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await settle();
 }
 
 /** From `device` to its peer: a datagram of another machine to 10.88.0.5, which this machine is to pass on. */
@@ -48,5 +48,10 @@ export async function forwardedPacket(device: string, peer: string): Promise<voi
   frame.set(header, 14);
   frame.set([0, 9, 0, 9, 0, 30], 34);
   sendFrame(device, frame);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await settle();
+}
+
+/** Mostly enough for packets to arrive. Who waits for them asks again; who expects none has nothing better to wait for. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
 }
