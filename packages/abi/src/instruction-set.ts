@@ -119,12 +119,16 @@ export const PSEUDO_CALL = { helper: 0, local: 1, kfunc: 2 } as const;
 export const REGISTERS = 11;
 export const FRAME_POINTER = 10;
 
-/** What the kernel allows a program, `include/linux/bpf.h` and `bpf_verifier.h`. */
+/** What the kernel allows a program, `include/linux/bpf.h`, `filter.h` and `bpf_verifier.h`. */
 export const LIMITS = {
-  /** Bytes of stack a frame, and over all frames of a call chain. */
+  /** Bytes of stack a frame, and over all frames of a call chain; of those above a function that makes tail calls. */
   stack: 512,
+  stackAboveTailCalls: 256,
+  /** Frames. */
   callDepth: 8,
   tailCalls: 33,
+  /** Functions of one program, the first included. */
+  subprograms: 256,
   /** Instructions of one program, for users with CAP_BPF and without. */
   instructions: 1_000_000,
   instructionsUnprivileged: 4096,
@@ -132,6 +136,5 @@ export const LIMITS = {
   complexity: 1_000_000,
   /** Bytes of the names of maps and programs, with the NUL. */
   objectName: 16,
-  functionArgs: 5,
   mapsOfProgram: 64,
 } as const;

@@ -1,5 +1,5 @@
 /** The verdict on a program. */
-import { ATTACH, PROG } from '@skep/abi';
+import { ATTACH, LIMITS, PROG } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import { contextTable, type MeasuredTables } from './check/context.ts';
 import { setUpArguments } from './check/global-function.ts';
@@ -8,14 +8,14 @@ import { changesPacket } from './check/helpers.ts';
 import { kfuncMightSleep } from './check/kfuncs.ts';
 import { explain } from './explain/explain.ts';
 import type { Explanation } from './explain/model.ts';
-import { type Budget, Explorer, MOST_INSNS, type Observe } from './explore/explorer.ts';
+import { type Budget, Explorer, type Observe } from './explore/explorer.ts';
 import { useRules } from './number/range.ts';
 import { type KernelProfile, PROFILES } from './profile.ts';
 import { checkAttachment } from './program/attachment.ts';
 import { markFastcalls, removeFastcalls } from './program/fastcall.ts';
 import { Program, type ProgramInput } from './program/program.ts';
 import { checkStackDepth, stackDepths } from './program/stack-depth.ts';
-import { checkStructure, MOST_SUBPROGRAMS, markPoints, resolveImmediates } from './program/structure.ts';
+import { checkStructure, markPoints, resolveImmediates } from './program/structure.ts';
 import { type PathStep, pathTo } from './record/path.ts';
 import { type Limit, type Needs, needsOf } from './record/report.ts';
 import { Refusal } from './refusal.ts';
@@ -171,10 +171,10 @@ function follow(input: VerifyInput, recordPath: boolean, trace: VerifyInput['tra
 
 function limitsOf(program: Program, processed: number): Limit[] {
   return [
-    { name: 'processed instructions', used: processed, most: MOST_INSNS },
-    { name: 'stack bytes', used: Math.max(0, ...program.subprograms.map((sub) => sub.stackDepth)), most: 512 },
-    { name: 'functions', used: program.subprograms.length, most: MOST_SUBPROGRAMS },
-    { name: 'maps', used: new Set(program.input.mapAt?.values()).size, most: 64 },
+    { name: 'processed instructions', used: processed, most: LIMITS.complexity },
+    { name: 'stack bytes', used: Math.max(0, ...program.subprograms.map((sub) => sub.stackDepth)), most: LIMITS.stack },
+    { name: 'functions', used: program.subprograms.length, most: LIMITS.subprograms },
+    { name: 'maps', used: new Set(program.input.mapAt?.values()).size, most: LIMITS.mapsOfProgram },
   ];
 }
 

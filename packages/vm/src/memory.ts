@@ -1,3 +1,4 @@
+import { LIMITS } from '@skep/abi';
 import { outOfMemory } from './diagnostics.ts';
 import { Fault } from './fault.ts';
 
@@ -144,9 +145,9 @@ export const CELLS = 0x80;
 /** Below lies no memory. */
 export const NULL_END = 0x10000;
 export const STACKS = 0x10000;
-/** Bytes of one frame and the most frames of one program (`MAX_BPF_STACK`, `MAX_CALL_FRAMES`, include/linux/filter.h). */
-export const FRAME_SIZE = 512;
-export const MAX_FRAMES = 8;
+/** Bytes of one frame and the most frames of one program. */
+export const FRAME_SIZE = LIMITS.stack;
+export const MAX_FRAMES = LIMITS.callDepth;
 /** Programs inside callbacks of helpers inside programs … */
 export const MAX_NESTING = 8;
 const FIRST_FREE = STACKS + FRAME_SIZE * MAX_FRAMES * MAX_NESTING;

@@ -1,8 +1,8 @@
+import { LIMITS } from '@skep/abi';
 import { type Diagnostics, positionOf } from '@skep/base';
 import type { Func } from '../ir/ir.ts';
 import { callChainTooDeep, stackOfChainTooLarge } from './diagnostics.ts';
 import type { EmittedFunction } from './emit.ts';
-import { MAX_STACK } from './frame.ts';
 
 /**
  * What a call may need beyond its own frame, as the verifier counts it (check_max_stack_depth in kernel/bpf/verifier.c):
@@ -17,8 +17,6 @@ export function checkCallDepth(functions: ReadonlyMap<Func, EmittedFunction>, di
 }
 
 const FRAME_UNIT = 16;
-const MAX_TAIL_CALL_STACK = 256;
-const MAX_FRAMES = 8;
 const TAIL_CALL = 12;
 
 /**
@@ -57,9 +55,9 @@ class Walk {
     }
     const [first] = chain;
     const limited = !PRIVATE_STACK.test(first!.section ?? '');
-    if (chain.length > MAX_FRAMES) this.report(() => callChainTooDeep(first!.name, names(chain), first!.span));
-    else if (depth > MAX_STACK && limited && chain.length > 1) this.tooLarge(chain, depth, MAX_STACK);
-    else if (tails && above >= MAX_TAIL_CALL_STACK) this.tooLarge(chain, above, MAX_TAIL_CALL_STACK);
+    if (chain.length > LIMITS.callDepth) this.report(() => callChainTooDeep(first!.name, names(chain), first!.span));
+    else if (depth > LIMITS.stack && limited && chain.length > 1) this.tooLarge(chain, depth, LIMITS.stack);
+    else if (tails && above >= LIMITS.stackAboveTailCalls) this.tooLarge(chain, above, LIMITS.stackAboveTailCalls);
     else for (const callee of callees) this.visit([...chain, callee], depth, tails || tailCalls);
   }
 

@@ -1,10 +1,11 @@
+import { LIMITS } from '@skep/abi';
 import type { Diagnostic, DiagnosticNote, Span } from '@skep/base';
 
 /** What the back end refuses, E1300 to E1329, and what it says that the kernel will refuse. */
 export const frameTooLarge = (name: string, bytes: number, span: Span | undefined, notes: readonly DiagnosticNote[]) =>
   error(
     'E1300',
-    `the stack frame of ${name} has ${bytes} bytes, the kernel allows 512`,
+    `the stack frame of ${name} has ${bytes} bytes, the kernel allows ${LIMITS.stack}`,
     span,
     'move large variables to a per-CPU array map, or split the work into subprograms that are not inlined',
     notes,
@@ -59,7 +60,7 @@ export const stackOfChainTooLarge = (
 ): Diagnostic => ({
   code: 'W1382',
   severity: 'warning',
-  message: `the kernel will refuse ${program}: the calls ${chain} take ${bytes} bytes of stack, and ${limit} are allowed${limit < 512 ? ' where tail calls are made' : ' for all of them'}`,
+  message: `the kernel will refuse ${program}: the calls ${chain} take ${bytes} bytes of stack, and ${limit} are allowed${limit < LIMITS.stack ? ' where tail calls are made' : ' for all of them'}`,
   span,
   notes,
   help: 'move large variables to a per-CPU array map, or make callees __always_inline so that their variables share the frame',

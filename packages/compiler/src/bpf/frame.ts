@@ -1,9 +1,7 @@
+import { LIMITS } from '@skep/abi';
 import { type Diagnostics, positionOf } from '@skep/base';
 import { frameTooLarge } from './diagnostics.ts';
 import type { FrameSlot, MachineFunction, MachineInst } from './machine.ts';
-
-/** `MAX_BPF_STACK` of the kernel. */
-export const MAX_STACK = 512;
 
 /**
  * Gives every slot its offset from r10: variables first, the most aligned before others, so that nothing is lost between
@@ -17,8 +15,8 @@ export function layoutFrame(fn: MachineFunction, diagnostics: Diagnostics): numb
   const slots = order.map((one) => one.slot);
   const counters = countersOf(fn);
   let size = place(slots, counters);
-  if (size > MAX_STACK && counters.size > 0) size = place(slots, new Set());
-  if (size > MAX_STACK) {
+  if (size > LIMITS.stack && counters.size > 0) size = place(slots, new Set());
+  if (size > LIMITS.stack) {
     const largest = slots
       .filter((slot) => slot.alloca !== undefined)
       .sort((a, b) => b.size - a.size)

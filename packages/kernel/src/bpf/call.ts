@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { BPF_F_TOKEN_FD } from '@skep/abi';
+import { BPF_F_TOKEN_FD, LIMITS } from '@skep/abi';
 import { ERRNO } from '../sys/errno.ts';
 import { raiseMemlock } from '../sys/memlock.ts';
 import { allocate, type Memory } from '../sys/memory.ts';
@@ -107,6 +107,6 @@ function write(view: DataView, [offset, type]: readonly [number, string], value:
 
 /** The kernel takes letters, digits, `_` and `.`, at most 15 of them. */
 function writeName(view: DataView, offset: number, name: string): void {
-  const plain = name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, 15);
+  const plain = name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, LIMITS.objectName - 1);
   for (let i = 0; i < plain.length; i++) view.setUint8(offset + i, plain.charCodeAt(i));
 }

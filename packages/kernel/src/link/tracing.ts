@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { ATTACH, PROG } from '@skep/abi';
+import { ATTACH, LIMITS, PROG } from '@skep/abi';
 import { suggest } from '@skep/base';
 import { Btf } from '@skep/object';
 import { bpf } from '../bpf/call.ts';
@@ -99,7 +99,7 @@ export function findProgramTarget(target: { readonly fd: number }, name: string 
     if (types!.kind(id) !== 'func') continue;
     const found = types!.name(id);
     // The kernel keeps fifteen characters of a program's name.
-    if (name === undefined ? found.slice(0, 15) === info.name : found === name) return id;
+    if (name === undefined ? found.slice(0, LIMITS.objectName - 1) === info.name : found === name) return id;
     names.push(found);
   }
   throw noSuchProgramFunction(info.name, name ?? info.name, suggest(name ?? info.name, names));

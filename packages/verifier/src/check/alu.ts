@@ -1,6 +1,5 @@
 /** Arithmetic: on numbers, and the little that is allowed on pointers. */
-
-import { MAP } from '@skep/abi';
+import { LIMITS, MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import { add64, hexText, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
@@ -40,7 +39,7 @@ import {
   setUnbounded32,
   unknown,
 } from '../state/reg.ts';
-import { mapBounds } from './memory.ts';
+import { mapBounds } from './regions.ts';
 import { commitMask, planMask, sanitizeScalar } from './sanitize.ts';
 
 export const MAX_VAR_OFF = 1 << 29;
@@ -538,7 +537,7 @@ function checkUnprivilegedRange(x: Explorer, d: Reg, dst: number): void {
     if (!isConst(d))
       x.refuse(`R${dst} variable stack access prohibited for !root, var_off=${tnumText(d)} off=${d.off + d.vl}`);
     const off = d.off + d.vl;
-    if (off >= 0 || off < -512)
+    if (off >= 0 || off < -LIMITS.stack)
       x.refuse(`R${dst} stack pointer arithmetic goes out of range, prohibited for !root; off=${off}`);
   } else if (d.type === PTR_TO_MAP_VALUE && mapBounds(d, d.off, 1) !== undefined)
     x.refuse(`R${dst} pointer arithmetic of map value goes out of range, prohibited for !root`);

@@ -20,8 +20,8 @@ import {
 } from '../state/kinds.ts';
 import { isConst, pointer, type Reg, unknown } from '../state/reg.ts';
 import { tnumText } from './alu.ts';
-import { lsmResults } from './calls.ts';
 import { fieldsOf } from './fields.ts';
+import { lsmResults } from './lsm-hooks.ts';
 
 const MAX_ARGUMENTS = 12;
 

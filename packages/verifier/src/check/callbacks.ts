@@ -1,11 +1,9 @@
 /** Functions that helpers call back: each gets a frame of its own, once now or at some other time. */
-
 import { MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
-import { newFrame } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import type { MapInfo } from '../program/maps.ts';
-import type { Frame } from '../state/frame.ts';
+import { type Frame, newFrame } from '../state/frame.ts';
 import {
   CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,

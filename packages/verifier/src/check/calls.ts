@@ -1,20 +1,15 @@
-/** Calls of the program's own functions, returns, and what must hold at an exit. */
-import { ATTACH, PROG } from '@skep/abi';
+/** Calls of the program's own functions, and returns. */
+import { LIMITS } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
-import { newFrame } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
-import { slt, toNumber } from '../number/int64.ts';
 import type { Subprogram } from '../program/program.ts';
-import type { Frame } from '../state/frame.ts';
-import { PTR_TO_STACK, SCALAR, typeName } from '../state/kinds.ts';
-import { type Reg, UNINIT, unknown } from '../state/reg.ts';
+import { type Frame, newFrame } from '../state/frame.ts';
+import { PTR_TO_STACK, SCALAR } from '../state/kinds.ts';
+import { UNINIT, unknown } from '../state/reg.ts';
 import { markRead, type Reference, type State } from '../state/state.ts';
-import { targetOf } from './btf-access.ts';
 import { checkArguments } from './global-function.ts';
-import { previousEntry } from './jump.ts';
-import { widenImprecise } from './loops.ts';
-
-const MAX_FRAMES = 8;
+import { previousEntry, widenImprecise } from './loops.ts';
+import { checkReturnCode, invalidScalar, resultWithin } from './return-code.ts';
 
 /** True: the explorer stands at the first instruction of the function. */
 export function checkLocalCall(x: Explorer): boolean {
@@ -53,7 +48,8 @@ export function checkLocalCall(x: Explorer): boolean {
 
 /** A new frame on top of the state; its registers are empty. */
 export function enter(x: Explorer, state: State, sub: Subprogram, callsite: number): Frame {
-  if (state.frames.length >= MAX_FRAMES) x.refuse(`the call stack of ${state.frames.length + 1} frames is too deep`);
+  if (state.frames.length >= LIMITS.callDepth)
+    x.refuse(`the call stack of ${state.frames.length + 1} frames is too deep`);
   const callee = newFrame(state.frames.length, sub.index);
   callee.callsite = callsite;
   x.trace?.touchAll();
@@ -153,96 +149,4 @@ export function leave(x: Explorer): void {
     const before = previousEntry(x, state, x.insn);
     if (before !== undefined) widenImprecise(before, state);
   }
-}
-
-function resultWithin(reg: Reg, least: number, most: number, narrow: boolean): boolean {
-  if (narrow) return reg.tn >= least && reg.tx <= most;
-  return toNumber(reg.snl, reg.snh) >= least && toNumber(reg.sxl, reg.sxh) <= most;
-}
-
-function invalidScalar(x: Explorer, reg: Reg, range: readonly [number, number], when: string, name: string): never {
-  const least = slt(0, -2147483648, reg.snl, reg.snh);
-  const most = slt(reg.sxl, reg.sxh, -1, 2147483647);
-  const text =
-    `${least ? ` smin=${toNumber(reg.snl, reg.snh)}` : ''}${most ? ` smax=${toNumber(reg.sxl, reg.sxh)}` : ''}` ||
-    ' unknown scalar value';
-  x.refuse(`${when} the register ${name} has${text} should have been in [${range[0]}, ${range[1]}]`);
-}
-
-/** LSM hooks that answer otherwise than with 0 or an errno. */
-const LSM_VOID =
-  /^(bpf_lsm_)?(task_free|inode_free_security|cred_free|sk_free_security|file_free_security|bprm_committing_creds|bprm_committed_creds|cred_transfer|d_instantiate|inet_csk_clone|inet_conn_established|sk_clone_security|sock_graft|task_to_inode|key_free|msg_msg_free_security|shm_free_security|sem_free_security|msg_queue_free_security|inode_post_setxattr|inode_getsecid|ipc_getsecid|release_secctx|current_getsecid_subj|task_getsecid_obj|cred_getsecid|req_classify_flow|sb_free_security|sb_delete|sb_free_mnt_opts|kernel_post_read_file|bpf_map_free|bpf_prog_free|bpf_token_free|perf_event_free|xfrm_policy_free_security|xfrm_state_free_security|secmark_refcount_inc|secmark_refcount_dec|tun_dev_free_security|inode_invalidate_secctx|audit_rule_free|ib_free_security|path_post_mknod|inode_post_create_tmpfile|inode_post_setattr|inode_post_removexattr|inode_post_set_acl|inode_post_remove_acl|file_post_open_void|file_release|file_set_fowner)$/;
-const LSM_BOOLEAN = /^(bpf_lsm_)?(audit_rule_known|inode_xattr_skipcap)$/;
-const LSM_ANY =
-  /^(bpf_lsm_)?(inode_need_killpriv_any|getprocattr|setprocattr|inode_listsecurity|ismaclabel|inode_getsecurity|inode_copy_up_xattr|key_getsecurity|getselfattr_any)$/;
-
-/** What a hook of a security module may answer; undefined where that is free. */
-export function lsmResults(hook: string): readonly [number, number] | undefined {
-  if (LSM_ANY.test(hook)) return undefined;
-  return LSM_BOOLEAN.test(hook) ? [0, 1] : [-4095, 0];
-}
-
-export function checkReturnCode(x: Explorer, register: number, name: string): void {
-  const { type, attachType } = x.program.input;
-  const outer = x.state.frames[0]!;
-  const isSub = outer.subprogram > 0;
-  const voidHook = hookIsVoid(x);
-  if (
-    (!isSub || outer.exceptionCallback) &&
-    voidHook &&
-    ((type === PROG.BPF_PROG_TYPE_LSM && attachType !== ATTACH.BPF_LSM_CGROUP) ||
-      type === PROG.BPF_PROG_TYPE_STRUCT_OPS)
-  )
-    return;
-  const reg = x.read(register);
-  if (x.leaks(reg)) x.refuse(`R${register} leaks addr as return value`);
-  if (outer.asyncCallback) {
-    enforce(x, reg, register, [0, 0], 'At async callback return', name, false);
-    return;
-  }
-  if (isSub && !outer.exceptionCallback) {
-    if (reg.type !== SCALAR)
-      x.refuse(`At subprogram exit the register R${register} is not a scalar value (${typeName(reg.type)})`);
-    return;
-  }
-  let range = x.context.result;
-  let narrow = false;
-  if (type === PROG.BPF_PROG_TYPE_TRACING) {
-    if (attachType === ATTACH.BPF_TRACE_FENTRY || attachType === ATTACH.BPF_TRACE_FEXIT) range = [0, 0];
-    else if (attachType === ATTACH.BPF_TRACE_ITER) range = [0, 1];
-    else return;
-  } else if (type === PROG.BPF_PROG_TYPE_LSM) {
-    if (attachType === ATTACH.BPF_LSM_CGROUP) range = voidHook ? [1, 1] : [0, 1];
-    else if (x.kernel.early) return;
-    else {
-      narrow = true;
-      range = lsmResults(x.program.input.attachTarget ?? '');
-    }
-  } else if (type === PROG.BPF_PROG_TYPE_RAW_TRACEPOINT && x.program.input.attachTarget !== undefined) range = [0, 0];
-  else if (type === PROG.BPF_PROG_TYPE_KPROBE && attachType === ATTACH.BPF_TRACE_KPROBE_SESSION) range = [0, 1];
-  if (range === undefined) return;
-  enforce(x, reg, register, range, 'At program exit', name, narrow);
-}
-
-function hookIsVoid(x: Explorer): boolean {
-  const target =
-    x.program.input.type === PROG.BPF_PROG_TYPE_LSM || x.program.input.type === PROG.BPF_PROG_TYPE_STRUCT_OPS
-      ? targetOf(x)
-      : undefined;
-  if (target?.proto === undefined) return LSM_VOID.test(x.program.input.attachTarget ?? '');
-  return target.btf.resolve(target.proto.result) === 0;
-}
-
-function enforce(
-  x: Explorer,
-  reg: Reg,
-  register: number,
-  range: readonly [number, number],
-  when: string,
-  name: string,
-  narrow: boolean,
-): void {
-  if (reg.type !== SCALAR) x.refuse(`${when} the register R${register} is not a known value (${typeName(reg.type)})`);
-  markPrecise(x, register);
-  if (!resultWithin(reg, range[0], range[1], narrow)) invalidScalar(x, reg, range, when, name);
 }

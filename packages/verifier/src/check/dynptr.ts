@@ -3,7 +3,7 @@ import type { Explorer } from '../explore/explorer.ts';
 import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
 import { allOf, baseOf, CONST_PTR_TO_DYNPTR, PTR_TO_MEM, PTR_TO_STACK, STACK_DYNPTR } from '../state/kinds.ts';
 import { isConst, pointer, type Reg } from '../state/reg.ts';
-import { checkStackBounds, frameOf } from './stack.ts';
+import { checkStackBounds, frameOf } from './stack-bounds.ts';
 
 export const DYNPTR = { any: 0, local: 1, ringbuf: 2, skb: 3, xdp: 4 } as const;
 const REFERENCED = new Set<number>([DYNPTR.ringbuf]);

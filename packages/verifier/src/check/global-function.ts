@@ -24,7 +24,7 @@ import { structMatches } from './btf-access.ts';
 import { DYNPTR, dynptrOf } from './dynptr.ts';
 import { checkHelperMemory } from './helper-memory.ts';
 import { notNull } from './jump.ts';
-import { checkPlainOffset } from './memory.ts';
+import { checkPlainOffset } from './regions.ts';
 
 export type Argument =
   | { readonly kind: 'scalar' | 'ctx' | 'dynptr' | 'arena' }

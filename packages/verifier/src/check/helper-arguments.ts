@@ -1,7 +1,5 @@
 /** Arguments of helpers, by their kinds. */
-
-import type { HelperArg } from '@skep/abi';
-import { MAP } from '@skep/abi';
+import { type HelperArg, MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
 import {
@@ -48,7 +46,7 @@ import { checkHelperMemory, checkMemorySize } from './helper-memory.ts';
 import { constantKey, constantString, dynptrArgument, kptrDestination, spinLock, timer } from './helper-objects.ts';
 import type { HelperCall } from './helpers.ts';
 import { matchKptr } from './kptr.ts';
-import { checkAlignment, checkPlainOffset, packetReadable } from './memory.ts';
+import { checkAlignment, checkPlainOffset, packetReadable } from './regions.ts';
 
 export function checkHelperArgument(x: Explorer, call: HelperCall, arg: HelperArg, i: number): void {
   const register = i + 1;

@@ -19,7 +19,8 @@ import {
 } from '../state/kinds.ts';
 import { isConst, isNull } from '../state/reg.ts';
 import { loadFromBtf } from './btf-access.ts';
-import { access, checkBuffer, checkMapAccess, checkMapDirection, checkPacket, checkRegion } from './memory.ts';
+import { access } from './memory.ts';
+import { checkBuffer, checkMapAccess, checkMapDirection, checkPacket, checkRegion } from './regions.ts';
 import { checkStackInitialized, type Uninitialised } from './stack.ts';
 
 const MAX_SIZE = 1 << 29;
@@ -53,7 +54,7 @@ export function checkHelperMemory(
       return;
     case PTR_TO_MAP_KEY:
       if (write) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
-      checkRegion(x, register, p, p.off, size, p.map!.keySize, 'key');
+      checkRegion(x, register, p, p.off, size, p.map!.keySize);
       return;
     case PTR_TO_MAP_VALUE:
       checkMapDirection(x, p.map!, p.off, size, write);
@@ -61,7 +62,7 @@ export function checkHelperMemory(
       return;
     case PTR_TO_MEM:
       if (p.type & MEM_RDONLY && write) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);
-      checkRegion(x, register, p, p.off, size, p.aux, 'mem', zeroAllowed);
+      checkRegion(x, register, p, p.off, size, p.aux, zeroAllowed);
       return;
     case PTR_TO_BUF:
       if (p.type & MEM_RDONLY && write) x.refuse(`R${register} cannot write into ${typeName(p.type)}`);

@@ -1,5 +1,4 @@
 /** Arguments of helpers that are objects of the kernel in memory: locks, timers, dynptrs, kptrs, constants. */
-
 import { BPF_F_RDONLY_PROG, MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markSlotPrecise } from '../explore/precision.ts';
@@ -18,8 +17,8 @@ import { fieldsOfMap, fieldsOfReg, hasField } from './fields.ts';
 import type { ArgumentKind } from './helper-arguments.ts';
 import { MAP_LOOKUP_ELEM } from './helper-ids.ts';
 import type { HelperCall } from './helpers.ts';
-import { checkMapAccess } from './memory.ts';
-import { frameOf } from './stack.ts';
+import { checkMapAccess } from './regions.ts';
+import { frameOf } from './stack-bounds.ts';
 
 /** The key on the stack, where skep may rely on it: a lookup in an array with a constant key inside of it finds. */
 export function constantKey(x: Explorer, call: HelperCall, reg: Reg): number {

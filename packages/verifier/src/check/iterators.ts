@@ -6,11 +6,11 @@ import { ITER_ACTIVE, ITER_DRAINED } from '../state/iterator.ts';
 import { allOf, MEM_RCU, PTR_TO_STACK, PTR_UNTRUSTED, STACK_ITER } from '../state/kinds.ts';
 import { isConst, known, pointer, type Reg } from '../state/reg.ts';
 import { inRcu } from './btf-access.ts';
-import { notNull, previousEntry } from './jump.ts';
+import { notNull } from './jump.ts';
 import type { KfuncCall } from './kfuncs.ts';
-import { widenImprecise } from './loops.ts';
+import { previousEntry, widenImprecise } from './loops.ts';
 import { access } from './memory.ts';
-import { frameOf } from './stack.ts';
+import { frameOf } from './stack-bounds.ts';
 
 export function iteratorArgument(x: Explorer, call: KfuncCall, register: number, reg: Reg, struct: BtfId): void {
   const i = register - 1;

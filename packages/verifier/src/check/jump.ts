@@ -1,5 +1,4 @@
 /** Conditional jumps: which ways are open, and what is known on each. */
-
 import { MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
@@ -30,7 +29,7 @@ import { ADD_CONST, ADD_CONST32, isConst, isConst32, known, type Reg } from '../
 import { DST_IS_STACK, type Linked, SRC_IS_STACK, type State } from '../state/state.ts';
 import { isTrusted } from './btf-access.ts';
 import { mayPointToLock } from './fields.ts';
-import { widenImprecise } from './loops.ts';
+import { previousEntry, widenImprecise } from './loops.ts';
 import { guessJump } from './sanitize.ts';
 
 /** Of a packet pointer: it stands at the end, or beyond it. */
@@ -206,21 +205,6 @@ function checkMayGoto(x: Explorer, code: number, dst: number, src: number, off: 
   queued.mayGotoDepth += 1;
   if (before !== undefined) widenImprecise(before, queued);
   x.insn += off;
-}
-
-/** The newest kept state at the instruction that lies before `from` on a path still open, in the same calls. */
-export function previousEntry(x: Explorer, from: State | undefined, insn: number): State | undefined {
-  if (from === undefined) return undefined;
-  const kept = x.statesAt(insn);
-  for (let i = kept.length - 1; i >= 0; i--) {
-    const state = kept[i]!;
-    if (state.branches > 0 && state.depth < from.depth && sameCalls(state, from)) return state;
-  }
-  return undefined;
-}
-
-function sameCalls(a: State, b: State): boolean {
-  return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callsite === b.frames[i]!.callsite);
 }
 
 const isPacket = (r: Reg): boolean => r.type === PTR_TO_PACKET || r.type === PTR_TO_PACKET_META;

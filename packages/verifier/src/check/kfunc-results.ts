@@ -1,5 +1,4 @@
 /** What functions of the kernel give. */
-
 import { PROG } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import {
@@ -22,7 +21,7 @@ import { fieldsOf, hasField } from './fields.ts';
 import { graphNode } from './graph.ts';
 import { scalarStruct } from './kfunc-arguments.ts';
 import type { KfuncCall } from './kfuncs.ts';
-import { packetWritable } from './memory.ts';
+import { packetWritable } from './regions.ts';
 
 export function giveKfuncResult(x: Explorer, call: KfuncCall): void {
   const { btf, proto, name } = call;

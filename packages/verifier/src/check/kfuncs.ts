@@ -1,5 +1,4 @@
 /** Calls of functions of the kernel, judged by their BTF prototypes, the suffixes of their parameters and their flags. */
-
 import { KFUNCS, type KfuncFlag } from '@skep/abi';
 import type { Btf, BtfFuncProto } from '@skep/object';
 import type { Explorer } from '../explore/explorer.ts';
@@ -7,13 +6,14 @@ import { CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE } from '../state/kinds.ts';
 import { pointer, type Reg, UNINIT } from '../state/reg.ts';
 import { markRead } from '../state/state.ts';
 import { pushAsync } from './callbacks.ts';
-import { checkExit, checkReturnCode } from './calls.ts';
+import { checkExit } from './calls.ts';
 import { addToGraph, type GraphRoot, pushTreeCallback } from './graph.ts';
 import { iteratorNext } from './iterators.ts';
 import { checkKfuncArgument } from './kfunc-arguments.ts';
 import { kfuncRegions } from './kfunc-regions.ts';
 import { giveKfuncResult } from './kfunc-results.ts';
 import { kfuncAllowed } from './kfunc-sets.ts';
+import { checkReturnCode } from './return-code.ts';
 
 /** What is known of one call. */
 export interface KfuncCall {

@@ -16,7 +16,7 @@ import {
 import { isConst, isNull, pointer, type Reg } from '../state/reg.ts';
 import { inRcu, structMatches } from './btf-access.ts';
 import { type Field, fieldsOf, fieldsOfMap, hasField } from './fields.ts';
-import { checkPlainOffset } from './memory.ts';
+import { checkPlainOffset } from './regions.ts';
 
 const RCU_OBJECTS = new Set(['prog_test_ref_kfunc', 'cgroup', 'bpf_cpumask', 'task_struct', 'bpf_crypto_ctx']);
 

@@ -14,7 +14,7 @@ import {
 } from '../state/kinds.ts';
 import { known, pointer, setValue, UNINIT, unknown } from '../state/reg.ts';
 import { checkLeaks, checkReferenceLeak, leave } from './calls.ts';
-import { checkPlainOffset } from './memory.ts';
+import { checkPlainOffset } from './regions.ts';
 
 export function checkLoadImmediate(x: Explorer): void {
   const { program, insn } = x;

@@ -1,3 +1,4 @@
+import type { Explorer } from '../explore/explorer.ts';
 import { Slot } from '../state/frame.ts';
 import { SCALAR } from '../state/kinds.ts';
 import { type Reg, sameButIds, unknown } from '../state/reg.ts';
@@ -26,4 +27,19 @@ export function widenImprecise(before: State, now: State): void {
 
 function changes(old: Reg, cur: Reg): boolean {
   return old.type === SCALAR && cur.type === SCALAR && !(sameButIds(old, cur) && (old.id !== 0) === (cur.id !== 0));
+}
+
+/** The newest kept state at the instruction that lies before `from` on a path still open, in the same calls. */
+export function previousEntry(x: Explorer, from: State | undefined, insn: number): State | undefined {
+  if (from === undefined) return undefined;
+  const kept = x.statesAt(insn);
+  for (let i = kept.length - 1; i >= 0; i--) {
+    const state = kept[i]!;
+    if (state.branches > 0 && state.depth < from.depth && sameCalls(state, from)) return state;
+  }
+  return undefined;
+}
+
+function sameCalls(a: State, b: State): boolean {
+  return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callsite === b.frames[i]!.callsite);
 }

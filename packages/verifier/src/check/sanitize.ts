@@ -2,6 +2,7 @@
  * Pointer arithmetic of unprivileged programs: a processor that guesses must not reach beyond the object either, so that
  * the kernel masks the offset, and refuses where one mask does not serve all paths.
  */
+import { LIMITS } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { toNumber } from '../number/int64.ts';
 import { OP } from '../number/scalar.ts';
@@ -16,7 +17,6 @@ export interface Mask {
 
 const NOT_POINTER = 64;
 const TAIL = 'pointer arithmetic with it prohibited for !root';
-const MAX_STACK = 512;
 
 const needed = (x: Explorer, op: number): boolean =>
   !x.privileged && (op === OP.add || op === OP.sub) && (x.program.code[x.insn]! & 8) !== 0;
@@ -69,7 +69,7 @@ function limitOf(x: Explorer, p: Reg, op: number, dst: number, left: boolean): n
   const kind = baseOf(p.type);
   if (kind !== PTR_TO_STACK && kind !== PTR_TO_MAP_VALUE)
     x.refuse(`R${dst} has pointer with unsupported alu operation, ${TAIL}`);
-  const most = kind === PTR_TO_STACK ? MAX_STACK + (left ? 1 : 0) : p.map!.valueSize;
+  const most = kind === PTR_TO_STACK ? LIMITS.stack + (left ? 1 : 0) : p.map!.valueSize;
   const limit =
     kind === PTR_TO_STACK ? -(p.vl + p.off) : (left ? toNumber(p.snl, p.snh) : toNumber(p.uxl, p.uxh)) + p.off;
   if (limit >= most) x.refuse(`R${dst} tried to ${op === OP.add ? 'add' : 'sub'} beyond pointer bounds, ${TAIL}`);

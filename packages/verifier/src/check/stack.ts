@@ -1,7 +1,6 @@
 /** Loads from and stores to the stack, of this function or of one that called it. */
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
-import { toNumber } from '../number/int64.ts';
 import { touchFastcallStack } from '../program/fastcall.ts';
 import { EMPTY_SLOT, type Frame, Slot } from '../state/frame.ts';
 import {
@@ -22,53 +21,10 @@ import { isConst, isNull, known, type Reg, UNINIT, unknown } from '../state/reg.
 import { markSlotRead, STACK_ACCESS } from '../state/state.ts';
 import { shareId, tnumText } from './alu.ts';
 import { destroyDynptr } from './dynptr.ts';
+import { checkStackBounds, frameOf, type StackUse } from './stack-bounds.ts';
 
-const MAX_STACK = 512;
 const slotOf = (off: number): number => (-off - 1) >> 3;
 const byteOf = (off: number): number => (-off - 1) & 7;
-
-export type StackUse = 'read' | 'write' | 'helper-read' | 'helper-write';
-
-/** The frame that a stack pointer points into. */
-export const frameOf = (x: Explorer, pointer: Reg): Frame => x.state.frames[pointer.aux]!;
-
-/** Checks that the bytes lie in the stack and makes it deep enough. `off` holds the pointer's own offset. */
-export function checkStackBounds(
-  x: Explorer,
-  register: number,
-  pointer: Reg,
-  off: number,
-  size: number,
-  use: StackUse,
-): void {
-  const indirect = (use === 'helper-read' || use === 'helper-write') && !x.kernel.helperReads;
-  const reads = use === 'read' || use === 'helper-read';
-  const what = indirect ? ' indirect access to' : reads ? ' read from' : ' write to';
-  const frame = frameOf(x, pointer);
-  const fixed = isConst(pointer);
-  let least: number;
-  let most: number;
-  if (fixed) {
-    least = toNumber(pointer.vl, pointer.vh) + off;
-    most = least + size;
-  } else {
-    const sn = toNumber(pointer.snl, pointer.snh);
-    const sx = toNumber(pointer.sxl, pointer.sxh);
-    if (sx >= 1 << 29 || sn <= -(1 << 29)) x.refuse(`invalid unbounded variable-offset${what} stack R${register}`);
-    least = sn + off;
-    most = sx + off + size;
-  }
-  const deepest = use !== 'read' || (x.privileged && x.kernel.uninitStack) ? -MAX_STACK : -frame.stack.length * 8;
-  if (least < deepest || least > -1 || most > 0 || size < 0) {
-    if (fixed) x.refuse(`invalid${what} stack R${register} off=${off} size=${size}`);
-    x.refuse(`invalid variable-offset${what} stack R${register} var_off=${tnumText(pointer)} off=${off} size=${size}`);
-  }
-  const slots = (-least + 7) >> 3;
-  if (slots > frame.stack.length) {
-    frame.grow(slots);
-    x.noteStack(frame);
-  }
-}
 
 export function storeToStack(x: Explorer, pointer: Reg, off: number, size: number, register: number): void {
   const frame = frameOf(x, pointer);

@@ -1,5 +1,5 @@
 /** Follows every path of a program, one after the other, until each ends or is covered by a state that was found safe. */
-import { BPF_F_SLEEPABLE, PROG } from '@skep/abi';
+import { BPF_F_SLEEPABLE, LIMITS, PROG } from '@skep/abi';
 import type { Btf } from '@skep/object';
 import { checkAlu } from '../check/alu.ts';
 import { checkExit, checkLocalCall } from '../check/calls.ts';
@@ -19,13 +19,12 @@ import { PathStep } from '../record/path.ts';
 import { Trace } from '../record/trace.ts';
 import { type RegisterView, viewOf } from '../record/view.ts';
 import { Refusal } from '../refusal.ts';
-import { Frame, Slot } from '../state/frame.ts';
-import { NOT_INIT, PTR_TO_STACK, SCALAR } from '../state/kinds.ts';
-import { pointer, type Reg, UNINIT, unknown } from '../state/reg.ts';
+import { type Frame, newFrame, Slot } from '../state/frame.ts';
+import { NOT_INIT, SCALAR } from '../state/kinds.ts';
+import { type Reg, UNINIT, unknown } from '../state/reg.ts';
 import { type Linked, markRead, markSlotRead, pathDone, State, type Step } from '../state/state.ts';
 import { visited } from './prune.ts';
 
-export const MOST_INSNS = 1000000;
 const MOST_PENDING = 8192;
 
 /** When to give up: the kernel's limits would let some programs run for minutes. */
@@ -144,7 +143,7 @@ export class Explorer {
     this.trace = options.trace && new Trace(this, options.trace);
     this.deadline = performance.now() + (options.budget.time ?? 20000);
     this.mostKept = options.budget.states ?? 400000;
-    this.mostProcessed = Math.min(options.budget.processed ?? MOST_INSNS, MOST_INSNS);
+    this.mostProcessed = Math.min(options.budget.processed ?? LIMITS.complexity, LIMITS.complexity);
   }
 
   get frame(): Frame {
@@ -452,7 +451,7 @@ export class Explorer {
   }
 
   private tooMany(): never {
-    if (this.processed > MOST_INSNS) this.refuse(`BPF program is too large. Processed ${this.processed} insn`);
+    if (this.processed > LIMITS.complexity) this.refuse(`BPF program is too large. Processed ${this.processed} insn`);
     this.unsupported('the instructions that were given to the verifier');
   }
 
@@ -460,13 +459,4 @@ export class Explorer {
     if (performance.now() > this.deadline) this.unsupported('the time that was given to the verifier');
     if (this.peakStates > this.mostKept) this.unsupported('the memory that was given to the verifier');
   }
-}
-
-export function newFrame(number: number, subprogram: number): Frame {
-  const frame = new Frame(number, subprogram);
-  for (let r = 0; r < 10; r++) frame.regs.push(UNINIT);
-  const stack = pointer(PTR_TO_STACK);
-  stack.aux = number;
-  frame.regs.push(stack);
-  return frame;
 }

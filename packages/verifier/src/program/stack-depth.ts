@@ -1,11 +1,8 @@
 /** How much stack the chains of calls need. */
-import { ATTACH, PROG } from '@skep/abi';
+import { ATTACH, LIMITS, PROG } from '@skep/abi';
 import type { KernelProfile } from '../profile.ts';
 import { Refusal } from '../refusal.ts';
 import type { Program, Subprogram } from './program.ts';
-
-const MOST = 512;
-const FRAMES = 8;
 
 /** Bytes of each function as the kernel prints them. */
 export function stackDepths(program: Program): number[] {
@@ -48,7 +45,7 @@ function walk(program: Program, root: Subprogram, fine: boolean, apart: boolean,
   const isPrivate = (sub: Subprogram): boolean =>
     apart && !shared.has(sub) && roundUp(sub.stackDepth, fine) >= PRIVATE_FROM;
   const enter = (sub: Subprogram): void => {
-    if (sub.index !== 0 && sub.hasTailCall && depth >= 256)
+    if (sub.index !== 0 && sub.hasTailCall && depth >= LIMITS.stackAboveTailCalls)
       throw new Refusal(
         `tail_calls are not allowed when call stack of previous frames is ${depth} bytes. Too large`,
         sub.start,
@@ -57,11 +54,11 @@ function walk(program: Program, root: Subprogram, fine: boolean, apart: boolean,
     if (!apart) shared.add(sub);
     const own = roundUp(sub.stackDepth, fine);
     if (isPrivate(sub)) {
-      if (own > MOST) throw new Refusal(`stack size of subprog ${sub.index} is ${own}. Too large`, sub.start);
+      if (own > LIMITS.stack) throw new Refusal(`stack size of subprog ${sub.index} is ${own}. Too large`, sub.start);
       return;
     }
     depth += own;
-    if (depth > MOST)
+    if (depth > LIMITS.stack)
       throw new Refusal(`combined stack size of ${path.length} calls is ${depth}. Too large`, sub.start);
   };
   enter(root);
@@ -83,7 +80,7 @@ function walk(program: Program, root: Subprogram, fine: boolean, apart: boolean,
       path.pop();
       continue;
     }
-    if (path.length >= FRAMES)
+    if (path.length >= LIMITS.callDepth)
       throw new Refusal(`the call stack of ${path.length} frames is too deep !`, top.sub.start);
     enter(called);
   }

@@ -1,6 +1,6 @@
 /** What is checked before a program is followed: encodings, subprograms, jump targets, reachability. */
 
-import { BPF_F_SLEEPABLE, BPF_F_XDP_DEV_BOUND_ONLY, helperId, MAP, PROG } from '@skep/abi';
+import { BPF_F_SLEEPABLE, BPF_F_XDP_DEV_BOUND_ONLY, helperId, LIMITS, MAP, PROG } from '@skep/abi';
 import type { KernelProfile } from '../profile.ts';
 import { Refusal } from '../refusal.ts';
 import type { MapInfo } from './maps.ts';
@@ -20,13 +20,12 @@ const HELPER_SYNC_CALLBACKS = new Set(
   ['bpf_for_each_map_elem', 'bpf_find_vma', 'bpf_loop', 'bpf_user_ringbuf_drain'].map(helperId),
 );
 const HELPER_TIMER_SET_CALLBACK = helperId('bpf_timer_set_callback');
-export const MOST_SUBPROGRAMS = 256;
 
 export const isSyncCallbackHelper = (id: number): boolean => HELPER_SYNC_CALLBACKS.has(id);
 
 export function checkStructure(program: Program, privileged: boolean): Points {
   const { length } = program;
-  const limit = privileged ? 1000000 : 4096;
+  const limit = privileged ? LIMITS.instructions : LIMITS.instructionsUnprivileged;
   if (length === 0 || program.input.code.length % 8 !== 0) throw new Refusal('the program has no instructions', -1);
   if (length > limit) throw new Refusal(`the program has ${length} instructions, more than ${limit}`, -1);
   findSubprograms(program, privileged);
@@ -60,7 +59,7 @@ function findSubprograms(program: Program, privileged: boolean): void {
     const target = i + program.imm[i]! + 1;
     if (target < 0 || target >= program.length) throw new Refusal('call to invalid destination', i);
     starts.add(target);
-    if (starts.size > MOST_SUBPROGRAMS) throw new Refusal('too many subprograms', i);
+    if (starts.size > LIMITS.subprograms) throw new Refusal('too many subprograms', i);
   }
   const exception = exceptionCallback(program);
   if (exception !== undefined) starts.add(exception);

@@ -1,5 +1,5 @@
-import { STACK_SPILL } from './kinds.ts';
-import { type Reg, UNINIT } from './reg.ts';
+import { PTR_TO_STACK, STACK_SPILL } from './kinds.ts';
+import { pointer, type Reg, UNINIT } from './reg.ts';
 
 /** Eight bytes of stack; immutable. Nibble i of `kinds` is the byte at offset `-8 * (index + 1) + (7 - i)`. */
 export class Slot {
@@ -123,3 +123,13 @@ export class Frame {
 }
 
 export const NO_LINKS: readonly number[] = [-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1];
+
+/** Nothing is known but where its stack is. */
+export function newFrame(number: number, subprogram: number): Frame {
+  const frame = new Frame(number, subprogram);
+  for (let r = 0; r < 10; r++) frame.regs.push(UNINIT);
+  const stack = pointer(PTR_TO_STACK);
+  stack.aux = number;
+  frame.regs.push(stack);
+  return frame;
+}

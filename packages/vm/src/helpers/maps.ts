@@ -1,4 +1,4 @@
-import { BPF_F_RDONLY_PROG } from '@skep/abi';
+import { BPF_F_RDONLY_PROG, LIMITS } from '@skep/abi';
 import { EFAULT, EINVAL } from '../errno.ts';
 import { Fault } from '../fault.ts';
 import type { Machine } from '../machine.ts';
@@ -33,7 +33,7 @@ export const mapHelpers: Record<string, Helper> = {
     const program = map.program(r[6]! >>> 0);
     // What r0 holds when no program takes over is left open by the kernel; here it is always the same.
     give(r, 0);
-    if (program === undefined || machine.tailCalls >= MAX_TAIL_CALLS) return;
+    if (program === undefined || machine.tailCalls >= LIMITS.tailCalls) return;
     machine.tailCalls += 1;
     machine.tail = program;
   },
@@ -195,4 +195,3 @@ function end(machine: Machine, r: Int32Array, discard: boolean): void {
 }
 
 /** `MAX_TAIL_CALL_CNT` (include/linux/bpf.h). */
-const MAX_TAIL_CALLS = 33;
