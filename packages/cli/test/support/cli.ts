@@ -86,7 +86,7 @@ export class Cli {
       encoding: 'utf8',
       input: input ?? '',
       maxBuffer: 1 << 28,
-      timeout: 60_000,
+      timeout: 120_000,
       ...(uid !== undefined && { uid, gid: uid }),
     });
     if (done.error) throw done.error;
@@ -137,7 +137,7 @@ export class Running {
 
   /** Waits until what was written says so. */
   async until(holds: (running: Running) => boolean, what: string): Promise<void> {
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2400; i++) {
       if (holds(this)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
