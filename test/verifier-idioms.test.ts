@@ -57,7 +57,7 @@ describe.skipIf(why !== undefined).each(SERIES)('what verifiers demand, on Linux
       console.warn(`kernel ${series} cannot be fetched: ${(error as Error).message.split('\n')[0]}`);
       return undefined;
     }
-    const result = await boot(kernel, [process.execPath, BUNDLE, ...objects], { cwd: REPOSITORY, timeout: 240 });
+    const result = await boot(kernel, [process.execPath, BUNDLE, ...objects], { cwd: REPOSITORY, timeout: 480 });
     expect(result.code, `${result.how}\n${result.console}\n${result.output}`).toBe(0);
     return result.output;
   });
@@ -76,7 +76,7 @@ function verdicts(load: () => string | undefined | Promise<string | undefined>):
         return [name, error];
       }),
     );
-  }, 5 * MINUTES);
+  }, 10 * MINUTES);
 
   it.for(IDIOMS.map((idiom, i) => [idiom.rule, i] as const))('%s', ([, i], ctx) => {
     if (errors === undefined) ctx.skip('no such kernel');

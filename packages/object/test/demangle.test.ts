@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { demangle, demangledName } from '../src/index.ts';
+import { cpuMilliseconds } from './clang.ts';
 
 test.each([
   ['_Z3fooi', 'foo(int)'],
@@ -59,9 +60,9 @@ test('no text makes it crash or grow without end', () => {
       expect((demangle(`_Z${pieces.join('')}`) ?? '').length).toBeLessThan(1 << 18);
     }),
   );
-  const start = performance.now();
+  const start = cpuMilliseconds();
   demangle(`_Z1fIJ${'ii'.repeat(20)}EEv${'DpT_F'.repeat(200)}`);
-  expect(performance.now() - start).toBeLessThan(2000);
+  expect(cpuMilliseconds() - start).toBeLessThan(2000);
 });
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/libstdc++.so.6';

@@ -1,6 +1,6 @@
 import { permitted } from '@skep/kernel';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Host, kernel, type Loaded, open, vm } from '../src/index.ts';
 
 const SOURCE = `
@@ -160,9 +160,9 @@ for (const { name, make, skip } of hosts) {
         for await (const batch of loaded.records.get('ring')!.batches({ signal: stop.signal })) got.push(...batch);
       })();
       loaded.programs.get('packet')!.run({ data: new Uint8Array(20), repeat: 3 });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await vi.waitUntil(() => got.length >= 3, { timeout: 30_000 });
       loaded.programs.get('packet')!.run({ data: new Uint8Array(21) });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await vi.waitUntil(() => got.length >= 4, { timeout: 30_000 });
       stop.abort();
       await reading;
       expect(got.map((one) => (one as { length: number }).length)).toEqual([20, 20, 20, 21]);

@@ -47,13 +47,13 @@ describe.skipIf(why !== undefined)('the examples, compiled here', () => {
         return;
       }
       const command = [process.execPath, bundle, ...objects];
-      const result = await boot(kernel, command, { cwd: REPOSITORY, timeout: 240 });
+      const result = await boot(kernel, command, { cwd: REPOSITORY, timeout: 480 });
       expect(result.code, `${result.how}\n${result.console}\n${result.output}`).toBe(0);
       for (const line of result.output.split('\n').filter((one) => one.startsWith('{'))) {
         const outcome = JSON.parse(line) as Outcome;
         outcomes.set(outcome.name, outcome);
       }
-    }, 5 * MINUTES);
+    }, 10 * MINUTES);
 
     for (const name of names) {
       it(name, (ctx) => {

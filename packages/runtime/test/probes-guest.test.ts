@@ -120,13 +120,13 @@ describe.skipIf(why !== undefined)(`probes of every kind, in a guest with Linux 
       return;
     }
     const command = [process.execPath, `${OUT}/probes.mjs`, ...names.map(pathOf)];
-    const result = await boot(kernel, command, { cwd: REPOSITORY, timeout: 400 });
+    const result = await boot(kernel, command, { cwd: REPOSITORY, timeout: 800 });
     expect(result.code, `${result.how}\n${result.console}\n${result.output}`).toBe(0);
     for (const line of result.output.split('\n').filter((one) => one.startsWith('{'))) {
       const one = JSON.parse(line) as Probed;
       found.set(one.name, one);
     }
-  }, 8 * MINUTES);
+  }, 15 * MINUTES);
 
   const there = (name: string, ctx: { skip(reason: string): void }): Probed => {
     if (unavailable !== undefined) ctx.skip(unavailable);

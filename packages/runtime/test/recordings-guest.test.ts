@@ -129,13 +129,13 @@ describe.skipIf(why !== undefined)(`recordings of typed programs, from a guest w
       unavailable = `kernel ${SERIES} cannot be fetched: ${(error as Error).message.split('\n')[0]}`;
       return;
     }
-    const result = await boot(kernel, [process.execPath, outfile, ...objects], { cwd: REPOSITORY, timeout: 400 });
+    const result = await boot(kernel, [process.execPath, outfile, ...objects], { cwd: REPOSITORY, timeout: 800 });
     expect(result.code, `${result.how}\n${result.console}\n${result.output}`).toBe(0);
     for (const line of result.output.split('\n').filter((one) => one.startsWith('{'))) {
       const one = JSON.parse(line) as Recorded;
       recorded.set(one.name, one);
     }
-  }, 9 * MINUTES);
+  }, 16 * MINUTES);
 
   for (const name of Object.keys(SOURCES)) {
     it(

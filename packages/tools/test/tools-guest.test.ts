@@ -47,13 +47,13 @@ describe.skipIf(why !== undefined)('the tools', () => {
         unavailable = `kernel ${series} cannot be fetched: ${(error as Error).message.split('\n')[0]}`;
         return;
       }
-      const result = await boot(kernel, [process.execPath, main], { cwd: REPOSITORY, timeout: 420 });
+      const result = await boot(kernel, [process.execPath, main], { cwd: REPOSITORY, timeout: 840 });
       for (const line of result.output.split('\n')) {
         if (!line.startsWith('{"index"')) continue;
         const outcome = JSON.parse(line) as Outcome;
         outcomes.set(outcome.index, outcome);
       }
-    }, 8 * MINUTES);
+    }, 16 * MINUTES);
 
     it.for(TRUTHS.map((one, index) => ({ ...one, index })))('$tool $args', ({ index }, ctx) => {
       if (unavailable !== undefined) ctx.skip(unavailable);

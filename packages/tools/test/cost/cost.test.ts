@@ -38,53 +38,51 @@ describe('a budget', () => {
     ({
       programs: new Map([['one', { stats: () => ({ runs: 1n, ns: BigInt(Math.round(ns())) }) }]]),
     }) as unknown as Loaded;
-  const follow = async (share: number, milliseconds: number) => {
+  const follow = (share: number, milliseconds: number) => {
     // A program that takes this share of a processor while it is attached.
+    let time = 0;
     let attached = 0;
-    let since: number | undefined = performance.now();
-    const now = () => attached + (since === undefined ? 0 : performance.now() - since);
+    let since: number | undefined = 0;
+    const ran = () => attached + (since === undefined ? 0 : time - since);
     const said: string[] = [];
     const control = {
       pause: () => {
-        attached = now();
+        attached = ran();
         since = undefined;
       },
       resume: () => {
-        since ??= performance.now();
+        since ??= time;
       },
     };
     const budget = new Budget(
-      loadedWith(() => now() * share * 1e4),
+      loadedWith(() => ran() * share * 1e4),
       control,
       {
         allowed: 1,
         window: 100,
         say: (text) => said.push(text),
+        now: () => time,
       },
     );
-    const end = performance.now() + milliseconds;
-    while (performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      budget.look();
-    }
+    for (; time < milliseconds; time += 5) budget.look();
     return { said, state: budget.state() };
   };
 
-  it('leaves alone what stays below', async () => {
-    const { said, state } = await follow(0.5, 350);
+  it('leaves alone what stays below', () => {
+    const { said, state } = follow(0.5, 350);
     expect(said).toEqual([]);
     expect(state.attached).toBe(1);
   });
 
-  it('attaches part of the time what does not', async () => {
-    const { said, state } = await follow(4, 900);
+  it('attaches part of the time what does not', () => {
+    const { said, state } = follow(4, 900);
     expect(said.join('')).toMatch(/attached about (2\d) % of the time/);
     expect(state.attached).toBeLessThan(0.7);
     expect(state.attached).toBeGreaterThan(0.15);
   });
 
-  it('detaches what is far above', async () => {
-    const { said, state } = await follow(300, 500);
+  it('detaches what is far above', () => {
+    const { said, state } = follow(300, 500);
     expect(said.join('')).toMatch(/detached/);
     expect(state.attached).toBeLessThan(0.6);
   });
