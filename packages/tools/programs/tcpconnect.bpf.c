@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* Connections that processes ask for: the socket leaves CLOSE for SYN_SENT while they are current. */
 #include "tool.h"
+#include "files.h"
 #include "tcp.h"
 
 const volatile __u32 target_uid = -1;
@@ -85,3 +86,5 @@ int connect_exit(struct trace_event_raw_sys_exit *ctx)
 	bpf_map_delete_elem(&pending, &tid);
 	return 0;
 }
+
+#include "dns.h"

@@ -1,7 +1,8 @@
 import { clock, left, right } from '../frame/columns.ts';
+import { DnsNames } from '../frame/dns.ts';
 import { countedFlows, FAMILIES, type Flow, flowCells, flowFilter } from '../frame/flows.ts';
 import { BY_MAP } from '../frame/options.ts';
-import type { Tool } from '../frame/tool.ts';
+import type { Given, Tool } from '../frame/tool.ts';
 
 interface Event {
   readonly time: bigint;
@@ -10,6 +11,11 @@ interface Event {
   readonly pid: number;
   readonly uid: number;
   readonly comm: string;
+}
+
+interface Answer {
+  readonly size: number;
+  readonly message: Uint8Array;
 }
 
 export const tcpconnect: Tool = {
@@ -23,21 +29,22 @@ export const tcpconnect: Tool = {
     { flags: '-P, --port', value: 'ports', summary: 'only to these ports: 80,443' },
     { flags: '-c, --flows', summary: 'count by address here, and address and port there', global: 'count' },
     { flags: '-s, --source-port', summary: 'with -c: by port here, too', global: 'by_source_port' },
+    { flags: '-d, --dns', summary: 'the name for which a name server has told the address, to whichever process' },
     ...FAMILIES,
   ],
-  refused: [
-    ...BY_MAP,
-    { flags: '--dns', instead: 'use `skep gethostlatency`, which shows the names that are asked for' },
-  ],
+  refused: BY_MAP,
   routes: [
     {
       name: 'sock',
       kind: 'exact',
       program: 'tcpconnect',
       needs: [{ kind: 'tracepoint', name: 'sock:inet_sock_set_state' }],
-      // The port here is chosen a little later.
-      programs: (given) =>
-        given.flag('lport') || given.flag('sourcePort') ? ['set_state', 'connect_exit'] : ['set_state'],
+      programs: (given) => [
+        'set_state',
+        // The port here is chosen a little later.
+        ...(withLocalPort(given) ? ['connect_exit'] : []),
+        ...(given.flag('dns') ? CALLS.flatMap((call) => [`${call}_enter`, `${call}_exit`]) : []),
+      ],
     },
   ],
   examples: [
@@ -47,8 +54,8 @@ export const tcpconnect: Tool = {
   ],
   display(given) {
     const flows = flowFilter(given, { remote: 'port' });
-    const late = given.flag('lport') || given.flag('sourcePort');
-    const globals = { ...flows.globals, ...(late && { with_local_port: 1 }) };
+    const names = new DnsNames();
+    const globals = { ...flows.globals, ...(withLocalPort(given) && { with_local_port: 1 }) };
     if (given.flag('flows')) {
       return {
         kind: 'table',
@@ -78,11 +85,29 @@ export const tcpconnect: Tool = {
         ...(given.flag('lport') ? [left('LPORT', 'lport', 6)] : []),
         left('DADDR', 'raddr', 16),
         left('DPORT', 'rport', 6),
+        ...(given.flag('dns') ? [left('QUERY', 'query', 24)] : []),
       ],
       row(record) {
+        if (isAnswer(record)) {
+          names.take(record.message.subarray(0, record.size));
+          return undefined;
+        }
         const { time, flow, ...event } = record as unknown as Event;
-        return { time: given.realtime(time), ...event, ...flowCells(flow) };
+        const cells = flowCells(flow);
+        const query = given.flag('dns') && { query: names.nameOf(String(cells['raddr'])) ?? '' };
+        return { time: given.realtime(time), ...event, ...cells, ...query };
       },
     };
   },
 };
+
+/** By which answers of name servers are received, as programs/include/dns.h has them. */
+const CALLS = ['recvfrom', 'recvmsg', 'read'];
+
+function withLocalPort(given: Pick<Given, 'flag'>): boolean {
+  return given.flag('lport') || given.flag('sourcePort');
+}
+
+function isAnswer(record: unknown): record is Answer {
+  return (record as Partial<Answer>).message !== undefined;
+}

@@ -1,6 +1,6 @@
 import type { Document, Row } from './document.ts';
 import type { Truth } from './truths.ts';
-import { READ_SLOWLY, TCP } from './workloads.ts';
+import { NAME_SERVER, READ_SLOWLY, TCP } from './workloads.ts';
 
 const events = (document: Document): readonly Row[] => document.events ?? [];
 const tables = (document: Document): readonly Row[] => (document.intervals ?? []).flatMap((one) => one.rows ?? []);
@@ -194,5 +194,17 @@ export const OPTION_TRUTHS: readonly Truth[] = [
     args: ['-m', 'do_nanos?eep'],
     command: 'exec sleep 0.3',
     wrong: (document) => unless(samples(document) === 1, `${samples(document)} calls of the kernel, not 1`),
+  },
+  {
+    tool: 'tcpconnect',
+    args: ['-d'],
+    command: NAME_SERVER,
+    wrong: (document) =>
+      unless(
+        events(document).some(
+          (row) => row['raddr'] === '127.0.0.2' && row['rport'] === 5999 && row['query'] === 'skep.test',
+        ),
+        JSON.stringify(events(document)),
+      ),
   },
 ];

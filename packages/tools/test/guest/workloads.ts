@@ -55,3 +55,18 @@ export const EXT4 =
   'test -d $fs || { mkdir $fs; echo 1 > $fs/memory_backed; echo 64 > $fs/size; echo 1 > $fs/power; ' +
   'disk=/dev/skepfs; test -b $disk || disk=/dev/nullb$(cat $fs/index); mkfs.ext4 -q $disk; ' +
   'mkdir -p /mnt/skepfs; mount -t ext4 $disk /mnt/skepfs; }';
+
+/** A name server that knows one address for every name, and a connection to such a name. */
+export const NAME_SERVER = `echo nameserver 127.0.0.1 > /etc/resolv.conf; exec node -e '
+const server = require("dgram").createSocket("udp4");
+server.on("message", (asked, from) => {
+  let at = 12;
+  while (asked[at]) at += asked[at] + 1;
+  const question = asked.subarray(0, at + 5);
+  const answer = asked[at + 2] === 1 ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 2] : [];
+  const header = [question[0], question[1], 0x81, 0x80, 0, 1, 0, answer.length && 1, 0, 0, 0, 0];
+  server.send(Buffer.from([...header, ...question.subarray(12), ...answer]), from.port, from.address);
+});
+server.bind(53, "127.0.0.1", () => {
+  require("net").connect(5999, "skep.test").on("error", () => server.close());
+});'`;
