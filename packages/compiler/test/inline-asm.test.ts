@@ -28,6 +28,32 @@ function refused(text: string): string[] {
 }
 
 describe('inline assembly', () => {
+  it('leaves room where it destroys most registers and much lives across it', () => {
+    const text = `
+      static inline __attribute__((always_inline)) __u32 word(void *skb, __u64 at) {
+        __u64 found;
+        asm volatile("r6 = %1; r0 = *(u32 *)skb[%2]; %0 = r0"
+          : "=r"(found) : "r"(skb), "r"(at) : "r0", "r1", "r2", "r3", "r4", "r5", "r6");
+        return found; }
+      static inline __attribute__((always_inline)) __u32 hash(void *skb, __u64 at) {
+        return word(skb, at) ^ word(skb, at + 4) ^ word(skb, at + 8) ^ word(skb, at + 12); }
+      SEC("socket") int f(__u32 *skb) {
+        __u64 at = skb[12]; __u32 kind = word(skb, 12);
+        switch (kind) {
+        case 1: at += 4; kind = word(skb, at + 2); skb[12] = at;
+          if (kind == 3) return hash(skb, at + 8) + hash(skb, at + 24);
+          return word(skb, skb[12] + 1);
+        case 3: return hash(skb, at + 8) + hash(skb, at + 24);
+        default: return kind; } }`;
+    expect(code(text).filter((line) => line.includes('skb[')).length).toBeGreaterThan(10);
+  });
+
+  it('loads from packets without copies beyond those that the instruction wants', () => {
+    const text = `__u64 word(void *skb, __u64 at) asm("llvm.bpf.load.word");
+      SEC("socket") int f(__u32 *skb) { return word(skb, 12) ^ word(skb, skb[12]); }`;
+    expect(code(text)).toHaveLength(10);
+  });
+
   it('keeps a naked function as it is written', () => {
     expect(
       code(`SEC("socket") __attribute__((naked)) void f(void) {

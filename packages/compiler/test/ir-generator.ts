@@ -1,32 +1,8 @@
+import { Random } from '../../../test/support/random.mjs';
 import type { BtfBuilder } from '@skep/object';
 import { createFunc, createParam, FunctionBuilder } from '../src/ir/build.ts';
 import { bitsOf, bytesOf, constant, typeOf } from '../src/ir/constant.ts';
 import type { BinaryOp, CompareOp, Func, Global, Module, ScalarType, Value } from '../src/ir/ir.ts';
-
-/** A source of choices that the same seed makes the same: xorshift, 32 bits. */
-export class Random {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (seed ^ 0x9e3779b9) | 1;
-  }
-  next(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x;
-    return x >>> 0;
-  }
-  below(limit: number): number {
-    return this.next() % limit;
-  }
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
 
 const INTEGERS: readonly ScalarType[] = ['i8', 'i16', 'i32', 'i64'];
 const OPS: readonly BinaryOp[] = [

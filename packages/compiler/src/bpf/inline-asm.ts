@@ -85,7 +85,11 @@ function chooseRegisters(inst: AsmInst): (number | undefined)[] | undefined {
       chosen.push(undefined);
       continue;
     }
-    const { input } = operand;
+    const { input, place } = operand;
+    if (/^r\d$/.test(place)) {
+      chosen.push(Number(place[1]));
+      continue;
+    }
     const known = input === undefined ? undefined : shared.get(input);
     const reg = known ?? pool.shift();
     if (reg === undefined) return undefined;

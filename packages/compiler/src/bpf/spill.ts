@@ -142,7 +142,8 @@ export function spillRegisters(fn: MachineFunction, slots: ReadonlyMap<VReg, Fra
         keep(dst, inst, temporary);
         held.set(dst, { reg: temporary, at: out.length });
       }
-      if (inst.op === 'call') held.clear();
+      // What outlives these may find no register at all.
+      if (inst.op === 'call' || (inst.asm !== undefined && inst.asm.writes.length > 2)) held.clear();
     }
     block.insts = needless.size === 0 ? out : without(out, (inst) => needless.has(inst));
     if (fn.variables !== undefined) moveNotes(out, needless, made, slots);

@@ -313,8 +313,11 @@ export interface AsmInst extends InstBase {
 }
 export interface AsmOperand {
   readonly name: string | undefined;
-  /** `memory`: the input is an address, the operand what lies there. `any`: a number where it is one, else a register. */
-  readonly place: 'register' | 'immediate' | 'any' | 'memory';
+  /**
+   * `memory`: the input is an address, the operand what lies there. `any`: a number where it is one, else a register.
+   * `r0` …: that very register, even where the assembly destroys it.
+   */
+  readonly place: 'register' | 'immediate' | 'any' | 'memory' | `r${number}`;
   /** The input was a number of at most 32 bits: as a number in the text it has its sign. Not in the text form. */
   readonly narrow?: boolean | undefined;
   /** Its index in `inputs`; undefined for what is only written. */

@@ -1,6 +1,8 @@
+import { Random } from '../../../../test/support/random.mjs';
+
 /** Mutations of C source, by bytes and by tokens. */
 export class Mutator {
-  private state = 1;
+  private random = new Random(0);
   private readonly corpus: readonly string[];
 
   constructor(corpus: readonly string[]) {
@@ -9,18 +11,17 @@ export class Mutator {
 
   /** One of the texts, changed in a few places: equal seeds and numbers give equal texts. */
   text(seed: number, number: number): string {
-    this.state = (Math.imul(seed, 2654435761) ^ Math.imul(number + 1, 0x85ebca6b)) >>> 0 || 1;
-    for (let i = 0; i < 4; i++) this.below(1);
-    let text = this.pick(this.corpus);
-    for (let n = this.below(2) * this.below(4); n >= 0; n--)
-      text = this.below(3) === 0 ? this.bytes(text) : this.tokens(text);
+    this.random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b));
+    let text = this.random.pick(this.corpus);
+    for (let n = this.random.below(2) * this.random.below(4); n >= 0; n--)
+      text = this.random.below(3) === 0 ? this.bytes(text) : this.tokens(text);
     return text.length > MAX_LENGTH ? text.slice(0, MAX_LENGTH) : text;
   }
 
   private bytes(text: string): string {
-    const at = this.below(text.length + 1);
-    const to = Math.min(text.length, at + 1 + this.below(8));
-    switch (this.below(6)) {
+    const at = this.random.below(text.length + 1);
+    const to = Math.min(text.length, at + 1 + this.random.below(8));
+    switch (this.random.below(6)) {
       case 0:
         return text.slice(0, at) + text.slice(to);
       case 1:
@@ -32,9 +33,9 @@ export class Mutator {
       case 4:
         return text.slice(0, to) + text.slice(at);
       default: {
-        const other = this.pick(this.corpus);
-        const from = this.below(other.length);
-        return text.slice(0, at) + other.slice(from, from + this.below(200)) + text.slice(at);
+        const other = this.random.pick(this.corpus);
+        const from = this.random.below(other.length);
+        return text.slice(0, at) + other.slice(from, from + this.random.below(200)) + text.slice(at);
       }
     }
   }
@@ -42,10 +43,10 @@ export class Mutator {
   private tokens(text: string): string {
     const tokens = text.match(TOKEN) ?? [];
     if (tokens.length === 0) return text;
-    const at = this.below(tokens.length);
-    const other = this.below(tokens.length);
-    const count = 1 + this.below(6);
-    switch (this.below(8)) {
+    const at = this.random.below(tokens.length);
+    const other = this.random.below(tokens.length);
+    const count = 1 + this.random.below(6);
+    switch (this.random.below(8)) {
       case 0:
         tokens.splice(at, count);
         break;
@@ -56,36 +57,36 @@ export class Mutator {
         [tokens[at], tokens[other]] = [tokens[other]!, tokens[at]!];
         break;
       case 3:
-        tokens[at] = this.pick(WORDS);
+        tokens[at] = this.random.pick(WORDS);
         break;
       case 4:
-        tokens.splice(at, 0, ' ', this.pick(WORDS), ' ');
+        tokens.splice(at, 0, ' ', this.random.pick(WORDS), ' ');
         break;
       case 5:
         tokens[at] = tokens[other]!;
         break;
       case 6: {
         // Deep nesting is where recursive descent breaks.
-        const bracket = this.below(BRACKETS.length);
-        const deep = this.below(20) === 0 ? 3000 : 1 + this.below(12);
+        const bracket = this.random.below(BRACKETS.length);
+        const deep = this.random.below(20) === 0 ? 3000 : 1 + this.random.below(12);
         tokens.splice(at, 0, BRACKETS[bracket]![0]!.repeat(deep));
-        if (this.below(2) === 0) tokens.splice(other, 0, BRACKETS[bracket]![1]!.repeat(deep));
+        if (this.random.below(2) === 0) tokens.splice(other, 0, BRACKETS[bracket]![1]!.repeat(deep));
         break;
       }
       default:
         tokens.splice(
           at,
           0,
-          ...Array.from({ length: count * 3 }, () => this.pick(WORDS)).flatMap((word) => [word, ' ']),
+          ...Array.from({ length: count * 3 }, () => this.random.pick(WORDS)).flatMap((word) => [word, ' ']),
         );
     }
     return tokens.join('');
   }
 
   private character(): string {
-    return this.below(3) === 0
-      ? String.fromCharCode(this.below(5) === 0 ? this.below(0x10000) : this.below(256))
-      : this.pick([
+    return this.random.below(3) === 0
+      ? String.fromCharCode(this.random.below(5) === 0 ? this.random.below(0x10000) : this.random.below(256))
+      : this.random.pick([
           '{',
           '}',
           '(',
@@ -107,20 +108,6 @@ export class Mutator {
           '-',
           '?',
         ]);
-  }
-
-  private pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-
-  /** xorshift32. */
-  private below(limit: number): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x >>> 0;
-    return limit <= 0 ? 0 : this.state % limit;
   }
 }
 

@@ -5,7 +5,8 @@ import { parseModule } from '../../src/ir/parse.ts';
 import { printModule } from '../../src/ir/print.ts';
 import { verifyModule } from '../../src/ir/verify.ts';
 import { type OptimiseOptions, optimise } from '../../src/optimise/optimise.ts';
-import { BUFFER_SIZE, Random, randomModule } from '../ir-generator.ts';
+import { Random } from '../../../../test/support/random.mjs';
+import { BUFFER_SIZE, randomModule } from '../ir-generator.ts';
 import { BUFFER, interpret } from '../ir-interpreter.ts';
 
 const SEEDS = Number(process.env['SKEP_IR_SEEDS'] ?? 200);

@@ -1,3 +1,4 @@
+import { Random } from '../../../../test/support/random.mjs';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,7 @@ describe('layout of records', () => {
   it.skipIf(!clang)(
     `agrees with clang-19 on ${COUNT} random records${clang ? '' : ' (skipped: clang-19 is not installed)'}`,
     () => {
-      const random = generator(20_240_601);
+      const random = new Random(20_240_601);
       const records = Array.from({ length: COUNT }, (_, i) => randomRecord(random, `r${i}`, 0));
       const text = `${records.join('\n')}\n${records.map((_, i) => `struct r${i} *p${i};`).join('\n')}\n`;
       const dumped = clangLayouts(`${text}${records.map((_, i) => `int s${i} = sizeof(struct r${i});`).join('\n')}\n`);
@@ -100,16 +101,16 @@ function zeroWidth(record: string): boolean[] {
   return members.map((one) => /: 0$/.test(one.trim()));
 }
 
-function randomRecord(random: (below: number) => number, tag: string, depth: number): string {
-  const members = Array.from({ length: 1 + random(7) }, (_, i) => randomMember(random, `m${i}`, depth));
-  const attributes = [random(5) === 0 ? 'packed' : '', random(6) === 0 ? `aligned(${1 << random(6)})` : ''].filter(
+function randomRecord(random: Random, tag: string, depth: number): string {
+  const members = Array.from({ length: 1 + random.below(7) }, (_, i) => randomMember(random, `m${i}`, depth));
+  const attributes = [random.below(5) === 0 ? 'packed' : '', random.below(6) === 0 ? `aligned(${1 << random.below(6)})` : ''].filter(
     Boolean,
   );
   const tail = attributes.length > 0 ? ` __attribute__((${attributes.join(', ')}))` : '';
-  const keyword = depth > 0 && random(2) === 0 ? 'union' : 'struct';
+  const keyword = depth > 0 && random.below(2) === 0 ? 'union' : 'struct';
   const body = `${keyword} ${tag} { ${members.join(' ')} }${tail}`;
   if (depth > 0) return body;
-  return random(8) === 0 ? `#pragma pack(push, ${1 << random(4)})\n${body};\n#pragma pack(pop)` : `${body};`;
+  return random.below(8) === 0 ? `#pragma pack(push, ${1 << random.below(4)})\n${body};\n#pragma pack(pop)` : `${body};`;
 }
 
 const TYPES = [
@@ -135,32 +136,24 @@ const BIT_TYPES: readonly [string, number][] = [
   ['unsigned long', 64],
 ];
 
-function randomMember(random: (below: number) => number, name: string, depth: number): string {
-  const choice = random(10);
+function randomMember(random: Random, name: string, depth: number): string {
+  const choice = random.below(10);
   if (choice < 4) {
-    const [type, most] = BIT_TYPES[random(BIT_TYPES.length)]!;
-    if (random(8) === 0) return `${type} : 0;`;
-    const width = 1 + random(most);
-    const aligned = random(10) === 0 ? ` __attribute__((aligned(${1 << random(4)})))` : '';
-    return random(6) === 0 ? `${type} : ${width};` : `${type} ${name} : ${width}${aligned};`;
+    const [type, most] = BIT_TYPES[random.below(BIT_TYPES.length)]!;
+    if (random.below(8) === 0) return `${type} : 0;`;
+    const width = 1 + random.below(most);
+    const aligned = random.below(10) === 0 ? ` __attribute__((aligned(${1 << random.below(4)})))` : '';
+    return random.below(6) === 0 ? `${type} : ${width};` : `${type} ${name} : ${width}${aligned};`;
   }
   if (choice === 4 && depth < 2)
-    return `${randomRecord(random, '', depth + 1)}${random(2) === 0 ? ` ${name}` : ` ${name}[2]`};`;
+    return `${randomRecord(random, '', depth + 1)}${random.below(2) === 0 ? ` ${name}` : ` ${name}[2]`};`;
   const attribute =
-    random(8) === 0
+    random.below(8) === 0
       ? ' __attribute__((packed))'
-      : random(8) === 0
-        ? ` __attribute__((aligned(${1 << random(5)})))`
+      : random.below(8) === 0
+        ? ` __attribute__((aligned(${1 << random.below(5)})))`
         : '';
-  const suffix = random(5) === 0 ? `[${random(4)}]` : '';
-  const type = TYPES[random(TYPES.length)]!;
+  const suffix = random.below(5) === 0 ? `[${random.below(4)}]` : '';
+  const type = TYPES[random.below(TYPES.length)]!;
   return `${type} ${name}${suffix}${attribute};`;
-}
-
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 0x1_0000_0000) * below);
-  };
 }

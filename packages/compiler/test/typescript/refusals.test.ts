@@ -1,3 +1,4 @@
+import { Random } from '../../../../test/support/random.mjs';
 import { SkepError } from '@skep/base';
 import { describe, expect, it } from 'vitest';
 import { CONSTRUCTS, compileProbes } from '../../src/index.ts';
@@ -144,16 +145,12 @@ describe('what probes cannot have', () => {
   });
   it('ends with diagnostics on any mutation of a program', async () => {
     const text = `${HEAD}xdp((p) => { const ip = p.eth()?.ipv4(); if (!ip) return Xdp.Pass; for (let i = 0; i < 4; i++) hits.add(twice(i)); return ip.ttl > 3 ? Xdp.Drop : Xdp.Pass; });`;
-    let seed = 7;
-    const next = (below: number) => {
-      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-      return (seed >>> 8) % below;
-    };
+    const random = new Random(7);
     let refused = 0;
     for (let i = 0; i < 400; i++) {
-      const at = next(text.length);
-      const piece = ['', '(', '}', '?.', 'ip', ' = ', '0n', '`', '...', 'let '][next(10)]!;
-      const mutated = text.slice(0, at) + piece + text.slice(at + next(6));
+      const at = random.below(text.length);
+      const piece = random.pick(['', '(', '}', '?.', 'ip', ' = ', '0n', '`', '...', 'let ']);
+      const mutated = text.slice(0, at) + piece + text.slice(at + random.below(6));
       try {
         await compileProbes({ name: 'mutated.ts', text: mutated }, {});
       } catch (error) {

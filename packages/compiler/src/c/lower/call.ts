@@ -80,9 +80,9 @@ function packetLoad(fn: FunctionState, e: CallExpr): Value | undefined {
   return b.asm({
     kind: 'asm',
     type: 'i64',
-    template: `r6 = %1; r0 = *(${PACKET_TYPE[kind]} *)skb[%2]; %0 = r0`,
-    operands: [operand('register', undefined, 0), operand('register', 0), operand(near ? 'immediate' : 'register', 1)],
-    clobbers: [0, 1, 2, 3, 4, 5, 6],
+    template: `r0 = *(${PACKET_TYPE[kind]} *)skb[%2]`,
+    operands: [operand('r0', undefined, 0), operand('r6', 0), operand(near ? 'immediate' : 'r1', 1)],
+    clobbers: [0, 1, 2, 3, 4, 5],
     labels: [],
     names: [],
     inputs,
