@@ -35,6 +35,7 @@ export const TRACE_COMMAND: Command = {
     { flags: '-f, --format', value: 'format', summary: 'of the output', choices: ['text', 'json'], fallback: 'text' },
     { flags: '-o, --output', value: 'file', summary: 'write what the script prints to this file' },
     { flags: '-c, --cmd', value: 'command', summary: 'run this when everything is attached, and end with it' },
+    { flags: '--duration', value: 'time', kind: 'duration', summary: 'end after this time (5s, 500ms, 2m)' },
     { flags: '-p, --pid', value: 'pid', summary: 'only this process, for probes of programs' },
     { flags: '-l, --list', summary: 'list probes: all, those that match a pattern, or those of the script' },
     {

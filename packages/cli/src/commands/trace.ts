@@ -41,6 +41,7 @@ export async function execute(call: Call): Promise<number> {
       output: options.text('output'),
       pid: options.text('pid'),
       command: options.text('cmd'),
+      duration: options.number('duration'),
       includes: options.list('include'),
       debugInfo: options.list('debuginfo'),
       mode,

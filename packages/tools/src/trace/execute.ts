@@ -35,6 +35,8 @@ export interface TraceCall {
   readonly pid?: string | undefined;
   /** A command line to run while tracing. */
   readonly command?: string | undefined;
+  /** Milliseconds after which it ends, once everything is attached. */
+  readonly duration?: number | undefined;
   readonly includes: readonly string[];
   /** Directories with debug information that was split off programs. */
   readonly debugInfo?: readonly string[];
@@ -105,6 +107,7 @@ export async function executeTrace(call: TraceCall, io: TraceIo): Promise<number
       debugInfo: call.debugInfo ?? [],
       pid,
       command: held,
+      duration: call.duration,
       mode: call.mode,
       only: call.only === undefined ? undefined : patternOf(call.only),
       signal: io.signal,

@@ -173,6 +173,7 @@ function compareKeys(type: TraceType | undefined, a: Uint8Array, b: Uint8Array):
 
 function text(map: TraceMap, entries: readonly Entry[], meanings: Meanings, options: PrintOptions): string {
   const div = options.div && options.div > 0n ? options.div : 1n;
+  const newest = newestOf(entries);
   return entries
     .map((one) => {
       const key = map.key === undefined ? '' : `[${keyText(map.key, view(one.key), 0, meanings)}]`;
@@ -181,7 +182,7 @@ function text(map: TraceMap, entries: readonly Entry[], meanings: Meanings, opti
         if (type.kind === 'int' && div !== 1n) return `${map.name}${key}: ${intAt(type, view(one.bytes), 0) / div}\n`;
         return `${map.name}${key}: ${valueText(type, view(one.bytes), 0, meanings)}\n`;
       }
-      if (type.name === 'tseries') return `${map.name}${key}:\n${seriesText(type, one, meanings)}\n`;
+      if (type.name === 'tseries') return `${map.name}${key}:\n${seriesText(type, one, newest, meanings)}\n`;
       if (map.bucketAt !== undefined) return `${map.name}${key}:\n${histogramText(type, one.buckets, div)}\n`;
       if (type.name === 'stats')
         return `${map.name}${key}: { .count = ${one.numbers.count}, .average = ${one.numbers.value}, .total = ${one.numbers.total} }\n`;
@@ -192,13 +193,14 @@ function text(map: TraceMap, entries: readonly Entry[], meanings: Meanings, opti
 
 function json(map: TraceMap, entries: readonly Entry[], meanings: Meanings, options: PrintOptions): string {
   const div = options.div && options.div > 0n ? options.div : 1n;
+  const newest = newestOf(entries);
   const { value: type } = map;
   const value = (one: Entry): string => {
     if (type.kind !== 'aggregate') {
       if (type.kind === 'int' && div !== 1n) return String(intAt(type, view(one.bytes), 0) / div);
       return valueJson(type, view(one.bytes), 0, meanings);
     }
-    if (type.name === 'tseries') return seriesJson(type, one, meanings);
+    if (type.name === 'tseries') return seriesJson(type, one, newest, meanings);
     if (map.bucketAt !== undefined) return histogramJson(type, one.buckets, div);
     if (type.name === 'stats')
       return `{"count": ${one.numbers.count}, "average": ${one.numbers.value}, "total": ${one.numbers.total}}`;
@@ -287,13 +289,18 @@ function histogramJson(type: AggregateType, buckets: ReadonlyMap<bigint, bigint>
 
 interface Point {
   readonly start: bigint;
-  readonly value: bigint;
+  /** Undefined of an interval in which nothing came. */
+  readonly value: bigint | undefined;
 }
 
-/** Of the last intervals, the oldest first; those without a value are zero. */
-function points(type: AggregateType, entry: Entry, meanings: Meanings): Point[] {
+/** The newest interval of a map: all its series go on to there. */
+function newestOf(entries: readonly Entry[]): bigint {
+  return entries.flatMap((one) => [...one.series.values()]).reduce((most, one) => greater(most, one.epoch), 0n);
+}
+
+/** Of the last intervals, the oldest first. As in bpftrace, the one since 1970 counts as never used. */
+function points(type: AggregateType, entry: Entry, newest: bigint, meanings: Meanings): Point[] {
   const [interval, count, how] = type.args as [bigint, bigint, string?];
-  const newest = [...entry.series.values()].map((one) => one.epoch).reduce(greater, 0n);
   const oldest = newest - count + 1n;
   const known = new Map([...entry.series.values()].filter((one) => one.epoch >= oldest).map((one) => [one.epoch, one]));
   if (known.size === 0) return [];
@@ -301,8 +308,8 @@ function points(type: AggregateType, entry: Entry, meanings: Meanings): Point[] 
   const found: Point[] = [];
   for (let epoch = first; epoch <= newest; epoch++) {
     const one = known.get(epoch);
-    const value =
-      one === undefined ? 0n : how === 'avg' ? (one.weight === 0n ? 0n : one.value / one.weight) : one.value;
+    const average = one === undefined || one.weight === 0n ? 0n : one.value / one.weight;
+    const value = one === undefined ? undefined : epoch === 0n ? 0n : how === 'avg' ? average : one.value;
     found.push({ start: meanings.wallClock(epoch * interval, 0), value });
   }
   return found;
@@ -310,13 +317,14 @@ function points(type: AggregateType, entry: Entry, meanings: Meanings): Point[] 
 
 const GRAPH = 52;
 
-function seriesText(type: AggregateType, entry: Entry, meanings: Meanings): string {
-  const list = points(type, entry, meanings);
+function seriesText(type: AggregateType, entry: Entry, newest: bigint, meanings: Meanings): string {
+  const list = points(type, entry, newest, meanings);
   if (list.length === 0) return '';
   const interval = type.args[0] as bigint;
   const fine = interval % 1_000_000_000n !== 0n;
-  const least = list.map((one) => one.value).reduce(lesser);
-  const most = list.map((one) => one.value).reduce(greater);
+  const values = list.flatMap((one) => one.value ?? []);
+  const least = values.reduce(lesser);
+  const most = values.reduce(greater);
   const [low, high] = least === most ? [least === 0n ? 0n : least - 1n, most + 1n] : [least, most];
   const [l, h] = [String(low), String(high)];
   const head = fine ? 'hh:mm:ss.ms' : 'hh:mm:ss';
@@ -326,8 +334,8 @@ function seriesText(type: AggregateType, entry: Entry, meanings: Meanings): stri
     const row = [...`|${' '.repeat(GRAPH - 1)}|`];
     const column = (at: bigint) => Number(((at - low) * BigInt(GRAPH)) / (high - low));
     if (low < 0n && high > 0n) row[column(0n)] = '.';
-    row[column(value)] = '*';
-    return `${clockText(start, fine)} ${row.join('')} ${value}\n`;
+    if (value !== undefined) row[column(value)] = '*';
+    return `${clockText(start, fine)} ${row.join('')} ${value ?? '-'}\n`;
   });
   return `${scale}${head}  |${'_'.repeat(GRAPH - 1)}|\n${rows.join('')}${margin}v${'_'.repeat(GRAPH - 1)}v\n${scale}`;
 }
@@ -339,8 +347,9 @@ function clockText(nanoseconds: bigint, fine: boolean): string {
   return fine ? `${text}.${String(Number((nanoseconds / 1_000_000n) % 1000n)).padStart(3, '0')}` : text;
 }
 
-function seriesJson(type: AggregateType, entry: Entry, meanings: Meanings): string {
-  const rows = points(type, entry, meanings).map(({ start, value }) => {
+function seriesJson(type: AggregateType, entry: Entry, newest: bigint, meanings: Meanings): string {
+  const rows = points(type, entry, newest, meanings).flatMap(({ start, value }) => {
+    if (value === undefined) return [];
     const date = new Date(Number(start / 1_000_000n));
     const day = `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`;
     const time = `${clockText(start, false)}.${String(start % 1_000_000_000n).padStart(9, '0')}`;

@@ -31,6 +31,8 @@ export interface TraceRun {
   readonly debugInfo?: readonly string[];
   readonly pid?: number | undefined;
   readonly command?: HeldLike | undefined;
+  /** Milliseconds after which it ends, once everything is attached; recordings end by themselves. */
+  readonly duration?: number | undefined;
   readonly mode?: 'test' | 'bench' | undefined;
   readonly only?: RegExp | undefined;
   readonly dryRun?: boolean;
@@ -210,6 +212,7 @@ async function load(
       signal: run.signal,
       attachable: host.kind === 'kernel',
       pid: run.pid,
+      duration: run.duration,
       recorder,
       replay,
       before,

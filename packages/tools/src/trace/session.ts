@@ -18,6 +18,7 @@ export interface SessionOptions {
   /** Nothing is attached to: only probes that run by themselves count. */
   readonly attachable: boolean;
   readonly pid?: number | undefined;
+  readonly duration?: number | undefined;
   /** Called when everything is attached. */
   readonly attached: (count: number) => void;
   /** Resolves when there is a command and it ended. */
@@ -72,6 +73,7 @@ class Session {
     const own = this.programs('interval').length > 0;
     const waits = this.links.length > 0 || own || this.programs('self').length > 0;
     void options.ended?.then(stop);
+    const end = options.duration === undefined || options.host.replay ? undefined : setTimeout(stop, options.duration);
     const reading = this.read();
     // Runs that send nothing fill the recorder's ring all the same.
     const recording = options.recorder && setInterval(() => options.recorder!.drain(), 20);
@@ -86,6 +88,7 @@ class Session {
     if (options.host.replay) await this.play();
     else if ((waits || options.ended) && !this.stop.signal.aborted) await Promise.all([this.intervals(), this.until()]);
     stop();
+    clearTimeout(end);
     for (const link of this.links) link.close();
     await reading;
     clearInterval(recording);

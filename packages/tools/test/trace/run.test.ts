@@ -49,6 +49,11 @@ async function output(
   return { out: out.trim(), err, code };
 }
 
+test('a script ends after the time that it is given', async () => {
+  const ticking = 'interval:ms:100 { @n++ } end { printf("after %d\\n", @n); clear(@n); }';
+  expect((await output(ticking, { duration: 50 })).out).toMatch(/^after [1-9]\d*$/);
+});
+
 describe('scripts in the virtual machine print what bpftrace prints', () => {
   test.each([
     ['BEGIN { printf("|%5s|%-5d|%05x|%c%%\\n", "ab", 42, 255, 65); }', '|   ab|42   |000ff|A%'],
