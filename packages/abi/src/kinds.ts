@@ -6,8 +6,6 @@ export { ATTACH_TYPES, CMDS, LINK_TYPES, MAP_TYPES, PROG_TYPES };
 export type MapTypeName = (typeof MAP_TYPES)[number]['name'];
 export type ProgTypeName = (typeof PROG_TYPES)[number]['name'];
 export type AttachTypeName = (typeof ATTACH_TYPES)[number]['name'];
-export type LinkTypeName = (typeof LINK_TYPES)[number]['name'];
-export type CmdName = (typeof CMDS)[number]['name'];
 
 /** The entry of a kernel's name in one of the tables: `dated(MAP_TYPES, 'BPF_MAP_TYPE_HASH').value`. */
 export function dated<T extends Dated>(table: readonly T[], name: T['name']): T {

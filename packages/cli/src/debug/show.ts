@@ -89,7 +89,7 @@ export function watchText(what: WatchTarget): string {
   return 'map' in what ? `${what.map}[${bytesText(what.key)}]` : `${what.size} bytes at 0x${what.address.toString(16)}`;
 }
 
-export function locationText(location: Location): string {
+function locationText(location: Location): string {
   if ('slot' in location) return `*${location.slot}`;
   if ('function' in location) return location.function;
   return location.file === undefined ? `line ${location.line}` : `${location.file}:${location.line}`;

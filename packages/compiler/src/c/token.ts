@@ -129,7 +129,7 @@ export const T = {
 /** One of {@link T}. */
 export type TokenKind = number;
 
-export const FIRST_PUNCTUATOR: TokenKind = T.LBrace;
+const FIRST_PUNCTUATOR: TokenKind = T.LBrace;
 export const FIRST_KEYWORD: TokenKind = T.Auto;
 
 /** `#pragma`s that the parser acts on. */

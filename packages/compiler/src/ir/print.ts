@@ -23,7 +23,7 @@ export function printModule(module: Module): string {
   return parts.join('\n');
 }
 
-export function printGlobal(global: Global): string {
+function printGlobal(global: Global): string {
   const words = [`global @${global.name}: ${global.linkage}`];
   if (global.hidden) words.push('hidden');
   if (global.used) words.push('used');

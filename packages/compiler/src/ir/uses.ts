@@ -290,7 +290,7 @@ export function cloneTerminator(term: Terminator): Terminator {
   }
 }
 
-export function cloneTarget(target: Target): Target {
+function cloneTarget(target: Target): Target {
   return { block: target.block, args: [...target.args] };
 }
 

@@ -44,7 +44,6 @@ export type Action = {
   | { readonly kind: 'helperError'; readonly helper: string; readonly message: string; readonly always: boolean }
   | { readonly kind: 'notice'; readonly message: string }
 );
-export type ActionKind = Action['kind'];
 /** An action without what every action has. */
 export type ActionOf = Without<Action, 'id' | 'span' | 'expandedAt' | 'record'>;
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;

@@ -45,7 +45,7 @@ export const ENUMS = {
 } as const;
 
 /** Functions that only the user side calls. */
-export const USER_SIDE = ['interval', 'simulate', 'formatIpv4'] as const;
+const USER_SIDE = ['interval', 'simulate', 'formatIpv4'] as const;
 
 export const EXPORTS: ReadonlySet<string> = new Set([
   ...MAP_KINDS,

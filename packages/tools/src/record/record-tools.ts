@@ -77,7 +77,7 @@ export async function executeRecord(call: RecordCall): Promise<number> {
 }
 
 /** Throws E9021. */
-export function toolsOf(names: readonly string[]): Tool[] {
+function toolsOf(names: readonly string[]): Tool[] {
   const wanted = names.flatMap((name) => GROUPS[name] ?? [name]);
   return [...new Set(wanted)].map(toolNamed);
 }

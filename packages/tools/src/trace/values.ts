@@ -276,7 +276,7 @@ function userLine(mode: string | undefined, address: bigint, frame: UserFrame): 
   return `        ${inlined ? '[inlined] ' : ''}${name}${source === undefined ? '' : `@${source}`}`;
 }
 
-export function inetText(six: boolean, bytes: Uint8Array): string {
+function inetText(six: boolean, bytes: Uint8Array): string {
   if (!six) return Array.from(bytes.subarray(0, 4)).join('.');
   const words = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
   // The longest run of zeros is written as `::`.
@@ -290,4 +290,5 @@ export function inetText(six: boolean, bytes: Uint8Array): string {
   if (best.from < 0) return hex(words);
   return `${hex(words.slice(0, best.from))}::${hex(words.slice(best.from + best.length))}`;
 }
+
 export { partsOf };

@@ -83,7 +83,7 @@ export function recordedClock(header: {
 }
 
 /** Nanoseconds since boot. */
-export function bootTime(): bigint {
+function bootTime(): bigint {
   try {
     return BigInt(Math.round(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1e9));
   } catch {

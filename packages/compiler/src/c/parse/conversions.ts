@@ -80,7 +80,7 @@ export function rvalue(p: Parser, expr: Expr): Expr {
 }
 
 /** The width of the bit-field that a value was read from. */
-export function bitWidthOf(value: Expr): number | undefined {
+function bitWidthOf(value: Expr): number | undefined {
   if (value.kind === 'cast' && value.op === 'load' && value.operand.kind === 'member')
     return value.operand.field.bitWidth;
   return undefined;

@@ -378,7 +378,7 @@ function smallest(value: bigint): IntType {
 }
 
 /** As clang chooses: `unsigned int` unless something is negative, wider or (packed) smaller when needed. */
-export function underlyingOf(values: readonly bigint[], packed = false): IntType {
+function underlyingOf(values: readonly bigint[], packed = false): IntType {
   const negative = values.some((value) => value < 0n);
   const choices = negative
     ? packed

@@ -32,7 +32,7 @@ export function binaryOperation(
   return onNumbers(l, operator, l.number(a, leftNode), l.number(b, rightNode), node);
 }
 
-export function onBigints(
+function onBigints(
   l: Lowering,
   operator: string,
   a: Value,
@@ -138,7 +138,7 @@ export function sameSign(l: Lowering, a: Value, b: Value, node: Node): boolean {
   return x.signed || y.signed;
 }
 
-export function onNumbers(l: Lowering, operator: string, a: Value, b: Value, node: Node): Value {
+function onNumbers(l: Lowering, operator: string, a: Value, b: Value, node: Node): Value {
   if (typeof a.constant === 'number' && typeof b.constant === 'number') {
     const folded = foldNumbers(operator, a.constant, b.constant);
     if (folded !== undefined) {

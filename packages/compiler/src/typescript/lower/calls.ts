@@ -48,7 +48,7 @@ export function exactly(l: Lowering, node: Call | OptionalCall, what: string, co
   return args;
 }
 
-export function methodCall(
+function methodCall(
   l: Lowering,
   node: Call | OptionalCall,
   callee: Member | OptionalMember,
@@ -71,7 +71,7 @@ export function methodCall(
   return valueMethod(l, object, name, node, callee);
 }
 
-export function valueMethod(
+function valueMethod(
   l: Lowering,
   object: Value,
   name: string,

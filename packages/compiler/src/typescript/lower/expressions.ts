@@ -144,7 +144,7 @@ function logicalExpression(l: Lowering, node: Expression): Value {
   return value ?? { type: BOOLEAN, c };
 }
 
-export function orElse(l: Lowering, node: Expression & { type: 'LogicalExpression' }): Value {
+function orElse(l: Lowering, node: Expression & { type: 'LogicalExpression' }): Value {
   const left = expression(l, node.left);
   if (left.ok === undefined) return left;
   const { value: right, lines } = l.aside(() => expression(l, node.right));
@@ -234,7 +234,7 @@ function maybeEither(
   return { type, c, ok };
 }
 
-export function joinedType(l: Lowering, a: Value, b: Value, node: Node): Type {
+function joinedType(l: Lowering, a: Value, b: Value, node: Node): Type {
   if (a.type.kind === 'number' && b.type.kind === 'number')
     return { kind: 'number', min: Math.min(a.type.min, b.type.min), max: Math.max(a.type.max, b.type.max) };
   if (a.type.kind === 'bigint') return { kind: 'bigint', signed: sameSign(l, a, b, node) };

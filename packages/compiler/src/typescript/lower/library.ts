@@ -34,7 +34,7 @@ export function libraryFunction(l: Lowering, name: string, node: Call | Optional
   return l.fail(say.notTopLevel(name, l.span(node)));
 }
 
-export function factCall(l: Lowering, name: Fact, node: Node): Value {
+function factCall(l: Lowering, name: Fact, node: Node): Value {
   // Packets belong to nobody; newer kernels allow some of it.
   if (/^(xdp|tcx|cgroup_skb)\b/.test(l.context?.section ?? '') && NEEDS_TASK.has(name))
     l.fail(say.noTask(name, l.span(node)));

@@ -122,7 +122,7 @@ export function lookUp(
 }
 
 /** A counter goes up: there already, or from now on. */
-export function operationOn(l: Lowering, kind: 'add', map: MapDeclaration, symbol: string): string {
+function operationOn(l: Lowering, kind: 'add', map: MapDeclaration, symbol: string): string {
   const name = `${symbol}_${kind}`;
   if (!l.shared.operations.has(name)) {
     const key =

@@ -90,7 +90,7 @@ export function declarationOf(l: Lowering, given: Expression) {
   return binding?.kind === 'declaration' ? binding.declaration : undefined;
 }
 
-export function paramValue(
+function paramValue(
   l: Lowering,
   params: string,
   fields: ReadonlyMap<string, Constant>,

@@ -225,7 +225,7 @@ export function assign(l: Lowering, local: Local, given: Value, node: Node): voi
   l.emit(`${local.value.c} = ${value.c};`);
 }
 
-export function assignMember(l: Lowering, node: Member, operator: string, right: () => Value, at: Node): void {
+function assignMember(l: Lowering, node: Member, operator: string, right: () => Value, at: Node): void {
   const name = memberName(l, node);
   const module = declarationOf(l, node.object as Expression);
   if (l.localOf(node.object as Expression)?.members)
