@@ -8,6 +8,7 @@ import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';
 import { createMap, type MapOptions } from './map.ts';
 import { lockdownMode, missingCapabilities } from './permission.ts';
+import { pidNamespace } from './pid-namespace.ts';
 import { loadProgram, type Program, type ProgramOptions } from './program.ts';
 import { u64Array, withStrings } from './sys/c-string.ts';
 import { ERRNO } from './sys/errno.ts';
@@ -49,6 +50,7 @@ export type FeatureName =
   | 'btf'
   | 'tracefs'
   | 'cgroup2'
+  | 'pid_namespace'
   | 'ringbuf'
   | 'mmapable'
   | 'batch'
@@ -152,6 +154,16 @@ export const FEATURES: readonly Feature[] = [
     probe() {
       const root = cgroup2Root();
       return { ok: root !== undefined, detail: root };
+    },
+  },
+  {
+    name: 'pid_namespace',
+    title: 'processes have the numbers here that the kernel knows them by',
+    since: undefined,
+    remedy: "start the container with the machine's PID namespace: hostPID: true, or --pid=host",
+    probe() {
+      const inode = pidNamespace();
+      return { ok: inode === 0, detail: inode === 0 ? undefined : `PID namespace ${inode}` };
     },
   },
   {

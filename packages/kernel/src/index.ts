@@ -1,3 +1,4 @@
+export { type Place, placeOf } from './archive.ts';
 export { btfFeatures } from './bpf/btf-features.ts';
 export { loadBtf } from './bpf/btf-load.ts';
 export { bpf, returned } from './bpf/call.ts';
@@ -65,6 +66,7 @@ export { attachXdp, attachXdpMap, type XdpOptions } from './link/xdp.ts';
 export { BpfMap, createMap, type MapOptions, openMap, type UpdateMode } from './map.ts';
 export { PerfBuffer, type PerfBufferOptions } from './perf-buffer.ts';
 export { missingCapabilities, type PermissionReason, permissionReasons } from './permission.ts';
+export { pidNamespace } from './pid-namespace.ts';
 export { openPinned, pin } from './pin.ts';
 export {
   loadProgram,

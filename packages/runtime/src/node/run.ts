@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
 import type { CapturedPacket, PacketCapture, RecordedTool, Variables } from '@skep/capture';
+import { pidNamespace } from '@skep/kernel';
 import type { Btf } from '@skep/object';
 import { noPrograms } from '../diagnostics.ts';
 import type { AttachOptions, Host } from '../host.ts';
@@ -103,6 +104,8 @@ export interface RunSummary {
 
 /** The variable that a program filters by, when it has one: the process of the command, or of the recorded one. */
 const SUBJECT = 'target_tgid';
+/** The variable by which it knows whose numbers these are: the PID namespace's of skep. */
+const NAMESPACE = 'target_pidns';
 /** The variable in which a program counts itself the records for which there was no room. */
 const LOST = 'lost';
 
@@ -133,7 +136,9 @@ export async function run(spec: Spec, options: RunOptions, observer: RunObserver
     if (into && typeof options.record === 'string') cleanup.push(() => into.file.close());
     const wanted = options.programs ?? spec.programs.filter((one) => one.autoload).map((one) => one.name);
     const watched = configured.globals[options.subject ?? SUBJECT];
-    const subject = into && typeof watched === 'number' ? subjectOf(watched, host.targetBtf()) : undefined;
+    // What goes in front of programs to record them knows the machine's numbers only.
+    const plain = typeof watched === 'number' && !configured.globals[NAMESPACE];
+    const subject = into && plain ? subjectOf(watched, host.targetBtf()) : undefined;
     const recorder = into && new Recorder(configured.spec, into.file, wanted, subject);
 
     const beforeLoad = performance.now();
@@ -319,7 +324,8 @@ function configure(
   const known: Variables = Object.fromEntries(Object.entries(recorded).filter(([name]) => spec.globals.includes(name)));
   const variable = options.subject ?? SUBJECT;
   const subject: Variables = command && spec.globals.includes(variable) ? { [variable]: command.pid } : {};
-  const globals = { ...known, ...subject, ...options.globals };
+  const namespace = host.kind === 'kernel' && spec.globals.includes(NAMESPACE) ? pidNamespace() : 0;
+  const globals = { ...known, ...subject, ...(namespace !== 0 && { [NAMESPACE]: namespace }), ...options.globals };
   return { spec: Object.keys(globals).length > 0 ? spec.with(globals) : spec, globals };
 }
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
 import type { Recording, Variables } from '@skep/capture';
+import { pidNamespace } from '@skep/kernel';
 import { type ProgramSpec, withSection } from '@skep/object';
 import { parseFilter, parseFormat } from '@skep/view';
 import { type HomeName, type Loaded, readRecording, run, Spec } from 'skep';
@@ -40,6 +41,10 @@ export interface ToolCall {
   /** Several tools record together: into this, of the process with this id, and they tell when they are attached. */
   readonly together?: { readonly session: RecordSession; readonly pid: number | undefined; started(): void };
 }
+
+/** In containers that do not share the machine's PID namespace. */
+const OTHER_NUMBERS =
+  'process numbers shown are those of the machine, not of this container, and functions of processes have no names (hostPID: true mends both)';
 
 /** Runs a tool until its command, duration, count, last interval or Ctrl-C ends it; gives the exit code. */
 export async function executeTool(tool: Tool, call: ToolCall): Promise<number> {
@@ -161,6 +166,7 @@ async function show(tool: Tool, call: ToolCall, session: RecordSession | undefin
     },
     {
       home: ({ host }) => {
+        if (host.kind === 'kernel' && pidNamespace() !== 0) io.err(`${tool.name}: ${OTHER_NUMBERS}\n`);
         const warnings = host.recording?.warnings ?? [];
         if (warnings.length > 0) io.err(`${renderDiagnostics(warnings, { color: io.color })}\n`);
       },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { syscallName } from '@skep/abi';
-import { KernelSymbols, ProcessSymbols } from '@skep/kernel';
+import { KernelSymbols, ProcessSymbols, pidNamespace } from '@skep/kernel';
 import { demangle } from '@skep/object';
 import { type Container, Containers } from './containers.ts';
 import { deviceName, deviceNumber } from './disks.ts';
@@ -60,7 +60,9 @@ export class LiveNames implements Names {
     this.process(pid).refresh();
   }
 
-  private process(pid: number): ProcessSymbols {
+  /** In another PID namespace, programs tell numbers that mean nobody here, or somebody else. */
+  private process(number: number): ProcessSymbols {
+    const pid = pidNamespace() === 0 ? number : -1;
     let symbols = this.processes.get(pid);
     if (symbols === undefined) {
       symbols = new ProcessSymbols(pid);
