@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * node conformance/bpftrace/all.mjs [DIR] [--kernel 6.12] [--patience 3] [--json FILE]
+ * node conformance/bpftrace/all.mjs [DIR] [--kernel 6.12] [--patience 3] [--modules nf_tables,kvm,xfs] [--json FILE]
  *
  * Runs all of bpftrace's runtime tests where they belong: those with only probes that run by themselves in the virtual machine and in
  * this kernel, those of programs in this kernel (as root; probes are set on the test programs alone), and the rest in a guest. Then
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     kernel: { type: 'string', default: '6.12' },
     patience: { type: 'string', default: '1' },
     json: { type: 'string' },
+    modules: { type: 'string', default: 'nf_tables,kvm,xfs' },
   },
 });
 const [root = testsFolder()] = positionals;
@@ -37,6 +38,8 @@ const guest = [
   '10000',
   '--memory',
   '3072',
+  // Some tests want modules of the kernel, and skip where these are not loaded.
+  ...values.modules.split(',').flatMap((one) => (one === '' ? [] : ['--module', one])),
   values.kernel,
   '--',
 ];

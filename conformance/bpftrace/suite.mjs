@@ -4,12 +4,12 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDir } from '../compiler/corpus.mjs';
+import { corpusPath } from '../compiler/corpus.mjs';
 
 /** Where programs.mjs puts the sources of Debian's package. */
-export const sources = () => join(cacheDir(), 'src', 'bpftrace');
+export const sources = () => corpusPath('src', 'bpftrace');
 /** Where it puts what the tests need: `runtime`, their texts; `tools`; `testprogs` and `testlibs`, which they trace. */
-export const testsFolder = () => join(cacheDir(), 'bpftrace');
+export const testsFolder = () => corpusPath('bpftrace');
 
 /**
  * @typedef {{ mode: 'text' | 'text_none' | 'regex' | 'regex_none' | 'file' | 'json', text: string }} Expect
@@ -174,7 +174,14 @@ export function needs(test) {
     .split('\n')
     .filter((one) => one !== '')
     .every((one) => /^(begin|end|BEGIN|END|interval|i|self|test|bench|BEG\$1|\$1)\b/.test(one));
-  const pure = own && test.before.length === 0 && test.after === '' && test.setup === '' && !test.pidns && text !== '';
+  const pure =
+    own &&
+    !/\/sys\/kernel\/debug\//.test(test.run) &&
+    test.before.length === 0 &&
+    test.after === '' &&
+    test.setup === '' &&
+    !test.pidns &&
+    text !== '';
   if (
     pure &&
     !/\b(curtask|ppid|pcomm|leader_|task_struct|percpu_kaddr|kaddr|struct rq)\b/.test(text) &&
@@ -183,7 +190,9 @@ export function needs(test) {
     return 'pure';
   return /\b(tracepoint|t|rawtracepoint|rt|profile|p|software|s|iter|it)(:|\*:)/.test(probesOnly(text)) ||
     SHARED.test(probesOnly(text)) ||
-    /\b(percpu_)?kaddr\b/.test(text)
+    /\b(percpu_)?kaddr\b/.test(text) ||
+    // What the kernel's own trace says is every program's.
+    /\/sys\/kernel\/debug\//.test(test.run)
     ? 'kernel'
     : 'user';
 }

@@ -34,9 +34,12 @@ function initScript(modules) {
   return `#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t devtmpfs dev /dev
+echo init >/dev/ttyS2
 $b mount -t proc proc /proc
 for m in ${modules.join(' ')}; do $b insmod /m/$m || echo "vmtest: cannot load $m"; done
+echo modules >/dev/ttyS2
 $b mount -t virtiofs -o ro host /ro || { echo 'vmtest: cannot mount the root of the host'; $b sleep 1; echo o >/proc/sysrq-trigger; }
+echo root >/dev/ttyS2
 $b mount -t tmpfs tmpfs /rw
 $b mkdir /rw/u /rw/w
 $b mount -t overlay -o lowerdir=/ro,upperdir=/rw/u,workdir=/rw/w overlay /root
@@ -51,7 +54,7 @@ exec $b switch_root /root /run/cmd </root/dev/null >/root/dev/ttyS0 2>&1
 }
 
 /**
- * Serial port 0 is the console, 1 the output of the command, 2 its exit code. Where the kernel has /dev/port the exit
+ * Serial port 0 is the console, 1 the output of the command, 2 how far it is: stages, at last the exit code. Where the kernel has /dev/port the exit
  * of QEMU comes by isa-debug-exit; the write to sysrq ends all others.
  *
  * @param {GuestCommand} guest
@@ -80,6 +83,7 @@ $b ip link set lo up
 ${Object.entries(env)
   .map(([name, value]) => `export ${name}=${quoted(value)}`)
   .join('\n')}
+echo command >/dev/ttyS2
 cd ${quoted(cwd)} && ${command.map(quoted).join(' ')} </dev/null >/dev/ttyS1 2>&1
 rc=$?
 $b sync

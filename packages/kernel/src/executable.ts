@@ -3,6 +3,7 @@ import { arch } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { cString, hex, suggest } from '@skep/base';
+import { placeOf } from './archive.ts';
 import { executableUnreadable, noSuchBinary, noSuchUsdt, noSuchUserFunction } from './diagnostics.ts';
 import { SymbolList } from './symbols/symbol-table.ts';
 
@@ -12,7 +13,11 @@ import { SymbolList } from './symbols/symbol-table.ts';
  */
 export class Executable {
   readonly path: string;
+  /** The file, where {@link path} names a member of an archive. */
+  readonly file: string;
   private readonly fd: number;
+  private readonly start: number;
+  private readonly size: number;
   private readonly sections: readonly Section[];
   /** What of the file is loaded where. */
   readonly segments: readonly Segment[];
@@ -20,11 +25,15 @@ export class Executable {
   /** Throws E5020. */
   constructor(path: string) {
     this.path = path;
+    const place = placeOf(path);
+    this.file = place?.file ?? path;
+    this.start = place?.offset ?? 0;
     try {
-      this.fd = openSync(path, 'r');
+      this.fd = openSync(this.file, 'r');
     } catch (error) {
       throw executableUnreadable(path, (error as NodeJS.ErrnoException).code ?? String(error));
     }
+    this.size = place?.size ?? fstatSync(this.fd).size;
     try {
       const header = this.read(0, 64);
       if (header.length < 64 || header.toString('latin1', 0, 4) !== '\x7fELF') this.fail('it is not an ELF file');
@@ -193,7 +202,7 @@ export class Executable {
   /** Where the separate file with debugging symbols may lie; in the named directories first. */
   debugFiles(named: readonly string[] = []): string[] {
     const id = this.buildId();
-    const real = realpathSync(this.path);
+    const real = realpathSync(this.file);
     const link = this.section('.gnu_debuglink');
     const linked = link && cString(link);
     // As debuggers do, relative ones are looked for beside the program too.
@@ -290,7 +299,7 @@ export class Executable {
     for (let at = 0; at + 56 <= table.length; at += 56) {
       if (table.readUInt32LE(at) !== PT_LOAD) continue;
       segments.push({
-        offset: Number(table.readBigUInt64LE(at + 8)),
+        offset: this.start + Number(table.readBigUInt64LE(at + 8)),
         address: Number(table.readBigUInt64LE(at + 16)),
         size: Number(table.readBigUInt64LE(at + 40)),
         executable: (table.readUInt32LE(at + 4) & PF_X) !== 0,
@@ -320,12 +329,11 @@ export class Executable {
   }
 
   private read(offset: number, length: number): Buffer {
-    const size = fstatSync(this.fd).size;
-    if (offset + length > size && offset > 0) this.fail('it is cut off');
-    const bytes = Buffer.alloc(Math.min(length, size));
+    if (offset + length > this.size && offset > 0) this.fail('it is cut off');
+    const bytes = Buffer.alloc(Math.min(length, this.size));
     let done = 0;
     while (done < bytes.length) {
-      const count = readSync(this.fd, bytes, done, bytes.length - done, offset + done);
+      const count = readSync(this.fd, bytes, done, bytes.length - done, this.start + offset + done);
       if (count === 0) break;
       done += count;
     }
@@ -356,12 +364,12 @@ export interface UsdtPlace {
 }
 
 /**
- * The file that a probe's path means: a path as it is; `libc.so.6` and `libc` as the loader would find a library; anything
+ * The file that a probe's path means: a path as it is, also of a member of an archive (`base.apk!/lib/libx.so`); `libc.so.6` and `libc` as the loader would find a library; anything
  * else in PATH. Throws E5017.
  */
 export function findBinary(name: string): string {
   if (name.includes('/')) {
-    if (!existsSync(name)) throw noSuchBinary(name, []);
+    if (placeOf(name) === undefined) throw noSuchBinary(name, []);
     return name;
   }
   const libraries = (process.env['LD_LIBRARY_PATH'] ?? '').split(':').filter(Boolean).concat(LIBRARY_DIRECTORIES);

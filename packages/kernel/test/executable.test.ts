@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Executable, findBinary, KernelError } from '../src/index.ts';
@@ -59,6 +60,25 @@ describe.skipIf(noCompiler || noReadelf)('programs on disk', () => {
     expect(errorOf(() => file.functionOffset('strlen')).help).toMatch(/comes from a library/);
     using stripped = new Executable(path('stripped'));
     expect(errorOf(() => stripped.functionOffset('hidden')).help).toMatch(/stripped|did you mean/);
+  });
+
+  it('finds functions in members of archives that are not compressed', () => {
+    const text = Buffer.from('something else');
+    const pie = readFileSync(path('pie'));
+    writeFileSync(path('base.apk'), zipOf({ 'assets/text': text, 'lib/pie': pie, 'lib/packed': { deflated: pie } }));
+    using plain = new Executable(path('pie'));
+    const name = `${path('base.apk')}!/lib/pie`;
+    using member = new Executable(findBinary(name));
+    const start = readFileSync(member.file).indexOf(pie);
+    expect(start).toBeGreaterThan(text.length);
+    for (const func of ['shown', 'hidden', 'weakly'])
+      expect(member.functionOffset(func)).toBe(start + plain.functionOffset(func));
+    expect(member.symbolNamed('shown')).toEqual(plain.symbolNamed('shown'));
+    expect(member.addressOf(member.functionOffset('shown'))).toBe(plain.addressOf(plain.functionOffset('shown')));
+    for (const wrong of ['lib/packed', 'lib/absent', ''])
+      expect(errorOf(() => findBinary(`${path('base.apk')}!/${wrong}`)).code).toBe('E5017');
+    truncateSync(path('base.apk'), 100);
+    expect(errorOf(() => findBinary(name)).code).toBe('E5017');
   });
 
   it('finds functions of a stripped file in its debugging symbols, by debug link', (ctx) => {
@@ -140,4 +160,34 @@ function errorOf(run: () => unknown): { code: string; help: string | undefined }
     throw error;
   }
   throw new Error('nothing was thrown');
+}
+
+/** An archive of these members, stored as they are. */
+function zipOf(members: { readonly [name: string]: Buffer | { readonly deflated: Buffer } }): Buffer {
+  const files: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [name, member] of Object.entries(members)) {
+    const whole = Buffer.isBuffer(member) ? member : member.deflated;
+    const data = Buffer.isBuffer(member) ? member : deflateRawSync(member.deflated);
+    // From the version that it takes to read it, to the length of what is said besides.
+    const about = Buffer.alloc(26);
+    about.writeUInt16LE(Buffer.isBuffer(member) ? 0 : 8, 4);
+    about.writeUInt32LE(data.length, 14);
+    about.writeUInt32LE(whole.length, 18);
+    about.writeUInt16LE(name.length, 22);
+    const entry = Buffer.alloc(46);
+    entry.write('PK\x01\x02', 'latin1');
+    about.copy(entry, 6);
+    entry.writeUInt32LE(at, 42);
+    const file = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), about, Buffer.from(name), data]);
+    files.push(file);
+    directory.push(entry, Buffer.from(name));
+    at += file.length;
+  }
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...files, ...directory, end]);
 }

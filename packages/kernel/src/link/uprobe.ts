@@ -1,4 +1,5 @@
 import { ATTACH, BPF_F_UPROBE_MULTI_RETURN } from '@skep/abi';
+import { placeOf } from '../archive.ts';
 import { bpf } from '../bpf/call.ts';
 import { noSuchUserFunction, notBuiltIn, notPermitted, systemCallFailed } from '../diagnostics.ts';
 import { Executable, findBinary, shortName } from '../executable.ts';
@@ -52,7 +53,7 @@ export function openUprobe(
   // The semaphore's place is the upper half of the configuration (format/ref_ctr_offset).
   const config = (BigInt(semaphore) << 32n) | (options.return ? 1n << BigInt(pmu.returnBit) : 0n);
   const pid = options.pid ?? -1;
-  const result = withStrings([path], ([config1]) =>
+  const result = withStrings([placeOf(path)?.file ?? path], ([config1]) =>
     tryPerfEvent({ type: pmu.type, config, config1: config1!, config2: offset }, pid, pid >= 0 ? -1 : 0),
   );
   if (result >= 0) return new Handle(result, what);
@@ -108,7 +109,7 @@ function createUprobeMulti(
   offsets: readonly number[],
   options: UprobeMultiOptions,
 ): number {
-  return withStrings([path], ([address]) =>
+  return withStrings([placeOf(path)?.file ?? path], ([address]) =>
     bpf('BPF_LINK_CREATE', {
       prog_fd: program.fd,
       attach_type: options.session ? ATTACH.BPF_TRACE_UPROBE_SESSION : ATTACH.BPF_TRACE_UPROBE_MULTI,

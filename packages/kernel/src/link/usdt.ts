@@ -48,7 +48,7 @@ export function attachUsdt(
 export function usdtAddress(binary: string, place: UsdtPlace, pid: number | undefined): bigint | undefined {
   const path = findBinary(binary);
   using file = new Executable(path);
-  if (!file.fixed) return pid === undefined ? undefined : addressInProcess(pid, path, place.offset);
+  if (!file.fixed) return pid === undefined ? undefined : addressInProcess(pid, file.file, place.offset);
   const address = file.addressOf(place.offset);
   return address === undefined ? undefined : BigInt(address);
 }

@@ -7,6 +7,8 @@ import {
   findKernelSymbols,
   kernelFunctions,
   openDebugInfo,
+  type Place,
+  placeOf,
   rawTracepointNames,
   tracepointFormat,
   tracepointNames,
@@ -99,9 +101,10 @@ function loadedModules(): string[] {
 
 function openExecutable(name: string, root: string, debugInfo: readonly string[]): TraceExecutable | undefined {
   const path = name.includes('/') ? root + resolve(name) : findBinary(name);
-  if (!existsSync(path)) return undefined;
-  const { ino: inode } = statSync(path, { bigint: true });
-  if (!isElf(path)) return statSync(path).isFile() ? codeWithoutNames(path, inode) : undefined;
+  const place = placeOf(path);
+  if (place === undefined || !statSync(place.file).isFile()) return undefined;
+  const { ino: inode } = statSync(place.file, { bigint: true });
+  if (!isElf(place)) return codeWithoutNames(path, inode);
   const file = new Executable(path);
   const all = () => file.functions(/./);
   let debug: { found: ReturnType<typeof openDebugInfo> } | undefined;
@@ -124,11 +127,11 @@ function openExecutable(name: string, root: string, debugInfo: readonly string[]
   };
 }
 
-function isElf(path: string): boolean {
-  const fd = openSync(path, 'r');
+function isElf({ file, offset }: Place): boolean {
+  const fd = openSync(file, 'r');
   try {
     const magic = Buffer.alloc(4);
-    readSync(fd, magic, 0, 4, 0);
+    readSync(fd, magic, 0, 4, offset);
     return magic.toString('latin1') === '\x7fELF';
   } finally {
     closeSync(fd);
