@@ -1,4 +1,14 @@
 #!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { compile } from '@skep/compiler';
+import { openObject } from '@skep/object';
+import { compileTypes } from 'skep';
+import { cachedSuite, knownFailures } from '../conformance/compiler/index.mjs';
 // How long it takes from C source to an object, and how many instructions come out: skep against clang-19, in one run.
 //
 //   node bench/compile.mjs [--rounds N] [--json] [FILE.bpf.c …]      default: examples/opens.bpf.c
@@ -7,16 +17,7 @@
 // Rounds of the three ways are interleaved, so that what else the machine does meets all of them; ratios are those of the
 // medians, and of a suite their geometric mean. clang gets a `vmlinux.h` that bpftool made of the running kernel's BTF, skep reads that BTF itself. Needs the
 // packages built (`npm run build`), clang-19, bpftool and libbpf's headers.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, release, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { compile } from '@skep/compiler';
-import { openObject } from '@skep/object';
-import { compileTypes } from 'skep';
-import { cachedSuite, knownFailures } from '../conformance/compiler/index.mjs';
+import { cacheDir } from '../scripts/cache.mjs';
 import './environment.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -119,7 +120,7 @@ function readFile(path) {
 
 /** The directory of the header that bpftool makes of this kernel's types; made once for each kernel. */
 function vmlinuxHeader() {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'skep', 'bench', release());
+  const cache = cacheDir('bench', release());
   const file = join(cache, 'vmlinux.h');
   if (!existsSync(file)) {
     mkdirSync(cache, { recursive: true });

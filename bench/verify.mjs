@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { kernelBtf, possibleCpus } from '@skep/kernel';
 import { assemble, encode, openObject } from '@skep/object';
 import { programInputs, verify } from '@skep/verifier';
-import { cacheDir } from '../conformance/compiler/corpus.mjs';
+import { corpusPath } from '../conformance/compiler/corpus.mjs';
 import { HostVerifier } from '../conformance/verifier/host.mjs';
 
 const { values } = parseArgs({
@@ -32,7 +32,7 @@ const { values } = parseArgs({
   },
 });
 
-const folder = join(cacheDir(), 'objects/clang-19-v3/selftests');
+const folder = corpusPath('objects/clang-19-v3/selftests');
 if (!existsSync(folder)) {
   process.stderr.write(`skipped: no objects in ${folder}\n`);
   process.exit(0);

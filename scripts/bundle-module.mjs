@@ -1,7 +1,7 @@
 // Modules of the packages, with all that they need of them, as one file that Node runs without help: in a guest, as another
 // user, or while others change the sources.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -25,7 +25,8 @@ export async function bundleModule(entry, outfile, more = {}) {
 
 /**
  * The same of a module's text, whose imports are looked for from a folder of the repository. Gives the path: a file in
- * `.cache` named after what it holds, so that the same sources are written once.
+ * `.cache` named after what it holds, so that the same sources are written once. Others there that nobody asked for in a day
+ * are removed.
  */
 export async function bundleText(contents, from, folder, more = {}) {
   const stdin = { contents, resolveDir: join(REPOSITORY, from) };
@@ -33,12 +34,19 @@ export async function bundleText(contents, from, folder, more = {}) {
   const [output] = outputFiles ?? [];
   if (output === undefined) throw new Error('esbuild gave no output');
   const hash = createHash('sha256').update(output.contents).digest('hex').slice(0, 12);
-  const path = join(REPOSITORY, '.cache', folder, `skep-${hash}.mjs`);
-  if (!existsSync(path)) {
-    mkdirSync(join(path, '..'), { recursive: true });
+  const home = join(REPOSITORY, '.cache', folder);
+  mkdirSync(home, { recursive: true });
+  const path = join(home, `skep-${hash}.mjs`);
+  const now = new Date();
+  if (existsSync(path)) utimesSync(path, now, now);
+  else {
     const part = `${path}.${process.pid}`;
     writeFileSync(part, output.contents);
     renameSync(part, path);
   }
+  for (const one of readdirSync(home).map((name) => join(home, name)))
+    if (now.getTime() - (statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > DAY) rmSync(one, { force: true });
   return path;
 }
+
+const DAY = 24 * 3600 * 1000;

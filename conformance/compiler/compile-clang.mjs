@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cacheDir } from './corpus.mjs';
+import { corpusPath } from './corpus.mjs';
 
 /** @typedef {import('./corpus.mjs').Suite} Suite */
 /** @typedef {import('./toolchain.mjs').Toolchain} Toolchain */
@@ -24,7 +24,7 @@ export async function compileWithClang(
   /** @type {Toolchain} */ tools,
   cpu = 'v3',
 ) {
-  const object = join(cacheDir(), 'objects', `${tools.clang}-${cpu}`, suite.name, `${file}.o`);
+  const object = corpusPath('objects', `${tools.clang}-${cpu}`, suite.name, `${file}.o`);
   const meta = `${object}.json`;
   if (existsSync(meta)) return JSON.parse(readFileSync(meta, 'utf8'));
   mkdirSync(dirname(object), { recursive: true });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { bundleText } from '../../scripts/bundle-module.mjs';
-import { cacheDir } from './corpus.mjs';
+import { corpusPath } from './corpus.mjs';
 
 /** @typedef {import('./corpus.mjs').Suite} Suite */
 /**
@@ -93,7 +93,7 @@ export class SkepCompiler {
 }
 
 export function skepObjects() {
-  return join(cacheDir(), 'objects', `skep.${process.pid}`);
+  return corpusPath('objects', `skep.${process.pid}`);
 }
 
 export const knownFailuresPath = join(dirname(fileURLToPath(import.meta.url)), 'known-failures.json');

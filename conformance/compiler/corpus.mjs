@@ -1,8 +1,9 @@
 // @ts-check
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDir } from '../../scripts/cache.mjs';
 import { archiveAddress } from '../../scripts/debian.mjs';
 
 /**
@@ -24,12 +25,11 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const KERNEL = { name: 'linux-source-6.12', version: '6.12.107-1', tree: 'linux-source-6.12' };
 const PCP = { name: 'pcp', version: '6.3.8' };
 
-export function cacheDir() {
-  return join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'corpus');
-}
+/** The file of these names in the cache of public sources, and of what was made of them. */
+export const corpusPath = (/** @type {string[]} */ ...names) => cacheDir('corpus', ...names);
 
-export const kernelTree = () => join(cacheDir(), 'src', KERNEL.tree);
-const pcpTree = () => join(cacheDir(), 'src', `${PCP.name}-${PCP.version}`);
+export const kernelTree = () => corpusPath('src', KERNEL.tree);
+const pcpTree = () => corpusPath('src', `${PCP.name}-${PCP.version}`);
 
 /** What is not yet in the cache is downloaded when `fetch` is true; otherwise undefined says that it is not there. */
 export function suite(/** @type {string} */ name, { fetch = true } = {}) {
@@ -132,7 +132,7 @@ function fetchPcp() {
  *
  * @param {string} name
  * @param {string} release of Debian
- * @param {string} to a folder in {@link cacheDir}
+ * @param {string} to a folder in {@link corpusPath}
  * @param {readonly string[]} [members] options of tar that choose some; all without
  */
 export function unpackSource(name, release, to, members = []) {
@@ -155,7 +155,7 @@ export function unpackSource(name, release, to, members = []) {
 
 /** apt with lists and caches of its own: nothing of the machine's is read, changed or installed. */
 function apt(/** @type {string} */ source, /** @type {string} */ cwd, /** @type {string[]} */ args) {
-  const home = join(cacheDir(), 'apt');
+  const home = corpusPath('apt');
   for (const each of ['lists/partial', 'archives/partial']) mkdirSync(join(home, each), { recursive: true });
   const list = join(home, `${args[0]}.list`);
   writeFileSync(list, `${source}\n`);
@@ -173,7 +173,7 @@ function apt(/** @type {string} */ source, /** @type {string} */ cwd, /** @type 
 }
 
 function scratch() {
-  const folder = join(cacheDir(), `unpack.${process.pid}`);
+  const folder = corpusPath(`unpack.${process.pid}`);
   mkdirSync(folder, { recursive: true });
   return folder;
 }

@@ -2,10 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
 import { reasonOf } from './compare.mjs';
 import { knownFailures as read } from './compile-skep.mjs';
-import { cacheDir, suite } from './corpus.mjs';
+import { corpusPath, suite } from './corpus.mjs';
 
 /** @type {typeof import('./index.d.mts').cachedSuite} */
 export function cachedSuite(name) {
@@ -19,13 +18,13 @@ export function knownFailures(name) {
 
 /** @type {typeof import('./index.d.mts').cachedLoader} */
 export function cachedLoader() {
-  const loader = join(cacheDir(), 'tools/loader');
+  const loader = corpusPath('tools/loader');
   return existsSync(loader) ? loader : undefined;
 }
 
 /** @type {typeof import('./index.d.mts').loadedOfClang} */
 export function loadedOfClang(name, file) {
-  const path = join(cacheDir(), 'objects/clang-19-v3', name, `${file}.o.${release()}.json`);
+  const path = corpusPath('objects/clang-19-v3', name, `${file}.o.${release()}.json`);
   if (!existsSync(path)) return undefined;
   return verdicts(readFileSync(path, 'utf8'))
     .filter((one) => one.error === 0)

@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { boot, fetchKernel } from '../../vmtest/index.mjs';
-import { cacheDir } from './corpus.mjs';
+import { corpusPath } from './corpus.mjs';
 
 /** @typedef {import('./toolchain.mjs').Toolchain} Toolchain */
 /**
@@ -91,7 +91,7 @@ function output(/** @type {string} */ command, /** @type {string[]} */ args) {
 }
 
 async function inGuest(/** @type {string[]} */ objects, /** @type {Toolchain} */ tools, /** @type {string} */ guest) {
-  const list = join(cacheDir(), `guest.${process.pid}.list`);
+  const list = corpusPath(`guest.${process.pid}.list`);
   mkdirSync(dirname(list), { recursive: true });
   writeFileSync(list, `${objects.join('\n')}\n`);
   // Lines are told apart from what the kernel prints by their first byte.

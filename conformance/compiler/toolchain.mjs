@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDir, kernelTree } from './corpus.mjs';
+import { corpusPath, kernelTree } from './corpus.mjs';
 
 /** What clang's side needs, built once from the kernel's own sources: libbpf with its headers, bpftool, the loader. */
 export function toolchain() {
-  const home = join(cacheDir(), 'tools');
+  const home = corpusPath('tools');
   const libbpf = join(home, 'libbpf/libbpf.a');
   const headers = join(home, 'include');
   if (!existsSync(libbpf)) {

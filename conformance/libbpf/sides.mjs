@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleText } from '../../scripts/bundle-module.mjs';
 import { boot, fetchKernel } from '../../vmtest/index.mjs';
-import { cacheDir, kernelTree } from '../compiler/corpus.mjs';
+import { corpusPath, kernelTree } from '../compiler/corpus.mjs';
 import { toolchain } from '../compiler/toolchain.mjs';
 
 /** @typedef {import('./sides.d.mts').Verdict} Verdict */
@@ -17,7 +17,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 export function libbpfSide() {
   const { headers, libbpf } = toolchain();
   const source = join(HERE, 'harness.c');
-  const binary = join(cacheDir(), 'tools/harness');
+  const binary = corpusPath('tools/harness');
   if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
     const uapi = join(kernelTree(), 'tools/include/uapi');
     const made = `${binary}.${process.pid}`;
@@ -29,7 +29,7 @@ export function libbpfSide() {
 
 /** The same where it has been made before. */
 export function cachedHarness() {
-  const binary = join(cacheDir(), 'tools/harness');
+  const binary = corpusPath('tools/harness');
   return existsSync(binary) ? [binary] : undefined;
 }
 
@@ -88,7 +88,7 @@ async function askThose(
   /** @type {readonly string[]} */ objects,
   /** @type {(script: string) => Promise<string>} */ run,
 ) {
-  const list = join(cacheDir(), `objects.${process.pid}.list`);
+  const list = corpusPath(`objects.${process.pid}.list`);
   writeFileSync(list, `${objects.join('\n')}\n`);
   try {
     const output = await run(`xargs -n 60 ${command.join(' ')} < ${list}`);
@@ -102,7 +102,7 @@ async function askThose(
 function answersOf(/** @type {string} */ release, /** @type {readonly string[]} */ command) {
   const files = command.filter((one) => one.startsWith('/') && one !== process.execPath);
   const side = hashOf(...files.map((file) => readFileSync(file)));
-  const directory = join(cacheDir(), 'verdicts', `${release}-${side}`);
+  const directory = corpusPath('verdicts', `${release}-${side}`);
   const pathOf = (/** @type {string} */ object) => join(directory, `${hashOf(object, readFileSync(object))}.json`);
   return {
     /** @returns {Verdict[] | undefined} */

@@ -1,8 +1,9 @@
 // @ts-check
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { cacheDir } from '../../scripts/cache.mjs';
 
 /**
  * The headers of a guest's kernel, which bcc compiles against: Debian's packages, unpacked into the cache. Gives what the
@@ -12,15 +13,14 @@ import { basename, join } from 'node:path';
  * @returns {string}
  */
 export function headers({ series, release }) {
-  const cache = process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep');
-  const home = join(cache, 'peers', 'headers', release);
+  const home = cacheDir('peers', 'headers', release);
   const modules = join(home, 'lib/modules', release);
   if (existsSync(modules)) return modules;
 
   const fresh = `${home}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
-    const env = { ...process.env, APT_CONFIG: join(cache, 'vmtest', 'apt', series, 'apt.conf') };
+    const env = { ...process.env, APT_CONFIG: cacheDir('vmtest', 'apt', series, 'apt.conf') };
     execFileSync('apt-get', ['-qq', 'update'], { env });
     const own = `linux-headers-${release}`;
     const common = own.replace(/-cloud-amd64$/, '-common');

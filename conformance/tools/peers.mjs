@@ -1,8 +1,9 @@
 // @ts-check
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDir } from '../../scripts/cache.mjs';
 
 const PACKAGES = ['libbpf-tools', 'bpfcc-tools', 'bpftrace'];
 
@@ -13,7 +14,7 @@ const PACKAGES = ['libbpf-tools', 'bpfcc-tools', 'bpftrace'];
  * @returns {string}
  */
 export function peers() {
-  const home = join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'peers');
+  const home = cacheDir('peers');
   const root = join(home, 'root');
   if (existsSync(root)) return root;
   const debs = join(home, 'debs');

@@ -16,7 +16,8 @@ import { parseArgs } from 'node:util';
 import { kernelRelease, possibleCpus } from '@skep/kernel';
 import { Btf, openObject } from '@skep/object';
 import { PROFILES, programInputs, verify } from '@skep/verifier';
-import { cacheDir } from '../compiler/corpus.mjs';
+import { Random } from '../../test/support/random.mjs';
+import { corpusPath } from '../compiler/corpus.mjs';
 import { examIsHere, programs } from './exam.mjs';
 import { generate } from './generate.mjs';
 import { HostVerifier } from './host.mjs';
@@ -89,7 +90,8 @@ host.close();
 if (figures.falseAccepts + figures.crashes > 0) process.exitCode = 1;
 
 async function campaign() {
-  const next = random(Number(values.seed));
+  const chance = new Random(Number(values.seed));
+  const next = () => chance.fraction();
   const pick = () => seeds[Math.floor(next() * seeds.length)];
   if (values.out !== undefined) writeFileSync(values.out, '');
   let end = performance.now() + Number(values.seconds) * 1000;
@@ -120,7 +122,7 @@ function* corpus() {
   if (examIsHere())
     for (const { id, input } of programs(Btf, { unprivileged: false, kernel }))
       if (input.code.length <= longest && !NOT_HERE.test(id) && runs(input)) yield { id, input };
-  const folder = join(cacheDir(), 'objects/clang-19-v3/libbpf-tools');
+  const folder = corpusPath('objects/clang-19-v3/libbpf-tools');
   if (values.objects && existsSync(folder))
     for (const file of readdirSync(folder).filter((one) => one.endsWith('.o'))) {
       const object = openObject(new Uint8Array(readFileSync(join(folder, file))), { name: file });
@@ -250,14 +252,4 @@ function report(say) {
   const rank = (/** @type {string} */ key) => RANK.indexOf(key.split(':')[0] ?? '');
   for (const [key, { count, example }] of [...kinds].sort((a, b) => rank(a[0]) - rank(b[0]) || b[1].count - a[1].count))
     say(`${String(count).padStart(6)} ${key}  e.g. ${example}`);
-}
-
-/** mulberry32 @param {number} state */
-function random(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
 import { kernelBtf } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { programInputs } from '@skep/verifier';
-import { cacheDir } from '../compiler/corpus.mjs';
+import { Random } from '../../test/support/random.mjs';
+import { corpusPath } from '../compiler/corpus.mjs';
 import { compareRuns, noFigures } from './inside.mjs';
 
 const { values } = parseArgs({
@@ -30,11 +31,8 @@ const { values } = parseArgs({
 const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
 const types = kernelBtf();
 const figures = noFigures();
-let state = Number(values.seed);
-const random = () => {
-  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-  return state / 0x80000000;
-};
+const chance = new Random(Number(values.seed));
+const random = () => chance.fraction();
 
 do {
   const before = figures.programs;
@@ -48,7 +46,7 @@ if (figures.outside.length > 0) process.exitCode = 1;
 
 /** @param {string} suite */
 function once(suite) {
-  const folder = join(cacheDir(), 'objects/clang-19-v3', suite);
+  const folder = corpusPath('objects/clang-19-v3', suite);
   if (!existsSync(folder)) throw new Error(`no objects in ${folder}: run conformance/compiler/run.mjs first`);
   for (const file of readdirSync(folder).sort()) {
     if (!file.endsWith('.o') || (filter && !filter.test(file))) continue;

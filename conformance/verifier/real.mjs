@@ -15,7 +15,7 @@ import { kernelBtf, kernelRelease, possibleCpus } from '@skep/kernel';
 import { openObject } from '@skep/object';
 import { PROFILES, programInputs, verify } from '@skep/verifier';
 import { SkepCompiler, snapshot } from '../compiler/compile-skep.mjs';
-import { cacheDir, suite } from '../compiler/corpus.mjs';
+import { corpusPath, suite } from '../compiler/corpus.mjs';
 import { HostVerifier } from './host.mjs';
 
 const { values } = parseArgs({
@@ -112,7 +112,7 @@ function judge(id, bytes, row) {
  */
 async function* objects(name, by) {
   if (by === 'clang') {
-    const folder = join(cacheDir(), 'objects/clang-19-v3', name);
+    const folder = corpusPath('objects/clang-19-v3', name);
     if (!existsSync(folder)) throw new Error(`no objects in ${folder}: run conformance/compiler/run.mjs first`);
     for (const file of readdirSync(folder).sort())
       if (file.endsWith('.o')) yield [file, new Uint8Array(readFileSync(join(folder, file)))];

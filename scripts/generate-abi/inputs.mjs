@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDir } from '../cache.mjs';
 import { archiveAddress } from '../debian.mjs';
 
 /**
@@ -19,7 +19,7 @@ export const INPUTS = {
   sources: { name: 'linux-source-6.12', version: '6.12.107-1', suite: 'trixie', archive: 'debian' },
 };
 
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skep', 'abi');
+const CACHE = cacheDir('abi');
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** The folder that the package was unpacked into; undefined when it is not there and `fetch` is false. */

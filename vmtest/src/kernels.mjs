@@ -1,8 +1,9 @@
 // @ts-check
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { cacheDir } from '../../scripts/cache.mjs';
 import { archiveAddress } from '../../scripts/debian.mjs';
 import { findTool, Missing } from './tools.mjs';
 
@@ -37,17 +38,13 @@ export const KERNELS = {
 /** Modules that the guest loads before it mounts the host's root, and those that network tests want. */
 const MODULES = ['virtio_pci', 'virtiofs', 'overlay', 'veth', 'sch_ingress', 'cls_bpf', 'act_bpf', 'null_blk'];
 
-export function cacheDir() {
-  return join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'vmtest');
-}
-
 /** @type {typeof import('../index.mjs').fetchKernel} */
 export function fetchKernel(series, say = () => {}) {
   const row = KERNELS[series];
   if (row === undefined) {
     throw new Missing(`unknown kernel series ${series}`, `one of: ${Object.keys(KERNELS).join(', ')}`);
   }
-  const home = join(cacheDir(), 'kernels', series);
+  const home = cacheDir('vmtest', 'kernels', series);
   const meta = join(home, 'kernel.json');
   if (existsSync(meta)) {
     const { wanted, ...kernel } = JSON.parse(readFileSync(meta, 'utf8'));
@@ -73,7 +70,7 @@ export function fetchKernel(series, say = () => {}) {
 
 /** @type {typeof import('../index.mjs').fetchModules} */
 export function fetchModules(kernel, names, say = () => {}) {
-  const home = join(cacheDir(), 'modules', kernel.release);
+  const home = cacheDir('vmtest', 'modules', kernel.release);
   const meta = join(home, `${[...names].sort().join('+')}.json`);
   const loaded = kernel.modules.map((one) => basename(one));
   const further = (/** @type {string[]} */ files) =>
@@ -137,7 +134,7 @@ function extractPackages(series, row, work, release, say) {
 function privateApt(series, row) {
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   if (!existsSync(keyring)) throw new Missing(`${keyring} is missing`, 'apt-get install debian-archive-keyring');
-  const home = join(cacheDir(), 'apt', series);
+  const home = cacheDir('vmtest', 'apt', series);
   for (const dir of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(home, dir), { recursive: true });
   writeFileSync(
     join(home, 'sources.list'),

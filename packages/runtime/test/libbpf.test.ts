@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { openHandles } from '@skep/kernel';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../../conformance/libbpf/compare.mjs';
 import { ask, cachedHarness, skepSide } from '../../../conformance/libbpf/sides.mjs';
+import { cacheDir } from '../../../scripts/cache.mjs';
 
-const OBJECTS = join(process.env['SKEP_CACHE'] ?? join(homedir(), '.cache', 'skep'), 'corpus/objects/clang-19-v3');
+const OBJECTS = cacheDir('corpus/objects/clang-19-v3');
 /** Of the kernel's selftests every so many; all of them by the script. */
 const STEP = 60;
 
