@@ -17,7 +17,7 @@ import { parseHeader } from './c-header.mjs';
 import { parseErrnos, parseSyscalls } from './flat-headers.mjs';
 import { parseHelpers } from './helpers.mjs';
 import { INPUTS, unpacked } from './inputs.mjs';
-import { kfuncTable, protoTables, writeTables } from './tables.mjs';
+import { kfuncTable, PERF_TABLES, protoTables, writeTables } from './tables.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const OUT = join(ROOT, 'packages/abi/src/generated');
@@ -91,8 +91,21 @@ function readFacts(folder) {
       x86_64: parseSyscalls(read('lib/linux/uapi/x86/asm/unistd_64.h')),
       arm64: parseSyscalls(read('lib/linux/uapi/arm64/asm/unistd_64.h')),
     },
+    perf: enumsOf(read('include/linux/perf_event.h'), Object.values(PERF_TABLES)),
     errnos: parseErrnos(read('include/asm-generic/errno-base.h') + read('include/asm-generic/errno.h')),
   };
+}
+
+/** Some enumerations of a header of which nothing else is asked. */
+function enumsOf(text, names) {
+  const plain = text.replace(/\/\*.*?\*\//gs, '');
+  const all = [...plain.matchAll(/^enum (\w+) \{.*?^\};/gms)];
+  return parseHeader(
+    all
+      .filter((one) => names.includes(one[1]))
+      .map((one) => one[0])
+      .join('\n'),
+  ).enums;
 }
 
 function readIfThere(path) {

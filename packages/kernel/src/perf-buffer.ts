@@ -1,15 +1,6 @@
-import { MAP } from '@skep/abi';
+import { MAP, PERF_EVENTS, PERF_FORMAT_LOST, PERF_SAMPLE_RAW } from '@skep/abi';
 import type { BpfMap } from './map.ts';
-import {
-  enablePerfEvent,
-  openPerfEvent,
-  PERF_COUNT_SW_BPF_OUTPUT,
-  PERF_FORMAT_LOST,
-  PERF_SAMPLE_RAW,
-  PERF_TYPE_SOFTWARE,
-  readCounters,
-  tryPerfEvent,
-} from './perf-event.ts';
+import { enablePerfEvent, openPerfEvent, readCounters, tryPerfEvent } from './perf-event.ts';
 import { type BatchOptions, type Decode, type ReadOnlyView, readBatches } from './reading.ts';
 import { onlineCpus } from './sys/cpus.ts';
 import { epollSet } from './sys/epoll.ts';
@@ -194,12 +185,7 @@ class CpuRing {
 
   constructor(cpu: number, size: number) {
     const what = `perf buffer of CPU ${cpu}`;
-    const output = {
-      type: PERF_TYPE_SOFTWARE,
-      config: PERF_COUNT_SW_BPF_OUTPUT,
-      sampleType: PERF_SAMPLE_RAW,
-      period: 1,
-    };
+    const output = { ...PERF_EVENTS['bpf-output'], sampleType: PERF_SAMPLE_RAW, period: 1 };
     const counting = tryPerfEvent({ ...output, readFormat: PERF_FORMAT_LOST }, -1, cpu);
     this.counts = counting >= 0;
     this.event = this.counts ? new Handle(counting, what) : openPerfEvent(output, -1, cpu, what);

@@ -26,14 +26,6 @@ export interface PerfAttributes {
   readonly inherit?: boolean;
 }
 
-export const PERF_TYPE_SOFTWARE = 1;
-export const PERF_TYPE_TRACEPOINT = 2;
-export const PERF_TYPE_BREAKPOINT = 5;
-export const PERF_COUNT_SW_BPF_OUTPUT = 10;
-export const PERF_SAMPLE_RAW = 1 << 10;
-/** Since 6.0. */
-export const PERF_FORMAT_LOST = 1 << 4;
-
 const PERF_FLAG_FD_CLOEXEC = 8;
 /** `_IO('$', 0)`, `_IOW('$', 8, __u32)`. */
 const PERF_EVENT_IOC_ENABLE = 0x2400;

@@ -19,10 +19,10 @@ export {
 } from './model.ts';
 export {
   kindOf,
-  PERF_EVENTS,
   PROBE_KINDS,
   type Probe,
   type ProbeKind,
+  SAMPLE_COUNTS,
 } from './probe.ts';
 export { traceReference } from './reference.ts';
 export type { TraceExecutable, TraceTarget } from './target.ts';

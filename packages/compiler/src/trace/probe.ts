@@ -99,8 +99,8 @@ export const PROBE_KINDS: readonly ProbeKindInfo[] = [
   },
 ];
 
-/** Events of `software` and `hardware`, with the count that is taken when none is given. */
-export const PERF_EVENTS: Readonly<Record<'software' | 'hardware', Readonly<Record<string, bigint>>>> = {
+/** Events of `software` and `hardware`, by all their names: after how many one sample is taken, where the script does not say. */
+export const SAMPLE_COUNTS: Readonly<Record<'software' | 'hardware', Readonly<Record<string, bigint>>>> = {
   software: {
     'cpu-clock': 1_000_000n,
     cpu: 1_000_000n,
@@ -135,5 +135,5 @@ export const PERF_EVENTS: Readonly<Record<'software' | 'hardware', Readonly<Reco
 
 export function kindOf(name: string): ProbeKindInfo['kind'] | undefined {
   const found = PROBE_KINDS.find((one) => one.kind === name || one.short.includes(name));
-  return found?.kind ?? (name === 'rawtracepoint' ? 'rawtracepoint' : undefined);
+  return found?.kind;
 }

@@ -1,6 +1,6 @@
 import { CONFIG_NAMES, DEFAULTS } from './config.ts';
 import { FUNCTION_GROUPS } from './functions/index.ts';
-import { PERF_EVENTS, PROBE_KINDS } from './probe.ts';
+import { PROBE_KINDS, SAMPLE_COUNTS } from './probe.ts';
 
 /** The tables of docs/trace-language.md, made from those that the compiler reads. */
 export function traceReference(): string {
@@ -10,7 +10,7 @@ export function traceReference(): string {
       ['probe', 'short', 'fires'],
       PROBE_KINDS.map(({ kind, short, form, summary }) => [code(form || kind), short.map(code).join(' '), summary]),
     ),
-    `Events of \`software\`: ${Object.keys(PERF_EVENTS.software).join(', ')}. Of \`hardware\`: ${Object.keys(PERF_EVENTS.hardware).join(', ')}.`,
+    `Events of \`software\`: ${Object.keys(SAMPLE_COUNTS.software).join(', ')}. Of \`hardware\`: ${Object.keys(SAMPLE_COUNTS.hardware).join(', ')}.`,
     '## Functions and builtins',
     'What takes no argument can be written without parentheses.',
     ...FUNCTION_GROUPS.flatMap(({ title, functions }) => [

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
+import { PERF_TYPE_BREAKPOINT } from '@skep/abi';
 import { notPermitted, systemCallFailed } from '../diagnostics.ts';
-import { PERF_TYPE_BREAKPOINT, tryPerfEvent } from '../perf-event.ts';
+import { tryPerfEvent } from '../perf-event.ts';
 import type { Program } from '../program.ts';
 import { onlineCpus } from '../sys/cpus.ts';
 import { ERRNO } from '../sys/errno.ts';

@@ -1,13 +1,7 @@
-import { ATTACH, PERF_EVENTS, type PerfEventName } from '@skep/abi';
+import { ATTACH, PERF_EVENTS, PERF_TYPE_TRACEPOINT, type PerfEventName } from '@skep/abi';
 import { bpf } from '../bpf/call.ts';
 import { systemCallFailed } from '../diagnostics.ts';
-import {
-  enablePerfEvent,
-  openPerfEvent,
-  PERF_TYPE_TRACEPOINT,
-  SET_BPF_HINTS,
-  setPerfEventProgram,
-} from '../perf-event.ts';
+import { enablePerfEvent, openPerfEvent, SET_BPF_HINTS, setPerfEventProgram } from '../perf-event.ts';
 import type { Program } from '../program.ts';
 import { onlineCpus } from '../sys/cpus.ts';
 import { ERRNO } from '../sys/errno.ts';

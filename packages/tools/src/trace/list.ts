@@ -6,9 +6,9 @@ import {
   expandProbe,
   filter,
   kindOf,
-  PERF_EVENTS,
   PROBE_KINDS,
   parseScriptProbes,
+  SAMPLE_COUNTS,
   type TraceTarget,
   traceableFunctions,
 } from '@skep/compiler';
@@ -101,7 +101,7 @@ function everyName(kind: string, rest: readonly string[], { target }: ListOption
       return typedFunctions(target).map((one) => `${kind}:vmlinux:${one}`);
     case 'software':
     case 'hardware':
-      return Object.keys(PERF_EVENTS[kind]).map((one) => `${kind}:${one}:`);
+      return Object.keys(SAMPLE_COUNTS[kind]).map((one) => `${kind}:${one}:`);
     case 'interval':
     case 'profile':
       return ['hz', 'us', 'ms', 's'].map((one) => `${kind}:${one}:`);

@@ -1,7 +1,7 @@
 import { SkepError, type Span, suggest } from '@skep/base';
 import { badProbe, noMatch, refusedProbe } from '../diagnostics.ts';
 import { DURATIONS } from '../lexer.ts';
-import { kindOf, PERF_EVENTS, PROBE_KINDS, type Probe } from '../probe.ts';
+import { kindOf, PROBE_KINDS, type Probe, SAMPLE_COUNTS } from '../probe.ts';
 import type { TraceTarget } from '../target.ts';
 import type { AttachPoint, Expansion } from './attach-point.ts';
 import { kernelProbes } from './kernel-probes.ts';
@@ -52,7 +52,7 @@ export function expandProbe(text: string, span: Span, target: TraceTarget, how: 
     case 'software':
     case 'hardware': {
       need(1, `${kind}:EVENT:COUNT`);
-      const known = PERF_EVENTS[kind];
+      const known = SAMPLE_COUNTS[kind];
       const event = rest[0]!;
       if (!(event in known)) {
         const near = suggest(event, Object.keys(known));
