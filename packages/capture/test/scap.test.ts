@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { gzip, readScap, writePcapng } from '../src/index.ts';
 
 const samples = fileURLToPath(new URL('../../../../shared/exams/falco-captures.tgz', import.meta.url));
+const absent = existsSync(samples) ? '' : ' (skipped: shared/exams/falco-captures.tgz is not here)';
 
 function block(writer: ByteWriter, type: number, body: (into: ByteWriter) => void): void {
   const inner = new ByteWriter();
@@ -80,8 +81,8 @@ describe('scap', () => {
     );
   });
 
-  it.skipIf(!existsSync(samples))(
-    'reads captures that sysdig made, to the last byte (skipped: shared/exams/falco-captures.tgz is not here)',
+  it.skipIf(absent !== '')(
+    `reads captures that sysdig made, to the last byte${absent}`,
     async () => {
       const names = execFileSync('tar', ['tzf', samples])
         .toString()

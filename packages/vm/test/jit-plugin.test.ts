@@ -27,7 +27,7 @@ describe.each(['jit', 'interpreter'] as const)('instructions by themselves (%s)'
 
 describe('the conformance plugin', () => {
   it.skipIf(!built).each([[], ['--interpret']])(
-    'prints r0 in hexadecimal (skipped: needs npm run build) %j',
+    `prints r0 in hexadecimal${built ? '' : ' (skipped: needs npm run build)'} %j`,
     (...options) => {
       const run = (input: string, memory: string) =>
         spawnSync(process.execPath, [plugin, memory, ...options], { input, encoding: 'utf8' });

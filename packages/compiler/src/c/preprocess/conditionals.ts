@@ -1,7 +1,7 @@
-import { nameId } from '../names.ts';
 import { LINE_START } from '../token.ts';
 import { evaluateCondition } from './condition.ts';
 import * as say from './diagnostics.ts';
+import { ELIF, ELIFDEF, ELIFNDEF, ELSE, ENDIF, IF, IFDEF, IFNDEF } from './directive-names.ts';
 import type { Expander } from './expander.ts';
 import { isName, spanAt, spanOfLine, textAt } from './macro.ts';
 import type { MacroTable } from './macro-table.ts';
@@ -140,14 +140,6 @@ export class Conditionals {
 
 /** Bound that no honest program comes near. */
 const MAX_CONDITIONALS = 10_000;
-const IF = nameId('if');
-const IFDEF = nameId('ifdef');
-const IFNDEF = nameId('ifndef');
-const ELIF = nameId('elif');
-const ELIFDEF = nameId('elifdef');
-const ELIFNDEF = nameId('elifndef');
-const ELSE = nameId('else');
-const ENDIF = nameId('endif');
 
 function lowerBound(array: Int32Array, value: number): number {
   let low = 0;

@@ -1,9 +1,30 @@
 import { positionOf, suggest } from '@skep/base';
 import type { LexedFile } from '../lexer.ts';
-import { nameId, nameText } from '../names.ts';
+import { nameText } from '../names.ts';
 import { LINE_START, T } from '../token.ts';
 import type { Conditionals } from './conditionals.ts';
 import * as say from './diagnostics.ts';
+import {
+  DEFINE,
+  ELIF,
+  ELIFDEF,
+  ELIFNDEF,
+  ELSE,
+  ENDIF,
+  ERROR,
+  IDENT,
+  IF,
+  IFDEF,
+  IFNDEF,
+  IMPORT,
+  INCLUDE,
+  INCLUDE_NEXT,
+  LINE,
+  PRAGMA,
+  SCCS,
+  UNDEF,
+  WARNING,
+} from './directive-names.ts';
 import type { Expander } from './expander.ts';
 import type { Inclusion } from './inclusion.ts';
 import {
@@ -164,25 +185,6 @@ export class Directives {
   }
 }
 
-const DEFINE = nameId('define');
-const UNDEF = nameId('undef');
-const IF = nameId('if');
-const IFDEF = nameId('ifdef');
-const IFNDEF = nameId('ifndef');
-const ELIF = nameId('elif');
-const ELIFDEF = nameId('elifdef');
-const ELIFNDEF = nameId('elifndef');
-const ELSE = nameId('else');
-const ENDIF = nameId('endif');
-const INCLUDE = nameId('include');
-const INCLUDE_NEXT = nameId('include_next');
-const IMPORT = nameId('import');
-const ERROR = nameId('error');
-const WARNING = nameId('warning');
-const LINE = nameId('line');
-const PRAGMA = nameId('pragma');
-const IDENT = nameId('ident');
-const SCCS = nameId('sccs');
 const DIRECTIVES =
   'define undef if ifdef ifndef elif elifdef elifndef else endif include include_next error warning line pragma'.split(
     ' ',
