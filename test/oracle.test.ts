@@ -1,10 +1,12 @@
 // Runs of the examples in the virtual machine, held against what the verifier knew before every instruction.
+
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Btf, type ObjectSpec, openObject } from '@skep/object';
 import { type ProgramAndInput, programInputs } from '@skep/verifier';
 import { bundledTypes, compileFile } from 'skep';
 import { expect, it } from 'vitest';
+import { Random } from './support/random.mjs';
 
 interface Figures {
   readonly programs: number;
@@ -34,11 +36,8 @@ const RUNS = 3;
 it('finds the numbers of every run in a state that the verifier had', { timeout: 120_000 }, () => {
   const types = bundledTypes();
   const figures = noFigures();
-  let state = 4711;
-  const random = (): number => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    return state / 0x80000000;
-  };
+  const chance = new Random(4711);
+  const random = () => chance.fraction();
   const end = performance.now() + PATIENCE;
   for (const folder of ['examples/', 'examples/tutorial/'].map((one) => fileURLToPath(new URL(one, root)))) {
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.bpf.c'))) {

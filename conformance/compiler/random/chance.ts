@@ -1,3 +1,4 @@
+import { Random } from '../../../test/support/random.mjs';
 import type { IntegerType } from './program.ts';
 
 /** What a seed decides: the same seed gives the same program. */
@@ -5,33 +6,26 @@ export class Chance {
   protected readonly name: string;
   /** Most programs are a few statements: many of them find more in the same time. One in sixteen is a large one. */
   protected readonly large: boolean;
-  protected state: number;
+  private readonly source: Random;
   protected counter = 0;
 
   constructor(seed: number) {
     this.name = `p${seed}`;
     this.large = seed % 16 === 0;
-    this.state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) >>> 0;
-    for (let i = 0; i < 4; i++) this.random();
+    this.source = new Random(seed);
   }
 
   protected random(): number {
-    // xorshift32
-    let x = this.state || 1;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x >>> 0;
-    return this.state / 2 ** 32;
+    return this.source.fraction();
   }
   protected below(n: number): number {
-    return Math.floor(this.random() * n);
+    return this.source.below(n);
   }
   protected chance(probability: number): boolean {
     return this.random() < probability;
   }
   protected pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
+    return this.source.pick(list);
   }
   protected fresh(prefix: string): string {
     return `${prefix}${this.counter++}`;

@@ -1,5 +1,5 @@
-import { Random } from '../../../test/support/random.mjs';
 import type { BtfBuilder } from '@skep/object';
+import { Random } from '../../../test/support/random.mjs';
 import { createFunc, createParam, FunctionBuilder } from '../src/ir/build.ts';
 import { bitsOf, bytesOf, constant, typeOf } from '../src/ir/constant.ts';
 import type { BinaryOp, CompareOp, Func, Global, Module, ScalarType, Value } from '../src/ir/ir.ts';

@@ -1,7 +1,9 @@
 /** Programs of the exam, changed here and there, against the kernel that runs; a part of conformance/verifier/fuzz.mjs. */
+
 import { release } from 'node:os';
 import { Btf } from '@skep/object';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../test/support/random.mjs';
 import { type KernelProfile, PROFILES, type VerifyInput, verify } from '../src/index.ts';
 
 interface HostVerdict {
@@ -44,11 +46,8 @@ describe('changed programs', () => {
       context.skip(`Linux ${kernel} is none that skep can be held against`);
     if (!examIsHere()) context.skip(`there is no exam in ${EXAM}`);
     const { HostVerifier } = (await import(`${conformance}host.mjs`)) as { HostVerifier: new () => Host };
-    let state = 12345;
-    const random = (): number => {
-      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-      return state / 0x80000000;
-    };
+    const chance = new Random(12345);
+    const random = () => chance.fraction();
     const wrong: string[] = [];
     let asked = 0;
     let at = 0;

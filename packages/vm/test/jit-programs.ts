@@ -1,28 +1,9 @@
 /** Random programs for comparing engines, made from a seed: the same seed gives the same program. */
 
-export class Random {
-  private state: number;
+import { Random as Choices } from '../../../test/support/random.mjs';
 
-  constructor(seed: number) {
-    this.state = seed | 0;
-  }
-
-  /** mulberry32. */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (t ^ (t >>> 14)) >>> 0;
-  }
-  below(n: number): number {
-    return this.next() % n;
-  }
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
+/** With numbers that instructions treat apart. */
+export class Random extends Choices {
   immediate(): number {
     switch (this.below(5)) {
       case 0:

@@ -1,5 +1,6 @@
 import { BtfBuilder } from '@skep/object';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import { emitFunctions } from '../../src/bpf/backend.ts';
 import type { CpuVersion } from '../../src/bpf/machine.ts';
 import type { Func } from '../../src/ir/ir.ts';
@@ -8,7 +9,7 @@ import { expandMemory } from '../../src/optimise/expand-memory.ts';
 import { evaluate } from './evaluate.ts';
 import { interpret } from './interpret.ts';
 import { openKernel, type RunResult } from './kernel.ts';
-import { CONTEXT_SIZE, generator, INPUTS, randomFunction } from './random.ts';
+import { CONTEXT_SIZE, INPUTS, randomFunction } from './random.ts';
 
 const kernel = openKernel();
 const COUNT = Number(process.env['SKEP_RANDOM_PROGRAMS'] ?? 60);
@@ -64,14 +65,13 @@ describe('random functions compute what the IR says', () => {
 });
 
 function input(seed: number, round: number): Uint8Array {
-  const random = generator(seed + 7);
+  const random = new Random(seed + 7);
   const bytes = new Uint8Array(CONTEXT_SIZE);
   const view = new DataView(bytes.buffer);
   const edges = [0n, 1n, -1n, 0x7fffffffn, 0x80000000n, -0x80000000n, 1n << 63n, 0xffn, 0x8000n];
   for (let i = 0; i < INPUTS; i++) {
-    const any = BigInt(Math.floor(random() * 2 ** 32)) * BigInt(Math.floor(random() * 2 ** 32));
-    const value =
-      round > 0 && random() < 0.5 ? edges[Math.floor(random() * edges.length)]! : round === 2 ? any & 15n : any;
+    const any = BigInt(random.next()) * BigInt(random.next());
+    const value = round > 0 && random.chance(50) ? random.pick(edges) : round === 2 ? any & 15n : any;
     view.setBigUint64(8 * i, BigInt.asUintN(64, value), true);
   }
   return bytes;

@@ -1,3 +1,4 @@
+import { Random } from '../../../../test/support/random.mjs';
 import { createFunc, createParam, FunctionBuilder } from '../../src/ir/build.ts';
 import { typeOf } from '../../src/ir/constant.ts';
 import type { BinaryOp, CompareOp, Func, ScalarType, Value } from '../../src/ir/ir.ts';
@@ -19,8 +20,9 @@ export interface RandomOptions {
 
 /** A function that computes something arbitrary from a context: loops and branches end, memory accesses lie inside. */
 export function randomFunction(options: RandomOptions): Func {
-  const random = generator(options.seed);
-  const below = (n: number) => Math.floor(random() * n);
+  const source = new Random(options.seed);
+  const random = () => source.fraction();
+  const below = (n: number) => source.below(n);
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
   const ctx = createParam('ptr', 'ctx', 'context');
   const func = createFunc('f', { params: [ctx], result: 'i64', linkage: 'global', section: 'syscall' });
@@ -193,17 +195,4 @@ export function randomFunction(options: RandomOptions): Func {
   }
   b.return(value('i64'));
   return func;
-}
-
-/** xorshift128+ would be more than is needed: the tests want repeatable, not unpredictable. */
-export function generator(seed: number): () => number {
-  let state = (seed * 2654435761) >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state / 2 ** 32;
-  };
 }

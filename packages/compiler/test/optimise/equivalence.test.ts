@@ -1,11 +1,11 @@
 import { BtfBuilder } from '@skep/object';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import type { Module } from '../../src/ir/ir.ts';
 import { parseModule } from '../../src/ir/parse.ts';
 import { printModule } from '../../src/ir/print.ts';
 import { verifyModule } from '../../src/ir/verify.ts';
 import { type OptimiseOptions, optimise } from '../../src/optimise/optimise.ts';
-import { Random } from '../../../../test/support/random.mjs';
 import { BUFFER_SIZE, randomModule } from '../ir-generator.ts';
 import { BUFFER, interpret } from '../ir-interpreter.ts';
 

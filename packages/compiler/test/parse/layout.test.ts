@@ -1,9 +1,9 @@
-import { Random } from '../../../../test/support/random.mjs';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import { asRecord, complete, pointee } from '../../src/c/types.ts';
 import { parseText } from './parse-text.ts';
 
@@ -103,14 +103,17 @@ function zeroWidth(record: string): boolean[] {
 
 function randomRecord(random: Random, tag: string, depth: number): string {
   const members = Array.from({ length: 1 + random.below(7) }, (_, i) => randomMember(random, `m${i}`, depth));
-  const attributes = [random.below(5) === 0 ? 'packed' : '', random.below(6) === 0 ? `aligned(${1 << random.below(6)})` : ''].filter(
-    Boolean,
-  );
+  const attributes = [
+    random.below(5) === 0 ? 'packed' : '',
+    random.below(6) === 0 ? `aligned(${1 << random.below(6)})` : '',
+  ].filter(Boolean);
   const tail = attributes.length > 0 ? ` __attribute__((${attributes.join(', ')}))` : '';
   const keyword = depth > 0 && random.below(2) === 0 ? 'union' : 'struct';
   const body = `${keyword} ${tag} { ${members.join(' ')} }${tail}`;
   if (depth > 0) return body;
-  return random.below(8) === 0 ? `#pragma pack(push, ${1 << random.below(4)})\n${body};\n#pragma pack(pop)` : `${body};`;
+  return random.below(8) === 0
+    ? `#pragma pack(push, ${1 << random.below(4)})\n${body};\n#pragma pack(pop)`
+    : `${body};`;
 }
 
 const TYPES = [

@@ -1,6 +1,6 @@
-import { Random } from '../../../../test/support/random.mjs';
 import { SkepError } from '@skep/base';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import { CONSTRUCTS, compileProbes } from '../../src/index.ts';
 
 const HEAD = `import { array, comm, counter, events, hash, ipv4, now, params, pid, tracepoint, xdp, Xdp } from 'skep/probe';

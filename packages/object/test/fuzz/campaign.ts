@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { mutate, random } from './mutate.ts';
+import { Random } from '../../../../test/support/random.mjs';
+import { mutate } from './mutate.ts';
 import { PATIENCE, readEverything } from './readers.ts';
 import { seeds } from './seeds.ts';
 
@@ -25,9 +26,9 @@ let slowest = 0;
 const started = performance.now();
 
 for (let index = first; index < end; index++) {
-  const below = random(Number(values.seed) * 1_000_003 + index);
-  const seed = sound[below(sound.length)]!;
-  const bytes = mutate(seed, below);
+  const random = new Random(Number(values.seed) * 1_000_003 + index);
+  const seed = sound[random.below(sound.length)]!;
+  const bytes = mutate(seed, random);
   const { user, system } = process.cpuUsage();
   try {
     seen[readEverything(bytes, seed.bytes)]++;

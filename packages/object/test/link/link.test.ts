@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import { Btf } from '../../src/btf/btf.ts';
 import { BtfBuilder } from '../../src/btf/builder.ts';
 import { TypeClasses } from '../../src/btf/classes.ts';
@@ -169,17 +170,13 @@ describe.skipIf(!HAVE_CLANG)(`objects of clang${HAVE_CLANG ? '' : ' (skipped: no
   it('are refused, never crashed on, when they are damaged', () => {
     const { first, second } = PAIRS['a map of both']!;
     const inputs = [clang(first), clang(second)];
-    let state = 7;
-    const below = (limit: number) => {
-      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-      return (state >>> 8) % limit;
-    };
+    const random = new Random(7);
     let refused = 0;
     for (let n = 0; n < 400; n++) {
       const damaged = inputs.map((bytes) => bytes.slice());
       const one = damaged[n % 2]!;
-      for (let changes = 1 + below(6); changes > 0; changes--)
-        one[below(one.length)] = below(3) === 0 ? 255 : below(256);
+      for (let changes = 1 + random.below(6); changes > 0; changes--)
+        one[random.below(one.length)] = random.below(3) === 0 ? 255 : random.below(256);
       try {
         linkObjects(damaged.map((bytes, i) => ({ name: `${i}.o`, bytes })));
       } catch (error) {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { permitted } from '@skep/kernel';
 import { SimulatedWorld } from '@skep/vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Random } from '../../../../test/support/random.mjs';
 import {
   bundledTypes,
   kernel,
@@ -45,22 +46,13 @@ function taken<T>(session: ProbeSession, name: string): T[] {
   return found;
 }
 
-/** Numbers that are the same in every run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 describe('opensnoop: plain JavaScript and the virtual machine', () => {
   it('give the same events for the same calls', async () => {
     const { plain, simulation, compiled } = await both(`${EXAMPLES}opensnoop.ts`);
     for (const one of [plain, compiled]) one.setParam('failedOnly', false);
     const { host, world } = machine();
     const session = compiled.load(host);
-    const next = numbers(3);
+    const random = new Random(3);
     const paths = ['/etc/passwd', '/', 'a', 'x'.repeat(300), ''];
     for (const [i, path] of paths.entries())
       world.memory.push({
@@ -69,22 +61,22 @@ describe('opensnoop: plain JavaScript and the virtual machine', () => {
         bytes: new TextEncoder().encode(`${path}\0`),
       });
     for (let i = 0; i < 300; i++) {
-      const tid = 100 + next(4);
+      const tid = 100 + random.below(4);
       const pid = 100;
       const now = BigInt(i * 1000);
       Object.assign(world, { pid: tid, tgid: pid, now, name: `thread-${tid}` });
       const facts = { pid, tid, now, comm: `thread-${tid}` };
       const bytes = new Uint8Array(48);
       const view = new DataView(bytes.buffer);
-      if (next(2) === 0) {
-        const path = next(paths.length);
-        const flags = next(0x1000) - 0x800;
+      if (random.below(2) === 0) {
+        const path = random.below(paths.length);
+        const flags = random.below(0x1000) - 0x800;
         view.setBigUint64(24, BigInt(0x1000 * (path + 1)), true);
         view.setInt32(32, flags, true);
         session.loaded.programs.get('sys_enter_openat')!.run({ context: bytes });
         simulation.run('syscalls:sys_enter_openat', { filename: pointerTo(paths[path]!), flags }, facts);
       } else {
-        const ret = BigInt(next(20) - 10);
+        const ret = BigInt(random.below(20) - 10);
         view.setBigInt64(16, ret, true);
         session.loaded.programs.get('sys_exit_openat')!.run({ context: bytes });
         simulation.run('syscalls:sys_exit_openat', { ret }, facts);
@@ -108,17 +100,17 @@ describe('opensnoop: plain JavaScript and the virtual machine', () => {
 });
 
 /** Ethernet with something behind it, whole or cut off. */
-function packet(next: (below: number) => number): Uint8Array {
-  const bytes = Uint8Array.from({ length: 14 + 60 + 20 }, () => next(256));
+function packet(random: Random): Uint8Array {
+  const bytes = Uint8Array.from({ length: 14 + 60 + 20 }, () => random.below(256));
   const view = new DataView(bytes.buffer);
-  view.setUint16(12, [0x0800, 0x0800, 0x0800, 0x86dd, 0x8100][next(5)]!);
-  const words = [5, 5, 5, 6, 15, 4][next(6)]!;
+  view.setUint16(12, [0x0800, 0x0800, 0x0800, 0x86dd, 0x8100][random.below(5)]!);
+  const words = [5, 5, 5, 6, 15, 4][random.below(6)]!;
   bytes[14] = 0x40 | words;
-  view.setUint16(20, next(4) === 0 ? next(0x4000) : 0);
-  bytes[14 + 9] = [6, 6, 6, 17, 1][next(5)]!;
-  view.setUint32(26, 0x0a000000 + next(1024));
-  view.setUint16(14 + words * 4 + 2, [80, 81, 443][next(3)]!);
-  return bytes.subarray(0, next(3) === 0 ? 14 + next(70) : bytes.length);
+  view.setUint16(20, random.below(4) === 0 ? random.below(0x4000) : 0);
+  bytes[14 + 9] = [6, 6, 6, 17, 1][random.below(5)]!;
+  view.setUint32(26, 0x0a000000 + random.below(1024));
+  view.setUint16(14 + words * 4 + 2, [80, 81, 443][random.below(3)]!);
+  return bytes.subarray(0, random.below(3) === 0 ? 14 + random.below(70) : bytes.length);
 }
 
 describe('xdpdrop: plain JavaScript and compiled', () => {
@@ -135,10 +127,10 @@ describe('xdpdrop: plain JavaScript and compiled', () => {
       const list = one.exports['blocked'] as PrefixMap<number>;
       for (const network of ['10.0.0.0/26', '10.0.2.7', '10.0.3.128/25']) list.set(network, 1);
     }
-    const next = numbers(11);
+    const random = new Random(11);
     const seen = new Set<number>();
     for (let i = 0; i < 500; i++) {
-      const data = packet(next);
+      const data = packet(random);
       const { retval } = session.loaded.programs.get('xdp')!.run({ data });
       seen.add(retval);
       expect(retval, [...data].join()).toBe(simulation.run('xdp', data));
@@ -205,9 +197,9 @@ describe('arithmetic', () => {
 
   it('gives the same numbers in JavaScript, the virtual machine and the kernel', async () => {
     const { plain, simulation, compiled } = await both(join(folder, 'arithmetic.ts'));
-    const next = numbers(5);
+    const random = new Random(5);
     const packets = Array.from({ length: 300 }, () => {
-      const bytes = Uint8Array.from({ length: 60 }, () => next(256));
+      const bytes = Uint8Array.from({ length: 60 }, () => random.below(256));
       bytes.set([8, 0, 0x45], 12);
       bytes.set([0, 0], 20);
       bytes[23] = 6;

@@ -1,3 +1,4 @@
+import { Random } from '../../../../../test/support/random.mjs';
 import type { Shape } from '../../../src/probe/index.ts';
 
 /** What the user side puts where the programs find it, for one run. */
@@ -59,34 +60,8 @@ const TEXTS = [
   'x'.repeat(15),
 ];
 
-/** A source of choices that the same seed makes the same. */
-export class Choice {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) | 1;
-    for (let i = 0; i < 8; i++) this.next();
-  }
-  next(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x;
-    return x >>> 0;
-  }
-  below(limit: number): number {
-    return this.next() % limit;
-  }
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
-
 /** Values at the edges of their types, and any. */
-export function randomInput(choice: Choice): Input {
+export function randomInput(choice: Random): Input {
   const whole = (bits: number, signed: boolean): bigint => {
     const edges = [0n, 1n, 2n, -1n, (1n << BigInt(bits - 1)) - 1n, 1n << BigInt(bits - 1), 10n, 255n];
     const any = (BigInt(choice.next()) << 32n) | BigInt(choice.next());
@@ -110,7 +85,7 @@ export function randomInput(choice: Choice): Input {
 
 /** The file of a random program. All that it calculates is exact in JavaScript: numbers stay below 2^53, bigints are cut to 64 bits. */
 export function randomProbe(seed: number): string {
-  return new Writer(new Choice(seed)).file();
+  return new Writer(new Random(seed)).file();
 }
 
 /** A number with the bounds that the compiler can know of it, and those that it has. */
@@ -168,7 +143,7 @@ const FIELDS: { readonly [name: string]: readonly [number, number] } = {
 };
 
 class Writer {
-  private readonly c: Choice;
+  private readonly c: Random;
   private readonly lines: string[] = [];
   private scopes: Variable[][] = [];
   private readonly functions: { name: string; params: string[]; result: 'number' | 'u64' | 'i64' | 'boolean' }[] = [];
@@ -177,7 +152,7 @@ class Writer {
   private loops = 0;
   private inFunction: 'number' | 'u64' | 'i64' | 'boolean' | undefined;
 
-  constructor(choice: Choice) {
+  constructor(choice: Random) {
     this.c = choice;
   }
 

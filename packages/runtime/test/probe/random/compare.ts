@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkepError } from '@skep/base';
+import { Random } from '../../../../../test/support/random.mjs';
 import { bundledTypes, type Host, kernel, openProbe, type ProbeFile, vm } from '../../../src/index.ts';
 import type { ArrayMap, Counter, Events, HashMap, Histogram } from '../../../src/probe/index.ts';
 import { fromKernel } from '../../../src/probe/values.ts';
-import { Choice, type Input, MAPS, randomInput, randomProbe, SENT } from './bodies.ts';
+import { type Input, MAPS, randomInput, randomProbe, SENT } from './bodies.ts';
 
 /** What became of a random program. */
 export type Result =
@@ -18,7 +19,7 @@ export type Result =
 export async function compareRandom(seed: number, folder: string, withKernel: boolean): Promise<Result> {
   const path = join(folder, `random-${seed}.ts`);
   writeFileSync(path, randomProbe(seed));
-  const choice = new Choice(seed ^ 0x2545f491);
+  const choice = new Random(seed ^ 0x2545f491);
   const inputs = Array.from({ length: 12 }, () => randomInput(choice));
   try {
     const probe = await openProbe(path, { btf: bundledTypes() });
