@@ -42,9 +42,13 @@ export function nativeUnavailable(why: string): KernelError {
   );
 }
 
-/** EPERM or EACCES, explained by what this process may and may not do. */
-export function notPermitted(call: string, errno: number, what: string): KernelError {
-  const reasons = permissionReasons();
+/** EPERM or EACCES, explained by what this process may and may not do; `lacks` are capabilities that this takes besides. */
+export function notPermitted(call: string, errno: number, what: string, lacks: readonly string[] = []): KernelError {
+  const special = lacks.map((one) => ({
+    message: `this process lacks ${one}, which ${what} takes here`,
+    remedy: `run as root (sudo), or give the process ${one}`,
+  }));
+  const reasons = [...special, ...permissionReasons()];
   const notes = reasons.map((one) => ({ message: one.message }));
   return new KernelError(
     error(

@@ -6,6 +6,7 @@ import { bpf } from './bpf/call.ts';
 import { kernelBtf } from './kernel-btf.ts';
 import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';
+import { mayUprobe } from './link/uprobe.ts';
 import { createMap, type MapOptions } from './map.ts';
 import { lockdownMode, missingCapabilities } from './permission.ts';
 import { pidNamespace } from './pid-namespace.ts';
@@ -293,8 +294,12 @@ export const FEATURES: readonly Feature[] = [
     title: 'programs on functions of other programs (uprobe, static probes)',
     since: '4.17',
     config: 'CONFIG_UPROBE_EVENTS',
-    remedy: 'a kernel with CONFIG_UPROBE_EVENTS',
-    probe: () => ({ ok: probeType('uprobe') !== undefined }),
+    remedy: 'a kernel with CONFIG_UPROBE_EVENTS, and CAP_SYS_ADMIN where CAP_PERFMON is not enough',
+    probe() {
+      const there = probeType('uprobe') !== undefined;
+      const may = there && mayUprobe();
+      return { ok: may, detail: there && !may ? 'the kernel has them, and this process may not set any' : undefined };
+    },
   },
   {
     name: 'kprobe_multi',

@@ -88,5 +88,5 @@ export { Handle, type OpenHandle, openHandles } from './sys/handle.ts';
 export { pageSize } from './sys/memory.ts';
 export { kernelRelease, releaseAtLeast } from './sys/release.ts';
 export { TraceLines } from './trace-lines.ts';
-export { tracefsRoot, tracepointFormat, tracepointId, tracepointNames } from './tracefs.ts';
+export { tracefsRoot, tracepointExists, tracepointFormat, tracepointId, tracepointNames } from './tracefs.ts';
 export { type Reservation, UserRing } from './user-ring.ts';

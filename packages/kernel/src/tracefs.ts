@@ -27,6 +27,16 @@ export function tracepointId(category: string, name: string): number {
   throw unknownTracepoint(`${category}/${name}`, nearestTracepoint(events, category, name), kernelRelease());
 }
 
+/** Asked with the rights of this process: access(2) would judge by its user alone. */
+export function tracepointExists(category: string, name: string): boolean {
+  const root = tracefsRoot();
+  try {
+    return root !== undefined && statSync(`${root}/events/${category}/${name}`).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** The `format` file of a tracepoint: its fields, as text. */
 export function tracepointFormat(category: string, name: string): string {
   tracepointId(category, name);

@@ -57,8 +57,20 @@ export function openUprobe(
     tryPerfEvent({ type: pmu.type, config, config1: config1!, config2: offset }, pid, pid >= 0 ? -1 : 0),
   );
   if (result >= 0) return new Handle(result, what);
-  if (result === -ERRNO.EACCES || result === -ERRNO.EPERM) throw notPermitted('perf_event_open', -result, what);
+  if (result === -ERRNO.EACCES || result === -ERRNO.EPERM)
+    throw notPermitted('perf_event_open', -result, what, mayUprobe() ? [] : ['CAP_SYS_ADMIN']);
   throw systemCallFailed('perf_event_open', -result, what, UPROBE_HINTS[-result]);
+}
+
+/**
+ * Whether this process may set uprobes at all; asked for a place where none can be. From 5.8 on CAP_PERFMON was enough; since 6.16,
+ * and in the long-term kernels of summer 2025, it takes CAP_SYS_ADMIN again (perf_uprobe_event_init).
+ */
+export function mayUprobe(): boolean {
+  const type = probeType('uprobe')?.type ?? 0;
+  const result = withStrings(['/'], ([config1]) => tryPerfEvent({ type, config: 0, config1: config1! }, -1, 0));
+  if (result >= 0) new Handle(result, 'uprobe').close();
+  return result !== -ERRNO.EACCES && result !== -ERRNO.EPERM;
 }
 
 /** Probes of many places of a file by one link. */

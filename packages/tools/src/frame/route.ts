@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { EXIT, SkepError, suggest } from '@skep/base';
 import type { Recording } from '@skep/capture';
-import { kernelFunctions, kernelRelease, probeFeature, tracefsRoot } from '@skep/kernel';
+import { kernelFunctions, kernelRelease, probeFeature, tracefsRoot, tracepointExists } from '@skep/kernel';
 import { compileTypes } from 'skep';
 import { noRoute, noSuchRoute } from '../diagnostics.ts';
 import type { Need, Route, Tool } from './tool.ts';
@@ -40,10 +39,9 @@ export function namedRoute(tool: Tool, name: string): Route {
 export function lack(need: Need): string | undefined {
   switch (need.kind) {
     case 'tracepoint': {
-      const root = tracefsRoot();
-      if (root === undefined) return 'tracefs cannot be reached';
-      const there = existsSync(`${root}/events/${need.name.replace(':', '/')}`);
-      return there ? undefined : `there is no tracepoint ${need.name}`;
+      if (tracefsRoot() === undefined) return 'tracefs cannot be reached';
+      const [category, name] = need.name.split(':') as [string, string];
+      return tracepointExists(category, name) ? undefined : `there is no tracepoint ${need.name}`;
     }
     case 'kprobe':
       if (!probeFeature('kprobe').ok) return 'kprobes are not possible here';
