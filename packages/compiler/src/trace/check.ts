@@ -1,5 +1,6 @@
 import { type Diagnostic, Diagnostics, SkepError, type Span } from '@skep/base';
 import type { BlockNode, Expression, MapDeclaration, VariableSymbol } from './ast.ts';
+import type { CFunctionType } from './c-functions.ts';
 import type { CTypes } from './c-types.ts';
 import { constantOf, textOf } from './check/constants.ts';
 import { aggregateCall, typeOf } from './check/expression.ts';
@@ -49,6 +50,8 @@ export interface MapInfo {
 export interface CheckOptions {
   readonly target: TraceTarget;
   readonly types: CTypes;
+  /** Of imported C. */
+  readonly functions: ReadonlyMap<string, CFunctionType>;
   readonly config: TraceConfig;
   readonly positional: readonly string[];
   /** `--name=value` behind `--`. */

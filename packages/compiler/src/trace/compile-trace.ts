@@ -1,21 +1,15 @@
-import { type Diagnostic, SkepError, type SourceFile, type Span } from '@skep/base';
-import type { Expression, ProbeNode, Script } from './ast.ts';
+import { type Diagnostic, SkepError, type SourceFile } from '@skep/base';
+import type { Expression, ProbeNode } from './ast.ts';
+import { cFunctions } from './c-functions.ts';
 import { CTypes } from './c-types.ts';
 import { Checker, type MapInfo, type ProgramUnit } from './check.ts';
 import { configOf } from './config.ts';
 import { contextOf } from './context.ts';
-import {
-  badProbe,
-  importFailed,
-  noAttachPoints,
-  noProbes,
-  nothingToAttach,
-  switchedOff,
-  warning,
-} from './diagnostics.ts';
+import { badProbe, noAttachPoints, noProbes, nothingToAttach, switchedOff, warning } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import type { Expansion } from './expand/attach-point.ts';
 import { expandProbe } from './expand/expand-probe.ts';
+import { withImports } from './imports.ts';
 import { Macros } from './macros.ts';
 import type { CompiledTrace, TraceMap, TraceProgram } from './model.ts';
 import { Output } from './output.ts';
@@ -67,7 +61,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
   const config = configOf(root.config, options.environment ?? {});
   if (config.unstable_import === 'error')
     for (const one of root.imports) throw new SkepError(switchedOff('import', 'unstable_import', one.span));
-  const scripts = withImports(root, options);
+  const { scripts, c } = withImports(root, positional, options.target);
   const types = new CTypes(
     scripts.flatMap((one) => one.definitions),
     options.includes ?? [],
@@ -79,6 +73,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
     {
       target: options.target,
       types,
+      functions: cFunctions(c, types, options.target),
       config,
       positional,
       named: options.named ?? new Map(),
@@ -138,7 +133,7 @@ export function compileTrace(source: SourceFile, options: TraceOptions): Compile
   );
   out.guard = options.guard;
   out.pid = options.pid;
-  for (const script of scripts) out.imports.push(...(importedC.get(script) ?? []));
+  out.imports.push(...c.map((one) => one.file.text));
   const programs: TraceProgram[] = [];
   const texts: string[] = [];
   const write = (unit: ProgramUnit, head?: string): void => {
@@ -305,45 +300,6 @@ function bucketsOf(type: AggregateType): number {
   return Number((max! - min!) / step!) + 2;
 }
 const BUCKETED: ReadonlySet<string> = new Set(['hist', 'lhist', 'tseries']);
-
-const importedC = new WeakMap<Script, string[]>();
-
-/** The script, then what it imports, and what that imports; each file once. */
-function withImports(root: Script, options: TraceOptions): Script[] {
-  const scripts: Script[] = [root];
-  const seen = new Set<string>();
-  const { target } = options;
-  const load = (script: Script, path: string, span: Span, base: string): void => {
-    const whole = path.startsWith('/') ? path : `${base}${path}`;
-    if (seen.has(whole) || path.startsWith('stdlib/')) return;
-    seen.add(whole);
-    const text = target.readFile?.(whole);
-    if (text === undefined) {
-      const files = target.listDirectory?.(whole);
-      if (files === undefined) throw new SkepError(importFailed(path, 'there is no such file', span));
-      for (const file of files) if (/\.(bt|h|bpf\.c)$/.test(file)) load(script, `${whole}/${file}`, span, '');
-      return;
-    }
-    const file: SourceFile = typeof text === 'string' ? { name: whole, text } : text;
-    if (whole.endsWith('.bpf.c')) importedC.set(root, [...(importedC.get(root) ?? []), file.text]);
-    else if (whole.endsWith('.h')) scripts.push({ ...EMPTY, definitions: [{ text: `${file.text}\n`, span }] });
-    else if (whole.endsWith('.bt')) {
-      const imported = parseScript(file, { positional: options.positional ?? [] });
-      if (imported.config.length > 0)
-        throw new SkepError(importFailed(path, 'a config block belongs to the main script', span));
-      scripts.push(imported);
-      for (const one of imported.imports) load(imported, one.path, one.span, directoryOf(whole));
-    } else throw new SkepError(importFailed(path, 'it is no .bt, .h or .bpf.c', span));
-  };
-  for (const one of root.imports) load(root, one.path, one.span, directoryOf(one.span.file.name));
-  return scripts;
-}
-
-const EMPTY: Script = { definitions: [], config: [], imports: [], macros: [], maps: [], probes: [] };
-
-function directoryOf(path: string): string {
-  return path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
-}
 
 export type { Expression };
 

@@ -297,8 +297,13 @@ export function notFound(message: string, span: Span, help: string): Diagnostic 
   return error('E1551', message, span, help);
 }
 
-export function importFailed(path: string, why: string, span: Span): Diagnostic {
-  return error('E1552', `import of ${path} failed: ${why}`, span, 'paths are relative to the script');
+export function importFailed(
+  path: string,
+  why: string,
+  span: Span,
+  help = 'paths are relative to the script',
+): Diagnostic {
+  return error('E1552', `import of ${path} failed: ${why}`, span, help);
 }
 
 export function warning(message: string, span: Span, help?: string): Diagnostic {

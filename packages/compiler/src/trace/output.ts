@@ -1,4 +1,5 @@
 import type { Span } from '@skep/base';
+import { C_HEADERS } from './c-functions.ts';
 import type { TraceOptions } from './compile-trace.ts';
 import type { TraceConfig } from './config.ts';
 import { type Action, type ActionOf, LOST, RING, stackMapName, type TraceMap } from './model.ts';
@@ -88,11 +89,9 @@ export class Output {
     const text = this.declarations(programs.join('\n\n'), maps);
     // What others wrote in C expects libbpf's headers.
     const others = this.imports.length > 0 || this.guard !== undefined;
-    return [
-      others ? '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>' : prelude(text, this.vmlinux),
-      ...(this.guard ? [this.guard.header] : []),
-      text,
-    ].join('\n');
+    return [others ? C_HEADERS : prelude(text, this.vmlinux), ...(this.guard ? [this.guard.header] : []), text].join(
+      '\n',
+    );
   }
 
   private declarations(body: string, maps: readonly MapInObject[]): string {

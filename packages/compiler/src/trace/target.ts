@@ -28,6 +28,8 @@ export interface TraceTarget {
   cgroupId?(path: string): bigint | undefined;
   /** Number of a user, a system call, a signal. */
   readFile?(path: string): string | SourceFile | undefined;
+  /** Everybody may write to the directory of this file: nothing is imported from there. */
+  openToAll?(path: string): boolean;
   /** Files of a directory, for `import`. */
   listDirectory?(path: string): readonly string[] | undefined;
   readonly includePaths?: readonly string[] | undefined;

@@ -68,6 +68,7 @@ export function machineTarget(
     pidNamespace: once(() => or(ownPidNamespace, undefined)),
     cgroupId: (path) => or(() => statSync(path, { bigint: true }).ino, undefined),
     readFile: (path) => or(() => (statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined), undefined),
+    openToAll: (path) => or(() => (statSync(dirname(path)).mode & 0o002) !== 0, false),
     listDirectory: (path) => or(() => readdirSync(path).sort(), undefined),
     includePaths: ['/usr/include', '/usr/include/x86_64-linux-gnu'].filter((one) => existsSync(one)),
   };

@@ -1,5 +1,6 @@
 import { suggest } from '@skep/base';
 import type { Expression } from '../ast.ts';
+import type { CFunctionType } from '../c-functions.ts';
 import type { Checker } from '../check.ts';
 import { badCall, mismatch, notConstant, undefinedVariable, unknownFunction, unknownName } from '../diagnostics.ts';
 import { FUNCTIONS, functionNames } from '../functions/index.ts';
@@ -8,6 +9,7 @@ import {
   asNumber,
   BOOL,
   baseName,
+  isScalar,
   literalType,
   NONE,
   promote,
@@ -186,8 +188,11 @@ function named(checker: Checker, node: Expression & { kind: 'name' }): TraceType
 function call(checker: Checker, node: Expression & { kind: 'call' }): TraceType | undefined {
   const found = FUNCTIONS.get(node.name);
   if (found === undefined) {
+    const own = checker.options.functions.get(node.name);
+    if (own !== undefined) return cCall(checker, node, own);
     for (const arg of node.args) checker.visit(arg);
-    return checker.report(unknownFunction(node.name, node.span, suggest(node.name, functionNames())));
+    const names = [...functionNames(), ...checker.options.functions.keys()];
+    return checker.report(unknownFunction(node.name, node.span, suggest(node.name, names)));
   }
   const [least, most] = found.arity;
   if (node.args.length < least || node.args.length > most) {
@@ -206,6 +211,43 @@ function call(checker: Checker, node: Expression & { kind: 'call' }): TraceType 
     );
   }
   return found.check(checker, node);
+}
+
+/** A function of imported C. */
+function cCall(
+  checker: Checker,
+  node: Expression & { kind: 'call' },
+  { params, result }: CFunctionType,
+): TraceType | undefined {
+  const signature = `${node.name}(${params.map(showType).join(', ')})`;
+  const types = node.args.map((one) => checker.rvalue(one));
+  if (types.length !== params.length)
+    return checker.report(
+      badCall(
+        `${node.name}() requires ${params.length} argument${params.length === 1 ? '' : 's'} (${types.length} provided)`,
+        node.span,
+        `it is ${signature}`,
+      ),
+    );
+  for (const [i, type] of types.entries()) {
+    const wanted = params[i]!;
+    const fits =
+      type === undefined ||
+      (wanted.kind === 'pointer' ? type.kind === 'pointer' || type.kind === 'string' : isScalar(asNumber(type)));
+    if (!fits)
+      checker.report(
+        mismatch(`${node.name}() takes '${showType(wanted)}' here, not '${showType(type)}'`, node.args[i]!.span),
+      );
+  }
+  if (result.kind !== 'none' && !isScalar(result))
+    return checker.report(
+      badCall(
+        `${node.name}() gives '${showType(result)}', which scripts cannot take`,
+        node.span,
+        'give a number or a pointer',
+      ),
+    );
+  return result;
 }
 
 /** `count()` and its kind, also as the value of a block. */

@@ -1,4 +1,5 @@
 import type { Expression } from '../ast.ts';
+import type { CFunctionType } from '../c-functions.ts';
 import { comptimeOf, positionalOf } from '../check/constants.ts';
 import { typeOrExpression } from '../check/written-types.ts';
 import type { Emitter } from '../emit.ts';
@@ -218,10 +219,23 @@ export function callFunction(
   const call = node.kind === 'call' ? node : { ...node, kind: 'call' as const, args: [] };
   const constant = e.checker.options.types;
   const found = FUNCTIONS.get(node.name) ?? (/^s?arg\d+$/.test(node.name) ? FUNCTIONS.get('arg0') : undefined);
+  const own = e.checker.options.functions.get(node.name);
+  if (!found && own) return callC(e, call, own);
   if (!found) {
     const value = constant.constant(node.name);
     if (value?.kind === 'string' && dest) storeText(e, dest, sizeOf(node.type!), value.value);
     return value?.kind === 'int' ? literal(value.value, INT64) : '0';
   }
   return found.emit(e, call, dest, discarded) ?? '0';
+}
+
+function callC(e: Emitter, call: Expression & { kind: 'call' }, { params, result }: CFunctionType): string {
+  const args = call.args.map((one, i) => {
+    const text = one.type?.kind === 'string' ? e.ref(one) : e.value(one);
+    return params[i]!.kind === 'pointer' ? `(void *)(${text})` : text;
+  });
+  const text = `${call.name}(${args.join(', ')})`;
+  if (result.kind !== 'none') return e.keep(result, result.kind === 'pointer' ? `(u64)${text}` : text);
+  e.emit(`  ${text};`);
+  return '0';
 }
