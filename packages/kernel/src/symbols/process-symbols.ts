@@ -139,19 +139,21 @@ const files = new Map<string, FileSymbols | undefined>();
 
 function fileSymbols(pid: number, mapping: Mapping): FileSymbols | undefined {
   // Seen from the process's own root, which may be a container's; from ours when the process has ended.
-  for (const path of [`/proc/${pid}/root${mapping.path}`, mapping.path]) {
-    const identity = identityOf(path);
-    if (identity === undefined) continue;
-    if (!files.has(identity)) files.set(identity, readFile(path));
-    return files.get(identity);
-  }
-  return undefined;
+  const path = identityOf(`/proc/${pid}`) === undefined ? mapping.path : `/proc/${pid}/root${mapping.path}`;
+  const identity = identityOf(path);
+  if (identity === undefined) return undefined;
+  if (!files.has(identity)) files.set(identity, readFile(path));
+  return files.get(identity);
 }
 
-/** Device and inode: a file has many paths. */
+/** Device and inode: a file has many paths. Undefined where it is not there, or may not be looked at (CAP_SYS_PTRACE). */
 function identityOf(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found && `${found.dev}:${found.ino}`;
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function readFile(path: string): FileSymbols | undefined {
