@@ -8,6 +8,7 @@ import { probeType } from './link/kprobe.ts';
 import { attachTarget } from './link/tracing.ts';
 import { mayUprobe } from './link/uprobe.ts';
 import { createMap, type MapOptions } from './map.ts';
+import { openPerfEvent } from './perf-event.ts';
 import { lockdownMode, missingCapabilities } from './permission.ts';
 import { pidNamespace } from './pid-namespace.ts';
 import { loadProgram, type Program, type ProgramOptions } from './program.ts';
@@ -56,6 +57,7 @@ export type FeatureName =
   | 'mmapable'
   | 'batch'
   | 'tracepoint'
+  | 'perf_event'
   | 'perf_link'
   | 'raw_tracepoint'
   | 'tp_btf'
@@ -212,6 +214,17 @@ export const FEATURES: readonly Feature[] = [
     remedy: 'a kernel with CONFIG_BPF_EVENTS',
     probe() {
       withProgram({ type: PROG.BPF_PROG_TYPE_TRACEPOINT });
+      return { ok: true };
+    },
+  },
+  {
+    name: 'perf_event',
+    title: 'perf events can be opened (tracepoints, kprobes, uprobes, samples)',
+    since: undefined,
+    remedy: 'run as root (sudo), or with CAP_PERFMON; where kernel.perf_event_paranoid is above 2, CAP_SYS_ADMIN',
+    probe() {
+      const PERF_TYPE_SOFTWARE = 1;
+      openPerfEvent({ type: PERF_TYPE_SOFTWARE, config: 0 }, -1, 0, 'an event of perf').close();
       return { ok: true };
     },
   },

@@ -3,7 +3,7 @@ import { kernelRelease, releaseAtLeast } from './sys/release.ts';
 
 /** Why this process may not use bpf(2), found out by looking and not by guessing. */
 export interface PermissionReason {
-  readonly id: 'capabilities' | 'user-namespace' | 'seccomp' | 'lockdown' | 'unprivileged' | 'memlock';
+  readonly id: 'capabilities' | 'user-namespace' | 'seccomp' | 'lockdown' | 'paranoid' | 'unprivileged' | 'memlock';
   readonly message: string;
   readonly remedy: string;
 }
@@ -31,6 +31,15 @@ export function permissionReasons(): PermissionReason[] {
         remedy: 'run as root (sudo)',
       });
     }
+  }
+  // The kernel's own levels end at 2; Debian's patch adds 3.
+  const paranoid = Number(readText('/proc/sys/kernel/perf_event_paranoid') ?? 0);
+  if (paranoid > 2 && !hasCapability('CAP_SYS_ADMIN')) {
+    reasons.push({
+      id: 'paranoid',
+      message: `kernel.perf_event_paranoid is ${paranoid}: perf events, which most programs are attached by, take CAP_SYS_ADMIN`,
+      remedy: 'sysctl kernel.perf_event_paranoid=2, or give the process CAP_SYS_ADMIN',
+    });
   }
   if (inUserNamespace()) {
     reasons.push({
@@ -66,12 +75,15 @@ export function permissionReasons(): PermissionReason[] {
 
 /** What loading and attaching needs and this process lacks; CAP_SYS_ADMIN stands for all of it. */
 export function missingCapabilities(): Capability[] {
-  const effective = BigInt(`0x${statusField('CapEff') ?? '0'}`);
-  const has = (name: Capability): boolean => ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
-  if (has('CAP_SYS_ADMIN')) return [];
+  if (hasCapability('CAP_SYS_ADMIN')) return [];
   // CAP_BPF and CAP_PERFMON were carved out of CAP_SYS_ADMIN in 5.8.
   if (!releaseAtLeast('5.8')) return ['CAP_SYS_ADMIN'];
-  return (['CAP_BPF', 'CAP_PERFMON'] as const).filter((name) => !has(name));
+  return (['CAP_BPF', 'CAP_PERFMON'] as const).filter((name) => !hasCapability(name));
+}
+
+function hasCapability(name: Capability): boolean {
+  const effective = BigInt(`0x${statusField('CapEff') ?? '0'}`);
+  return ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
 }
 
 /** `none`, `integrity` or `confidentiality`; undefined when securityfs is not mounted. */
