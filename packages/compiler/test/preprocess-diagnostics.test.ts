@@ -54,6 +54,7 @@ const CASES: readonly (readonly [string, string, number, string])[] = [
   ['E1022', 'a @', 1, "'@' (U+0040)"],
   ['E1022', 'a\nb\u00a0c\u3000d', 2, '(U+00A0) is read as a space, as are 1 more'],
   ['E1023', '"a\\qb"', 1, "'\\q'"],
+  ['E1023', '#if 0\n"\\q"\n#elif 1\n"\\r\\p"\n#else\n"\\z\u00a0"\u00a0\n#endif', 4, "'\\p'"],
   ['E1027', '#undef __LINE__', 1, "'__LINE__' is built in"],
   ['E1029', '#define f(a) a\nf(\n#include "x"\n)', 3, "inside the arguments of macro 'f'"],
 ];

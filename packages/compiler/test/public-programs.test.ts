@@ -1,6 +1,7 @@
-import { decode, disassemble, openObject } from '@skep/object';
+import { decode, disassemble, openObject, readElf } from '@skep/object';
 import { describe, expect, it } from 'vitest';
 import { type CompileOptions, compile } from '../src/compile.ts';
+import { kernelTypes } from './support/kernel-types.ts';
 
 /** The instructions of the program. */
 function code(text: string, options: CompileOptions = {}): string {
@@ -58,6 +59,38 @@ describe('what public programs write', () => {
     const readFile = (path: string) => (path.endsWith('own/bpf.h') ? copy : undefined);
     const use = 'SEC("socket") int p(void *ctx) { return BPF_REG_0; }';
     expect(code(`${HEADERS}#include "own/bpf.h"\n${use}`, { readFile })).toContain('r0 = 0');
+  });
+
+  it('are functions that are only inline: they make no symbols, which verifiers would look at by themselves', () => {
+    const text = `${HEADERS}
+      inline int plain(struct __sk_buff *ctx) { return ctx->len; }
+      __always_inline int always(struct __sk_buff *ctx) { return ctx->mark; }
+      extern inline __attribute__((gnu_inline)) int gnu(struct __sk_buff *ctx) { return ctx->hash; }
+      inline int declared(int x) { return x + 1; }
+      int declared(int x);
+      SEC("tc") inline int p(struct __sk_buff *ctx) { return plain(ctx) + always(ctx) + gnu(ctx); }`;
+    const result = compile({ name: 'inline.bpf.c', text });
+    if (!result.ok) throw new Error(result.diagnostics[0]!.message);
+    const { symbols } = readElf(result.object);
+    expect(symbols.filter((one) => one.type === 'func').map((one) => one.name)).toEqual(['declared', 'p']);
+  });
+
+  it('are functions of headers that no eBPF program could call, and none does', () => {
+    const text = `${HEADERS}
+      struct id { int value; };
+      extern struct id made(int x);
+      static int value(struct id id) { return id.value; }
+      static int through(int x) { return value(made(x)) + __builtin_strlen((char *)(long)x); }
+      static inline int outer(int x) { return through(x); }
+      SEC("socket") int p(void *ctx) { return 7; }`;
+    expect(code(text)).toContain('r0 = 7');
+    const called = compile({ name: 'called.bpf.c', text: text.replace('return 7', 'return outer(7)') });
+    expect(called.ok ? [] : called.diagnostics.map((one) => one.code)).toEqual(['E1408']);
+  });
+
+  it('is the vmlinux.h of a folder of their own', () => {
+    const text = '#include "vmlinux/x86/vmlinux.h"\nint size = sizeof(struct task_struct);';
+    expect(compile({ name: 'folder.bpf.c', text }, { vmlinux: kernelTypes }).ok).toBe(true);
   });
 
   it('are constants of the UAPI', () => {

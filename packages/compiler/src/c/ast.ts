@@ -29,6 +29,11 @@ export interface FunctionDecl {
   /** A BPF helper: its number in the UAPI header. */
   helper: number | undefined;
   /** Somebody refers to it. */
+  /**
+   * A definition that is there to be inlined and makes no symbol: `c`, as long as no declaration says otherwise, what C
+   * makes of `inline`; `gnu`: `extern inline` with `gnu_inline`. {@link storage} is `static` then.
+   */
+  inlineOnly?: 'c' | 'gnu' | undefined;
   used: boolean;
   readonly span: Span;
 }

@@ -15,6 +15,7 @@ export interface Attributes extends DeclAttributes {
   mode: number | undefined;
   /** `address_space(1)` */
   arena: boolean;
+  gnuInline: boolean;
   /** Anything was written at all. */
   written: boolean;
 }
@@ -61,6 +62,7 @@ export function newAttributes(): Attributes {
     typeTags: NO_TAGS,
     mode: undefined,
     arena: false,
+    gnuInline: false,
     written: false,
   };
 }
@@ -96,6 +98,7 @@ export function mergeSpecifiers(into: Attributes, from: Attributes): void {
   into.packed ||= from.packed;
   into.preserveAccessIndex ||= from.preserveAccessIndex;
   into.mode ??= from.mode;
+  into.gnuInline ||= from.gnuInline;
 }
 
 /** Takes every `__attribute__((…))` and `[[…]]` that stands here, into `into`. */
@@ -142,7 +145,7 @@ function list(p: Parser, into: Attributes, end: number): void {
 /** What says nothing about the code that is generated, or what skep does anyway. */
 const HARMLESS = new Set(
   `format format_arg nonnull returns_nonnull pure const malloc alloc_size alloc_align warn_unused_result nothrow leaf
-  cold hot flatten gnu_inline artificial nonstring no_sanitize no_sanitize_address no_stack_protector no_instrument_function
+  cold hot flatten artificial nonstring no_sanitize no_sanitize_address no_stack_protector no_instrument_function
   deprecated error warning unavailable fallthrough may_alias optnone minsize bpf_fastcall preserve_static_offset
   externally_visible assume_aligned align_value designated_init no_builtin noclone nodebug sentinel transparent_union
   enum_extensibility flag_enum overloadable nocf_check no_profile_instrument_function noipa maybe_unused nodiscard
@@ -220,7 +223,7 @@ function attribute(p: Parser, into: Attributes): void {
       if (!p.is(T.Identifier)) p.fail('the name of a function');
       const entity = p.lookup(p.nameId());
       if (entity?.kind === 'function') {
-        entity.used = true;
+        p.useFunction(entity);
         into.cleanup = entity;
       } else p.report(badAttribute(p.span(), `'${p.text()}', which 'cleanup' names, is no function`));
       p.next();
@@ -235,6 +238,9 @@ function attribute(p: Parser, into: Attributes): void {
       break;
     case 'always_inline':
       into.alwaysInline = true;
+      break;
+    case 'gnu_inline':
+      into.gnuInline = true;
       break;
     case 'noinline':
       into.noinline = true;

@@ -36,6 +36,7 @@ import {
   int128Arithmetic,
   noMember,
   notConstant,
+  onlyForLiterals,
   unsupportedBuiltin,
 } from './diagnostics.ts';
 import { assignment, expression } from './expressions.ts';
@@ -404,7 +405,7 @@ function stringLength(p: Parser, name: string, span: Span): Expr {
   const to = pointee(given[0]!.type);
   // What a static function is given may be a literal after all, and verifiers follow a loop over one.
   if (p.fn?.decl.storage === 'static' && to !== undefined && stepOf(to) === 1) return make('strlen', given, SIZE, span);
-  p.report(badBuiltin(span, `'${name}' is only supported for string literals`));
+  p.report(onlyForLiterals(span, name));
   return errorExpr(span);
 }
 

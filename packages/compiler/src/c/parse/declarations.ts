@@ -184,6 +184,7 @@ function declareFunction(
   const name = found.name!;
   const own2 = declAttributes(own);
   if (p.pushedHidden) own2.hidden = true;
+  const inlineOnly = inlineOnlyAs(specs, own);
   const scoped = p.scope.names.get(found.id);
   const before = (scoped?.kind === 'function' ? scoped : undefined) ?? p.linked.get(name);
   if (scoped !== undefined && scoped.kind !== 'function') {
@@ -200,10 +201,17 @@ function declareFunction(
         p.report(badDeclaration(found.span, `'${name}' was declared without 'static' before`, undefined, before.span));
       before.storage = 'static';
     }
+    if (inlineOnly === 'gnu') {
+      before.inlineOnly = inlineOnly;
+      before.storage = 'static';
+    } else if (before.inlineOnly === 'c' && inlineOnly === undefined && !local) {
+      before.inlineOnly = undefined;
+      before.storage = 'extern';
+    }
     mergeAttributes(before.attributes, own2);
     if (before.body === undefined && before.params.length === 0)
       before.params = parametersOfType(asFunction(found.type)!);
-    if (!local) p.scope.names.set(found.id, before);
+    p.scope.names.set(found.id, before);
     return before;
   }
   const decl: FunctionDecl = {
@@ -211,7 +219,8 @@ function declareFunction(
     name,
     type: found.type,
     params: asFunction(found.type) ? parametersOfType(asFunction(found.type)!) : [],
-    storage: specs.storage === 'static' ? 'static' : 'extern',
+    storage: specs.storage === 'static' || inlineOnly !== undefined ? 'static' : 'extern',
+    inlineOnly,
     attributes: own2,
     body: undefined,
     locals: [],
@@ -225,6 +234,13 @@ function declareFunction(
   if (!p.linked.has(name)) p.linked.set(name, decl);
   p.functions.push(decl);
   return decl;
+}
+
+/** What is to be loaded or linked by its name is there anyway. */
+function inlineOnlyAs({ inline, storage }: Specifiers, own: Attributes): FunctionDecl['inlineOnly'] {
+  if (!inline || own.weak || own.used || own.section !== undefined) return undefined;
+  if (own.gnuInline) return storage === 'extern' ? 'gnu' : undefined;
+  return storage === undefined ? 'c' : undefined;
 }
 
 function defineFunction(p: Parser, decl: FunctionDecl, found: Declarator, specs: Specifiers): void {
@@ -380,8 +396,15 @@ function checkComplete(p: Parser, decl: VariableDecl, local: boolean): void {
 export function reportUnused(p: Parser): void {
   if (!p.warns) return;
   const { mainFile } = p;
-  for (const { used, storage, body, attributes, name, span } of p.functions)
-    if (storage === 'static' && body !== undefined && !used && !isKept(attributes) && span.file === mainFile)
+  for (const { used, storage, inlineOnly, body, attributes, name, span } of p.functions)
+    if (
+      storage === 'static' &&
+      inlineOnly === undefined &&
+      body !== undefined &&
+      !used &&
+      !isKept(attributes) &&
+      span.file === mainFile
+    )
       p.reportLate(unusedFunction(span, name));
   for (const { used, mentioned, storage, attributes, type, name, span } of p.variables)
     if (storage === 'static' && !used && !mentioned && !isKept(attributes) && !isConst(type) && span.file === mainFile)

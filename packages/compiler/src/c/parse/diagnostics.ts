@@ -207,6 +207,10 @@ export const unsupportedBuiltin = (span: Span, name: string): Diagnostic =>
       ? 'give a constant size that is large enough, or keep the data in a per-CPU array map'
       : undefined,
   });
+export const onlyForLiterals = (span: Span, name: string): Diagnostic =>
+  error('E1410', span, `'${name}' is only supported for string literals`, {
+    help: 'count in a loop with a bound, or let bpf_probe_read_kernel_str() say the length',
+  });
 
 // ── warnings ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -488,7 +488,7 @@ function identifier(p: Parser): Expr {
         const made = callMemoryFunction(p, entity, span);
         if (made !== undefined) return made;
       }
-      if (p.unevaluated === 0) entity.used = true;
+      if (p.unevaluated === 0) p.useFunction(entity);
       return { kind: 'func', function: entity, type: entity.type, span };
     }
     case 'enumerator':

@@ -108,6 +108,8 @@ export class Parser {
     readonly name: string;
     readonly symbols: { name: string; entity: FunctionDecl | VariableDecl }[];
   }[] = [];
+  /** Which functions each one names; `undefined` is what stands outside of them. */
+  private readonly uses = new Map<FunctionDecl | undefined, Set<FunctionDecl>>();
   private readonly deferred: { readonly decl: FunctionDecl; readonly diagnostic: Diagnostic }[] = [];
   /** Names that neither BTF nor the helpers know. */
   private readonly unknown = new Set<number>();
@@ -377,15 +379,33 @@ export class Parser {
       const entity = this.lookup(this.idOf(name));
       if (entity === undefined || entity.kind === 'typedef' || entity.kind === 'enumerator') continue;
       if (entity.kind === 'function' && entity.helper !== undefined) continue;
-      entity.used = true;
+      if (entity.kind === 'function') this.useFunction(entity);
+      else entity.used = true;
       symbols.push({ name, entity });
     }
   }
 
-  /** What static functions do that is not supported counts only when somebody calls them: headers are full of them. */
+  /** The function is named where it may be called. */
+  useFunction(decl: FunctionDecl): void {
+    decl.used = true;
+    const by = this.fn?.decl;
+    const named = this.uses.get(by);
+    if (named === undefined) this.uses.set(by, new Set([decl]));
+    else named.add(decl);
+  }
+
+  /** What static functions do that is not supported counts only when a program gets to them: headers are full of them. */
   reportDeferred(): void {
-    for (const { decl, diagnostic } of this.deferred)
-      if (decl.used || decl.attributes.used) this.diagnostics.add(diagnostic);
+    if (this.deferred.length === 0) return;
+    const open = this.functions.filter((decl) => decl.storage !== 'static' || decl.attributes.used);
+    open.push(...(this.uses.get(undefined) ?? []));
+    const reached = new Set<FunctionDecl>();
+    for (let decl = open.pop(); decl !== undefined; decl = open.pop()) {
+      if (reached.has(decl)) continue;
+      reached.add(decl);
+      open.push(...(this.uses.get(decl) ?? []));
+    }
+    for (const { decl, diagnostic } of this.deferred) if (reached.has(decl)) this.diagnostics.add(diagnostic);
   }
 
   /** Whether the token before ends a body, and the current one stands on another line. */

@@ -115,6 +115,7 @@ export class Conditionals {
       } else if (depth > 0 || (word !== ELSE && word !== ELIF && word !== ELIFDEF && word !== ELIFNDEF)) continue;
       let end = at + 1;
       while ((flags[end]! & LINE_START) === 0) end++;
+      frame.skipped.push(frame.pos, end);
       frame.pos = end;
       if (word === ENDIF) {
         frame.conditionals.pop();

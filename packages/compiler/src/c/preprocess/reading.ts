@@ -51,21 +51,23 @@ export class Reading {
       lineDelta: 0,
       presumedName: undefined,
       silent,
+      skipped: [],
     });
-    for (const at of lexed.unknownEscapes) {
-      const span = { file: lexed.file, start: at, end: at + 2 };
-      this.report(say.escapeUnknown(lexed.file.text.slice(at, at + 2), span));
-    }
-    const [wide] = lexed.wideSpaces;
-    if (wide !== undefined) {
-      const span = { file: lexed.file, start: wide, end: wide + 1 };
-      this.report(say.spaceWide(lexed.file.text[wide]!, span, lexed.wideSpaces.length - 1));
-    }
   }
 
   leave(frame: Frame): void {
     for (const open of frame.conditionals) this.report(say.conditionalUnterminated(open.directive, open.span));
     const { lexed } = frame;
+    for (const at of lexed.unknownEscapes) {
+      if (isSkipped(frame, at)) continue;
+      const span = { file: lexed.file, start: at, end: at + 2 };
+      this.report(say.escapeUnknown(lexed.file.text.slice(at, at + 2), span));
+    }
+    const wide = lexed.wideSpaces.filter((at) => !isSkipped(frame, at));
+    if (wide.length > 0) {
+      const span = { file: lexed.file, start: wide[0]!, end: wide[0]! + 1 };
+      this.report(say.spaceWide(lexed.file.text[wide[0]!]!, span, wide.length - 1));
+    }
     if (lexed.openComment >= 0)
       this.report(say.commentUnterminated({ file: lexed.file, start: lexed.openComment, end: lexed.openComment + 2 }));
     this.frames.pop();
@@ -202,6 +204,14 @@ export interface Frame {
   presumedName: string | undefined;
   /** A header of the system, which nothing is warned of; the flags that hold again behind it. */
   silent: readonly string[] | undefined;
+  /** Groups that were not read: the tokens where each begins and ends, by turns. */
+  readonly skipped: number[];
+}
+
+function isSkipped({ skipped, lexed }: Frame, at: number): boolean {
+  for (let i = 0; i < skipped.length; i += 2)
+    if (lexed.starts[skipped[i]!]! <= at && at < lexed.starts[skipped[i + 1]!]!) return true;
+  return false;
 }
 
 export interface Conditional {
