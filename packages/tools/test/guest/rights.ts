@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { KernelSymbols, permitted, probeFeature } from '@skep/kernel';
 import { runTool } from './command.ts';
 
@@ -28,6 +29,9 @@ os.execvp(sys.argv[1], sys.argv[1:])'`;
 const WITH_TRACEFS = 'mount -t tracefs none /sys/kernel/tracing;';
 const WITHOUT_TRACEFS = 'umount -l /sys/kernel/tracing 2> /dev/null; umount -l /sys/kernel/debug 2> /dev/null;';
 
+/** Debian's kernels begin with 3. */
+const PARANOID = '/proc/sys/kernel/perf_event_paranoid';
+
 export const CIRCUMSTANCES: readonly Circumstance[] = [
   { name: 'all capabilities', shell: 'exec' },
   { name: 'BPF and PERFMON', shell: `${WITH_TRACEFS} ${rootWith('bpf', 'perfmon')}` },
@@ -52,6 +56,11 @@ export const CIRCUMSTANCES: readonly Circumstance[] = [
   { name: 'all, in a PID namespace', shell: 'exec unshare --pid --fork --mount-proc' },
   { name: 'all, in a cgroup namespace', shell: 'exec unshare --cgroup' },
   { name: 'all, behind a seccomp filter', shell: FILTERED },
+  {
+    name: 'BPF and PERFMON, with kernel.perf_event_paranoid=3',
+    shell: `echo 3 > ${PARANOID}; ${rootWith('bpf', 'perfmon')}`,
+    guest: true,
+  },
   { name: 'all, with lockdown=integrity', shell: 'echo integrity > /sys/kernel/security/lockdown; exec', guest: true },
   {
     name: 'all, with lockdown=confidentiality',
@@ -65,8 +74,8 @@ export const HOOKS: { readonly [hook: string]: readonly [tool: string, ...args: 
   tracepoint: ['opensnoop'],
   'raw tracepoint': ['runqlat'],
   'perf event': ['profile'],
-  uprobe: ['funccount', 'c:getpid'],
-  kprobe: ['funccount', 'vfs_read'],
+  uprobe: ['gethostlatency'],
+  kprobe: ['capable', '--route', 'kprobe'],
 };
 
 /** What one circumstance makes of everything. */
@@ -100,7 +109,7 @@ async function tryTools(name: string): Promise<void> {
     () => undefined,
   );
   const found = permitted();
-  const asked = ['capabilities', 'lockdown', 'tracefs', 'btf', 'kprobe', 'uprobe', 'pid_namespace'] as const;
+  const asked = ['lockdown', 'tracefs', 'btf', 'perf_event', 'kprobe', 'uprobe', 'pid_namespace'] as const;
   const outcome: Outcome = {
     ...{ name, refused },
     reasons: found.ok ? [] : found.reasons.map((one) => one.id),
@@ -111,9 +120,10 @@ async function tryTools(name: string): Promise<void> {
   console.log(JSON.stringify(outcome));
 }
 
-/** `--guest` or names: these circumstances, each in a process of its own. */
+/** `--guest`: all, or names: these circumstances, each in a process of its own. */
 async function main([mode, ...rest]: readonly string[]): Promise<void> {
   if (mode === '--inside') return tryTools(rest[0]!);
+  if (process.env['VMTEST']) writeFileSync(PARANOID, '2');
   for (const { name, shell, guest } of CIRCUMSTANCES) {
     if (mode === '--guest' ? false : mode === undefined ? guest : ![mode, ...rest].includes(name)) continue;
     const line = `${shell} '${process.execPath}' '${process.argv[1]}' --inside '${name}'`;
