@@ -1,4 +1,4 @@
-import { PROBES_ONLY } from '@skep/tools';
+import { PROBES_ONLY, refusedOptions, traceTool } from '@skep/tools';
 import type { Command } from '../command.ts';
 
 /** `skep trace`, for the table of commands. */
@@ -62,6 +62,7 @@ export const TRACE_COMMAND: Command = {
     { flags: '--bench', summary: 'as --mode bench' },
     { flags: '--probe-filter', value: 'regexp', summary: 'only probes whose name matches' },
     ...PROBES_ONLY.map((one) => ({ ...one, summary: `probes: ${one.summary}` })),
+    ...refusedOptions(traceTool),
   ],
   examples: [
     { line: `skep trace 'BEGIN { printf("hello\\n"); }' --home vm`, does: 'needs no root, and no Linux' },

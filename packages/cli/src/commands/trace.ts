@@ -1,6 +1,6 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { EXIT, renderDiagnostics, SkepError } from '@skep/base';
-import { areProbes, executeTool, executeTrace, optionName, PROBES_ONLY, traceTool } from '@skep/tools';
+import { areProbes, executeTool, executeTrace, optionName, PROBES_ONLY, refusedOptions, traceTool } from '@skep/tools';
 import type { Call } from '../command.ts';
 import { onlyForProbes } from '../diagnostics.ts';
 
@@ -9,7 +9,7 @@ export async function execute(call: Call): Promise<number> {
   const { options, io } = call;
   if (options.list('expression').length === 0 && !options.flag('list') && areProbes(call.args, isFile))
     return probes(call);
-  const misplaced = PROBES_ONLY.find(({ flags, value }) => {
+  const misplaced = [...PROBES_ONLY, ...refusedOptions(traceTool)].find(({ flags, value }) => {
     const name = optionName(flags);
     return value === undefined
       ? options.flag(name)

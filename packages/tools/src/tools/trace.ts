@@ -40,6 +40,20 @@ export const traceTool: Tool = {
     { flags: '-Z, --string-size', value: 'bytes', kind: 'integer', summary: 'read so much of texts (default: 80)' },
     { flags: '-M, --max-events', value: 'n', kind: 'integer', summary: 'end after so many' },
   ],
+  refused: [
+    {
+      flags: '-A, --aggregate',
+      instead: "count with a script: `skep trace 'kprobe:vfs_read { @[comm, arg2] = count(); }'`",
+    },
+    { flags: '-B, --bin_cmp', instead: 'compare in a script: strncmp and memcmp of the trace language take lengths' },
+    { flags: '-S, --include-self', instead: 'calls of skep itself are shown, too' },
+    {
+      flags: '-s, --sym_file_list',
+      value: 'files',
+      instead: 'programs and libraries are found by the maps of the process',
+    },
+    { flags: '-I', value: 'header', instead: "types come from the kernel's BTF, without headers" },
+  ],
   routes: [{ name: 'probes', kind: 'exact', program: (given) => compiledOf(given).c, needs: [] }],
   examples: [
     {
