@@ -1,13 +1,14 @@
 import { Diagnostics, SkepError, type SourceFile, type Span } from '@skep/base';
 import { contextOf } from './contexts.ts';
-import { type Constant, type Declaration, type MapDeclaration, type ProbeModule, readModule } from './declarations.ts';
+import type { Constant, Declaration, MapDeclaration, ProbeModule } from './declarations.ts';
 import { badDeclaration, syntaxError } from './diagnostics.ts';
 import { knownTracepoint, knownTracepoints } from './known-tracepoints.ts';
 import { safe } from './lower/c-names.ts';
 import type { Shared } from './lower/lowering.ts';
 import { lowerProbe } from './lower.ts';
+import { readModules } from './modules.ts';
 import { collect } from './origins.ts';
-import { type Program, parseTypeScript } from './syntax.ts';
+import type { Program } from './syntax.ts';
 import type { ProbeTarget } from './target.ts';
 import { declareC, type Storage } from './types.ts';
 import type { MapKind, ProbeKind } from './vocabulary.ts';
@@ -52,12 +53,11 @@ export async function compileProbes(file: SourceFile, target: ProbeTarget = {}):
 }
 
 async function compileModule(file: SourceFile, target: ProbeTarget): Promise<CompiledProbes> {
-  const program = await parseTypeScript(file);
   const diagnostics = new Diagnostics();
-  const module = readModule(program, file, diagnostics);
+  const { main: module, program, files } = await readModules(file, target, diagnostics);
   const symbols = symbolsOf(module, diagnostics);
   const shared: Shared = {
-    module,
+    home: module,
     diagnostics,
     btf: target.btf,
     symbols,
@@ -73,7 +73,7 @@ async function compileModule(file: SourceFile, target: ProbeTarget): Promise<Com
     const name = unique(safe(one.target.replace(/^.*[:/]/, '') || one.kind), names);
     try {
       const context = contextOf(one, target, knownTracepoint, () => knownTracepoints.names());
-      texts.push(lowerProbe(shared, one.body, context, name));
+      texts.push(lowerProbe({ ...shared, home: one.home }, one.body, context, name));
       probes.push({ kind: one.kind, target: one.target, name, frequency: one.frequency });
     } catch (error) {
       if (!(error instanceof SkepError)) throw error;
@@ -91,7 +91,7 @@ async function compileModule(file: SourceFile, target: ProbeTarget): Promise<Com
     '',
   ];
   return {
-    ...collect(c.join('\n'), file),
+    ...collect(c.join('\n'), files),
     declarations: module.declarations.map(({ name, kind }) => ({ name, kind, symbol: symbols.get(name)! })),
     probes,
     hasMain: module.hasMain,

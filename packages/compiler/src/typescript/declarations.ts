@@ -45,6 +45,7 @@ export interface ProbeDeclaration {
   /** Samples per second. */
   readonly frequency: number | undefined;
   readonly body: AnyFunction;
+  readonly home: ModuleHome;
   readonly span: Span;
   readonly targetSpan: Span;
 }
@@ -55,7 +56,7 @@ export type Binding =
   | { readonly kind: 'constant'; readonly value: Constant }
   | { readonly kind: 'constants'; readonly values: ReadonlyMap<string, Constant> }
   | { readonly kind: 'list'; readonly values: readonly Constant[] }
-  | { readonly kind: 'function'; readonly name: string; readonly node: AnyFunction }
+  | { readonly kind: 'function'; readonly name: string; readonly node: AnyFunction; readonly home: ModuleHome }
   | { readonly kind: 'library'; readonly name: string }
   | { readonly kind: 'foreign'; readonly span: Span }
   | { readonly kind: 'class' }
@@ -63,29 +64,73 @@ export type Binding =
   | { readonly kind: 'refused' }
   | { readonly kind: 'variable'; readonly span: Span };
 
-export interface ProbeModule {
+/** Where a function stands: the names that it sees. */
+export interface ModuleHome {
   readonly file: SourceFile;
+  /** Of all modules that make one object. */
+  readonly index: number;
   readonly bindings: ReadonlyMap<string, Binding>;
+}
+
+export interface ProbeModule extends ModuleHome {
+  /** What others can import, by the names that they see. */
+  readonly exported: ReadonlyMap<string, Binding>;
   readonly declarations: readonly Declaration[];
   readonly probes: readonly ProbeDeclaration[];
   /** Whether there is an `export default`, which runs the user side. */
   readonly hasMain: boolean;
 }
 
+/** What else is there when a module is read. */
+export interface Surroundings {
+  readonly index: number;
+  /** It has the probes; of others constants and functions are used. */
+  readonly isMain: boolean;
+  readonly importedBinding: (specifier: string, name: string) => Binding | undefined;
+}
+
 /** What probes can see of a file: everything else in it is of the user side and not looked at. */
-export function readModule(program: Program, file: SourceFile, diagnostics: Diagnostics): ProbeModule {
-  const reader = new Reader(file, diagnostics);
+export function readModule(
+  program: Program,
+  file: SourceFile,
+  diagnostics: Diagnostics,
+  around: Surroundings,
+): ProbeModule {
+  const reader = new Reader(file, diagnostics, around);
   for (const statement of program.body) reader.hoisted(statement);
   for (const statement of program.body) reader.statement(statement);
-  if (reader.probes.length === 0 && diagnostics.errors === 0)
+  const exported = new Map<string, Binding>();
+  for (const statement of program.body)
+    for (const [name, local] of exportsOf(statement)) {
+      const binding = reader.bindings.get(local);
+      if (binding) exported.set(name, binding);
+    }
+  if (around.isMain && reader.probes.length === 0 && diagnostics.errors === 0)
     throw new SkepError([...diagnostics.list, noProbes({ file, start: 0, end: Math.min(1, file.text.length) })]);
   return {
-    file,
-    bindings: reader.bindings,
+    ...reader.home,
+    exported,
     declarations: reader.declarations,
     probes: reader.probes,
     hasMain: reader.hasMain,
   };
+}
+
+/** The names that a statement exports, with what they are called inside. */
+function exportsOf(node: Statement): [string, string][] {
+  if (node.type !== 'ExportNamedDeclaration' || node.source) return [];
+  const { declaration } = node;
+  if (declaration?.type === 'FunctionDeclaration' && declaration.id)
+    return [[declaration.id.name, declaration.id.name]];
+  if (declaration?.type === 'VariableDeclaration')
+    return declaration.declarations.flatMap(({ id }) =>
+      id.type === 'Identifier' ? [[id.name, id.name] as [string, string]] : [],
+    );
+  return node.specifiers.flatMap((one) => {
+    if (one.type !== 'ExportSpecifier') return [];
+    const { exported } = one;
+    return [[exported.type === 'Identifier' ? exported.name : exported.value, one.local.name] as [string, string]];
+  });
 }
 
 class Reader {
@@ -93,19 +138,23 @@ class Reader {
   readonly declarations: Declaration[] = [];
   readonly probes: ProbeDeclaration[] = [];
   hasMain = false;
+  readonly home: ModuleHome;
   private readonly file: SourceFile;
   private readonly diagnostics: Diagnostics;
+  private readonly around: Surroundings;
 
-  constructor(file: SourceFile, diagnostics: Diagnostics) {
+  constructor(file: SourceFile, diagnostics: Diagnostics, around: Surroundings) {
     this.file = file;
     this.diagnostics = diagnostics;
+    this.around = around;
+    this.home = { file, index: around.index, bindings: this.bindings };
   }
 
   /** What the whole file can use, wherever it stands. */
   hoisted(node: Statement): void {
     const inner = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
     if (inner?.type === 'FunctionDeclaration' && inner.id)
-      this.bindings.set(inner.id.name, { kind: 'function', name: inner.id.name, node: inner });
+      this.bindings.set(inner.id.name, { kind: 'function', name: inner.id.name, node: inner, home: this.home });
     if (node.type !== 'ImportDeclaration' || node.importKind === 'type') return;
     const ours = node.source.value === 'skep/probe';
     for (const one of node.specifiers) {
@@ -115,11 +164,16 @@ class Reader {
         continue;
       }
       if (one.type === 'ImportSpecifier' && one.importKind === 'type') continue;
-      if (!ours || one.type !== 'ImportSpecifier') {
+      if (one.type !== 'ImportSpecifier') {
         this.bindings.set(one.local.name, { kind: 'foreign', span });
         continue;
       }
       const name = one.imported.type === 'Identifier' ? one.imported.name : one.imported.value;
+      if (!ours) {
+        const binding = this.around.importedBinding(node.source.value, name);
+        this.bindings.set(one.local.name, binding ?? { kind: 'foreign', span });
+        continue;
+      }
       // Names of types begin with a capital and are nothing when it runs.
       if (EXPORTS.has(name)) this.bindings.set(one.local.name, { kind: 'library', name });
       else if (!/^[A-Z]/.test(name)) this.diagnostics.add(unknownImport(name, suggest(name, EXPORTS), span));
@@ -174,14 +228,15 @@ class Reader {
 
   private constant(name: string, init: Expression, span: Span): void {
     if (init.type === 'ArrowFunctionExpression' || init.type === 'FunctionExpression') {
-      this.bindings.set(name, { kind: 'function', name, node: init });
+      this.bindings.set(name, { kind: 'function', name, node: init, home: this.home });
       return;
     }
     if (init.type === 'CallExpression') {
       const called = this.libraryName(init);
       if (called === 'params' || called === 'events' || (MAP_KINDS as readonly string[]).includes(called ?? '')) {
         const declaration = this.declaration(name, called as MapKind | 'params' | 'events', init, span);
-        if (declaration) {
+        // A map of another module is none of this object.
+        if (declaration && this.around.isMain) {
           this.declarations.push(declaration);
           this.bindings.set(name, { kind: 'declaration', declaration });
         } else this.bindings.set(name, { kind: 'foreign', span });
@@ -391,6 +446,7 @@ class Reader {
     const given = args.at(-1);
     const named = given?.type === 'Identifier' ? this.bindings.get(given.name) : undefined;
     const last = named?.kind === 'function' ? named.node : given;
+    const home = named?.kind === 'function' ? named.home : this.home;
     if (
       last?.type !== 'ArrowFunctionExpression' &&
       last?.type !== 'FunctionExpression' &&
@@ -419,7 +475,7 @@ class Reader {
           : undefined;
       if (typeof frequency !== 'number' || !Number.isInteger(frequency) || frequency < 1)
         this.diagnostics.add(badTarget('perf', '`{ frequency: 99 }`', span));
-      else this.probes.push({ kind, index, target: '', frequency, body: last, span, targetSpan: span });
+      else this.probes.push({ kind, index, target: '', frequency, body: last, home, span, targetSpan: span });
       return;
     }
     const target = first === undefined ? undefined : this.fold(first);
@@ -437,6 +493,7 @@ class Reader {
       target: (target as string | undefined) ?? '',
       frequency: undefined,
       body: last,
+      home,
       span,
       targetSpan: first ? spanOf(this.file, first) : span,
     });

@@ -154,9 +154,9 @@ export function unknownImport(name: string, near: string | undefined, span: Span
 export function otherModule(name: string, span: Span): Diagnostic {
   return error(
     'E1604',
-    `\`${name}\` is of another module, which probes cannot use`,
+    `probes cannot use \`${name}\`, which is of another module`,
     span,
-    'declare what probes use in the file of the probes',
+    "of other files of TypeScript they use exported constants, lists and functions: `import { LIMIT } from './shared.ts'`; maps, events and params stand in the file of the probes",
   );
 }
 

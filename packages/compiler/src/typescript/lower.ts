@@ -17,7 +17,7 @@ export function lowerProbe(shared: Shared, body: AnyFunction, context: ProbeCont
       say.wrongCount(
         'the probe',
         `at most ${most} ${most === 1 ? 'parameter' : 'parameters'} here`,
-        spanOf(shared.module.file, params[most]!),
+        spanOf(shared.home.file, params[most]!),
       ),
     );
     return '';
@@ -27,7 +27,7 @@ export function lowerProbe(shared: Shared, body: AnyFunction, context: ProbeCont
     if (param.type === 'Identifier') lowering.bind(param.name, { kind: 'const', value });
     else if (param.type === 'ObjectPattern') lowering.attempt(() => bindPattern(lowering, param, value));
     else {
-      shared.diagnostics.add(say.unsupported('destructuring', spanOf(shared.module.file, param)));
+      shared.diagnostics.add(say.unsupported('destructuring', spanOf(shared.home.file, param)));
       return '';
     }
   }
@@ -35,17 +35,17 @@ export function lowerProbe(shared: Shared, body: AnyFunction, context: ProbeCont
   if (context.result !== 'nothing' && !ends)
     shared.diagnostics.add(
       say.noReturn(context.object?.what ?? 'this probe', context.resultText, {
-        ...spanOf(shared.module.file, body),
+        ...spanOf(shared.home.file, body),
         start: Math.max(body.start ?? 0, (body.end ?? 1) - 1),
       }),
     );
   return [
     `SEC("${context.section}")`,
-    placed(`int ${name}(${context.c}ctx)`, body.start ?? undefined),
+    placed(`int ${name}(${context.c}ctx)`, shared.home.index, body.start),
     '{',
     ...(context.first === undefined ? [] : [context.first]),
     ...lowering.lines,
-    placed('  return 0;', (body.end ?? 1) - 1),
+    placed('  return 0;', shared.home.index, (body.end ?? 1) - 1),
     '}',
     '',
   ].join('\n');

@@ -7,40 +7,43 @@ export interface Made {
   readonly origin: (span: Span) => Span | undefined;
 }
 
-/** A line of C with the offset in the source that it stands for, until {@link collect} takes it off. */
-export function placed(line: string, offset: number | undefined): string {
-  return offset === undefined ? line : `${line}${MARK}${offset}`;
+/** A line of C with the place that it stands for, a file by its number, until {@link collect} takes it off. */
+export function placed(line: string, file: number, offset: number | null | undefined): string {
+  return offset === undefined || offset === null ? line : `${line}${MARK}${file}:${offset}`;
 }
 
 /** No file of TypeScript has it where C is made of it. */
 const MARK = '\u0001';
 
-/** Takes the offsets off the lines; `#line` tells readers and other compilers as much as C can be told. */
-export function collect(marked: string, source: SourceFile): Made {
+/** Takes the places off the lines; `#line` tells readers and other compilers as much as C can be told. */
+export function collect(marked: string, files: readonly SourceFile[]): Made {
   const lines: string[] = [];
-  const offsets: (number | undefined)[] = [];
-  let told = 0;
+  const places: ({ readonly source: SourceFile; readonly offset: number } | undefined)[] = [];
+  let told = { file: 0, line: 0 };
   for (const text of marked.split('\n')) {
-    const [line, offset] = text.split(MARK) as [string, string?];
-    if (offset !== undefined) {
-      const at = positionOf(source, Number(offset)).line;
-      if (at !== told) {
+    const [line, mark] = text.split(MARK) as [string, string?];
+    const [file, offset] = (mark ?? '').split(':').map(Number) as [number, number];
+    const source = mark === undefined ? undefined : files[file]!;
+    if (source !== undefined) {
+      const at = positionOf(source, offset).line;
+      if (at !== told.line || file !== told.file) {
         lines.push(`#line ${at} ${JSON.stringify(source.name)}`);
-        offsets.push(undefined);
+        places.push(undefined);
       }
       // The next line of C has the next number, unless it is told otherwise.
-      told = at + 1;
-    } else told++;
+      told = { file, line: at + 1 };
+    } else told = { ...told, line: told.line + 1 };
     lines.push(line);
-    offsets.push(offset === undefined ? undefined : Number(offset));
+    places.push(source && { source, offset });
   }
   const c = lines.join('\n');
   return {
     c,
     origin: ({ file, start }) => {
       if (file.text !== c) return undefined;
-      const offset = offsets[positionOf(file, start).line - 1];
-      if (offset === undefined) return undefined;
+      const place = places[positionOf(file, start).line - 1];
+      if (place === undefined) return undefined;
+      const { source, offset } = place;
       const line = positionOf(source, offset).line;
       const end = (lineStartsOf(source)[line] ?? source.text.length + 1) - 1;
       return { file: source, start: offset, end: Math.max(offset + 1, end) };

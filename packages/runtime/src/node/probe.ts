@@ -37,7 +37,7 @@ export async function compileProbeFile(path: string, options: FileOptions = {}):
   const start = performance.now();
   const file: SourceFile = { name: path, text: utf8Text(readBytes(path)) };
   const btf = () => options.btf ?? compileTypes();
-  const probes = await compileProbes(file, { btf, tracepointFormat: formatHere });
+  const probes = await compileProbes(file, { btf, tracepointFormat: formatHere, readModule });
   const compiling: CompileOptions = fileCompileOptions(options);
   const result = compile({ name: path, text: probes.c }, { ...compiling, origin: probes.origin });
   // What is wrong with the probes was found above; what is too large for a program is found only now.
@@ -49,6 +49,16 @@ export async function compileProbeFile(path: string, options: FileOptions = {}):
     time: performance.now() - start,
     probes,
   };
+}
+
+/** A file that another one names; undefined when it cannot be read, which running the module will tell. */
+function readModule(specifier: string, from: SourceFile): SourceFile | undefined {
+  const name = resolve(dirname(from.name), specifier);
+  try {
+    return { name, text: readFileSync(name, 'utf8') };
+  } catch {
+    return undefined;
+  }
 }
 
 /** What was found in the C, as found in what that was made of. */
@@ -279,7 +289,14 @@ type Loader = (skep: {
   readonly exports: { [name: string]: unknown };
 }) => Promise<void>;
 
-async function runScript(script: string, path: string, exports: { [name: string]: unknown }): Promise<void> {
+/** Each file that it imports is run once; of two that import each other, the second sees what the first has so far. */
+async function runScript(
+  script: string,
+  path: string,
+  exports: { [name: string]: unknown },
+  known = new Map<string, { [name: string]: unknown }>(),
+): Promise<void> {
+  known.set(path, exports);
   const load = new Script(script, { filename: path }).runInThisContext() as Loader;
   const require = createRequire(pathToFileURL(path));
   await load({
@@ -287,10 +304,12 @@ async function runScript(script: string, path: string, exports: { [name: string]
     import: async (specifier) => {
       if (specifier === 'skep/probe') return library;
       if (!specifier.startsWith('.') || !specifier.endsWith('.ts')) return require(specifier);
-      const inner: { [name: string]: unknown } = {};
       const name = resolve(dirname(path), specifier);
+      const before = known.get(name);
+      if (before !== undefined) return before;
+      const inner: { [name: string]: unknown } = {};
       const file: SourceFile = { name, text: readFileSync(name, 'utf8') };
-      await runScript(scriptOf(await parseTypeScript(file), file), name, inner);
+      await runScript(scriptOf(await parseTypeScript(file), file), name, inner, known);
       return inner;
     },
   });

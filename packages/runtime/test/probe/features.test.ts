@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { SkepError } from '@skep/base';
 import { permitted } from '@skep/kernel';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundledTypes, kernel, openProbe, vm } from '../../src/index.ts';
 import type { Events } from '../../src/probe/index.ts';
 import { fromKernel } from '../../src/probe/values.ts';
@@ -111,3 +112,109 @@ it.each(groups.map((bodies, i) => [i, bodies] as const))(
     }
   },
 );
+
+describe('several files', () => {
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+  it('constants, lists and functions of other files are used', async () => {
+    write(
+      'shared.ts',
+      `import { now } from 'skep/probe';
+import { HALF, halve } from './more.ts';
+export const LIMIT = 40, PORTS = [80, 443], Kind = { Small: 1, Large: 2 } as const;
+export const kindOf = (n: number, limit = LIMIT): number => (n > limit ? Kind.Large : Kind.Small);
+export function isWeb(port: number): boolean { return PORTS.includes(port); }
+export const late = (): boolean => now() > 0n;
+const hidden = (n: number) => halve(n) + HALF;
+export { hidden as both };
+export interface Row { n: number }
+`,
+    );
+    write(
+      'more.ts',
+      `import { LIMIT } from './shared.ts';
+export const HALF = 7;
+export const halve = (n: number): number => Math.trunc(n / 2);
+export const around = () => LIMIT;
+`,
+    );
+    write(
+      'several.ts',
+      `import { array, events, Xdp, xdp } from 'skep/probe';
+import { both, isWeb, Kind, kindOf, LIMIT as MOST, type Row } from './shared.ts';
+import * as path from 'node:path';
+export const slots = array({ value: 'u32', max: MOST });
+export const out = events({ at: 'u32', n: 'i64' });
+const halve = (n: number) => n;
+xdp((p) => {
+  const kind = kindOf(p.length);
+  out.emit({ at: kind + (isWeb(p.length) ? 10 : 0), n: BigInt(both(p.length) * kindOf(p.length, 1000) + halve(MOST)) });
+  return kind === Kind.Large ? Xdp.Drop : Xdp.Pass;
+});
+export default () => path.sep;
+`,
+    );
+    const probe = await openProbe(join(folder, 'several.ts'), { btf: bundledTypes() });
+    const sizes = [14, 40, 41, 80, 443];
+    const simulation = probe.simulate();
+    const verdicts = sizes.map((size) => simulation.run('xdp', new Uint8Array(size)));
+    const wanted = (probe.exports['out'] as Events<unknown>).collected.slice();
+    expect(verdicts).toEqual([2, 2, 1, 1, 1]);
+    simulation.reset();
+    const session = probe.load(vm({ btf: bundledTypes() }));
+    const program = session.loaded.programs.get('xdp')!;
+    expect(sizes.map((size) => program.run({ data: new Uint8Array(size) }).retval)).toEqual(verdicts);
+    const found: unknown[] = [];
+    session.loaded.records.get('out')!.drain((one) => found.push(fromKernel(SHAPES.out, one)), 100);
+    session.close();
+    expect(found).toEqual(wanted);
+  });
+
+  it('what is wrong is told where it stands', async () => {
+    write(
+      'wrong.ts',
+      `import { counter } from 'skep/probe';
+export const seen = counter();
+export const divided = (n: number) => n / 2;
+export const counted = () => { seen.add(1); return 1; };
+export const deep = (n: number): number => deep(n - 1);
+export default 5;
+`,
+    );
+    const uses = [
+      'divided(p.length)',
+      'counted()',
+      'deep(1)',
+      'seen',
+      'absent',
+      'all.LIMIT',
+      'standard',
+      'gone',
+      'sep',
+    ];
+    write(
+      'uses.ts',
+      `import { counter, Xdp, xdp } from 'skep/probe';
+import { absent, counted, deep, divided, seen } from './wrong.ts';
+import * as all from './wrong.ts';
+import standard from './wrong.ts';
+import { gone } from './gone.ts';
+import { sep } from 'node:path';
+export const hits = counter();
+${uses.map((one) => `xdp((p) => { hits.add(${one}); return Xdp.Pass; });`).join('\n')}
+`,
+    );
+    const error = await openProbe(join(folder, 'uses.ts'), { btf: bundledTypes() }).catch((one: unknown) => one);
+    if (!(error instanceof SkepError)) throw error;
+    const told = error.diagnostics.map(({ code, span, help }) => {
+      expect(help).toBeTruthy();
+      return `${code} ${basename(span!.file.name)}:${span!.file.text.slice(span!.start, span!.end)}`;
+    });
+    expect(told).toEqual([
+      'E1611 wrong.ts:n / 2',
+      'E1604 wrong.ts:seen',
+      'E1614 wrong.ts:deep(n - 1)',
+      ...['seen', 'absent', 'all', 'standard', 'gone', 'sep'].map((one) => `E1604 uses.ts:${one}`),
+    ]);
+  });
+});

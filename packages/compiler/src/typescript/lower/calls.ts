@@ -21,7 +21,7 @@ export function callExpression(l: Lowering, node: Call | OptionalCall, isStateme
     return methodCall(l, node, callee, isStatement);
   if (callee.type === 'Import') return l.fail(say.unsupported('async', l.span(node), '`import()`'));
   if (callee.type !== 'Identifier') return l.fail(say.unsupported('nested', l.span(node)));
-  const binding = l.local(callee.name) ? undefined : l.shared.module.bindings.get(callee.name);
+  const binding = l.local(callee.name) ? undefined : l.shared.home.bindings.get(callee.name);
   if (binding?.kind === 'function') return ownFunction(l, binding, node);
   if (binding?.kind === 'library') return libraryFunction(l, binding.name, node);
   if (binding?.kind === 'foreign') return l.fail(say.otherModule(callee.name, l.span(callee)));
@@ -58,7 +58,7 @@ function methodCall(
   const on = bare(callee.object as Expression);
   if (on.type === 'Identifier' && !l.local(on.name) && (on.name === 'Math' || on.name === 'BigInt'))
     return on.name === 'Math' ? mathCall(l, name, node) : asIntCall(l, name, node);
-  if (on.type === 'Identifier' && !l.local(on.name) && GLOBALS.has(on.name) && !l.shared.module.bindings.has(on.name))
+  if (on.type === 'Identifier' && !l.local(on.name) && GLOBALS.has(on.name) && !l.shared.home.bindings.has(on.name))
     return l.fail(say.noLibrary(`${on.name}.${name}`, l.span(node)));
   const list = listIn(l, on);
   if (list !== undefined && name === 'includes') return includes(l, list, node);

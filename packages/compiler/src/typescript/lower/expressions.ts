@@ -103,7 +103,7 @@ export function identifier(l: Lowering, node: Expression & { type: 'Identifier' 
   if (local)
     return local.value.ok !== undefined && l.known.has(local) ? { ...local.value, ok: undefined } : local.value;
   if (node.name === 'undefined') return { type: UNDEFINED, c: '' };
-  const binding = l.shared.module.bindings.get(node.name);
+  const binding = l.shared.home.bindings.get(node.name);
   if (binding?.kind === 'constant') return constantOf(l, binding.value, node);
   if (binding?.kind === 'variable') l.fail(say.unsupported('closure', l.span(node), `\`${node.name}\``));
   if (binding?.kind === 'refused') throw new SkepError([]);

@@ -30,7 +30,7 @@ export function listIn(l: Lowering, given: Expression): readonly Constant[] | un
     return values?.length === 0 ? undefined : values;
   }
   if (node.type !== 'Identifier' || l.local(node.name)) return undefined;
-  const binding = l.shared.module.bindings.get(node.name);
+  const binding = l.shared.home.bindings.get(node.name);
   return binding?.kind === 'list' && binding.values.length > 0 ? binding.values : undefined;
 }
 

@@ -89,7 +89,7 @@ export function stepOf(l: Lowering, node: Expression, name: string): number | un
 }
 
 function libraryName(l: Lowering, name: string): string {
-  const binding = l.shared.module.bindings.get(name);
+  const binding = l.shared.home.bindings.get(name);
   return binding === undefined ? name : binding.kind === 'library' ? binding.name : '';
 }
 

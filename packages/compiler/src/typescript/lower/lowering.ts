@@ -1,7 +1,7 @@
 import { type Diagnostics, SkepError, type Span, suggest } from '@skep/base';
 import type { Btf } from '@skep/object';
 import type { ProbeContext } from '../contexts.ts';
-import type { ProbeModule } from '../declarations.ts';
+import type { ModuleHome } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { placed } from '../origins.ts';
 import { bare, type Expression, type Node, spanOf } from '../syntax.ts';
@@ -63,7 +63,7 @@ export class Lowering {
   }
 
   unknown(name: string, node: Node) {
-    const names = [...this.scopes.flatMap((one) => [...one.keys()]), ...this.shared.module.bindings.keys()];
+    const names = [...this.scopes.flatMap((one) => [...one.keys()]), ...this.shared.home.bindings.keys()];
     return say.unknownName(name, suggest(name, names), this.span(node));
   }
 
@@ -109,7 +109,7 @@ export class Lowering {
   }
 
   emit(line: string): void {
-    this.lines.push(placed(`  ${line}`, this.place));
+    this.lines.push(placed(`  ${line}`, this.shared.home.index, this.place));
   }
 
   /** What follows stands for this place in the file. */
@@ -127,11 +127,11 @@ export class Lowering {
   }
 
   span(node: Node): Span {
-    return spanOf(this.shared.module.file, node);
+    return spanOf(this.shared.home.file, node);
   }
 
   text(node: Node): string {
-    const text = this.shared.module.file.text.slice(node.start ?? 0, node.end ?? 0).replace(/\s+/g, ' ');
+    const text = this.shared.home.file.text.slice(node.start ?? 0, node.end ?? 0).replace(/\s+/g, ' ');
     return text.length > 40 ? `${text.slice(0, 39)}…` : text;
   }
 
@@ -142,7 +142,8 @@ export class Lowering {
 
 /** What functions of a module share. */
 export interface Shared {
-  readonly module: ProbeModule;
+  /** The module of the function that is being made. */
+  readonly home: ModuleHome;
   readonly diagnostics: Diagnostics;
   readonly btf: (() => Btf | undefined) | undefined;
   /** C names of maps, events and parameters. */
@@ -160,6 +161,8 @@ export interface Made {
   /** Undefined while it is being made. */
   readonly result: Type | undefined;
   readonly busy: boolean;
+  /** Something in it is wrong, and that was said. */
+  readonly broken?: boolean;
 }
 
 export type Members = ReadonlyMap<string, { readonly value: Value; readonly node: Node }>;

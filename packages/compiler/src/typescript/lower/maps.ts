@@ -141,7 +141,7 @@ function operationOn(l: Lowering, kind: 'add', map: MapDeclaration, symbol: stri
       '}',
       '',
     ];
-    l.shared.operations.set(name, lines.map((line) => placed(line, map.span.start)).join('\n'));
+    l.shared.operations.set(name, lines.map((line) => placed(line, l.shared.home.index, map.span.start)).join('\n'));
   }
   return name;
 }

@@ -76,7 +76,7 @@ export function reached(l: Lowering, object: Value, node: Member | OptionalMembe
 export function constantsOf(l: Lowering, given: Expression): ReadonlyMap<string, Constant> | undefined {
   const node = bare(given);
   if (node.type !== 'Identifier' || l.local(node.name)) return undefined;
-  const binding = l.shared.module.bindings.get(node.name);
+  const binding = l.shared.home.bindings.get(node.name);
   if (binding?.kind === 'constants') return binding.values;
   if (binding?.kind === 'library' && binding.name in ENUMS)
     return new Map(Object.entries(ENUMS[binding.name as keyof typeof ENUMS]));
@@ -86,7 +86,7 @@ export function constantsOf(l: Lowering, given: Expression): ReadonlyMap<string,
 export function declarationOf(l: Lowering, given: Expression) {
   const node = bare(given);
   if (node.type !== 'Identifier' || l.local(node.name)) return undefined;
-  const binding: Binding | undefined = l.shared.module.bindings.get(node.name);
+  const binding: Binding | undefined = l.shared.home.bindings.get(node.name);
   return binding?.kind === 'declaration' ? binding.declaration : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { SkepError } from '@skep/base';
 import type { Binding } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import { placed } from '../origins.ts';
@@ -12,18 +13,23 @@ import { cTypeOf, type Value } from './value.ts';
 
 /** A function of the module, as a static one for the types that it is called with here. */
 export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }, node: Call | OptionalCall): Value {
-  const { name, node: definition } = binding;
-  const args = argumentsOf(l, node);
+  const { name, node: definition, home } = binding;
+  const there = new Lowering({ ...l.shared, home }, undefined, name);
+  const args = argumentsOf(l, node).map((one) => ({
+    node: one,
+    value: l.defined(expression(l, one), 'the argument', one),
+  }));
   // What is left out is what its default says, as far as that is a constant.
   for (const one of definition.params.slice(args.length))
-    if (one.type === 'AssignmentPattern' && typeof expression(l, one.right).constant !== 'undefined')
-      args.push(one.right);
-  const given = args.map((one) => ({ node: one, value: l.defined(expression(l, one), 'the argument', one) }));
+    if (one.type === 'AssignmentPattern') {
+      const value = expression(there, one.right);
+      if (value.constant !== undefined) args.push({ node: one.right, value });
+    }
   const params = definition.params.map((one) => (one.type === 'AssignmentPattern' ? one.left : one));
   const required = params.filter((one) => one.type === 'Identifier' && !one.optional);
-  if (given.length !== params.length || required.length !== params.length)
+  if (args.length !== params.length || required.length !== params.length)
     l.fail(say.wrongCount(`\`${name}\``, `${definition.params.length} arguments, each always`, l.span(node)));
-  const types = given.map(({ value, node: at }) => {
+  const types = args.map(({ value, node: at }) => {
     const { kind } = value.type;
     if (kind === 'number') return classOf(value.type as Type & { kind: 'number' });
     if (kind === 'bigint' || kind === 'boolean' || kind === 'pointer') return value.type;
@@ -36,19 +42,20 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
       ),
     );
   });
-  const key = `${name}(${types.map((one) => JSON.stringify(one)).join()})`;
+  const key = `${home.index}:${name}(${types.map((one) => JSON.stringify(one)).join()})`;
   let made = l.shared.functions.get(key);
   if (made?.busy) l.fail(say.unsupported('recursion', l.span(node), `\`${name}\``));
   if (made === undefined) {
     const c = `${safe(name)}__${l.shared.functions.size}`;
     l.shared.functions.set(key, { name: c, result: undefined, busy: true });
-    const lowering = new Lowering(l.shared, undefined, name);
+    const lowering = there;
     const declared = params.map((one, i) => {
       if (one.type !== 'Identifier') return l.fail(say.unsupported('destructuring', l.span(one)));
       const type = types[i]!;
       lowering.bind(one.name, { kind: 'const', value: { type, c: safe(one.name) } });
       return `${type.kind === 'kernel' ? `${type.tag} *` : `${cTypeOf(type)} `}${safe(one.name)}`;
     });
+    const { errors } = l.shared.diagnostics;
     const ends = lowerBody(lowering, definition);
     const result = lowering.result ?? UNDEFINED;
     if (result.kind !== 'undefined' && !ends)
@@ -57,7 +64,8 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
       [
         placed(
           `static ${result.kind === 'undefined' ? 'void' : cTypeOf(result)} ${c}(${declared.join(', ') || 'void'})`,
-          definition.start ?? undefined,
+          home.index,
+          definition.start,
         ),
         '{',
         ...lowering.lines,
@@ -65,11 +73,13 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
         '',
       ].join('\n'),
     );
-    made = { name: c, result, busy: false };
+    made = { name: c, result, busy: false, broken: l.shared.diagnostics.errors > errors };
     l.shared.functions.set(key, made);
     l.at(node);
   }
-  const call = `${made.name}(${given.map(({ value }) => value.c).join(', ')})`;
+  // What is wrong with it was said; that it gives nothing now is no news.
+  if (made.broken) throw new SkepError([]);
+  const call = `${made.name}(${args.map(({ value }) => value.c).join(', ')})`;
   const { result } = made;
   if (result === undefined || result.kind === 'undefined') {
     l.emit(`${call};`);

@@ -202,7 +202,7 @@ export function effectOf(l: Lowering, node: Expression): void {
 export function assignable(l: Lowering, name: string, node: Node): Local {
   const local = l.local(name);
   if (local?.kind === 'let') return local;
-  if (local === undefined && l.shared.module.bindings.has(name))
+  if (local === undefined && l.shared.home.bindings.has(name))
     l.fail(say.unsupported('closure', l.span(node), `\`${name}\``));
   if (local === undefined) l.fail(l.unknown(name, node));
   return l.fail(
