@@ -64,7 +64,13 @@ async function main() {
   process.exitCode = problems.size === 0 ? 0 : 1;
 }
 
-/** @returns {Promise<{report?: any, why?: string}>} */
+/**
+ * What a worker says of its texts.
+ *
+ * @typedef {{texts: number, compiled: number, problems: {problem: string, number: number, text: string}[]}} Report
+ * @typedef {{report?: Report, why?: string}} Result
+ */
+/** @returns {Promise<Result>} */
 function patient(/** @type {Worker} */ worker, /** @type {Float64Array} */ now) {
   return new Promise((resolve) => {
     let [last, since] = [now[0], Date.now()];
@@ -72,7 +78,7 @@ function patient(/** @type {Worker} */ worker, /** @type {Float64Array} */ now) 
       if (now[0] !== last) [last, since] = [now[0], Date.now()];
       else if (Date.now() - since > PATIENCE * 1000) finish({ why: 'hangs' });
     }, 1000);
-    const finish = (/** @type {{report?: any, why?: string}} */ result) => {
+    const finish = (/** @type {Result} */ result) => {
       clearInterval(watch);
       void worker.terminate();
       resolve(result);

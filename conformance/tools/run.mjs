@@ -58,9 +58,10 @@ async function table() {
 }
 
 /**
+ * @template Line
  * @param {string} entry what runs there, bundled
  * @param {(kernel: import('../../vmtest/index.mjs').Kernel) => string[]} args
- * @param {(line: any) => void} each of the lines of JSON that it prints
+ * @param {(line: Line) => void} each of the lines of JSON that it prints
  */
 async function inGuest(entry, args, each) {
   const main = `${OUT}/compare-${process.pid}.cjs`;

@@ -7,10 +7,15 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** @typedef {{file: string, object: string, settings: import('./settings.mjs').Settings}} Job */
+/** @typedef {import('skep').Spec} Spec */
+/** @typedef {import('skep').Loaded} Loaded */
+/** @typedef {import('skep').VmHost} VmHost */
+/** @typedef {import('@skep/vm').StructOps} StructOps */
 
 const [bundle, jobs, home] = process.argv.slice(2);
 if (bundle === undefined || jobs === undefined || home === undefined)
   throw new Error('usage: node try.mjs BUNDLE JOBS vm|kernel|attach');
+/** @type {typeof import('skep') & Pick<typeof import('@skep/vm'), 'SimulatedHid' | 'SimulatedQdisc' | 'SimulatedScheduler'>} */
 const skep = await import(bundle);
 
 /** Ethernet, IPv4, TCP from 10.0.0.1:1234 to 10.0.0.2:80, and some bytes of a request. */
@@ -30,7 +35,7 @@ const PLACES = {
   usdt: '/usr/lib/x86_64-linux-gnu/libstdc++.so.6:libstdcxx:throw',
 };
 
-/** @type {Record<string, (host: any, ops: any) => string | undefined>} */
+/** @type {Record<string, (host: VmHost, ops: StructOps) => string | undefined>} */
 const SIMULATIONS = {
   sched_ext_ops(host, ops) {
     const scheduler = new skep.SimulatedScheduler(host.machine, ops);
@@ -62,7 +67,7 @@ for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8'))))
   const { spec } = skep.open(job.object, new Uint8Array(readFileSync(job.object)));
   const ready = settle(spec, job.settings);
   const { types: source } = job.settings;
-  const types = source && skep.open('types.c', new TextEncoder().encode(source)).spec.object.btf;
+  const types = source ? skep.open('types.c', new TextEncoder().encode(source)).spec.object.btf : undefined;
   const simulated = home === 'vm' ? simulate(ready) : new Map();
   for (const { name, section } of spec.programs) {
     const result = simulated.get(name) ?? attempt(ready, name, home, types);
@@ -72,19 +77,20 @@ for (const job of /** @type {Job[]} */ (JSON.parse(readFileSync(jobs, 'utf8'))))
 process.exit(0);
 
 /** What the lesson's own program does between opening and loading. */
-function settle(/** @type {any} */ spec, /** @type {Job['settings']} */ { globals = {}, maps = {} }) {
-  const sized = spec.object.maps.map((/** @type {any} */ map) => ({ ...map, ...maps[map.name] }));
+function settle(/** @type {Spec} */ spec, /** @type {Job['settings']} */ { globals = {}, maps = {} }) {
+  const sized = spec.object.maps.map((map) => ({ ...map, ...maps[map.name] }));
   return new skep.Spec({ ...spec.object, maps: sized }).with(globals);
 }
 
 function attempt(
-  /** @type {any} */ spec,
+  /** @type {Spec} */ spec,
   /** @type {string} */ name,
   /** @type {string} */ where,
-  /** @type {any} */ types,
+  /** @type {import('@skep/object').Btf | undefined} */ types,
 ) {
-  const host = where === 'vm' ? skep.vm({ btf: skep.bundledTypes }) : skep.kernel();
-  /** @type {any} */
+  const machine = where === 'vm' ? skep.vm({ btf: skep.bundledTypes }) : undefined;
+  const host = machine ?? skep.kernel();
+  /** @type {Loaded | undefined} */
   let loaded;
   try {
     try {
@@ -93,9 +99,11 @@ function attempt(
       return { loads: false, said: reason(error) };
     }
     if (where === 'kernel') return { loads: true };
+    const program = loaded.programs.get(name);
+    if (program === undefined) throw new Error(`${name} is loaded, and not there`);
     try {
-      if (where === 'vm') return { loads: true, runs: true, retval: runOnce(host, loaded, name) };
-      const link = loaded.programs.get(name).attach(places);
+      if (machine !== undefined) return { loads: true, runs: true, retval: runOnce(machine, program) };
+      const link = program.attach(places);
       const { via } = link;
       link.close();
       return { loads: true, attaches: true, via };
@@ -112,13 +120,13 @@ function attempt(
  * Structures of functions around which the virtual machine simulates what calls them: all programs together, over the types
  * that the object brings along. Gives what became of each.
  */
-function simulate(/** @type {any} */ spec) {
+function simulate(/** @type {Spec} */ spec) {
   /** @type {Map<string, object>} */
   const results = new Map();
-  const structs = spec.object.maps.flatMap((/** @type {any} */ map) => (map.structOps ? [map] : []));
+  const structs = spec.object.maps.filter((map) => map.structOps);
   if (structs.length === 0) return results;
   const host = skep.vm({ btf: spec.object.btf, cpus: 2 });
-  /** @type {any} */
+  /** @type {Loaded | undefined} */
   let loaded;
   try {
     loaded = spec.load(host, { pins: false });
@@ -127,9 +135,9 @@ function simulate(/** @type {any} */ spec) {
       if (simulation === undefined) continue;
       const programs = [...ops.programs].map(([member, program]) => ({ member, name: program.spec.name }));
       const ran = new Set();
-      for (const method of ['call', 'callKnown']) {
+      for (const method of /** @type {const} */ (['call', 'callKnown'])) {
         const call = ops[method].bind(ops);
-        ops[method] = (/** @type {string} */ member, /** @type {any[]} */ ...args) => {
+        ops[method] = (/** @type {string} */ member, /** @type {import('@skep/vm').StructOpsArgument[]} */ ...args) => {
           const result = call(member, ...args);
           ran.add(member);
           return result;
@@ -148,7 +156,7 @@ function simulate(/** @type {any} */ spec) {
     }
   } catch (error) {
     // Then each program says why by itself.
-    if (!(/** @type {any} */ (error).diagnostics)) throw error;
+    if (!(error instanceof Error && 'diagnostics' in error)) throw error;
   } finally {
     loaded?.close();
     host.close();
@@ -157,11 +165,12 @@ function simulate(/** @type {any} */ spec) {
 }
 
 /** Programs whose place only the lesson's own program knows get one of the same kind that is there everywhere. */
-function standIn(/** @type {any} */ spec, /** @type {string} */ name) {
-  const programs = spec.object.programs.map((/** @type {any} */ one) => {
-    const [kind, target = ''] = one.section.split(/\/(.*)/s);
+function standIn(/** @type {Spec} */ spec, /** @type {string} */ name) {
+  const programs = spec.object.programs.map((one) => {
+    const [kind = '', target = ''] = one.section.split(/\/(.*)/s);
     const place = one.name === name && !isPlace(kind, target) ? PLACES[kind] : undefined;
-    return place === undefined ? one : { ...one, section: `${kind}/${place}`, hook: { ...one.hook, target: place } };
+    if (place === undefined || one.hook === undefined) return one;
+    return { ...one, section: `${kind}/${place}`, hook: { ...one.hook, target: place } };
   });
   return new skep.Spec({ ...spec.object, programs });
 }
@@ -173,11 +182,10 @@ function isPlace(/** @type {string} */ kind, /** @type {string} */ target) {
 }
 
 /** Once, on what a quiet machine would give it: zeros, a TCP segment; of struct_ops, structures of zeros. */
-function runOnce(/** @type {any} */ host, /** @type {any} */ loaded, /** @type {string} */ name) {
+function runOnce(/** @type {VmHost} */ host, /** @type {import('skep').LoadedProgram} */ program) {
   for (const ops of host.structOps.values())
-    for (const [member, program] of ops.programs) if (program.spec.name === name) return callOnce(ops, member);
-  const program = loaded.programs.get(name);
-  const { programType, attachType } = program.spec.hook ?? {};
+    for (const [member, { spec }] of ops.programs) if (spec.name === program.name) return callOnce(ops, member);
+  const { programType = '', attachType } = program.spec.hook ?? {};
   if (/XDP|SCHED_CLS|SOCKET_FILTER|SK_SKB|CGROUP_SKB/.test(programType)) return program.run({ data: SEGMENT }).retval;
   if (attachType === 'BPF_TRACE_ITER') return program.run({ context: {} }).retval;
   if (/TRACING|LSM|RAW_TRACEPOINT|KPROBE/.test(programType)) {
@@ -189,12 +197,15 @@ function runOnce(/** @type {any} */ host, /** @type {any} */ loaded, /** @type {
 }
 
 /** Of functions whose arguments the types of the kernel tell: structures of zeros where it takes pointers to such. */
-function typedArguments(/** @type {any} */ host, /** @type {any} */ { programType, attachType, target }) {
+function typedArguments(/** @type {VmHost} */ host, /** @type {import('@skep/object').ProgramSpec['hook']} */ hook) {
+  const { programType = '', attachType, target = '' } = hook ?? {};
   if (!/TRACING|LSM/.test(programType) || attachType === 'BPF_TRACE_RAW_TP') return undefined;
   const types = skep.bundledTypes();
   const id = types.find(programType === 'BPF_PROG_TYPE_LSM' ? `bpf_lsm_${target}` : target, 'func');
-  const params = id === undefined ? undefined : types.type(types.type(id).type).params;
-  return params?.map((/** @type {{type: number}} */ { type }) => {
+  const func = id === undefined ? undefined : types.type(id);
+  const proto = func?.kind === 'func' ? types.type(func.type) : undefined;
+  if (proto?.kind !== 'func_proto') return undefined;
+  return proto.params.map(({ type }) => {
     const pointer = types.type(types.resolve(type));
     const struct = pointer.kind === 'ptr' ? types.type(types.resolve(pointer.type)) : undefined;
     return struct?.kind === 'struct' ? skep.kernelObject(host.machine, types, struct.name, {}) : 0;
@@ -202,10 +213,10 @@ function typedArguments(/** @type {any} */ host, /** @type {any} */ { programTyp
 }
 
 /** Structures where the kernel would give structures: a call that refuses a number is tried with one. */
-function callOnce(/** @type {any} */ ops, /** @type {string} */ member) {
+function callOnce(/** @type {StructOps} */ ops, /** @type {string} */ member) {
   const types = ops.types;
   const proto = ops.prototypeOf(member);
-  const args = proto.params.map((/** @type {{type: number}} */ { type }) => {
+  const args = proto.params.map(({ type }) => {
     const pointer = types.type(types.resolve(type));
     const target = pointer.kind === 'ptr' ? types.type(types.resolve(pointer.type)) : undefined;
     return target?.kind === 'struct' && (target.size ?? 0) > 0 ? {} : 0;
@@ -219,7 +230,7 @@ async function makePlaces() {
   mkdirSync(cgroup, { recursive: true });
   const server = createServer();
   await new Promise((done) => server.listen(0, '127.0.0.1', () => done(undefined)));
-  const socket = /** @type {any} */ (server)._handle.fd;
+  const socket = /** @type {{_handle: {fd: number}}} */ (/** @type {unknown} */ (server))._handle.fd;
   return { interface: 'lo', cgroup, socket, netfilter: { hook: 'output' } };
 }
 

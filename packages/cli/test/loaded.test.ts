@@ -33,7 +33,7 @@ char LICENSE[] SEC("license") = "GPL";
 const allowed = permitted();
 const noKernel = allowed.ok ? false : `needs bpf(2): ${allowed.message}`;
 
-describe.skipIf(noKernel)('what is loaded', () => {
+describe.skipIf(noKernel)('what is loaded', { timeout: 180_000 }, () => {
   let made: Cli;
   const cli = async (...args: string[]): Promise<Finished> => made.run(args);
   beforeAll(async () => {
@@ -121,7 +121,7 @@ describe.skipIf(noKernel)('what is loaded', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }, 180_000);
+  });
 
   it('is taken off: a link, whoever holds it', async () => {
     const cgroup = join(cgroup2Root()!, `skep-test-${process.pid}-cli`);

@@ -59,7 +59,7 @@ export const missingFile = (path: string, why: string): Diagnostic => ({
   code: 'E8007',
   severity: 'error',
   message: `${path} cannot be read: ${why}`,
-  help: 'check the name; C sources end in .c, objects in .o',
+  help: 'check the name; C sources end in .c, probes in .ts, objects in .o',
 });
 
 /** E8008 */

@@ -829,7 +829,11 @@ export const REMARKS: readonly Remark[] = [
     title: 'the program asks for kernel types (CO-RE), and there are none: …',
     help: 'give the BTF of the kernel with `--btf FILE`',
   },
-  { code: 'E8007', title: '… cannot be read: …', help: 'check the name; C sources end in .c, objects in .o' },
+  {
+    code: 'E8007',
+    title: '… cannot be read: …',
+    help: 'check the name; C sources end in .c, probes in .ts, objects in .o',
+  },
   {
     code: 'E8008',
     title: 'program `…` cannot be recorded: …',

@@ -88,7 +88,8 @@ export class StructOps {
     return readKernelObject(this.machine, this.types, type, address);
   }
 
-  private prototypeOf(member: string): BtfFuncProto {
+  /** What a member takes and gives. Throws SkepError where the structure has no such member. */
+  prototypeOf(member: string): BtfFuncProto {
     const { types } = this;
     const id = types.find(this.struct, 'struct');
     const struct = id === undefined ? undefined : types.type(id);
