@@ -88,6 +88,20 @@ describe('what public programs write', () => {
     expect(called.ok ? [] : called.diagnostics.map((one) => one.code)).toEqual(['E1408']);
   });
 
+  it('are pragmas whose text and number macros make', () => {
+    const text = `${HEADERS}
+      #define STRING(x) #x
+      #define READ(name, total, step) static __always_inline int name(__u32 *from) { int sum = 0; \\
+        _Pragma( STRING(unroll((total) / step)) ) \\
+        for (int i = 0; i < total / step; i++) sum += from[i * 3]; \\
+        return sum; }
+      #define ALL(name) READ(name, 12, 4)
+      ALL(three)
+      SEC("socket") int p(struct __sk_buff *ctx) { return three(&ctx->len); }`;
+    expect(code(text).match(/\(u32 \*\)/g)).toHaveLength(3);
+    expect(code(text)).not.toContain('if ');
+  });
+
   it('is the vmlinux.h of a folder of their own', () => {
     const text = '#include "vmlinux/x86/vmlinux.h"\nint size = sizeof(struct task_struct);';
     expect(compile({ name: 'folder.bpf.c', text }, { vmlinux: kernelTypes }).ok).toBe(true);

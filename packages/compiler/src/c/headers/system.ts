@@ -67,6 +67,14 @@ struct timeval {
   'sched.h': `#include <sys/types.h>
 #include <linux/sched.h>
 #define SCHED_OTHER 0
+#define CPU_SETSIZE 1024
+typedef struct {
+	unsigned long __bits[CPU_SETSIZE / 64];
+} cpu_set_t;
+`,
+  'sys/cdefs.h': `#define __BEGIN_DECLS
+#define __END_DECLS
+#define __THROW
 `,
   'unistd.h': `#include <sys/types.h>
 #define STDIN_FILENO 0

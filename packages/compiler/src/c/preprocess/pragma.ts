@@ -33,15 +33,47 @@ export function readPragma(toks: readonly PragmaToken[]): Pragma | PragmaProblem
 }
 
 function unroll(toks: readonly PragmaToken[], at: number, name: string): Pragma | PragmaProblem {
-  let i = at;
-  if (toks[i] === undefined) return { kind: 'unroll', unroll: 'full' };
-  const paren = toks[i]!.text === '(';
-  if (paren) i++;
-  const count = integer(toks[i]);
-  if (count === undefined || (paren && toks[i + 1]?.text !== ')'))
-    return { problem: `#pragma ${name} takes the number of copies` };
+  if (toks[at] === undefined) return { kind: 'unroll', unroll: 'full' };
+  const paren = toks[at]!.text === '(';
+  const count = paren ? computed(toks.slice(at)) : integer(toks[at]);
+  if (count === undefined) return { problem: `#pragma ${name} takes the number of copies` };
   return { kind: 'unroll', unroll: count <= 1 ? 'disable' : count };
 }
+
+/** What sums and products of numbers come to: macros stand for `(LINES / STEP)`. Undefined for anything else. */
+function computed(toks: readonly PragmaToken[]): number | undefined {
+  if (toks.length > MAX_EXPRESSION) return undefined;
+  let at = 0;
+  const operand = (): number | undefined => {
+    const tok = toks[at++];
+    if (tok?.text !== '(') return integer(tok);
+    const inside = binary(0);
+    return toks[at++]?.text === ')' ? inside : undefined;
+  };
+  const binary = (least: number): number | undefined => {
+    let left = operand();
+    for (;;) {
+      const operator = OPERATORS[toks[at]?.text ?? ''];
+      if (left === undefined || operator === undefined || operator[0] < least) return left;
+      at++;
+      const right = binary(operator[0] + 1);
+      if (right === undefined) return undefined;
+      left = operator[1](left, right);
+    }
+  };
+  const value = binary(0);
+  return at === toks.length && Number.isSafeInteger(value) ? value : undefined;
+}
+/** Tokens, so that no input exhausts the stack. */
+const MAX_EXPRESSION = 100;
+const OPERATORS: Readonly<Record<string, readonly [precedence: number, (a: number, b: number) => number] | undefined>> =
+  {
+    '+': [1, (a, b) => a + b],
+    '-': [1, (a, b) => a - b],
+    '*': [2, (a, b) => a * b],
+    '/': [2, (a, b) => Math.trunc(a / b)],
+    '%': [2, (a, b) => a % b],
+  };
 
 function loop(toks: readonly PragmaToken[]): Pragma | PragmaProblem | undefined {
   for (let i = 2; i < toks.length; ) {
@@ -59,7 +91,7 @@ function loop(toks: readonly PragmaToken[]): Pragma | PragmaProblem | undefined 
       return { problem: "#pragma clang loop unroll takes 'full', 'enable' or 'disable'" };
     }
     if (option === 'unroll_count') {
-      const count = integer(argument);
+      const count = computed(toks.slice(i + 1, close + 1));
       if (count === undefined || count < 1)
         return { problem: '#pragma clang loop unroll_count takes a number above 0' };
       return { kind: 'unroll', unroll: count === 1 ? 'disable' : count };

@@ -55,13 +55,20 @@ export class Pragmas {
     return new Tok(T.Pragma, index, at.file, at.start, at.end, LINE_START, at.origin);
   }
 
-  /** `_Pragma("…")`: read from wherever the tokens come from. */
+  /** `_Pragma("…")`, read from wherever the tokens come from; macros may make the string. */
   operator(macro: Macro, tok: Tok): boolean {
     if (!this.expander.parenFollows()) return this.badOperator(tok);
     this.expander.next(macro);
-    const text = this.expander.next(macro);
-    const close = text.kind === T.String ? this.expander.next(macro) : text;
-    if (text.kind !== T.String || close.kind !== T.RParen) return this.badOperator(tok);
+    const operand: Tok[] = [];
+    for (let depth = 0; ; ) {
+      const part = this.expander.next(macro);
+      if (part.kind === T.Eof) return this.badOperator(tok);
+      if (part.kind === T.LParen) depth++;
+      else if (part.kind === T.RParen && depth-- === 0) break;
+      operand.push(part);
+    }
+    const [text, ...more] = this.expander.expandList(operand);
+    if (text?.kind !== T.String || more.length > 0) return this.badOperator(tok);
     const lexed = lexText(unquote(tokText(this.reading.out, text)));
     const toks: Tok[] = [];
     for (let i = 0; i < lexed.count - 1; i++) {
