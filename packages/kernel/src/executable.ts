@@ -64,7 +64,7 @@ export class Executable {
       for (const one of this.symbols(table)) {
         if (!one.isFunction || !one.defined || !matches.test(one.name)) continue;
         const offset = this.offsetOf(one.value);
-        if (offset === undefined || taken.has(offset)) continue;
+        if (offset === undefined || taken.has(offset) || (one.old && found.has(one.name))) continue;
         taken.add(offset);
         found.set(one.name, offset);
       }
@@ -171,7 +171,7 @@ export class Executable {
     return address === undefined ? undefined : this.offsetOf(address);
   }
 
-  /** A global symbol before a weak one before a local one; a default version (`@@`) before others. */
+  /** A global symbol before a weak one before a local one; among these the version that programs are linked to now. */
   private findAddress(name: string): number | undefined {
     const [plain, version] = name.split(/@+/, 2) as [string, string | undefined];
     let best: ElfSymbol | undefined;
@@ -181,7 +181,7 @@ export class Executable {
         const [itsName, itsVersion] = one.name.split(/@+/, 2) as [string, string | undefined];
         if (itsName !== plain || (version !== undefined && itsVersion !== undefined && itsVersion !== version))
           continue;
-        if (best === undefined || one.rank > best.rank) best = one;
+        if (best === undefined || one.rank > best.rank || (one.rank === best.rank && best.old && !one.old)) best = one;
       }
       if (best !== undefined) return best.value;
     }
@@ -254,6 +254,7 @@ export class Executable {
     if (!section || !strings) return [];
     const data = this.read(section.offset, section.size);
     const names = this.read(strings.offset, strings.size);
+    const versions = table === '.dynsym' ? this.section('.gnu.version') : undefined;
     const list: ElfSymbol[] = [];
     for (let at = 24; at + 24 <= data.length; at += 24) {
       const info = data[at + 4]!;
@@ -261,13 +262,19 @@ export class Executable {
       const start = data.readUInt32LE(at);
       const end = names.indexOf(0, start);
       if (start === 0 || end < 0) continue;
+      const name = names.toString('latin1', start, end);
+      const version = (at / 24) * 2;
       list.push({
-        name: names.toString('latin1', start, end),
+        name,
         value: Number(data.readBigUInt64LE(at + 8)),
         size: Number(data.readBigUInt64LE(at + 16)),
         isFunction: type === STT_FUNC || type === STT_GNU_IFUNC,
         defined: data.readUInt16LE(at + 6) !== 0 && data.readBigUInt64LE(at + 8) !== 0n,
         rank: RANK[info >> 4] ?? 0,
+        old:
+          versions !== undefined && version + 2 <= versions.length
+            ? (versions.readUInt16LE(version) & VERSION_HIDDEN) !== 0
+            : /[^@]@[^@]/.test(name),
       });
     }
     return list;
@@ -434,6 +441,8 @@ interface ElfSymbol {
   readonly isFunction: boolean;
   readonly defined: boolean;
   readonly rank: number;
+  /** Of a version that is there for programs which were linked before: `glob@GLIBC_2.2.5` beside `glob@@GLIBC_2.27`. */
+  readonly old: boolean;
 }
 
 const PT_LOAD = 1;
@@ -446,6 +455,8 @@ const STT_GNU_IFUNC = 10;
 const NT_GNU_BUILD_ID = 3;
 const ET_EXEC = 2;
 const NT_STAPSDT = 3;
+/** VERSYM_HIDDEN. */
+const VERSION_HIDDEN = 0x8000;
 /** By binding: local, global, weak. */
 const RANK = [1, 3, 2];
 

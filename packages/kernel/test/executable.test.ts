@@ -33,6 +33,21 @@ describe.skipIf(noCompiler || noReadelf)('programs on disk', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+  it('of several versions of a function, it is the one that programs are linked to now', () => {
+    const source = ['first', 'second', 'third'].map((one, i) => `int ${one}(int a) { return a * ${i + 7}; }`);
+    const names = ['first,f@V1', 'second,f@@V2', 'third,g@@V1'].map((one) => `__asm__(".symver ${one}");`);
+    writeFileSync(path('versions.c'), [...source, ...names].join('\n'));
+    writeFileSync(path('versions.map'), 'V1 { local: first; second; third; };\nV2 {} V1;\n');
+    const script = `-Wl,--version-script=${path('versions.map')}`;
+    execFileSync('cc', ['-shared', '-fPIC', script, '-o', path('libversions.so'), path('versions.c')]);
+    using file = new Executable(path('libversions.so'));
+    const second = file.functionOffset('second');
+    execFileSync('strip', [path('libversions.so')]);
+    using stripped = new Executable(path('libversions.so'));
+    expect(stripped.functionOffset('f')).toBe(second);
+    expect(stripped.functions(/^f$/)).toEqual(new Map([['f', second]]));
+  });
+
   it.each(['pie', 'fixed', 'libmine.so', 'stripped'])('%s: functions lie where their code is in the file', (name) => {
     using file = new Executable(path(name));
     const bytes = readFileSync(path(name));
