@@ -301,6 +301,15 @@ export function tooLong(limit: number, span: Span): Diagnostic {
   );
 }
 
+export function noRoomForText(limit: number, span: Span): Diagnostic {
+  return error(
+    'E1639',
+    `one of these texts may be longer than ${limit} bytes, and the stack of a program has no room to keep it`,
+    span,
+    `cut it where it is read, \`x.str(${limit + 1})\`, or send it in an \`if\` of its own`,
+  );
+}
+
 export function notTopLevel(name: string, span: Span): Diagnostic {
   return error(
     'E1640',

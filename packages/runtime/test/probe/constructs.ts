@@ -489,6 +489,7 @@ export const REFUSED: { readonly [code: string]: readonly string[] } = {
     "tracepoint('a:b', () => {});",
     'const h2 = histogram();',
   ],
+  E1639: ['const y = pid() ? (pid() > 1 ? c.filename.str(100) : comm()) : comm();'],
   E1641: [
     'const q = recs.get({ a: 1, b: 2 }); q.n = 5;',
     'const q = recs.get({ a: 1, b: 2 }); if (q) q.n = 5;',

@@ -8,7 +8,7 @@ import { callExpression } from './calls.ts';
 import { condition, isUndefined } from './conditions.ts';
 import type { Lowering } from './lowering.ts';
 import { memberExpression } from './members.ts';
-import { eitherText } from './texts.ts';
+import { eitherText, KEPT_TEXT, textAt, writeText } from './texts.ts';
 import { castC, constantValue, cTypeOf, guarded, type Value, wide } from './value.ts';
 import { effectOf } from './variables.ts';
 
@@ -182,8 +182,10 @@ export function conditionalExpression(l: Lowering, node: Expression & { type: 'C
     return maybeEither(l, node, test.c, yes, no, some);
   l.defined(a, 'this', node.consequent);
   l.defined(b, 'this', node.alternate);
-  if (a.type.kind === 'string' && b.type.kind === 'string' && yes.lines.length + no.lines.length === 0)
-    return eitherText(l.declare('bool', 'either', test.c), a, b);
+  if (a.type.kind === 'string' && b.type.kind === 'string') {
+    if (yes.lines.length + no.lines.length === 0) return eitherText(l.declare('bool', 'either', test.c), a, b);
+    return writtenText(l, test.c, yes, no, node);
+  }
   if (a.type.kind !== b.type.kind || !SIMPLE.includes(a.type.kind))
     l.fail(say.wrongType(describe(b.type), describe(a.type), l.span(node.alternate)));
   const type = joinedType(l, a, b, node);
@@ -199,6 +201,32 @@ export function conditionalExpression(l: Lowering, node: Expression & { type: 'C
   l.emit(`${c} = ${b.c};`);
   l.emit('}');
   return { type, c };
+}
+
+/** One text or the other, where finding out what they are takes statements: a copy of it. */
+function writtenText(
+  l: Lowering,
+  test: string,
+  yes: { value: Value; lines: string[] },
+  no: { value: Value; lines: string[] },
+  node: Node,
+): Value {
+  const [a, b] = [yes, no].map(({ value }) => (value.type as { size?: number }).size) as [number?, number?];
+  if (a === undefined || b === undefined || Math.max(a, b) > KEPT_TEXT)
+    return l.fail(say.noRoomForText(KEPT_TEXT - 1, l.span(node)));
+  const size = Math.max(a, b);
+  const c = l.name('either');
+  l.emit(`char ${c}[${size}] = {};`);
+  for (const [start, { value, lines }] of [
+    [`if (${test}) {`, yes],
+    ['} else {', no],
+  ] as const) {
+    l.emit(start);
+    l.lines.push(...lines);
+    l.emit(writeText(value, c, size));
+  }
+  l.emit('}');
+  return textAt(c, size);
 }
 
 /** What lies in one register. */

@@ -115,6 +115,8 @@ export function readText(space: 'user' | 'kernel', to: string, size: number, fro
   return `if (bpf_probe_read_${space}_str(${to}, ${size}, ${from}) < 0) (${to})[0] = 0;`;
 }
 
+/** Bytes of texts that are copied to where they stay. */
+export const KEPT_TEXT = 64;
 /** Bytes of a constant that texts are compared with, its NUL with them. */
 const COMPARED = 64;
 /** Bytes of the shorter of two texts that are compared: both lie on the stack then. */

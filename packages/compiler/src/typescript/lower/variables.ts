@@ -16,7 +16,7 @@ import { expression } from './expressions.ts';
 import type { Local, Lowering, Members } from './lowering.ts';
 import { constantsOf, declarationOf, memberExpression, memberName, memberOfValue } from './members.ts';
 import { spreadMembers } from './stored.ts';
-import { liesThere, textAt, writeText } from './texts.ts';
+import { KEPT_TEXT, liesThere, textAt, writeText } from './texts.ts';
 import { constantValue, cTypeOf, guarded, type Value } from './value.ts';
 
 export function declareVariables(l: Lowering, node: Statement & { type: 'VariableDeclaration' }): void {
@@ -124,7 +124,7 @@ export function keepValue(l: Lowering, value: Value, name: string): Value {
     return { ...value, c };
   }
   if (type.kind === 'string' && liesThere(value)) return value;
-  if (type.kind === 'string' && type.size !== undefined && type.size <= 64) {
+  if (type.kind === 'string' && type.size !== undefined && type.size <= KEPT_TEXT) {
     const c = l.name(name);
     l.emit(`char ${c}[${type.size}] = {};`);
     l.emit(guarded(value.ok, writeText(value, c, type.size)));
