@@ -6,6 +6,7 @@ import { OUTPUT } from './output.ts';
 import { PROBE } from './probe.ts';
 import type { FunctionSpec } from './spec.ts';
 import { STRINGS } from './strings.ts';
+import { SYMBOLS } from './symbols.ts';
 import { TASK } from './task.ts';
 
 /** All functions and builtins, in the groups of the reference page. */
@@ -14,7 +15,7 @@ export const FUNCTION_GROUPS: readonly { readonly title: string; readonly functi
   { title: 'Aggregations', functions: AGGREGATES },
   { title: 'Maps', functions: MAPS },
   { title: 'Task, processor and time', functions: TASK },
-  { title: 'Probe, stacks and symbols', functions: PROBE },
+  { title: 'Probe, stacks and symbols', functions: [...PROBE, ...SYMBOLS] },
   { title: 'Text and bytes', functions: STRINGS },
   { title: 'The script itself', functions: META },
 ];
