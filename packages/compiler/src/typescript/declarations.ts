@@ -1,4 +1,5 @@
 import { type Diagnostics, SkepError, type SourceFile, type Span, suggest } from '@skep/base';
+import { fold, listOf, plainMembers } from './constants.ts';
 import {
   badDeclaration,
   badStorage,
@@ -250,52 +251,21 @@ class Reader {
     if (init.type === 'ObjectExpression') {
       const values = new Map<string, Constant>();
       for (const [key, value] of plainMembers(init)) {
-        const constant = this.fold(value);
+        const constant = fold(value, this.bindings);
         if (constant !== undefined) values.set(key, constant);
       }
       this.bindings.set(name, { kind: 'constants', values });
       return;
     }
     if (init.type === 'ArrayExpression') {
-      const values = listOf(init, (one) => this.fold(one));
+      const values = listOf(init, (one) => fold(one, this.bindings));
       if (values !== undefined) {
         this.bindings.set(name, { kind: 'list', values });
         return;
       }
     }
-    const value = this.fold(init);
+    const value = fold(init, this.bindings);
     this.bindings.set(name, value === undefined ? { kind: 'variable', span } : { kind: 'constant', value });
-  }
-
-  /** A constant of the module: literals, names of other constants, and arithmetic of these. */
-  private fold(given: Expression): Constant | undefined {
-    const node = bare(given);
-    switch (node.type) {
-      case 'NumericLiteral':
-      case 'BooleanLiteral':
-      case 'StringLiteral':
-        return node.value;
-      case 'BigIntLiteral':
-        return BigInt(node.value);
-      case 'Identifier': {
-        const binding = this.bindings.get(node.name);
-        return binding?.kind === 'constant' ? binding.value : undefined;
-      }
-      case 'UnaryExpression': {
-        const value = this.fold(node.argument);
-        if (node.operator === '-' && (typeof value === 'number' || typeof value === 'bigint')) return -value;
-        return undefined;
-      }
-      case 'BinaryExpression': {
-        if (node.left.type === 'PrivateName') return undefined;
-        const [left, right] = [this.fold(node.left), this.fold(node.right)];
-        if (typeof left === 'number' && typeof right === 'number') return foldNumbers(node.operator, left, right);
-        if (typeof left === 'bigint' && typeof right === 'bigint') return foldBigints(node.operator, left, right);
-        return undefined;
-      }
-      default:
-        return undefined;
-    }
   }
 
   private declaration(
@@ -322,7 +292,7 @@ class Reader {
     if (kind === 'params') {
       const fields = new Map<string, Constant>();
       for (const [key, value] of members) {
-        const constant = this.fold(value);
+        const constant = fold(value, this.bindings);
         if (constant === undefined)
           return bad(`\`${key}\` needs a first value that is a constant`, spanOf(this.file, value));
         if (typeof constant === 'number' && !Number.isSafeInteger(constant))
@@ -339,7 +309,7 @@ class Reader {
           : new Map<string, Expression>();
       const storage = options && this.record(options);
       if (storage === undefined || storage.fields.size === 0) return bad('events have at least one field');
-      const size = more.has('size') ? this.fold(more.get('size')!) : 1 << 20;
+      const size = more.has('size') ? fold(more.get('size')!, this.bindings) : 1 << 20;
       if (
         typeof size !== 'number' ||
         !Number.isInteger(size) ||
@@ -367,7 +337,7 @@ class Reader {
         spanOf(this.file, node),
       );
     }
-    const max = members.has('max') ? this.fold(members.get('max')!) : 10240;
+    const max = members.has('max') ? fold(members.get('max')!, this.bindings) : 10240;
     if (typeof max !== 'number' || !Number.isInteger(max) || max < 1 || max > 2 ** 31)
       return bad('`max` is a whole number of entries');
     const u32: Storage = { kind: 'int', bits: 32, signed: false };
@@ -471,14 +441,14 @@ class Reader {
     if (kind === 'perf') {
       const frequency =
         first?.type === 'ObjectExpression'
-          ? this.fold(new Map(plainMembers(first)).get('frequency') ?? first)
+          ? fold(new Map(plainMembers(first)).get('frequency') ?? first, this.bindings)
           : undefined;
       if (typeof frequency !== 'number' || !Number.isInteger(frequency) || frequency < 1)
         this.diagnostics.add(badTarget('perf', '`{ frequency: 99 }`', span));
       else this.probes.push({ kind, index, target: '', frequency, body: last, home, span, targetSpan: span });
       return;
     }
-    const target = first === undefined ? undefined : this.fold(first);
+    const target = first === undefined ? undefined : fold(first, this.bindings);
     if (wanted !== '' && (typeof target !== 'string' || args.length !== 2)) {
       this.diagnostics.add(badTarget(kind, wanted, first ? spanOf(this.file, first) : span));
       return;
@@ -497,83 +467,5 @@ class Reader {
       span,
       targetSpan: first ? spanOf(this.file, first) : span,
     });
-  }
-}
-
-/** `name: value` and `'name': value`; other members of an object are left out. */
-export function plainMembers(node: ObjectLiteral): [string, Expression][] {
-  const found: [string, Expression][] = [];
-  for (const one of node.properties) {
-    if (one.type !== 'ObjectProperty' || one.computed) continue;
-    const name =
-      one.key.type === 'Identifier' ? one.key.name : one.key.type === 'StringLiteral' ? one.key.value : undefined;
-    if (name !== undefined) found.push([name, one.value as Expression]);
-  }
-  return found;
-}
-
-/** The values of a list of constants of one type; undefined of any other list. */
-export function listOf(
-  node: Expression & { type: 'ArrayExpression' },
-  fold: (node: Expression) => Constant | undefined,
-): readonly Constant[] | undefined {
-  const values: Constant[] = [];
-  for (const one of node.elements) {
-    const value = one === null || one.type === 'SpreadElement' ? undefined : fold(one);
-    if (value === undefined || typeof value !== typeof (values[0] ?? value)) return undefined;
-    values.push(value);
-  }
-  return values;
-}
-
-export function foldNumbers(operator: string, a: number, b: number): number | undefined {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return a / b;
-    case '%':
-      return a % b;
-    case '**':
-      return a ** b;
-    case '<<':
-      return a << b;
-    case '>>':
-      return a >> b;
-    case '>>>':
-      return a >>> b;
-    case '&':
-      return a & b;
-    case '|':
-      return a | b;
-    case '^':
-      return a ^ b;
-    default:
-      return undefined;
-  }
-}
-
-function foldBigints(operator: string, a: bigint, b: bigint): bigint | undefined {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return b === 0n ? undefined : a / b;
-    case '<<':
-      return b < 0n || b > 128n ? undefined : a << b;
-    case '|':
-      return a | b;
-    case '&':
-      return a & b;
-    default:
-      return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { foldNumbers } from '../declarations.ts';
+import { foldNumbers } from '../constants.ts';
 import * as say from '../diagnostics.ts';
 import type { Node } from '../syntax.ts';
 import { BOOLEAN, describe, numberOf, SAFE, type Type } from '../types.ts';

@@ -1,5 +1,6 @@
 import { SkepError } from '@skep/base';
-import { type Constant, listOf } from '../declarations.ts';
+import { listOf } from '../constants.ts';
+import type { Constant } from '../declarations.ts';
 import * as say from '../diagnostics.ts';
 import {
   bare,

@@ -1,4 +1,4 @@
-import { plainMembers } from '../declarations.ts';
+import { plainMembers } from '../constants.ts';
 import * as say from '../diagnostics.ts';
 import {
   bare,
