@@ -102,6 +102,16 @@ describe('what public programs write', () => {
     expect(code(text)).not.toContain('if ');
   });
 
+  it('are maps by the structure that libbpf declared before 1.0', () => {
+    const text = `${HEADERS}
+      struct bpf_map_def SEC("maps") counts = { .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 64 };
+      SEC("socket") int p(void *ctx) { int key = 1; return bpf_map_lookup_elem(&counts, &key) != 0; }`;
+    const result = compile({ name: 'maps.bpf.c', text });
+    if (!result.ok) throw new Error(result.diagnostics[0]!.message);
+    const [map] = openObject(result.object, { name: 'maps' }).maps;
+    expect(map).toMatchObject({ name: 'counts', type: 1, keySize: 4, valueSize: 8, maxEntries: 64, flags: 0 });
+  });
+
   it('is the vmlinux.h of a folder of their own', () => {
     const text = '#include "vmlinux/x86/vmlinux.h"\nint size = sizeof(struct task_struct);';
     expect(compile({ name: 'folder.bpf.c', text }, { vmlinux: kernelTypes }).ok).toBe(true);

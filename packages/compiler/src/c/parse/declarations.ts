@@ -53,6 +53,7 @@ import {
 import { assignment } from './expressions.ts';
 import { canFallThrough } from './flow.ts';
 import { initializer } from './initializers.ts';
+import { completeMapDefinition } from './legacy-map.ts';
 import { type Entity, type FunctionState, type Parser, Recover } from './parser.ts';
 import { staticAssert } from './records.ts';
 import { type Specifiers, specifiers, startsType } from './specifiers.ts';
@@ -345,6 +346,7 @@ function variable(
     p.report(badDeclaration(found.span, `'${name}' cannot have the type 'void'`));
     type = INT;
   }
+  if (own.section === 'maps') completeMapDefinition(type);
   const decl = declareVariable(p, found, type, specs, own, locals !== undefined);
   const isLocal = decl.storage === 'local';
   if (isLocal || decl.storage === 'static-local') p.fn!.decl.locals.push(decl);
