@@ -61,6 +61,13 @@ function readModule(specifier: string, from: SourceFile): SourceFile | undefined
   }
 }
 
+/** What helps where a program is too large, in place of what would help in C. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  E1300:
+    'keep fewer texts at a time: give smaller sizes (`x.str(32)`, `char[32]`), send a text where it is read instead of ' +
+    'naming it first, or leave part of the work to another probe',
+};
+
 /** What was found in the C, as found in what that was made of. */
 function ofProbes({ span, notes, ...rest }: Diagnostic, { origin }: CompiledProbes): Diagnostic {
   const at = span && origin(span);
@@ -70,7 +77,8 @@ function ofProbes({ span, notes, ...rest }: Diagnostic, { origin }: CompiledProb
     const message = note.message.replace(/, line \d+$/, '').replace(/^(\w+)_\d+ /, '`$1` ');
     return { message, ...(place && { span: place }) };
   });
-  return { ...rest, ...(at && { span: at }), ...(others && { notes: others }) };
+  const help = REMEDIES[rest.code] ?? rest.help;
+  return { ...rest, help, ...(at && { span: at }), ...(others && { notes: others }) };
 }
 
 /** The layout of tracepoints on this machine, where it shows them. */

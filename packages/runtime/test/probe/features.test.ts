@@ -219,3 +219,21 @@ ${uses.map((one) => `xdp((p) => { hits.add(${one}); return Xdp.Pass; });`).join(
     ]);
   });
 });
+
+it('what needs more stack than there is is told with the places of what takes it', async () => {
+  const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
+  const text = `import { events, tracepoint } from 'skep/probe';
+export const sent = events({ ${names.map((one) => `${one}: 'char[64]'`).join(', ')} });
+tracepoint('syscalls:sys_enter_openat', (c) => {
+${names.map((one, i) => `  const ${one} = c.filename.str(${64 - i});`).join('\n')}
+  sent.emit({ ${names.join(', ')} });
+});
+`;
+  writeFileSync(join(folder, 'stack.ts'), text);
+  const error = await openProbe(join(folder, 'stack.ts'), { btf: bundledTypes() }).catch((one: unknown) => one);
+  if (!(error instanceof SkepError)) throw error;
+  const [first] = error.diagnostics;
+  expect(first).toMatchObject({ code: 'E1300', help: expect.stringMatching(/keep fewer texts/) });
+  const notes = first!.notes!.filter((one) => one.span).map((one) => [one.message, one.span!.file.name]);
+  expect(notes[0]).toEqual(['`n0` takes 64 bytes', join(folder, 'stack.ts')]);
+});
