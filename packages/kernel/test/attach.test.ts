@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { EXIT } from '@skep/base';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleChecks, parseOutcomes } from './attach/bundle.ts';
+import { bundleChecks, compileUsdt, parseOutcomes } from './attach/bundle.ts';
 import { CHECKS } from './attach/checks.ts';
 import { expected, LINKS } from './attach/links.ts';
 import type { Outcome } from './attach/main.ts';
@@ -14,6 +14,9 @@ const run = promisify(execFile);
 const noTypes = existsSync('/sys/kernel/btf/vmlinux') ? false : 'this kernel shows no BTF';
 const noNamespace =
   noKernel || noTypes || (spawnSync('unshare', ['-n', 'true']).status === 0 ? false : 'needs unshare -n');
+
+// Which links are tried here is known before any of them is.
+if (!noNamespace) compileUsdt();
 
 describe.skipIf(noNamespace)('attached on this kernel, in a network namespace of our own', () => {
   let outcomes = new Map<string, Outcome>();

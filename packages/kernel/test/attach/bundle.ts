@@ -5,14 +5,13 @@ import { bundleModule } from '../../../../scripts/bundle-module.mjs';
 import type { Outcome } from './main.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
+const CACHE = `${REPOSITORY}.cache/kernel-test`;
 
 /** The checks as one file that Node runs without help: in a guest, as another user, in another namespace. */
 export async function bundleChecks(name: string): Promise<string> {
-  const directory = `${REPOSITORY}.cache/kernel-test`;
-  mkdirSync(directory, { recursive: true });
-  const outfile = `${directory}/${name}.mjs`;
+  const outfile = `${CACHE}/${name}.mjs`;
   await bundleModule(fileURLToPath(new URL('main.ts', import.meta.url)), outfile, { sourcemap: 'inline' });
-  compileUsdt(directory);
+  compileUsdt();
   return outfile;
 }
 
@@ -20,11 +19,11 @@ export async function bundleChecks(name: string): Promise<string> {
  * A program with a static probe, where there is a C compiler; without one the check is left out. It takes its place whole:
  * others may be running it.
  */
-function compileUsdt(directory: string): void {
+export function compileUsdt(): void {
+  mkdirSync(CACHE, { recursive: true });
   const source = fileURLToPath(new URL('usdt.c', import.meta.url));
-  const part = `${directory}/usdt.${process.pid}`;
-  if (spawnSync('cc', ['-O1', '-o', part, source], { stdio: 'ignore' }).status === 0)
-    renameSync(part, `${directory}/usdt`);
+  const part = `${CACHE}/usdt.${process.pid}`;
+  if (spawnSync('cc', ['-O1', '-o', part, source], { stdio: 'ignore' }).status === 0) renameSync(part, `${CACHE}/usdt`);
 }
 
 export function parseOutcomes(output: string): Map<string, Outcome> {
