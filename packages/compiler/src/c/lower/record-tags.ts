@@ -1,3 +1,4 @@
+import { helperId } from '@skep/abi';
 import type { Global } from '../../ir/ir.ts';
 import type { CallExpr, Expr, VariableDecl } from '../ast.ts';
 import type { CType } from '../ctype.ts';
@@ -18,9 +19,9 @@ export function noteOutput(unit: Unit, call: CallExpr, helper: number): void {
   else if (helper === BPF_PERF_EVENT_OUTPUT) note(unit, call.args[1], pointerBehind(call.args[3]));
 }
 
-const BPF_PERF_EVENT_OUTPUT = 25;
-const BPF_RINGBUF_OUTPUT = 130;
-const BPF_RINGBUF_RESERVE = 131;
+const BPF_PERF_EVENT_OUTPUT = helperId('perf_event_output');
+const BPF_RINGBUF_OUTPUT = helperId('ringbuf_output');
+const BPF_RINGBUF_RESERVE = helperId('ringbuf_reserve');
 
 function helperOf(call: CallExpr): number | undefined {
   const callee = withoutCasts(call.callee);

@@ -76,6 +76,11 @@ export function macroMalformed(message: string, span: Span, help?: string): Diag
   return make('E1009', 'error', message, span, help);
 }
 
+export function argumentsStray(span: Span): Diagnostic {
+  const message = "'__VA_ARGS__' in a macro that is not variadic";
+  return make('E1009', 'warning', message, span, "add '...' to the macro's parameters");
+}
+
 export function macroRedefined(name: string, span: Span, previous: Span | undefined): Diagnostic {
   return make('E1010', 'warning', `'${name}' is defined again, differently`, span, `#undef ${name} before it`, [
     previous ? { message: 'the previous definition is here', span: previous } : { message: 'it is predefined' },

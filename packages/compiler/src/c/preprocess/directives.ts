@@ -35,6 +35,7 @@ import {
   sameDefinition,
   spanAt,
   spanOfLine,
+  strayArguments,
   textAt,
 } from './macro.ts';
 import type { MacroTable } from './macro-table.ts';
@@ -145,6 +146,8 @@ export class Directives {
       this.reading.report(made);
       return;
     }
+    const stray = strayArguments(made);
+    if (stray !== undefined) this.reading.report(say.argumentsStray(stray));
     const old = this.macros.byName[made.name];
     if (old !== undefined && !sameDefinition(old, made)) {
       const span = spanAt(frame.lexed, at);

@@ -73,6 +73,15 @@ export function specialMacro(name: string, functionLike: boolean, lexed: LexedFi
   };
 }
 
+/** Where the body names arguments that the macro does not have, which is a name like any other then. */
+export function strayArguments({ params, lexed, bodyStart, bodyEnd }: Macro): Span | undefined {
+  if (params?.includes(VA_ARGS)) return undefined;
+  for (let i = bodyStart; i < bodyEnd; i++) {
+    if (lexed.values[i] === VA_ARGS && isName(lexed.kinds[i]!)) return spanAt(lexed, i);
+  }
+  return undefined;
+}
+
 /** Same parameters, same tokens, white space in the same places (C11 6.10.3p2). */
 export function sameDefinition(a: Macro, b: Macro): boolean {
   if (a === b) return true;
@@ -269,12 +278,6 @@ class BodyReader {
           "'#' is not followed by a parameter",
           spanAt(lexed, i),
           'name a parameter of the macro after it',
-        );
-      } else if (word === VA_ARGS) {
-        return macroMalformed(
-          "'__VA_ARGS__' in a macro that is not variadic",
-          spanAt(lexed, i),
-          "add '...' to the macro's parameters",
         );
       } else {
         items.push({ kind: 'token', index: i, paste, pasted: false });
