@@ -1,4 +1,4 @@
-import { LIMITS } from '@skep/abi';
+import { helperId, LIMITS } from '@skep/abi';
 import { type Diagnostics, positionOf } from '@skep/base';
 import type { Func } from '../ir/ir.ts';
 import { callChainTooDeep, stackOfChainTooLarge } from './diagnostics.ts';
@@ -17,7 +17,7 @@ export function checkCallDepth(functions: ReadonlyMap<Func, EmittedFunction>, di
 }
 
 const FRAME_UNIT = 16;
-const TAIL_CALL = 12;
+const TAIL_CALL = helperId('bpf_tail_call');
 
 /**
  * Since Linux 6.13 programs of these kinds have stacks of their own, and only the single frame is limited: what their

@@ -19,9 +19,9 @@ export function noteOutput(unit: Unit, call: CallExpr, helper: number): void {
   else if (helper === BPF_PERF_EVENT_OUTPUT) note(unit, call.args[1], pointerBehind(call.args[3]));
 }
 
-const BPF_PERF_EVENT_OUTPUT = helperId('perf_event_output');
-const BPF_RINGBUF_OUTPUT = helperId('ringbuf_output');
-const BPF_RINGBUF_RESERVE = helperId('ringbuf_reserve');
+const BPF_PERF_EVENT_OUTPUT = helperId('bpf_perf_event_output');
+const BPF_RINGBUF_OUTPUT = helperId('bpf_ringbuf_output');
+const BPF_RINGBUF_RESERVE = helperId('bpf_ringbuf_reserve');
 
 function helperOf(call: CallExpr): number | undefined {
   const callee = withoutCasts(call.callee);
