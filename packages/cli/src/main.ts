@@ -27,11 +27,12 @@ export async function main(argv: readonly string[]): Promise<number> {
         ? // A script is often short, and the tables of all other commands take longer than it.
           [(await import('./commands/trace-table.ts')).TRACE_COMMAND]
         : (await import('./commands/all.ts')).COMMANDS;
-    const program = buildProgram(commands, version, io, trailing, (command, made) => {
+    const named = commands.filter((one) => one.name === name);
+    // Parsers for all of them take longer than a short command; what is mistyped is told beside all others.
+    const program = buildProgram(named.length > 0 ? named : commands, version, io, trailing, (command, made) => {
       call = { command, call: made };
     });
-    const compiles =
-      commands.find((one) => one.name === name)?.options.some((one) => one.flags === '--preinclude') ?? false;
+    const compiles = named[0]?.options.some((one) => one.flags === '--preinclude') ?? false;
     await program.parseAsync(compiles ? [name!, ...fromClang(rest)] : [...own], { from: 'user' });
     if (call === undefined) return EXIT.ok;
     const { execute } = await call.command.load();

@@ -16,7 +16,9 @@ function commandOf(tool: Tool): Command {
     ...(description !== undefined && { description }),
     ...(argument && { argument }),
     trailing: { name: 'command', summary: 'run this, show only what it does, and end with it' },
-    options: [...optionsOf(tool), ...refusedOptions(tool)],
+    get options() {
+      return [...optionsOf(tool), ...refusedOptions(tool)];
+    },
     examples,
     heedsLate: true,
     load: async () => ({ execute: (call) => executeTool(tool, { ...call, attached: () => call.io.heed() }) }),
