@@ -36,7 +36,7 @@ export abstract class Initialisers extends Places {
   }
 
   protected recordInitialiser(record: RecordType, of: (shape: Shape) => string): string {
-    const fields = record.union ? [this.pick(record.fields)] : record.fields.filter(() => this.chance(0.8));
+    const fields = record.union ? [this.first(record.fields)] : record.fields.filter(() => this.chance(0.8));
     return `{ ${fields.map((one) => `.${one.name} = ${of(one.shape)}`).join(', ')} }`;
   }
 
