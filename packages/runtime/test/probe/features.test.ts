@@ -49,6 +49,7 @@ const FEATURES: readonly string[] = [
   'if (v.x > 2) seen.set(200, v.u); const maybe = v.x & 1 ? seen.get(200) : undefined; say(maybe === undefined ? -1 : Number(maybe)); const other = v.x > 1 ? seen.get(200) : 3n; say(Number(other ?? 4n));',
   'names.set(1, v.name); tell(names.get(1) ?? "nobody"); tell(names.get(2) ?? "nobody"); const n1 = names.get(v.x); if (n1 === opt.who) say(1); tell(n1 ?? opt.who);',
   'const how = v.x === 1 ? "one" : v.x > 2 && seen.get(v.x) === undefined ? v.name : v.i < 0 ? names.get(9) ?? "none" : opt.who; tell(how); if (how === "one") say(1); tell(v.x ? (v.i ? "a" : "bc") : "d");',
+  'const who = v.name || "nobody"; tell(who); tell(names.get(v.x)?.startsWith("b") ? "b" : v.name || opt.who); if (v.name || v.x > 2) say(1); if (v.name || "") say(2);',
   'const name = v.name; const path = v.path; if (name === opt.who) say(1); if (path === opt.path) say(2); if (path.startsWith("/etc/")) say(3); if (name === path) say(4); if (v.path === v.name) say(5); tell(name);',
   'const { x, name: called } = v; say(x); tell(called);',
   'say(-v.x); say(+v.x); say(~v.i); say(v.x ? 1 : 0); say((v.x || 5) + (v.i && 1 ? 1 : 0));',

@@ -3,7 +3,7 @@ import { bare, type Expression, type Node } from '../syntax.ts';
 import { describe, type Type } from '../types.ts';
 import { expression } from './expressions.ts';
 import type { Local, Lowering } from './lowering.ts';
-import { sameText } from './texts.ts';
+import { eitherText, sameText } from './texts.ts';
 import { castC, cTypeOf, type Value } from './value.ts';
 
 export interface Condition {
@@ -52,6 +52,8 @@ function logicalCondition(l: Lowering, node: Expression & { type: 'LogicalExpres
   l.known = before;
   const value = and ? undefined : other(l, left.value, right.value, lines);
   if (value) return { c: `(${value.c} != 0)`, whenTrue: new Set(), whenFalse: new Set(), value };
+  const texts = !and && lines.length === 0 ? otherText(l, left, right) : undefined;
+  if (texts) return texts;
   const both = (a: Set<Local>, b: Set<Local>) => new Set([...a, ...b]);
   let c = `(${left.c} ${node.operator} ${right.c})`;
   if (lines.length > 0) {
@@ -79,6 +81,16 @@ function other(l: Lowering, a: Value | undefined, b: Value | undefined, lines: r
   l.emit(`${c} = ${b.c};`);
   l.emit('}');
   return { type, c };
+}
+
+/** `a || b` of texts: b where a is empty or undefined. */
+function otherText(l: Lowering, left: Condition, right: Condition): Condition | undefined {
+  const { value: a } = left;
+  const { value: b } = right;
+  if (a?.type.kind !== 'string' || b?.type.kind !== 'string' || b.ok !== undefined) return undefined;
+  const either = l.declare('bool', 'either', left.c);
+  const none = new Set<Local>();
+  return { c: `(${either} || ${right.c})`, whenTrue: none, whenFalse: none, value: eitherText(either, a, b) };
 }
 
 function sameNumbers(a: Type, b: Type): Type | undefined {
