@@ -266,12 +266,15 @@ function conflictsOf(order: readonly Block[], { mentions }: Uses, count: number)
       const start = has(reached[b]!, index) && !fresh ? -1 : first;
       alive.push({ index, start, end: has(wanted[b]!, index) ? Number.POSITIVE_INFINITY : last });
     }
-    for (let index = 0; index < count; index++) {
-      if (has(reached[b]!, index) && has(wanted[b]!, index) && !mentions[b]!.has(index))
-        alive.push({ index, start: -1, end: Number.POSITIVE_INFINITY });
+    for (let word = 0; word < wanted[b]!.length; word++) {
+      for (let bits = reached[b]![word]! & wanted[b]![word]!; bits !== 0; bits &= bits - 1) {
+        const index = 32 * word + 31 - Math.clz32(bits & -bits);
+        if (!mentions[b]!.has(index)) alive.push({ index, start: -1, end: Number.POSITIVE_INFINITY });
+      }
     }
     for (const [i, one] of alive.entries()) {
-      for (const other of alive.slice(i + 1)) {
+      for (let j = i + 1; j < alive.length; j++) {
+        const other = alive[j]!;
         if (one.start > other.end || other.start > one.end) continue;
         conflicts[one.index]!.add(other.index);
         conflicts[other.index]!.add(one.index);

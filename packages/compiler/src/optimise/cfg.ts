@@ -21,22 +21,32 @@ import { forEachOperand, forEachUser, isLocal, replaceValues, sizeOfBlock, targe
  */
 export function simplifyControlFlow(func: Func): boolean {
   let changed = removeUnreachable(func);
-  for (let round = 0; round < ROUNDS; round++) {
-    let again = false;
-    for (const block of func.blocks) if (simplifyTerminator(block)) again = true;
-    if (shareReturns(func)) again = true;
-    if (askOnce(func)) again = true;
-    if (threadJumps(func)) again = true;
-    if (removeUnreachable(func)) again = true;
-    if (removeParams(func)) again = true;
-    if (mergeLines(func)) again = true;
-    if (!again) break;
+  // Each again until none of them has found anything since it was its turn.
+  for (let turn = 0, idle = 0; idle < STEPS.length && turn < ROUNDS * STEPS.length; turn++) {
+    idle += 1;
+    if (!STEPS[turn % STEPS.length]!(func)) continue;
+    idle = 0;
     changed = true;
   }
   return changed;
 }
 
 const ROUNDS = 16;
+const STEPS: readonly ((func: Func) => boolean)[] = [
+  simplifyTerminators,
+  shareReturns,
+  askOnce,
+  threadJumps,
+  removeUnreachable,
+  removeParams,
+  mergeLines,
+];
+
+function simplifyTerminators(func: Func): boolean {
+  let changed = false;
+  for (const block of func.blocks) if (simplifyTerminator(block)) changed = true;
+  return changed;
+}
 
 function simplifyTerminator(block: Block): boolean {
   const { term } = block;

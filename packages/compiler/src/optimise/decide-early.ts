@@ -15,13 +15,15 @@ import { promoteAllocas } from './mem2reg.ts';
 export function decideEarly(func: Func): boolean {
   const entry = func.blocks[0]!;
   let changed = false;
+  let before: Map<Block, Block[]> | undefined;
   for (const block of func.blocks.slice()) {
     if (block === entry || block.term.kind !== 'branch' || block.term.unroll !== undefined) continue;
     if (sizeOfBlock(block) > MAX_COPIED || block.insts.some((inst) => inst.kind === 'call' || inst.kind === 'asm'))
       continue;
     const [load] = block.insts.filter((inst) => inst.kind === 'load');
     if (load === undefined || load.volatile) continue;
-    const ways = waysTo(func, block);
+    before ??= waysOf(func);
+    const ways = before.get(block) ?? [];
     if (ways.length < 2) continue;
     const decided = ways.filter((way) => decides(block, load, way) && reaches(block, way));
     // With all of them the original would not be there any more.
@@ -34,6 +36,7 @@ export function decideEarly(func: Func): boolean {
       func.blocks.splice(func.blocks.indexOf(block) + 1, 0, copy);
     }
     changed = true;
+    before = undefined;
   }
   if (!changed) return false;
   removeUnreachable(func);
@@ -44,9 +47,18 @@ export function decideEarly(func: Func): boolean {
 /** Instructions of a block that is copied. */
 const MAX_COPIED = 10;
 
-/** The blocks that only jump to this one, and one for each other way. */
-function waysTo(func: Func, block: Block): Block[] {
-  return func.blocks.filter((one) => one !== block && targetsOf(one.term).some((target) => target.block === block));
+/** By block: the others that lead to it. */
+function waysOf(func: Func): Map<Block, Block[]> {
+  const ways = new Map<Block, Block[]>();
+  for (const from of func.blocks) {
+    for (const { block } of targetsOf(from.term)) {
+      if (block === from) continue;
+      const list = ways.get(block);
+      if (list === undefined) ways.set(block, [from]);
+      else if (list.at(-1) !== from) list.push(from);
+    }
+  }
+  return ways;
 }
 
 function reaches(from: Block, to: Block): boolean {

@@ -1,9 +1,10 @@
 import { typeOf } from '../ir/constant.ts';
 import { type Dominators, dominatorsOf, type Graph, graphOf } from '../ir/graph.ts';
-import type { Func, Inst, LoadInst, ScalarType, StoreInst, Value } from '../ir/ir.ts';
+import type { CoreInst, Func, Inst, LoadInst, ScalarType, StoreInst, Value } from '../ir/ir.ts';
 import { isLocal, mapOperands, replaceValues, resolve } from '../ir/uses.ts';
 import { areApart } from './alias.ts';
 import { type MemoryClass, MemoryModel } from './memory.ts';
+import { Tuples } from './tuples.ts';
 
 /**
  * Computes nothing twice: pure instructions that a dominating one has already computed, loads whose memory nobody can
@@ -34,9 +35,12 @@ class Numbering {
   private readonly memory: MemoryModel;
   private readonly replacements = new Map<Value, Value>();
   private readonly numbers = new Map<Value, number>();
-  /** Of what is made again rather than kept: equal ones have one number all the same, so that loads from them meet. */
-  private readonly remade = new Map<string, number>();
-  private readonly table = new Map<string, Value>();
+  private readonly constants = new Map<ScalarType, Map<bigint | undefined, number>>();
+  private readonly names = new Map<string, number>();
+  private readonly keys = new Tuples();
+  /** By key. */
+  private readonly table: (Value | undefined)[] = [];
+  /** What an instruction writes has a new state, the same one each time it is come to. */
   private readonly states = new Map<Inst, readonly (readonly [MemoryClass, number])[]>();
   /** What memory is known to hold, the latest last. */
   private readonly contents: Content[] = [];
@@ -52,7 +56,7 @@ class Numbering {
 
   run(): boolean {
     const entering = this.enteringVersions();
-    type Step = { node: number; next: number; added: string[]; contents: number };
+    type Step = { node: number; next: number; added: number[]; contents: number };
     const path: Step[] = [{ node: 0, next: -1, added: [], contents: 0 }];
     while (path.length > 0) {
       const top = path[path.length - 1]!;
@@ -65,7 +69,7 @@ class Numbering {
         path.push({ node: child, next: -1, added: [], contents: this.contents.length });
         continue;
       }
-      for (const key of top.added) this.table.delete(key);
+      for (const key of top.added) this.table[key] = undefined;
       this.contents.length = top.contents;
       path.pop();
     }
@@ -79,9 +83,17 @@ class Numbering {
    */
   private enteringVersions(): Int32Array[] {
     const count = this.memory.classes;
-    const written = new Uint8Array(count);
+    const written = new Set<MemoryClass>();
     for (const block of this.graph.order) {
-      for (const inst of block.insts) for (const one of this.memory.written(inst)) written[one] = 1;
+      for (const inst of block.insts) {
+        const classes = this.memory.written(inst);
+        if (classes.length === 0) continue;
+        for (const one of classes) written.add(one);
+        this.states.set(
+          inst,
+          classes.map((one) => [one, ++this.clock] as const),
+        );
+      }
     }
     const entering: Int32Array[] = [];
     const leaving: Int32Array[] = [];
@@ -89,8 +101,7 @@ class Numbering {
       const own = new Int32Array(count);
       const before = this.graph.edges[i]!.map((edge) => this.graph.indexOf.get(edge.from)!);
       const loop = before.some((from) => from >= i);
-      for (let one = 0; one < count; one++) {
-        if (written[one] === 0 || i === 0) continue;
+      for (const one of i === 0 ? [] : written) {
         const first = loop ? -1 : leaving[before[0]!]![one]!;
         const same = !loop && before.every((from) => leaving[from]![one] === first);
         own[one] = same ? first : ++this.clock;
@@ -103,7 +114,7 @@ class Numbering {
     return entering;
   }
 
-  private block(node: number, versions: Int32Array, added: string[]): void {
+  private block(node: number, versions: Int32Array, added: number[]): void {
     const block = this.graph.order[node]!;
     const map = (value: Value) => (isLocal(value) ? resolve(this.replacements, value) : value);
     for (const inst of block.insts) {
@@ -123,20 +134,20 @@ class Numbering {
     mapOperands(block.term, map);
   }
 
-  private reuse(key: string, inst: Inst, added: string[]): void {
-    const known = this.table.get(key);
+  private reuse(key: number, inst: Inst, added: number[]): void {
+    const known = this.table[key];
     if (known !== undefined) {
       this.replacements.set(inst, known);
       return;
     }
-    this.table.set(key, inst);
+    this.table[key] = inst as Value;
     added.push(key);
   }
 
   /** After a store, a load of the same bytes is the value that was stored. */
-  private remember(inst: StoreInst, versions: Int32Array, added: string[]): void {
+  private remember(inst: StoreInst, versions: Int32Array, added: number[]): void {
     const key = this.loadKey(inst, typeOf(inst.value) as ScalarType, versions);
-    this.table.set(key, inst.value);
+    this.table[key] = inst.value;
     added.push(key);
     this.know(inst, inst.value, versions);
   }
@@ -147,7 +158,7 @@ class Numbering {
   }
 
   /** What lies apart from what is stored is as it was. */
-  private carry(store: StoreInst, before: Int32Array, after: Int32Array, added: string[]): void {
+  private carry(store: StoreInst, before: Int32Array, after: Int32Array, added: number[]): void {
     const { contents } = this;
     const end = contents.length;
     for (let i = Math.max(0, end - MAX_CARRIED); i < end; i++) {
@@ -155,68 +166,105 @@ class Numbering {
       if (version !== before[memory] || version === after[memory] || !areApart(access, store)) continue;
       const type = (access.kind === 'load' ? access.type : typeOf(access.value)) as ScalarType;
       const key = this.loadKey(access, type, after);
-      if (!this.table.has(key)) {
-        this.table.set(key, value);
+      if (this.table[key] === undefined) {
+        this.table[key] = value;
         added.push(key);
       }
       contents.push({ access, value, memory, version: after[memory]! });
     }
   }
 
-  private loadKey(inst: LoadInst | StoreInst, type: ScalarType, versions: Int32Array): string {
+  private loadKey(inst: LoadInst | StoreInst, type: ScalarType, versions: Int32Array): number {
     const version = versions[this.memory.classOf(inst.address)]!;
-    return `load ${type} ${this.number(inst.address)} ${inst.offset} ${version}`;
+    return this.keys.numberOf(this.name('load'), this.name(type), this.number(inst.address), inst.offset, version);
   }
 
-  /** A new state of all memory that the instruction may write; the same one each time it is asked for. */
   private touch(inst: Inst, versions: Int32Array): void {
-    let list = this.states.get(inst);
-    if (list === undefined) {
-      list = this.memory.written(inst).map((one) => [one, ++this.clock] as const);
-      this.states.set(inst, list);
-    }
-    for (const [one, state] of list) versions[one] = state;
+    const states = this.states.get(inst);
+    if (states !== undefined) for (const [one, state] of states) versions[one] = state;
   }
 
-  private key(inst: Inst, node: number): string | undefined {
+  private key(inst: Inst, node: number): number | undefined {
+    const { keys } = this;
     switch (inst.kind) {
       case 'binary':
-        return `${inst.op} ${inst.type} ${this.number(inst.a)} ${this.number(inst.b)}`;
+        return keys.numberOf(
+          this.name(inst.op),
+          this.name(inst.type),
+          this.number(inst.a),
+          this.number(inst.b),
+          EVERYWHERE,
+        );
       case 'compare':
         // Kept where it is: a condition in a register is worse than the compare that branches.
-        return `${inst.op} ${this.number(inst.a)} ${this.number(inst.b)} in ${node}`;
+        return keys.numberOf(this.name('compare'), this.name(inst.op), this.number(inst.a), this.number(inst.b), node);
       case 'cast':
-        return `${inst.op} ${inst.type} ${this.number(inst.value)}`;
+        return keys.numberOf(this.name(inst.op), this.name(inst.type), this.number(inst.value), 0, EVERYWHERE);
       case 'bswap':
-        return `bswap ${inst.type} ${this.number(inst.value)}`;
-      case 'select':
-        return `select ${this.number(inst.condition)} ${this.number(inst.a)} ${this.number(inst.b)}`;
-      case 'ptradd':
+        return keys.numberOf(this.name('bswap'), this.name(inst.type), this.number(inst.value), 0, EVERYWHERE);
+      case 'select': {
+        const { condition, a, b } = inst;
+        return keys.numberOf(this.name('select'), this.number(condition), this.number(a), this.number(b), EVERYWHERE);
+      }
+      case 'ptradd': {
         // Constants are cheaper made again than kept in a register.
-        return `ptradd ${this.number(inst.base)} ${this.number(inst.offset)}${inst.offset.kind === 'const' ? ` in ${node}` : ''}`;
+        const where = inst.offset.kind === 'const' ? node : EVERYWHERE;
+        return keys.numberOf(this.name('ptradd'), 0, this.number(inst.base), this.number(inst.offset), where);
+      }
       case 'core':
-        return `core ${inst.relocation} ${inst.root} ${inst.access} in ${node}`;
+        return this.coreKey(inst, node);
       default:
         return undefined;
     }
   }
 
-  private number(value: Value): number | string {
-    if (value.kind === 'const') return `${value.type}:${value.value}`;
-    if (value.kind === 'undef') return `${value.type}:undef`;
+  private coreKey({ relocation, root, access }: CoreInst, where: number): number {
+    return this.keys.numberOf(this.name('core'), this.name(relocation), root, this.name(access), where);
+  }
+
+  /** Of what is made again rather than kept equal ones have one number all the same, so that loads from them meet. */
+  private number(value: Value): number {
+    if (value.kind === 'const') return this.constant(value.type, value.value);
+    if (value.kind === 'undef') return this.constant(value.type, undefined);
     let number = this.numbers.get(value);
     if (number === undefined) {
-      const key = this.remadeKey(value);
-      number = key === undefined ? this.next++ : (this.remade.get(key) ?? this.next++);
-      if (key !== undefined) this.remade.set(key, number);
+      number = this.remadeKey(value) ?? this.next++;
       this.numbers.set(value, number);
     }
     return number;
   }
 
-  private remadeKey(value: Value): string | undefined {
-    if (value.kind === 'core') return `core ${value.relocation} ${value.root} ${value.access}`;
+  private constant(type: ScalarType, value: bigint | undefined): number {
+    let known = this.constants.get(type);
+    if (known === undefined) {
+      known = new Map();
+      this.constants.set(type, known);
+    }
+    let number = known.get(value);
+    if (number === undefined) {
+      number = this.next++;
+      known.set(value, number);
+    }
+    return number;
+  }
+
+  private name(text: string): number {
+    let number = this.names.get(text);
+    if (number === undefined) {
+      number = this.names.size;
+      this.names.set(text, number);
+    }
+    return number;
+  }
+
+  /** Negative: no other number is. */
+  private remadeKey(value: Value): number | undefined {
+    if (value.kind === 'core') return -1 - this.coreKey(value, REMADE);
     if (value.kind !== 'ptradd' || (value.offset.kind !== 'const' && value.offset.kind !== 'core')) return undefined;
-    return `${this.number(value.base)} ${this.number(value.offset)}`;
+    return -1 - this.keys.numberOf(this.name('ptradd'), 0, this.number(value.base), this.number(value.offset), REMADE);
   }
 }
+
+/** In the place of a block's index in a key. */
+const EVERYWHERE = -1;
+const REMADE = -2;

@@ -17,8 +17,11 @@ import { inlineTooLarge, mustBeInlined, recursiveInline } from './diagnostics.ts
 export interface InlineOptions {
   /** What is inlined that nobody asked for: functions that are called once, and small ones; `small`: only where that saves code. */
   readonly heuristics: 'none' | 'small' | 'fast';
-  /** Called for each function once its callees are in it, before it is put into its callers. */
-  readonly finish: (func: Func) => void;
+  /**
+   * Called for each function once its callees are in it, before it is put into its callers. `moves`: into the only place
+   * where it is called, so that what is not done now is not done more often there.
+   */
+  readonly finish: (func: Func, moves: boolean) => void;
   readonly report: (diagnostic: Diagnostic) => void;
 }
 
@@ -44,7 +47,7 @@ export function inlineFunctions(module: Module, options: InlineOptions): void {
   const sizes = new Map<Func, Size>();
   for (const func of order) {
     inlineInto(func, { options, calls, sizes, recursive });
-    options.finish(func);
+    options.finish(func, func.inline === 'always' && func.linkage === 'static' && calls.get(func) === 1);
     sizes.set(func, measure(func));
   }
 }

@@ -17,6 +17,7 @@ const CONTEXT: MemoryClass = 1;
 /** Maps, packets, global variables, whatever pointers lead to. */
 const OTHER: MemoryClass = 2;
 const FIRST_ALLOCA: MemoryClass = 3;
+const NOTHING: readonly MemoryClass[] = [];
 /** The allocas beyond share the last class. */
 const MAX_CLASSES = 128;
 
@@ -68,15 +69,15 @@ export class MemoryModel {
         return this.writtenAt(inst.target);
       case 'load':
         // A volatile load is a point in time, which other reads of shared memory do not cross.
-        return inst.volatile && this.classOf(inst.address) === OTHER ? [OTHER] : [];
+        return inst.volatile && this.classOf(inst.address) === OTHER ? [OTHER] : NOTHING;
       case 'call':
         return this.writtenBy(inst);
       case 'barrier':
-        return inst.value === undefined ? this.everything : [];
+        return inst.value === undefined ? this.everything : NOTHING;
       case 'asm':
         return this.everything;
       default:
-        return [];
+        return NOTHING;
     }
   }
 

@@ -20,7 +20,7 @@ import { simplifyInstructions } from './simplify.ts';
 import { sinkInstructions } from './sink.ts';
 import { splitAccesses } from './split-access.ts';
 import { splitAllocas } from './sroa.ts';
-import { unrollLoops } from './unroll.ts';
+import { asksToUnroll, unrollLoops } from './unroll.ts';
 import { removeUnusedFunctions, removeUnusedGlobals } from './unused.ts';
 import { widenCompares } from './widen-compares.ts';
 
@@ -46,8 +46,8 @@ export function optimise(module: Module, options: OptimiseOptions): Diagnostic[]
   if (options.debug) assertValid(module, 'lowering');
   foldGlobals(module);
   removeUnusedFunctions(module);
-  const finish = (func: Func) => {
-    if (func.blocks.length > 0) optimiseFunction(func, options);
+  const finish = (func: Func, moves = false) => {
+    if (func.blocks.length > 0) optimiseFunction(func, options, moves);
   };
   inlineFunctions(module, {
     heuristics: options.level < 2 ? 'none' : options.small ? 'small' : 'fast',
@@ -70,6 +70,14 @@ const MINIMAL: readonly Pass[] = [
   ['simplify', simplifyInstructions],
   ['calls', resolveCalls],
   ['cfg', simplifyControlFlow],
+];
+/** What makes a function small, and says how much stack it takes. */
+const FIRST: readonly Pass[] = [
+  ['sroa', splitAllocas],
+  ['mem2reg', promoteAllocas],
+  ['simplify', simplifyInstructions],
+  ['cfg', simplifyControlFlow],
+  ['dce', eliminateDeadCode],
 ];
 const SCALAR: readonly Pass[] = [
   ['sroa', splitAllocas],
@@ -108,17 +116,23 @@ function sizeOf(func: Func): number {
   return size;
 }
 
-function optimiseFunction(func: Func, options: OptimiseOptions): void {
+function optimiseFunction(func: Func, options: OptimiseOptions, moves: boolean): void {
   const rounds = new Rounds(func, options);
   rounds.run(ENTER);
   if (options.level === 0) {
     rounds.run(MINIMAL);
     return;
   }
+  // Copies of a loop's code are made of what is small already.
+  if (moves && !asksToUnroll(func)) {
+    rounds.run(FIRST);
+    return;
+  }
   // Without 32-bit comparisons values are extended for them; without common values what is checked is not what is used.
   const widen: readonly Pass[] = hasNarrowCompares(options.cpu) ? [] : [['widen-compares', widenCompares]];
   const passes = options.level === 1 ? [...SCALAR, ...widen, ...SHARED] : [...SCALAR, ...widen, ...COMMON];
-  const most = options.level === 1 ? 2 : ROUNDS;
+  // What is copied into its callers is looked at again in each.
+  const most = options.level === 1 ? 2 : func.inline === 'always' && func.linkage === 'static' ? 1 : ROUNDS;
   rounds.settle(passes, most);
   if (rounds.run(UNROLL)) rounds.settle(passes, most);
   // What its callers pass to a function that is copied into them may be known there.

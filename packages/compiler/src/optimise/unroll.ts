@@ -13,8 +13,8 @@ import { promoteAllocas } from './mem2reg.ts';
 export function unrollLoops(func: Func): boolean {
   let changed = false;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    if (!asksToUnroll(func)) break;
     const graph = graphOf(func);
-    if (!graph.order.some((block) => isHinted(block.term) || indexesContext(block))) break;
     const found = findLoops(graph);
     if (found.length === 0) break;
     const slots = leaveThroughMemory(
@@ -27,6 +27,10 @@ export function unrollLoops(func: Func): boolean {
     changed = true;
   }
   return changed;
+}
+
+export function asksToUnroll(func: Func): boolean {
+  return func.blocks.some((block) => isHinted(block.term) || indexesContext(block));
 }
 
 /** Loops in loops. */
