@@ -1,4 +1,4 @@
-import { MAP_TYPES } from '@skep/abi';
+import { MAP_TYPES, PSEUDO_CALL, PSEUDO_IMM64 } from '@skep/abi';
 import { type CodeReference, type MapSpec, type ObjectSpec, PLAIN_MAP, type ProgramSpec } from '@skep/object';
 
 /** The map of counters: one for each ring in the order of {@link ringsOf}, the last for calls whose ring is not known. */
@@ -37,8 +37,6 @@ const JA32 = 0x06;
 const EXIT = 0x95;
 const JMP = 5;
 const JMP32 = 6;
-const PSEUDO_CALL = 1;
-const PSEUDO_FUNC = 4;
 
 function countInProgram(program: ProgramSpec, rings: readonly string[]): ProgramSpec | undefined {
   const view = new DataView(program.code.buffer, program.code.byteOffset, program.code.byteLength);
@@ -140,7 +138,9 @@ function retarget(view: DataView, out: DataView, slot: number, places: Int32Arra
   const source = view.getUint8(slot * 8 + 1) >> 4;
   const move = (distance: number): number => places[slot + 1 + distance]! - places[slot]! - 1;
   const isFar =
-    opcode === JA32 || (opcode === CALL && source === PSEUDO_CALL) || (opcode === LD_IMM64 && source === PSEUDO_FUNC);
+    opcode === JA32 ||
+    (opcode === CALL && source === PSEUDO_CALL.local) ||
+    (opcode === LD_IMM64 && source === PSEUDO_IMM64.func);
   if (isFar) {
     out.setInt32(at + 4, move(view.getInt32(slot * 8 + 4, true)), true);
     return true;

@@ -1,4 +1,4 @@
-import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '@skep/abi';
+import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, MAP } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import { sectionUnsupported } from '../diagnostics.ts';
 import type { ElfSection } from '../elf/model.ts';
@@ -24,7 +24,7 @@ export function dataMaps(symbols: ObjectSymbols, btf: Btf | undefined, defined: 
   const globals: GlobalSpec[] = [];
   const bySection = new Map<number, string>();
   const inArena = symbols.section(ARENA_SECTION);
-  const arena = defined.find((one) => one.type === BPF_MAP_TYPE_ARENA);
+  const arena = defined.find((one) => one.type === MAP.BPF_MAP_TYPE_ARENA);
   if (inArena && inArena.section.size > 0) {
     if (!arena) throw sectionUnsupported(ARENA_SECTION, 'define the arena that its variables lie in');
     bySection.set(inArena.index, arena.name);
@@ -66,7 +66,7 @@ export function dataMap(
   return {
     ...PLAIN_MAP,
     name,
-    type: BPF_MAP_TYPE_ARRAY,
+    type: MAP.BPF_MAP_TYPE_ARRAY,
     keySize: 4,
     valueSize: initialValue.length,
     maxEntries: 1,
@@ -79,8 +79,6 @@ export function dataMap(
 
 /** The kernel's limit for a value of an array map (`array_map_alloc_check`). */
 const MAX_VALUE = 0x7fff_ffff;
-const BPF_MAP_TYPE_ARRAY = 2;
-const BPF_MAP_TYPE_ARENA = 33;
 const ARENA_SECTION = '.addr_space.1';
 
 type Variable = GlobalSpec & { readonly linkage: 'static' | 'global' | 'extern' };

@@ -1,3 +1,4 @@
+import { MAP } from '@skep/abi';
 import { suggest } from '@skep/base';
 import type { Btf } from '../btf/btf.ts';
 import type { BtfComposite, BtfId } from '../btf/model.ts';
@@ -49,9 +50,6 @@ interface PlacedMap {
   readonly spec: MapSpec;
 }
 
-const BPF_MAP_TYPE_PROG_ARRAY = 3;
-const BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
-const BPF_MAP_TYPE_HASH_OF_MAPS = 13;
 const FIELDS = [
   'type',
   'max_entries',
@@ -124,8 +122,8 @@ function readDefinition(btf: Btf, record: BtfComposite, name: string, isInner: b
   if (type === 0) throw mapDefinition(name, 'its definition has no type', 'add __uint(type, BPF_MAP_TYPE_HASH)');
   const pinning = numbers.get('pinning') ?? 0;
   if (pinning > 1) throw mapDefinition(name, `pinning ${pinning} is unknown`, 'use LIBBPF_PIN_BY_NAME');
-  const holdsMaps = type === BPF_MAP_TYPE_ARRAY_OF_MAPS || type === BPF_MAP_TYPE_HASH_OF_MAPS;
-  const holdsFds = holdsMaps || type === BPF_MAP_TYPE_PROG_ARRAY;
+  const holdsMaps = type === MAP.BPF_MAP_TYPE_ARRAY_OF_MAPS || type === MAP.BPF_MAP_TYPE_HASH_OF_MAPS;
+  const holdsFds = holdsMaps || type === MAP.BPF_MAP_TYPE_PROG_ARRAY;
   return {
     name,
     type,
@@ -182,11 +180,11 @@ function readValues(btf: Btf, id: BtfId, map: string, type: number, isInner: boo
     array.kind === 'array' && array.type !== 0 ? btf.type(btf.resolve(array.type) || array.type) : undefined;
   const target = pointer?.kind === 'ptr' ? btf.resolve(pointer.type) : 0;
   const what = target === 0 ? undefined : btf.type(target);
-  if (type === BPF_MAP_TYPE_PROG_ARRAY) {
+  if (type === MAP.BPF_MAP_TYPE_PROG_ARRAY) {
     if (what?.kind !== 'func_proto') throw mapDefinition(map, 'values is no array of pointers to functions');
     return undefined;
   }
-  if (type !== BPF_MAP_TYPE_ARRAY_OF_MAPS && type !== BPF_MAP_TYPE_HASH_OF_MAPS)
+  if (type !== MAP.BPF_MAP_TYPE_ARRAY_OF_MAPS && type !== MAP.BPF_MAP_TYPE_HASH_OF_MAPS)
     throw mapDefinition(map, 'values is for maps of maps and of programs', 'put __uint(type, …) before it');
   if (what?.kind !== 'struct') throw mapDefinition(map, 'values is no array of pointers to map definitions');
   return readDefinition(btf, what, `${map}.inner`, true);
@@ -209,7 +207,7 @@ function readSlots(
     if (!values || at < 0 || at % 8 !== 0 || one.type !== R_BPF_64_ABS64)
       throw mapDefinition(spec.name, `a value at byte ${one.offset - place.offset} is an address`);
     const symbol = symbols.file.symbols[one.symbol]!;
-    if (spec.type === BPF_MAP_TYPE_PROG_ARRAY) {
+    if (spec.type === MAP.BPF_MAP_TYPE_PROG_ARRAY) {
       if (symbol.type !== 'func') throw mapDefinition(spec.name, `${symbol.name || 'a value'} is no program`);
     } else if (symbol.section !== index) throw mapDefinition(spec.name, `${symbol.name || 'a value'} is no map`);
     if (symbol.name === '') throw mapDefinition(spec.name, `the value of slot ${at / 8} has no name`);

@@ -1,4 +1,4 @@
-import { hookOfSection } from '@skep/abi';
+import { hookOfSection, PSEUDO_CALL, PSEUDO_IMM64 } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import type { BtfExt, BtfExtSection, CoreRelocation, FuncInfo, LineInfo } from '../btf/model.ts';
 import { functionCorrupt, relocationUnsupported, symbolUndefined } from '../diagnostics.ts';
@@ -167,11 +167,6 @@ interface Call {
 
 const OP_CALL = 0x85;
 const OP_LD_IMM64 = 0x18;
-const BPF_PSEUDO_CALL = 1;
-const BPF_PSEUDO_KFUNC_CALL = 2;
-const BPF_PSEUDO_MAP_FD = 1;
-const BPF_PSEUDO_MAP_VALUE = 2;
-const BPF_PSEUDO_FUNC = 4;
 
 /** Resolves the relocations of each function once, whoever needs it. */
 class Parts {
@@ -212,7 +207,7 @@ class Parts {
         if (relocation) this.load(one, code, slot, relocation, calls, references);
         slot++;
       } else if (relocation) this.call(one, code, slot, relocation, calls, references);
-      else if (code[at] === OP_CALL && code[at + 1]! >> 4 === BPF_PSEUDO_CALL)
+      else if (code[at] === OP_CALL && code[at + 1]! >> 4 === PSEUDO_CALL.local)
         calls.push({
           slot,
           target: this.target(one, slot, one.section, one.slot + slot + imm(code, slot) + 1),
@@ -251,14 +246,14 @@ class Parts {
     const symbol = this.symbols.file.symbols[relocation.symbol]!;
     if (typeof symbol.section === 'number') {
       const target = this.target(one, slot, symbol.section, Math.floor(symbol.value / 8) + imm(code, slot) + 1);
-      setSource(code, slot, BPF_PSEUDO_CALL);
+      setSource(code, slot, PSEUDO_CALL.local);
       calls.push({ slot, target, address: false });
       return;
     }
     const found = this.referents.externs.byName.get(symbol.name);
     if (!found) throw symbolUndefined(symbol.name, where);
     if (found.kind !== 'function') throw relocationUnsupported(where, `${symbol.name} is called, but is no function`);
-    setSource(code, slot, BPF_PSEUDO_KFUNC_CALL);
+    setSource(code, slot, PSEUDO_CALL.kfunc);
     setImm(code, slot, 0);
     references.push({ kind: 'kfunc', slot, name: symbol.name, btfId: found.type, weak: found.weak });
   }
@@ -292,7 +287,7 @@ class Parts {
       const map = referents.maps.at(symbol.section, offset);
       if (map === undefined)
         throw relocationUnsupported(where, `byte ${offset} of section ${section.name} is used, where no map starts`);
-      setSource(code, slot, BPF_PSEUDO_MAP_FD);
+      setSource(code, slot, PSEUDO_IMM64.map_fd);
       setImm(code, slot, 0);
       references.push({ kind: 'map', slot, map });
       return;
@@ -300,7 +295,7 @@ class Parts {
     if (isCode(section)) {
       if (offset % 8 !== 0) throw relocationUnsupported(where, `the address ${offset} lies within an instruction`);
       const target = this.target(one, slot, symbol.section, offset / 8);
-      setSource(code, slot, BPF_PSEUDO_FUNC);
+      setSource(code, slot, PSEUDO_IMM64.func);
       calls.push({ slot, target, address: true });
       return;
     }
@@ -352,7 +347,7 @@ function setSource(code: Uint8Array, slot: number, source: number): void {
 
 /** The host puts the map into the first slot; the second says where in its value. */
 function setMapValue(code: Uint8Array, slot: number, offset: number): void {
-  setSource(code, slot, BPF_PSEUDO_MAP_VALUE);
+  setSource(code, slot, PSEUDO_IMM64.map_value);
   setImm(code, slot, 0);
   setImm(code, slot + 1, offset);
 }

@@ -1,4 +1,4 @@
-import { BPF_F_LINK, STRUCT_OPS_SECTIONS } from '@skep/abi';
+import { BPF_F_LINK, MAP, STRUCT_OPS_SECTIONS } from '@skep/abi';
 import type { Btf } from '../btf/btf.ts';
 import type { BtfComposite, BtfId } from '../btf/model.ts';
 import { mapDefinition, mapsNeedBtf } from '../diagnostics.ts';
@@ -41,7 +41,7 @@ function readVariable(
   return {
     ...PLAIN_MAP,
     name,
-    type: BPF_MAP_TYPE_STRUCT_OPS,
+    type: MAP.BPF_MAP_TYPE_STRUCT_OPS,
     keySize: 4,
     valueSize: struct.size,
     maxEntries: 1,
@@ -77,5 +77,3 @@ function programsOf(
   }
   return programs;
 }
-
-const BPF_MAP_TYPE_STRUCT_OPS = 26;

@@ -1,3 +1,4 @@
+import { PSEUDO_CALL, PSEUDO_IMM64 } from '@skep/abi';
 import { SkepError } from '@skep/base';
 import {
   type BpfMap,
@@ -33,21 +34,21 @@ export function fillCode(
       const at = reference.slot * 8;
       switch (reference.kind) {
         case 'map':
-          setPseudo(view, at, BPF_PSEUDO_MAP_FD);
+          setPseudo(view, at, PSEUDO_IMM64.map_fd);
           view.setInt32(at + 4, maps.get(reference.map)!.fd, true);
           break;
         case 'map-value':
-          setPseudo(view, at, BPF_PSEUDO_MAP_VALUE);
+          setPseudo(view, at, PSEUDO_IMM64.map_value);
           view.setInt32(at + 4, maps.get(reference.map)!.fd, true);
           view.setInt32(at + 12, reference.offset, true);
           break;
         case 'func':
-          setPseudo(view, at, BPF_PSEUDO_FUNC);
+          setPseudo(view, at, PSEUDO_IMM64.func);
           break;
         case 'kfunc': {
           const found = findTyped(kernel, modules, reference, types);
           if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
-          setPseudo(view, at, found === undefined ? 0 : BPF_PSEUDO_KFUNC_CALL);
+          setPseudo(view, at, found === undefined ? 0 : PSEUDO_CALL.kfunc);
           view.setInt16(at + 2, found?.module === undefined ? 0 : modules.indexOf(found.module), true);
           view.setInt32(at + 4, found?.id ?? ABSENT_KFUNC, true);
           break;
@@ -63,7 +64,7 @@ export function fillCode(
           }
           const found = findTyped(kernel, modules, reference, types);
           if (found === undefined && !reference.weak) throw absent(kernel, spec, reference.name);
-          setPseudo(view, at, found === undefined ? 0 : BPF_PSEUDO_BTF_ID);
+          setPseudo(view, at, found === undefined ? 0 : PSEUDO_IMM64.btf_id);
           view.setInt32(at + 4, found?.id ?? 0, true);
           view.setInt32(at + 12, found?.module === undefined ? 0 : modules.open(found.module).fd, true);
         }
@@ -173,8 +174,3 @@ function setPseudo(view: DataView, at: number, source: number): void {
 }
 
 /** `src_reg` of instructions that the kernel resolves (include/uapi/linux/bpf.h). */
-const BPF_PSEUDO_MAP_FD = 1;
-const BPF_PSEUDO_MAP_VALUE = 2;
-const BPF_PSEUDO_BTF_ID = 3;
-const BPF_PSEUDO_FUNC = 4;
-const BPF_PSEUDO_KFUNC_CALL = 2;

@@ -1,5 +1,5 @@
 /** Asks the running kernel for its tables: which part of a context, which helpers and which results each type of program has. */
-import { HELPERS, PROG_TYPES } from '@skep/abi';
+import { BPF_F_SLEEPABLE, HELPERS, PROG, PROG_TYPES } from '@skep/abi';
 import { cString } from '@skep/base';
 import { FEATURES, kernelRelease, type ProgramOptions, possibleCpus, probeFeature, probeProgram } from '@skep/kernel';
 import { assemble, encode } from '@skep/object';
@@ -140,15 +140,12 @@ class Probe {
       license: GPL,
       expectedAttachType: attach,
       // Programs that make system calls have to be sleepable.
-      flags: type === SYSCALL ? SLEEPABLE : 0,
+      flags: type === PROG.BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
       ...(logLevel !== undefined && { logLevel }),
     };
     return probeProgram(options, logLevel === undefined ? undefined : this.log);
   }
 }
-
-const SYSCALL = 31;
-const SLEEPABLE = 1 << 4;
 
 const codes = new Map<string, Uint8Array>();
 function codeOf(text: string): Uint8Array {
