@@ -2,7 +2,7 @@
 import { LIMITS, MAP } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { markPrecise } from '../explore/precision.ts';
-import { add64, hexText, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
+import { add64, hi, signedText, slt, sub64, ult } from '../number/int64.ts';
 import { coerce, sync, takeTnum, zeroExtend } from '../number/range.ts';
 import { addRanges64, arithmetic, OP, subRanges64 } from '../number/scalar.ts';
 import { tnumAdd, tnumSub } from '../number/tnum.ts';
@@ -37,6 +37,7 @@ import {
   type Reg,
   setUnbounded,
   setUnbounded32,
+  tnumText,
   unknown,
 } from '../state/reg.ts';
 import { mapBounds } from './regions.ts';
@@ -541,11 +542,4 @@ function checkUnprivilegedRange(x: Explorer, d: Reg, dst: number): void {
       x.refuse(`R${dst} stack pointer arithmetic goes out of range, prohibited for !root; off=${off}`);
   } else if (d.type === PTR_TO_MAP_VALUE && mapBounds(d, d.off, 1) !== undefined)
     x.refuse(`R${dst} pointer arithmetic of map value goes out of range, prohibited for !root`);
-}
-
-/** `(value; mask)` as the kernel prints it. */
-export function tnumText(r: Reg): string {
-  const hex = (l: number, h: number): string => (l === 0 && h === 0 ? '0x0' : hexText(l, h));
-  if (isConst(r)) return hexText(r.vl, r.vh);
-  return `(${hex(r.vl, r.vh)}; ${hex(r.ml, r.mh)})`;
 }

@@ -18,8 +18,7 @@ import {
   PTR_TRUSTED,
   PTR_UNTRUSTED,
 } from '../state/kinds.ts';
-import { isConst, pointer, type Reg, unknown } from '../state/reg.ts';
-import { tnumText } from './alu.ts';
+import { isConst, pointer, type Reg, tnumText, unknown } from '../state/reg.ts';
 import { fieldsOf } from './fields.ts';
 import { lsmResults } from './lsm-hooks.ts';
 

@@ -19,8 +19,7 @@ import {
   PTR_TO_XDP_SOCK,
   typeName,
 } from '../state/kinds.ts';
-import { isConst, type Reg } from '../state/reg.ts';
-import { tnumText } from './alu.ts';
+import { isConst, type Reg, tnumText } from '../state/reg.ts';
 import { fieldsOfMap } from './fields.ts';
 
 /** No offset that is not known may be larger (`BPF_MAX_VAR_OFF`). */

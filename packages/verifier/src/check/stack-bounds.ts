@@ -2,8 +2,7 @@ import { LIMITS } from '@skep/abi';
 import type { Explorer } from '../explore/explorer.ts';
 import { toNumber } from '../number/int64.ts';
 import type { Frame } from '../state/frame.ts';
-import { isConst, type Reg } from '../state/reg.ts';
-import { tnumText } from './alu.ts';
+import { isConst, type Reg, tnumText } from '../state/reg.ts';
 
 export type StackUse = 'read' | 'write' | 'helper-read' | 'helper-write';
 

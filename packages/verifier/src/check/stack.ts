@@ -17,9 +17,9 @@ import {
   STACK_SPILL,
   STACK_ZERO,
 } from '../state/kinds.ts';
-import { isConst, isNull, known, type Reg, UNINIT, unknown } from '../state/reg.ts';
+import { isConst, isNull, known, type Reg, tnumText, UNINIT, unknown } from '../state/reg.ts';
 import { markSlotRead, STACK_ACCESS } from '../state/state.ts';
-import { shareId, tnumText } from './alu.ts';
+import { shareId } from './alu.ts';
 import { destroyDynptr } from './dynptr.ts';
 import { checkStackBounds, frameOf, type StackUse } from './stack-bounds.ts';
 

@@ -1,4 +1,5 @@
 import type { Btf } from '@skep/object';
+import { hexText } from '../number/int64.ts';
 import type { MapInfo } from '../program/maps.ts';
 import { NOT_INIT, SCALAR } from './kinds.ts';
 
@@ -173,4 +174,11 @@ export function sameButNumbers(a: Reg, b: Reg): boolean {
     a.btf === b.btf &&
     a.btfId === b.btfId
   );
+}
+
+/** `(value; mask)` as the kernel prints it. */
+export function tnumText(r: Reg): string {
+  const hex = (l: number, h: number): string => (l === 0 && h === 0 ? '0x0' : hexText(l, h));
+  if (isConst(r)) return hexText(r.vl, r.vh);
+  return `(${hex(r.vl, r.vh)}; ${hex(r.ml, r.mh)})`;
 }
