@@ -149,3 +149,6 @@ export interface Script {
   readonly maps: readonly MapDeclaration[];
   readonly probes: readonly ProbeNode[];
 }
+
+/** Operators whose result is a truth. */
+export const COMPARES: ReadonlySet<string> = new Set(['==', '!=', '<', '>', '<=', '>=']);

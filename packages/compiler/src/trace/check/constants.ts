@@ -1,8 +1,7 @@
-import type { Expression } from '../ast.ts';
+import { COMPARES, type Expression } from '../ast.ts';
 import type { Checker } from '../check.ts';
 import { FUNCTIONS } from '../functions/index.ts';
 import { baseName, type IntType, showType, sizeOf } from '../type.ts';
-import { COMPARES } from './operators.ts';
 import { offsetIn, typeOrExpression } from './written-types.ts';
 
 // What is known before the program runs.

@@ -1,5 +1,5 @@
 import { suggest } from '@skep/base';
-import type { Expression } from '../ast.ts';
+import { COMPARES, type Expression } from '../ast.ts';
 import type { CFunctionType } from '../c-functions.ts';
 import type { Checker } from '../check.ts';
 import { badCall, mismatch, notConstant, undefinedVariable, unknownFunction, unknownName } from '../diagnostics.ts';
@@ -20,7 +20,7 @@ import {
 } from '../type.ts';
 import { index, member } from './access.ts';
 import { comptimeOf, isLiteral, positionalOf } from './constants.ts';
-import { binary, COMPARES, cast, step, unary } from './operators.ts';
+import { binary, cast, step, unary } from './operators.ts';
 import { block } from './statements.ts';
 import { offsetIn, typeNamed, typeOrExpression } from './written-types.ts';
 

@@ -1,5 +1,5 @@
 import type { Span } from '@skep/base';
-import type { BinaryOperator, Expression } from '../ast.ts';
+import { type BinaryOperator, COMPARES, type Expression } from '../ast.ts';
 import type { Checker } from '../check.ts';
 import { badAssignment, badOperand, mismatch } from '../diagnostics.ts';
 import {
@@ -233,5 +233,3 @@ function signOf(left: IntType, right: IntType): boolean {
   if (right.flexible && !left.flexible) return left.signed;
   return left.signed || right.signed;
 }
-
-export const COMPARES: ReadonlySet<string> = new Set(['==', '!=', '<', '>', '<=', '>=']);

@@ -1,6 +1,5 @@
 import type { Span } from '@skep/base';
-import type { BinaryOperator, Expression } from '../ast.ts';
-import { COMPARES } from '../check/operators.ts';
+import { type BinaryOperator, COMPARES, type Expression } from '../ast.ts';
 import type { Emitter } from '../emit.ts';
 import { asNumber, INT64, type IntType, isScalar, sizeOf, type TraceType, UINT64 } from '../type.ts';
 import { cType, wide } from './c-text.ts';
