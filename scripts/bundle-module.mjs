@@ -45,7 +45,8 @@ export async function bundleText(contents, from, folder, more = {}) {
     renameSync(part, path);
   }
   for (const one of readdirSync(home).map((name) => join(home, name)))
-    if (now.getTime() - (statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > DAY) rmSync(one, { force: true });
+    if (now.getTime() - (statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > DAY)
+      rmSync(one, { force: true });
   return path;
 }
 
