@@ -185,6 +185,7 @@ export default 5;
     );
     const uses = [
       'divided(p.length)',
+      'divided(1 << 20)',
       'counted()',
       'deep(1)',
       'seen',

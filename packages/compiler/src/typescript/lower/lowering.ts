@@ -1,4 +1,4 @@
-import { type Diagnostics, SkepError, type Span, suggest } from '@skep/base';
+import { type Diagnostic, type Diagnostics, SkepError, type Span, suggest } from '@skep/base';
 import type { Btf } from '@skep/object';
 import type { ProbeContext } from '../contexts.ts';
 import type { ModuleHome } from '../declarations.ts';
@@ -20,6 +20,8 @@ export class Lowering {
   given: Value | undefined;
   readonly isHelper: boolean;
   scopes: Map<string, Local>[] = [new Map()];
+  /** Something in it is wrong, and that was said. */
+  failed = false;
   /** Constants that are known not to be undefined. */
   known = new Set<Local>();
   private made = 0;
@@ -45,9 +47,17 @@ export class Lowering {
       return work();
     } catch (error) {
       if (!(error instanceof SkepError)) throw error;
-      for (const one of error.diagnostics) this.shared.diagnostics.add(one);
+      this.failed = true;
+      // A function is made for several types of arguments; what is wrong with it is said once.
+      for (const one of error.diagnostics) if (!this.wasSaid(one)) this.shared.diagnostics.add(one);
       return undefined;
     }
+  }
+
+  private wasSaid({ code, span }: Diagnostic): boolean {
+    return this.shared.diagnostics.list.some(
+      (one) => one.code === code && one.span?.file === span?.file && one.span?.start === span?.start,
+    );
   }
 
   /** What an expression says and what it needs said before, apart from what was said. */

@@ -55,7 +55,6 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
       lowering.bind(one.name, { kind: 'const', value: { type, c: safe(one.name) } });
       return `${type.kind === 'kernel' ? `${type.tag} *` : `${cTypeOf(type)} `}${safe(one.name)}`;
     });
-    const { errors } = l.shared.diagnostics;
     const ends = lowerBody(lowering, definition);
     const result = lowering.result ?? UNDEFINED;
     if (result.kind !== 'undefined' && !ends)
@@ -73,7 +72,7 @@ export function ownFunction(l: Lowering, binding: Binding & { kind: 'function' }
         '',
       ].join('\n'),
     );
-    made = { name: c, result, busy: false, broken: l.shared.diagnostics.errors > errors };
+    made = { name: c, result, busy: false, broken: lowering.failed };
     l.shared.functions.set(key, made);
     l.at(node);
   }
