@@ -112,6 +112,21 @@ describe('what public programs write', () => {
     expect(map).toMatchObject({ name: 'counts', type: 1, keySize: 4, valueSize: 8, maxEntries: 64, flags: 0 });
   });
 
+  it('is a read in front of the check that allows it', () => {
+    const text = `${HEADERS}
+      SEC("xdp") int p(struct xdp_md *ctx) {
+        void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+        __u16 kind = ((__u16 *)data)[6];
+        if (data + 14 > end) return XDP_PASS;
+        if (kind == 0x81) return XDP_DROP;
+        return kind == 0x88 ? XDP_TX : XDP_ABORTED; }`;
+    for (const optimise of [1, 2, 's'] as const) {
+      const lines = code(text, { optimise }).split('\n');
+      const check = lines.findIndex((line) => line.includes('if r'));
+      expect(lines.findIndex((line) => line.includes('*(u16 *)'))).toBeGreaterThan(check);
+    }
+  });
+
   it('is the vmlinux.h of a folder of their own', () => {
     const text = '#include "vmlinux/x86/vmlinux.h"\nint size = sizeof(struct task_struct);';
     expect(compile({ name: 'folder.bpf.c', text }, { vmlinux: kernelTypes }).ok).toBe(true);

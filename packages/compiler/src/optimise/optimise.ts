@@ -18,6 +18,7 @@ import { applyRanges } from './ranges.ts';
 import { propagateConstants } from './sccp.ts';
 import { simplifyInstructions } from './simplify.ts';
 import { sinkInstructions } from './sink.ts';
+import { sinkLoads } from './sink-loads.ts';
 import { splitAccesses } from './split-access.ts';
 import { splitAllocas } from './sroa.ts';
 import { asksToUnroll, unrollLoops } from './unroll.ts';
@@ -159,6 +160,7 @@ function lowerFunction(func: Func, options: OptimiseOptions, report: (diagnostic
           ['simplify', simplifyInstructions],
           ['dce', eliminateDeadCode],
           ['hoist', hoistAddresses],
+          ['sink-loads', sinkLoads],
           ['sink', sinkInstructions],
         ],
   );
