@@ -6,8 +6,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['skep-source'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Tests that take seconds alone take minutes on a machine that is busy.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     maxWorkers: 2,
   },
